@@ -1,0 +1,136 @@
+"""The argument validators of the package: each refusal is one line that names argument, rule, value and remedy."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def number(
+    name: str, value: Any, *, low: float | None = None, high: float | None = None, unit: str = "", remedy: str = ""
+) -> float:
+    """Return `value` as a finite float within [low, high]; a numeric string such as "1e-3" is accepted.
+
+    Raises
+    ------
+    TypeError
+        If the value is no number (a bool is none).
+    ValueError
+        If it is NaN, infinite or outside the range.
+    """
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise TypeError(
+                f"{name} must be a number; got {value!r}. {remedy or 'Give digits, such as 1e-3.'}"
+            ) from None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number; got {value!r} ({type(value).__name__}). {remedy or 'Give digits.'}")
+    result = float(value)
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be finite; got {value!r}. {remedy or 'Give an ordinary number.'}")
+    _within(name, result, low, high, unit, remedy)
+    return result
+
+
+def integer(
+    name: str, value: Any, *, low: int | None = None, high: int | None = None, unit: str = "", remedy: str = ""
+) -> int:
+    """Return `value` as an int within [low, high]; 1e3 and "1e3" are integers, 1.5 is not.
+
+    Raises
+    ------
+    TypeError
+        If the value is no number.
+    ValueError
+        If it has a fractional part, is not finite or lies outside the range.
+    """
+    result = number(name, value, remedy=remedy or "Give a whole number.")
+    if result != int(result):
+        raise ValueError(f"{name} must be a whole number; got {value!r}. {remedy or f'Take {round(result)}.'}")
+    _within(name, int(result), low, high, unit, remedy)
+    return int(result)
+
+
+def _within(name: str, value: float, low: float | None, high: float | None, unit: str, remedy: str) -> None:
+    if (low is None or value >= low) and (high is None or value <= high):
+        return
+    suffix = f" {unit}" if unit else ""
+    if low is not None and high is not None:
+        rule, way = f"between {low:g} and {high:g}{suffix}", "Choose a value in that range."
+    elif low is not None:
+        rule, way = f"at least {low:g}{suffix}", f"Take {low:g} or more."
+    else:
+        rule, way = f"at most {high:g}{suffix}", f"Take {high:g} or less."
+    raise ValueError(f"{name} must be {rule}; got {value:g}. {remedy or way}")
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return `value` as a bool; the words true and false are accepted, numbers are not.
+
+    Raises
+    ------
+    TypeError
+        If the value is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise TypeError(f"{name} must be true or false; got {value!r}. Give one of the two words.")
+
+
+def choice(name: str, value: Any, choices: Iterable[str], what: str = "one of") -> str:
+    """Return `value` if it is one of `choices`.
+
+    Raises
+    ------
+    TypeError
+        If the value is no string.
+    ValueError
+        If it is another string; the nearest choice is named.
+    """
+    choices = list(choices)
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be {what} {', '.join(choices)}; got {value!r}. Give a word.")
+    if value not in choices:
+        raise ValueError(f"{name} must be {what} {', '.join(choices)}; got {value!r}. {nearest(value, choices)}")
+    return value
+
+
+def nearest(word: str, choices: Sequence[str]) -> str:
+    """Return the remedy of a misspelt word: the nearest of `choices`, or all of them."""
+    found = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    return f"Did you mean {found[0]!r}?" if found else f"Choose from {', '.join(choices)}."
+
+
+def shape(name: str, value: Any, expected: Sequence[int | None], remedy: str = "Reshape it.") -> None:
+    """Check the shape of an array or tensor; None stands for any length.
+
+    Raises
+    ------
+    ValueError
+        If the number of axes or a length differs.
+    """
+    got = tuple(value.shape)
+    if len(got) != len(expected) or any(e is not None and e != g for e, g in zip(expected, got, strict=True)):
+        wanted = ", ".join("any" if e is None else str(e) for e in expected)
+        raise ValueError(f"{name} must have shape ({wanted}); got {got}. {remedy}")
+
+
+def finite(name: str, value: Any, remedy: str = "Remove the NaN or infinite entries.") -> None:
+    """Check that every entry of an array or tensor is finite.
+
+    Raises
+    ------
+    ValueError
+        If one is NaN or infinite; the message counts them.
+    """
+    # `value - value` is zero exactly where the entry is finite; it works alike on numpy arrays and torch tensors.
+    bad = int(((value - value) != 0).sum())
+    if bad:
+        raise ValueError(f"{name} must be finite; got {bad} NaN or infinite entries. {remedy}")

@@ -1,0 +1,235 @@
+"""The claims ledger: what the papers state, what measures it here, and the verdict that follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geolib import _checks
+
+VERDICTS = ("reproduced", "partly", "not reproduced", "not run yet")
+RULES = ("compatible", "close", "between", "holds", "equals")
+# A count is called reproduced only from this many trials on: fewer could hardly contradict anything.
+ENOUGH_TRIALS = 20
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of ours with its uncertainty.
+
+    Attributes
+    ----------
+    value : float
+        The number.
+    low, high : float, optional
+        A 95 % interval.
+    n : int, optional
+        Trials, seeds or cases behind it.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+    @classmethod
+    def count(cls, k: int, n: int) -> Measure:
+        """Return the proportion k / n with its Wilson 95 % interval (Wilson 1927, J. Am. Stat. Assoc. 22, p. 209).
+
+        Raises
+        ------
+        ValueError
+            If n is not positive or k not within 0..n.
+        """
+        _checks.integer("n", n, low=1)
+        _checks.integer("k", k, low=0, high=n)
+        z = 1.959963984540054
+        centre = (k / n + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n))
+        return cls(k / n, max(0.0, centre - half), min(1.0, centre + half), n)
+
+    @classmethod
+    def mean(cls, values: Sequence[float]) -> Measure:
+        """Return the mean of independent values with Student's 95 % interval (no interval for a single value)."""
+        import numpy as np
+        from scipy import stats
+
+        data = np.asarray(values, dtype=float)
+        if data.size == 0:
+            raise ValueError("values must hold at least one number; got none. Run a unit first.")
+        centre = float(data.mean())
+        if data.size == 1:
+            return cls(centre, n=1)
+        half = float(stats.t.ppf(0.975, data.size - 1) * data.std(ddof=1) / math.sqrt(data.size))
+        return cls(centre, centre - half, centre + half, int(data.size))
+
+    def __str__(self) -> str:
+        """Return value, interval and n as a reader wants them."""
+        text = _short(self.value)
+        if self.low is not None and self.high is not None:
+            text += f" [{_short(self.low)}, {_short(self.high)}]"
+        return text
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper; `published` and `measure` hold one entry, or several of the same rule."""
+
+    id: str
+    paper: str
+    place: str
+    claim: str
+    published: tuple[Any, ...]
+    measure: tuple[str, ...]
+    rule: str
+    setting: Any
+    note: str = ""
+
+
+def load(path: Path) -> list[Claim]:
+    """Return the claims of a ledger.
+
+    Raises
+    ------
+    ValueError
+        If an entry lacks a key, has an unknown one, an unknown rule, or an id that was used before.
+    """
+    import yaml
+
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"claims ledger {path} must be readable YAML; {error}. Restore the file.") from None
+    if not isinstance(entries, list):
+        raise ValueError(f"claims ledger {path} must be a list of entries; got {type(entries).__name__}. Restore it.")
+    claims = [_claim(entry, number) for number, entry in enumerate(entries, 1)]
+    seen: set[str] = set()
+    for claim in claims:
+        if claim.id in seen:
+            raise ValueError(f"claim id must be unique; {claim.id!r} comes twice. Rename one.")
+        seen.add(claim.id)
+    return claims
+
+
+def _claim(entry: Any, number: int) -> Claim:
+    required, optional = {"id", "paper", "place", "claim", "published", "measure", "rule"}, {"note"}
+    where = f"claim {entry.get('id', number) if isinstance(entry, dict) else number}"
+    if not isinstance(entry, dict) or not required <= set(entry) <= required | optional:
+        raise ValueError(f"{where} must have the keys {', '.join(sorted(required))}; note is optional. Correct it.")
+    if not isinstance(entry["rule"], dict) or len(entry["rule"]) != 1:
+        raise ValueError(f"{where} must have one rule with its setting; got {entry['rule']!r}. Write close: 0.1, say.")
+    rule, setting = next(iter(entry["rule"].items()))
+    _checks.choice(f"rule of {where}", rule, RULES)
+    many = [value if isinstance(value, list) else [value] for value in (entry["published"], entry["measure"])]
+    if rule == "compatible" and len(many[0]) != len(many[1]):
+        raise ValueError(f"{where} must publish as many numbers as it measures; got {len(many[0])} and {len(many[1])}.")
+    texts = {name: str(entry[name]) for name in ("id", "paper", "place", "claim")}
+    return Claim(
+        **texts,
+        published=tuple(many[0]),
+        measure=tuple(many[1]),
+        rule=rule,
+        setting=setting,
+        note=entry.get("note", ""),
+    )
+
+
+def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:
+    """Return the verdict of one claim.
+
+    The rule is one of
+
+    - ``compatible: N``: the published count out of N and ours come from one proportion (Fisher's exact test, p >= 0.05);
+      with fewer than 20 trials of ours at best partly;
+    - ``close: R``: ours within the share R of the published value, partly within twice that;
+    - ``between: [low, high]``: our value and its interval lie within; partly if only the value does, null is open;
+    - ``holds: true``: the share of cases in which the statement held is one; partly if neither one nor zero;
+    - ``equals: true``: the same number.
+
+    A claim with several numbers is reproduced if all are, not reproduced if none is, and partly otherwise.
+    """
+    ours = [measures.get(name) for name in claim.measure]
+    if any(measure is None for measure in ours):
+        return "not run yet"
+    published = list(claim.published)
+    if len(published) != len(ours):
+        published = published * len(ours)
+    single = [_single(claim, p, m) for p, m in zip(published, ours, strict=False) if m is not None]
+    if all(v == single[0] for v in single):
+        return single[0]
+    return "partly"
+
+
+def _single(claim: Claim, published: Any, ours: Measure) -> str:
+    if claim.rule == "compatible":
+        from scipy import stats
+
+        n = ours.n or 1
+        k, total = round(ours.value * n), int(claim.setting)
+        p = stats.fisher_exact([[k, n - k], [int(published), total - int(published)]]).pvalue
+        return "not reproduced" if p < 0.05 else "reproduced" if n >= ENOUGH_TRIALS else "partly"
+    if claim.rule == "close":
+        gap, allowed = abs(ours.value - float(published)), float(claim.setting) * abs(float(published))
+        return "reproduced" if gap <= allowed else "partly" if gap <= 2 * allowed else "not reproduced"
+    if claim.rule == "between":
+        low, high = (-math.inf if claim.setting[0] is None else claim.setting[0]), claim.setting[1]
+        high = math.inf if high is None else high
+        if not low <= ours.value <= high:
+            return "not reproduced"
+        inside = (ours.low is None or ours.low >= low) and (ours.high is None or ours.high <= high)
+        return "reproduced" if inside else "partly"
+    if claim.rule == "holds":
+        return "reproduced" if ours.value == 1 else "not reproduced" if ours.value == 0 else "partly"
+    return "reproduced" if ours.value == float(published) else "not reproduced"
+
+
+def judge(claims: Sequence[Claim], measures: Mapping[str, Measure]) -> list[dict[str, Any]]:
+    """Return a row for each claim: id, paper, place, claim, published, ours, interval, verdict."""
+    rows = []
+    for claim in claims:
+        ours = [measures.get(name) for name in claim.measure]
+        found = [m for m in ours if m is not None]
+        complete = len(found) == len(ours)
+        values = [m.value for m in found] if complete else None
+        intervals = [[m.low, m.high] for m in found] if complete else None
+        rows.append(
+            {
+                "id": claim.id,
+                "paper": claim.paper,
+                "place": claim.place,
+                "claim": claim.claim,
+                "published": claim.published[0] if len(claim.published) == 1 else list(claim.published),
+                "ours": values[0] if values and len(values) == 1 else values,
+                "interval": intervals[0] if intervals and len(intervals) == 1 else intervals,
+                "n": found[0].n if complete and found else None,
+                "verdict": verdict(claim, measures),
+                "note": claim.note,
+            }
+        )
+    return rows
+
+
+def side_by_side(claims: Sequence[Claim], shipped: Mapping[str, Measure], live: Mapping[str, Measure]) -> str:
+    """Return a Markdown table: claim, published, shipped run, this build's live run, verdict of the shipped run."""
+    lines = ["| Place | Claim | Published | Shipped run | This build | Verdict |", "|---|---|---|---|---|---|"]
+    for claim in claims:
+        published = ", ".join(_short(p) for p in claim.published)
+        cells = [claim.place, claim.claim, published, _cell(claim, shipped), _cell(claim, live)]
+        lines.append("| " + " | ".join([*cells, verdict(claim, shipped)]) + " |")
+    return "\n".join(lines)
+
+
+def _cell(claim: Claim, measures: Mapping[str, Measure]) -> str:
+    found = [measures.get(name) for name in claim.measure]
+    return "—" if any(m is None for m in found) else ", ".join(str(m) for m in found)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "—"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:.4g}"

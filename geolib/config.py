@@ -1,0 +1,163 @@
+"""Typed, range-checked parameters: the base of every study's frozen Config and the only description of its parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from geolib import _checks
+
+PRESETS = ("quick", "paper")
+
+
+def param(
+    default: Any,
+    help: str,
+    *,
+    paper: Any = None,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] | None = None,
+    unit: str = "",
+    extent: bool = False,
+) -> Any:
+    """Return the dataclass field of one parameter.
+
+    Parameters
+    ----------
+    default : bool, int, float, str or tuple
+        Value of the *quick* preset.
+    help : str
+        One line that a reader understands.
+    paper : same type, optional
+        Value of the *paper* preset; the default where it is left out.
+    low, high : float, optional
+        Bounds, included; for a tuple they hold for each entry.
+    choices : sequence of str, optional
+        Permitted words; for a tuple they hold for each entry.
+    unit : str
+        Physical unit, empty for a pure number.
+    extent : bool
+        True for a parameter that only says how many units there are (trials, say) and leaves each unit's result alone:
+        results of other extents are reused.
+    """
+    meta = {
+        "help": help,
+        "paper": default if paper is None else paper,
+        "low": low,
+        "high": high,
+        "choices": choices,
+        "unit": unit,
+        "extent": extent,
+    }
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Base of the studies' configurations; each field is declared with `param` and checked when an instance is made.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a value is of the wrong kind or out of range, before any work.
+    """
+
+    def __post_init__(self) -> None:
+        """Coerce and check every field, then the rules between fields."""
+        kinds = typing.get_type_hints(type(self))
+        for item in dataclasses.fields(self):
+            value = _coerce(item.name, getattr(self, item.name), kinds[item.name], item.metadata)
+            object.__setattr__(self, item.name, value)
+        self.check()
+
+    def check(self) -> None:
+        """Check the rules between fields; studies override it and raise ValueError."""
+
+    @classmethod
+    def preset(cls, name: str = "quick", **changes: Any) -> Self:
+        """Return the preset `name` with `changes`; an unknown name raises ValueError with the nearest one."""
+        _checks.choice("preset", name, PRESETS)
+        known = [item.name for item in dataclasses.fields(cls)]
+        for key in changes:
+            if key not in known:
+                raise ValueError(f"parameter {key!r} is unknown to this study. {_checks.nearest(key, known)}")
+        values = {item.name: item.metadata["paper"] if name == "paper" else item.default for item in _fields(cls)}
+        return cls(**{**values, **changes})
+
+    @classmethod
+    def from_namespace(cls, namespace: Mapping[str, Any]) -> Self:
+        """Return the configuration that the variables of a notebook's parameters cell spell out."""
+        return cls(**{item.name: namespace[item.name] for item in _fields(cls)})
+
+    @classmethod
+    def describe(cls) -> list[dict[str, Any]]:
+        """Return name, type, default, paper, range, unit and help of every parameter, in order."""
+        kinds = typing.get_type_hints(cls)
+        rows = []
+        for item in _fields(cls):
+            meta = item.metadata
+            bounds = list(meta["choices"]) if meta["choices"] else [meta["low"], meta["high"]]
+            rows.append(
+                {
+                    "name": item.name,
+                    "type": _type_name(kinds[item.name]),
+                    "default": item.default,
+                    "paper": meta["paper"],
+                    "range": None if bounds == [None, None] else bounds,
+                    "unit": meta["unit"],
+                    "help": meta["help"],
+                }
+            )
+        return rows
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the parameters as a JSON-ready mapping (tuples become lists)."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    def changes(self) -> dict[str, Any]:
+        """Return the parameters that differ from the quick preset."""
+        return {i.name: getattr(self, i.name) for i in _fields(type(self)) if getattr(self, i.name) != i.default}
+
+    def key(self) -> str:
+        """Return a hash of everything a unit's result may depend on: all parameters but those of the extent."""
+        kept = {i.name: self.as_dict()[i.name] for i in _fields(type(self)) if not i.metadata["extent"]}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _fields(cls: type[Config]) -> tuple[dataclasses.Field, ...]:
+    return dataclasses.fields(cls)
+
+
+def _type_name(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return f"list of {typing.get_args(kind)[0].__name__}"
+    return kind.__name__
+
+
+def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any] | types.MappingProxyType) -> Any:
+    if typing.get_origin(kind) is tuple:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        elif isinstance(value, (bool, int, float)):
+            value = [value]
+        if not isinstance(value, (list, tuple)) or not value:
+            raise TypeError(f"{name} must be a list with at least one entry; got {value!r}. Separate by commas.")
+        return tuple(_coerce(name, entry, typing.get_args(kind)[0], meta) for entry in value)
+    if kind is bool:
+        return _checks.flag(name, value)
+    if kind is int:
+        return _checks.integer(name, value, low=meta["low"], high=meta["high"], unit=meta["unit"])
+    if kind is float:
+        return _checks.number(name, value, low=meta["low"], high=meta["high"], unit=meta["unit"])
+    if meta["choices"]:
+        return _checks.choice(name, value, meta["choices"])
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a text; got {value!r}. Put it in quotes.")
+    return value

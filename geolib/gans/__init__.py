@@ -1,0 +1,1 @@
+"""Generative adversarial networks: architectures, losses, one training loop, quality metrics."""

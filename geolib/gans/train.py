@@ -1,0 +1,147 @@
+"""One adversarial training loop for every network of the book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from geolib.gans.losses import Loss
+
+Penalty = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
+# What a network takes beside its first argument (labels, codes) travels as a tuple, so one loop serves all variants.
+Inputs = tuple[Tensor, ...]
+
+
+@dataclass
+class Players:
+    """The two networks with their optimisers.
+
+    Attributes
+    ----------
+    generator, critic : nn.Module
+        `generator(*inputs)` makes samples; `critic(samples, *conditions)` returns one score each.
+    generator_optimizer, critic_optimizer : torch.optim.Optimizer
+        One for each network.
+    """
+
+    generator: nn.Module
+    critic: nn.Module
+    generator_optimizer: torch.optim.Optimizer
+    critic_optimizer: torch.optim.Optimizer
+
+
+@dataclass(frozen=True)
+class Game:
+    """The rules of a training.
+
+    Attributes
+    ----------
+    loss : Loss
+        The pair of losses.
+    draw_real : callable
+        Returns a batch of real samples `(n, ...)` and the conditions that go with it (an empty tuple for none).
+    draw_inputs : callable
+        Takes n and those conditions, returns the generator's inputs.
+    critic_steps : int
+        Critic updates before each generator update.
+    penalty : callable, optional
+        Takes critic, real and generated samples and returns what is added to the critic's loss.
+    penalty_every : int
+        The penalty is taken at every so many critic steps and multiplied by that number.
+    reuse_real : bool
+        Use one real batch for all critic steps of an iteration (Niu et al. 2020, algorithm 1).
+    extra : callable, optional
+        Takes generated samples, inputs and conditions and returns a term of the generator's loss.
+    """
+
+    loss: Loss
+    draw_real: Callable[[], tuple[Tensor, Inputs]]
+    draw_inputs: Callable[[int, Inputs], Inputs]
+    critic_steps: int = 1
+    penalty: Penalty | None = None
+    penalty_every: int = 1
+    reuse_real: bool = False
+    extra: Callable[[Tensor, Inputs, Inputs], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """Losses of one iteration (critic's last step), detached."""
+
+    iteration: int
+    critic_loss: float
+    generator_loss: float
+    penalty: float
+
+
+def train(players: Players, game: Game, iterations: int, *, start: int = 0) -> Iterator[Step]:
+    """Train, yielding after every generator step; the caller records, averages, evaluates and saves.
+
+    Parameters
+    ----------
+    players : Players
+        Changed in place.
+    game : Game
+        The rules.
+    iterations : int
+        Generator steps to make.
+    start : int
+        Number of the first iteration, for a resumed run (it keeps the rhythm of `penalty_every`).
+
+    Yields
+    ------
+    Step
+        The losses of the iteration.
+
+    Raises
+    ------
+    FloatingPointError
+        If a loss is no longer finite.
+    """
+    critic_step = start * game.critic_steps
+    for iteration in range(start, start + iterations):
+        real, conditions = game.draw_real()
+        for index in range(game.critic_steps):
+            if index and not game.reuse_real:
+                real, conditions = game.draw_real()
+            critic_loss, penalty = _critic_step(players, game, real, conditions, critic_step)
+            critic_step += 1
+        generator_loss = _generator_step(players, game, len(real), conditions)
+        step = Step(iteration, critic_loss, generator_loss, penalty)
+        if not all(map(torch.isfinite, map(torch.tensor, (critic_loss, generator_loss)))):
+            raise FloatingPointError(
+                f"losses must be finite; got {step}. Lower the learning rate or the initial scale."
+            )
+        yield step
+
+
+def _critic_step(players: Players, game: Game, real: Tensor, conditions: Inputs, number: int) -> tuple[float, float]:
+    inputs = game.draw_inputs(len(real), conditions)
+    with torch.no_grad():
+        fake = players.generator(*inputs)
+    loss = game.loss.critic(players.critic(real, *conditions), players.critic(fake, *conditions))
+    penalty = torch.zeros(())
+    if game.penalty is not None and number % game.penalty_every == 0:
+        penalty = game.penalty(lambda x: players.critic(x, *conditions), real, fake) * game.penalty_every
+    players.critic_optimizer.zero_grad(set_to_none=True)
+    (loss + penalty).backward()
+    players.critic_optimizer.step()
+    return (loss + penalty).item(), penalty.item()
+
+
+def _generator_step(players: Players, game: Game, n: int, conditions: Inputs) -> float:
+    inputs = game.draw_inputs(n, conditions)
+    # The critic is frozen here: its gradients would be thrown away.
+    players.critic.requires_grad_(False)
+    fake = players.generator(*inputs)
+    loss = game.loss.generator(players.critic(fake, *conditions))
+    if game.extra is not None:
+        loss = loss + game.extra(fake, inputs, conditions)
+    players.generator_optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    players.generator_optimizer.step()
+    players.critic.requires_grad_(True)
+    return loss.item()

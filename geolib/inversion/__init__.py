@@ -1,0 +1,1 @@
+"""Inversion: optimisers, Gauss-Newton, DREAM(ZS) and the search in a generator's latent space."""

@@ -1,0 +1,46 @@
+"""Where the project's files are: in the checkout, or beside the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_SHIPPED = _PACKAGE / "_shipped"
+
+
+def checkout() -> Path | None:
+    """Return the root of the checkout this package runs from, or None if it was installed elsewhere."""
+    root = _PACKAGE.parent
+    return root if (root / "book" / "_toc.yml").is_file() and (root / "notebooks").is_dir() else None
+
+
+def results() -> Path:
+    """Return the folder of shipped results and weights."""
+    root = checkout()
+    return root / "book" / "results" if root else _SHIPPED / "results"
+
+
+def claims() -> Path:
+    """Return the claims ledger."""
+    root = checkout()
+    return root / "book" / "claims.yml" if root else _SHIPPED / "claims.yml"
+
+
+def notebook(study: str) -> Path:
+    """Return the notebook of a study.
+
+    Raises
+    ------
+    ValueError
+        If it is missing.
+    """
+    root = checkout()
+    path = (root / "notebooks" if root else _SHIPPED / "notebooks") / f"{study}.ipynb"
+    if not path.is_file():
+        raise ValueError(f"notebook {path} must exist; it does not. Reinstall geolib or work in a checkout.")
+    return path
+
+
+def shipped(study: str, preset: str) -> Path:
+    """Return the file of a study's shipped results (which may not exist)."""
+    return results() / f"{study}-{preset}.nc"

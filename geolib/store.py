@@ -1,0 +1,320 @@
+"""Resumable results: one checksummed file per unit while a run goes on, one NetCDF file per study once published."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+Arrays = dict[str, np.ndarray]
+_MAGIC = b"geolib-unit-1 "
+
+
+@dataclass
+class Results:
+    """Results of a study: its configuration, the arrays of every unit, and where they come from.
+
+    Attributes
+    ----------
+    config : dict
+        The parameters of the run.
+    units : dict of str to dict of str to ndarray
+        Arrays by unit name and array name.
+    records : dict of str to dict
+        Provenance of each unit: seconds, commit, device, versions, date.
+    """
+
+    config: dict[str, Any]
+    units: dict[str, Arrays] = field(default_factory=dict)
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def write_atomic(path: Path, payload: bytes) -> None:
+    """Write `payload` so that `path` holds all of it or what it held before, even across a kill or a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(payload)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_unit(path: Path, arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Write one unit: a line with the checksum, then an uncompressed npz that carries the record as JSON."""
+    buffer = io.BytesIO()
+    plain = {name: np.asarray(value) for name, value in arrays.items()}
+    for name, value in plain.items():
+        if value.dtype.kind not in "biufcU":
+            raise TypeError(f"array {name!r} must be numeric or text; got dtype {value.dtype}. Convert it first.")
+    np.savez(buffer, allow_pickle=False, __record__=np.array(json.dumps(dict(record))), **plain)
+    payload = buffer.getvalue()
+    write_atomic(path, _MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload)
+
+
+def read_unit(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """Return arrays and record of a unit file.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated, altered or no unit at all.
+    """
+    raw = path.read_bytes()
+    head, _, payload = raw.partition(b"\n")
+    if not head.startswith(_MAGIC) or hashlib.sha256(payload).hexdigest().encode() != head[len(_MAGIC) :]:
+        raise ValueError(f"{path} must match its checksum; it does not. Delete it and run again.")
+    try:
+        with np.load(io.BytesIO(payload), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return arrays, json.loads(str(arrays.pop("__record__")))
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} must be a unit file; it cannot be read ({error}). Delete it and run again.") from None
+
+
+class Store:
+    """A folder of unit files of one study and one configuration key.
+
+    Parameters
+    ----------
+    folder : path
+        Made on first writing; `folder/<unit>.unit` holds a unit, `folder/config.json` the last configuration used.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.folder = Path(folder)
+
+    def path(self, name: str) -> Path:
+        """Return the file of a unit."""
+        if not name or any(c in name for c in "/\\\0") or name.startswith("."):
+            raise ValueError(f"unit name must be a plain file name; got {name!r}. Use letters, digits, '-' and '_'.")
+        return self.folder / f"{name}.unit"
+
+    def get(self, name: str) -> tuple[Arrays, dict[str, Any]] | None:
+        """Return a unit, or None if there is none; a damaged file is reported, moved aside and counts as none."""
+        path = self.path(name)
+        if not path.exists():
+            return None
+        try:
+            return read_unit(path)
+        except ValueError as error:
+            aside = path.with_suffix(f".damaged-{time.time_ns()}")
+            path.rename(aside)
+            warnings.warn(f"{error} It was moved to {aside.name} and will be computed again.", stacklevel=2)
+            return None
+
+    def put(self, name: str, arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+        """Save a unit for good before returning."""
+        write_unit(self.path(name), arrays, record)
+
+    def clean(self) -> None:
+        """Remove what a killed process left half written."""
+        for part in self.folder.glob(".*.part"):
+            part.unlink(missing_ok=True)
+
+
+Compute = Callable[[list[str]], Iterable[tuple[str, Mapping[str, Any]]]]
+
+
+def complete(
+    names: Iterable[str],
+    compute: Compute,
+    *,
+    config: Mapping[str, Any],
+    store: Store | None = None,
+    published: Results | None = None,
+    label: str = "",
+) -> Results:
+    """Return the results of all units, computing only those that neither `published` nor `store` holds.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The units wanted, in order.
+    compute : callable
+        Takes the missing names and yields `(name, arrays)` as each is finished, in any order.
+    config : mapping
+        Kept with the results.
+    store : Store, optional
+        Where finished units are saved at once; without it nothing is written.
+    published : Results, optional
+        Earlier results of the same key.
+    label : str
+        Text of the progress bar; the bar is silent unless on a terminal.
+
+    Raises
+    ------
+    RuntimeError
+        If `compute` ends without yielding a unit that was asked for.
+    """
+    names = list(names)
+    results = Results(dict(config))
+    if store is not None:
+        store.clean()
+    for name in names:
+        if published is not None and name in published.units:
+            results.units[name], results.records[name] = published.units[name], published.records.get(name, {})
+        elif store is not None and (found := store.get(name)) is not None:
+            results.units[name], results.records[name] = found
+    missing = [name for name in names if name not in results.units]
+    if missing:
+        bar = tqdm(total=len(names), initial=len(names) - len(missing), desc=label, unit="unit", disable=None)
+        with bar:
+            for name, arrays, seconds in _timed(compute(missing)):
+                record = {**provenance(), "seconds": round(seconds, 3)}
+                plain = {key: np.asarray(value) for key, value in arrays.items()}
+                if store is not None:
+                    store.put(name, plain, record)
+                results.units[name], results.records[name] = plain, record
+                bar.update()
+    lost = [name for name in names if name not in results.units]
+    if lost:
+        raise RuntimeError(f"units {', '.join(lost[:5])} were asked for and not computed: the study is at fault.")
+    results.units = {name: results.units[name] for name in names}
+    return results
+
+
+def _timed(items: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any], float]]:
+    start = time.perf_counter()
+    for name, arrays in items:
+        yield name, arrays, time.perf_counter() - start
+        start = time.perf_counter()
+
+
+def provenance() -> dict[str, Any]:
+    """Return commit, versions, device and date, as far as they can be known here."""
+    import torch
+
+    here = Path(__file__).parent
+    git = ["git", "-C", str(here)]
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "--verify", "-q", "HEAD"], capture_output=True, text=True, timeout=5
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--", str(here)], capture_output=True, text=True, timeout=5
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        commit, changed = "", ""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return {
+        "commit": (commit or "unknown") + ("+changes" if changed else ""),
+        "device": device,
+        "cores": torch.get_num_threads(),
+        "versions": {
+            "python": platform.python_version(),
+            **{n: metadata.version(n) for n in ("torch", "numpy", "scipy")},
+        },
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+
+
+def save(path: Path, results: Results, *, key: str, dims: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    """Write results as one NetCDF-4 file: a group for each unit, provenance as attributes; atomic.
+
+    Parameters
+    ----------
+    path : Path
+        The file to make or replace.
+    results : Results
+        What to write.
+    key : str
+        Key of the configuration (`Config.key`).
+    dims : mapping, optional
+        Names of the axes of an array, by array name.
+    """
+    import h5netcdf
+
+    dims = dims or {}
+    buffer = io.BytesIO()
+    with h5netcdf.File(buffer, "w") as file:
+        file.attrs["config"] = json.dumps(results.config)
+        file.attrs["key"] = key
+        for name, arrays in results.units.items():
+            group = file.create_group(name)
+            group.attrs["record"] = json.dumps(results.records.get(name, {}))
+            group.attrs["checksum"] = _checksum(arrays)
+            for label, value in arrays.items():
+                _write_variable(group, label, np.asarray(value), dims.get(label, ()))
+    write_atomic(path, buffer.getvalue())
+
+
+def _write_variable(group: Any, label: str, value: np.ndarray, axes: tuple[str, ...]) -> None:
+    names = []
+    for axis, length in enumerate(value.shape):
+        name = axes[axis] if len(axes) == value.ndim else f"{label}_{axis}"
+        if name in group.dimensions and group.dimensions[name].size != length:
+            name = f"{label}_{name}"
+        if name not in group.dimensions:
+            group.dimensions[name] = length
+        names.append(name)
+    options = {"compression": "gzip", "compression_opts": 6, "shuffle": True} if value.size > 64 else {}
+    if value.dtype.kind == "U":
+        group.attrs[f"text:{label}"] = json.dumps(value.tolist())
+    elif value.dtype.kind == "b":
+        group.create_variable(label, tuple(names), data=value.astype("i1"), **options).attrs["bool"] = 1
+    else:
+        group.create_variable(label, tuple(names), data=value, **options)
+
+
+def load(path: Path) -> tuple[Results, str]:
+    """Return published results and their key.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged or altered.
+    """
+    import h5netcdf
+
+    if not path.is_file():
+        raise ValueError(f"results file must exist; {path} does not. Make it with `geolib publish`.")
+    try:
+        with h5netcdf.File(path, "r") as file:
+            results, key = Results(json.loads(file.attrs["config"])), str(file.attrs["key"])
+            for name, group in file.groups.items():
+                arrays = {label: _read_variable(variable) for label, variable in group.variables.items()}
+                texts = {k[5:]: np.array(json.loads(group.attrs[k])) for k in group.attrs if k.startswith("text:")}
+                arrays.update(texts)
+                if _checksum(arrays) != group.attrs["checksum"]:
+                    raise ValueError(f"unit {name} does not match its checksum")
+                results.units[name], results.records[name] = arrays, json.loads(group.attrs["record"])
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"results file {path} must be whole; it is damaged ({error}). Restore it or publish again."
+        ) from None
+    return results, key
+
+
+def _read_variable(variable: Any) -> np.ndarray:
+    value = np.asarray(variable[...])
+    return value.astype(bool) if "bool" in variable.attrs else value
+
+
+def _checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for label in sorted(arrays):
+        value = np.ascontiguousarray(arrays[label])
+        digest.update(f"{label} {value.dtype.kind} {value.shape}".encode())
+        digest.update(value.tobytes() if value.dtype.kind != "U" else json.dumps(value.tolist()).encode())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The acoustic wave equation in one and two dimensions, forward and adjoint."""
