@@ -142,8 +142,8 @@ def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:
 
     The rule is one of
 
-    - ``compatible: N``: the published count out of N and ours come from one proportion (Fisher's exact test, p >= 0.05);
-      with fewer than 20 trials of ours at best partly;
+    - ``compatible: N``: the published count out of N and ours may come from one proportion (Fisher's exact test,
+      p >= 0.05); with fewer than 20 trials of ours at best partly;
     - ``close: R``: ours within the share R of the published value, partly within twice that;
     - ``between: [low, high]``: our value and its interval lie within; partly if only the value does, null is open;
     - ``holds: true``: the share of cases in which the statement held is one; partly if neither one nor zero;

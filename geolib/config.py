@@ -1,4 +1,4 @@
-"""Typed, range-checked parameters: the base of every study's frozen Config and the only description of its parameters."""
+"""Typed, range-checked parameters: the base of every study's frozen Config."""
 
 from __future__ import annotations
 

@@ -205,17 +205,8 @@ def provenance() -> dict[str, Any]:
     """Return commit, versions, device and date, as far as they can be known here."""
     import torch
 
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
-    try:
-        commit = subprocess.run(
-            [*git, "rev-parse", "--verify", "-q", "HEAD"], capture_output=True, text=True, timeout=5
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--", str(here)], capture_output=True, text=True, timeout=5
-        ).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        commit, changed = "", ""
+    commit = _git("rev-parse", "--verify", "-q", "HEAD")
+    changed = _git("status", "--porcelain", "--", ".")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     return {
         "commit": (commit or "unknown") + ("+changes" if changed else ""),
@@ -227,6 +218,15 @@ def provenance() -> dict[str, Any]:
         },
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
+
+
+def _git(*arguments: str) -> str:
+    folder = str(Path(__file__).parent)
+    try:
+        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
 def save(path: Path, results: Results, *, key: str, dims: Mapping[str, tuple[str, ...]] | None = None) -> None:

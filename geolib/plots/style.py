@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from cycler import cycler
 from matplotlib.figure import Figure
 
 # Okabe and Ito's eight colours stay apart under all common colour deficiencies.
@@ -39,7 +40,7 @@ def use_style() -> None:
             "grid.alpha": 0.3,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.prop_cycle": mpl.cycler(color=[COLORS[name] for name in order]),
+            "axes.prop_cycle": cycler(color=[COLORS[name] for name in order]),
             "image.interpolation": "nearest",
             "image.cmap": VELOCITY_MAP,
             "legend.frameon": False,

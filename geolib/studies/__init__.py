@@ -105,7 +105,7 @@ def publish(study: ModuleType, config: Config, preset: str, *, folder: str | Pat
         else:
             if found != key(study, config):
                 raise ValueError(
-                    f"{path.name} must hold results of this configuration (key {key(study, config)}); it holds {found}. "
+                    f"{path.name} must hold results of this configuration ({key(study, config)}); it holds {found}. "
                     "Move it away to replace it."
                 )
     results = run(study, config, folder=folder, reuse=True)
