@@ -144,6 +144,7 @@ def complete(
     store: Store | None = None,
     published: Results | None = None,
     label: str = "",
+    only_finished: bool = False,
 ) -> Results:
     """Return the results of all units, computing only those that neither `published` nor `store` holds.
 
@@ -161,6 +162,8 @@ def complete(
         Earlier results of the same key.
     label : str
         Text of the progress bar; the bar is silent unless on a terminal.
+    only_finished : bool
+        Return what there is and compute nothing.
 
     Raises
     ------
@@ -177,6 +180,8 @@ def complete(
         elif store is not None and (found := store.get(name)) is not None:
             results.units[name], results.records[name] = found
     missing = [name for name in names if name not in results.units]
+    if only_finished:
+        return results
     if missing:
         bar = tqdm(total=len(names), initial=len(names) - len(missing), desc=label, unit="unit", disable=None)
         with bar:

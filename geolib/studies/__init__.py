@@ -42,7 +42,14 @@ def key(study: ModuleType, config: Config) -> str:
     return f"v{study.VERSION}-{config.key()}"
 
 
-def run(study: ModuleType, config: Config, *, folder: str | Path | None = None, reuse: bool = False) -> Results:
+def run(
+    study: ModuleType,
+    config: Config,
+    *,
+    folder: str | Path | None = None,
+    reuse: bool = False,
+    only_finished: bool = False,
+) -> Results:
     """Return the results of all units of `config`, computing what is missing.
 
     Parameters
@@ -55,6 +62,8 @@ def run(study: ModuleType, config: Config, *, folder: str | Path | None = None, 
         Where units are saved as they finish, in a subfolder of the configuration; nothing is saved without it.
     reuse : bool
         Take units that are already published under the same key.
+    only_finished : bool
+        Return the units that exist and compute none.
     """
     store = Store(Path(folder) / name_of(study) / key(study, config)) if folder is not None else None
     published = _published(study, config) if reuse else None
@@ -65,6 +74,7 @@ def run(study: ModuleType, config: Config, *, folder: str | Path | None = None, 
         store=store,
         published=published,
         label=name_of(study),
+        only_finished=only_finished,
     )
 
 
@@ -82,8 +92,17 @@ def _published(study: ModuleType, config: Config, preset: str | None = None) -> 
     return None
 
 
-def publish(study: ModuleType, config: Config, preset: str, *, folder: str | Path) -> Path:
+def publish(study: ModuleType, config: Config, preset: str, *, folder: str | Path, only_finished: bool = False) -> Path:
     """Complete a run, merge it with what is published under the same key, and write `book/results/<study>-<preset>.nc`.
+
+    Parameters
+    ----------
+    study, config, preset
+        What was run and under which name it is shipped.
+    folder : path
+        Where the units are.
+    only_finished : bool
+        Compute nothing: publish the units there are, so that a long run can ship as it grows.
 
     Returns
     -------
@@ -108,7 +127,7 @@ def publish(study: ModuleType, config: Config, preset: str, *, folder: str | Pat
                     f"{path.name} must hold results of this configuration ({key(study, config)}); it holds {found}. "
                     "Move it away to replace it."
                 )
-    results = run(study, config, folder=folder, reuse=True)
+    results = run(study, config, folder=folder, reuse=True, only_finished=only_finished)
     if earlier is not None:
         # Units published by a larger run stay: the file only grows.
         results.units = {**earlier.units, **results.units}

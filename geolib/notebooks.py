@@ -1,0 +1,119 @@
+"""Executing a study's notebook with papermill: all of it, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from geolib import paths
+
+# One thread per kernel: results do not depend on the number of cores, and two notebooks run side by side.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress: bool = False) -> Path:
+    """Execute a study's notebook and put the executed copy at `output`.
+
+    Parameters
+    ----------
+    study : str
+        Name of the study.
+    parameters : mapping
+        Values that differ from the notebook's own, already checked.
+    output : Path
+        Where the executed notebook goes; its folder is made.
+    progress : bool
+        Show papermill's bar, one step for each cell.
+
+    Returns
+    -------
+    Path
+        `output`.
+
+    Raises
+    ------
+    RuntimeError
+        If a cell fails or the kernel dies; `output` is then left as it was.
+    OSError
+        If the folder cannot be written.
+    """
+    import nbformat
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    source = paths.notebook(study)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, "1")
+    # The kernel must find this very package, wherever papermill was started.
+    package = str(Path(__file__).resolve().parents[1])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".executing-") as folder:
+        draft = Path(folder) / output.name
+        try:
+            # Papermill and the kernel write their own tracebacks; ours is the one line that the caller prints.
+            with contextlib.nullcontext() if progress else _silence():
+                papermill.execute_notebook(
+                    str(source), str(draft), values, kernel_name="python3", progress_bar=progress, log_output=False
+                )
+        except papermill.PapermillExecutionError as error:
+            reason = f"{error.ename}: {str(error.evalue).splitlines()[0] if error.evalue else ''}"
+            raise RuntimeError(f"notebook {study} failed in cell {error.cell_index}: {reason}") from None
+        except DeadKernelError:
+            raise RuntimeError(
+                f"notebook {study} failed: its kernel died, perhaps for lack of memory. Use smaller parameters."
+            ) from None
+        notebook = nbformat.read(draft, as_version=4)
+        _tidy(notebook)
+        nbformat.write(notebook, draft)
+        os.replace(draft, output)
+    return output
+
+
+def failed(path: Path) -> bool:
+    """Return True unless `path` is a notebook that was executed to its end without an error."""
+    import nbformat
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except Exception:  # nbformat raises a different kind for each way a file can be broken
+        return True
+    if notebook.metadata.get("papermill", {}).get("exception"):
+        return True
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    return any(cell.execution_count is None or any(out.output_type == "error" for out in cell.outputs) for cell in code)
+
+
+def _tidy(notebook: Any) -> None:
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if {"parameters", "injected-parameters"} & set(tags):
+            cell.metadata["tags"] = sorted({*tags, "hide-input"})
+            prompt = "Parameters of this build" if "parameters" in tags else "Parameters changed for this run"
+            cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
+    # Start and end times would make every build of the same notebook differ.
+    for key in ("start_time", "end_time", "duration", "environment_variables", "input_path", "output_path"):
+        notebook.metadata.get("papermill", {}).pop(key, None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+
+
+@contextlib.contextmanager
+def _silence():
+    import logging
+
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+            yield
+    finally:
+        logging.disable(level)
+        sys.stderr.flush()

@@ -1,0 +1,120 @@
+"""One executed notebook as one self-contained HTML page: no file beside it, no network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import mimetypes
+import re
+import shutil
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote
+
+from geolib import paths
+from geolib.store import write_atomic
+
+_STYLE = """
+body { max-width: 52rem; margin: 0 auto; padding: 1rem; font-family: system-ui, sans-serif; line-height: 1.55; }
+img { max-width: 100%; height: auto; } pre, table { overflow-x: auto; display: block; }
+table { border-collapse: collapse; } td, th { border: 1px solid #bbb; padding: .2rem .5rem; text-align: left; }
+div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
+figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: #444; }
+div.admonition { border-left: 4px solid #0072B2; background: #f0f6fb; padding: .3rem 1rem; margin: 1rem 0; }
+.admonition-title { font-weight: 600; } a.headerlink { display: none; }
+"""
+_CONFIG = """
+project = {title!r}
+extensions = ["myst_nb", "sphinx_design", "sphinx_togglebutton", "sphinxcontrib.bibtex"]
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath", "substitution"]
+html_theme = "basic"
+html_copy_source = False
+html_show_sourcelink = False
+numfig = True
+mathjax_path = "mathjax-tex-svg.js"
+html_static_path = ["static"]
+html_css_files = ["page.css"]
+bibtex_bibfiles = {bibliography!r}
+"""
+
+
+def mathjax() -> Path:
+    """Return MathJax's single-file build, which the package sphinx-mathjax-offline carries.
+
+    Raises
+    ------
+    RuntimeError
+        If that package is not installed.
+    """
+    try:
+        files = metadata.files("sphinx-mathjax-offline") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == "tex-svg.js":
+            return Path(str(file.locate()))
+    raise RuntimeError("sphinx-mathjax-offline must be installed to show equations. Install geolib[book].")
+
+
+def render(notebook: Path, page: Path, title: str) -> Path:
+    """Render an executed notebook as the self-contained page `page` and return it.
+
+    Raises
+    ------
+    RuntimeError
+        If Sphinx cannot build the page.
+    """
+    from sphinx.application import Sphinx
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "source", Path(folder) / "html"
+        (source / "static").mkdir(parents=True)
+        shutil.copy(notebook, source / "index.ipynb")
+        shutil.copy(mathjax(), source / "static" / "mathjax-tex-svg.js")
+        (source / "static" / "page.css").write_text(_STYLE)
+        root = paths.checkout()
+        bibliography = [str(root / "book" / "references.bib")] if root else []
+        (source / "conf.py").write_text(_CONFIG.format(title=title, bibliography=bibliography))
+        try:
+            app = Sphinx(source, source, target, target / ".doctrees", "html", status=None, warning=io.StringIO())
+            app.build()
+        except Exception as error:  # Sphinx and its extensions raise what they like
+            raise RuntimeError(f"page of {notebook.name} could not be rendered: {error}") from None
+        write_atomic(page, inline(target / "index.html").encode())
+    return page
+
+
+def inline(path: Path) -> str:
+    """Return the text of an HTML file with its style sheets, scripts and images put inside."""
+    text, folder = path.read_text(encoding="utf-8"), path.parent
+
+    def local(address: str) -> Path | None:
+        found = folder / unquote(address.split("?")[0].split("#")[0])
+        return found if "://" not in address and not address.startswith("data:") and found.is_file() else None
+
+    def style(match: re.Match) -> str:
+        file = local(match[1])
+        return f"<style>{file.read_text(encoding='utf-8')}</style>" if file else match[0]
+
+    def script(match: re.Match) -> str:
+        file = local(match[1])
+        # A closing tag inside a script's text would end it early.
+        return (
+            "<script>" + file.read_text(encoding="utf-8").replace("</script", "<\\/script") + "</script>"
+            if file
+            else ""
+        )
+
+    def image(match: re.Match) -> str:
+        file = local(match[2])
+        if file is None:
+            return match[0]
+        kind = mimetypes.guess_type(file.name)[0] or "image/png"
+        return f'{match[1]}"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"'
+
+    text = re.sub(r'<link[^>]*rel="stylesheet"[^>]*?href="([^"]+)"[^>]*>', style, text)
+    text = re.sub(r'<script[^>]*?src="([^"]+)"[^>]*></script>', script, text)
+    return re.sub(r'(<(?:img|a class="reference internal image-reference")[^>]*?(?:src|href)=)"([^"]+)"', image, text)

@@ -1,0 +1,108 @@
+"""The book's generated pages: what reproduces, the state of every result, the parameters of every study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from geolib import claims, paths, studies
+from geolib.config import PRESETS
+
+# Text badges: emoji and colour alone would not reach every reader.
+BADGES = {
+    "reproduced": "{bdg-success}`reproduced`",
+    "partly": "{bdg-warning}`partly`",
+    "not reproduced": "{bdg-danger}`not reproduced`",
+    "not run yet": "{bdg-secondary}`not run yet`",
+}
+
+
+def generate() -> dict[str, str]:
+    """Return the text of every generated page by file name."""
+    ledger = claims.load(paths.claims())
+    modules = {name: studies.get(name) for name in studies.NAMES}
+    judged = {
+        name: claims.judge([c for c in ledger if c.paper == name], studies.shipped_measures(module))
+        for name, module in modules.items()
+    }
+    made = {"claims_summary.md": _summary(judged), "status.md": _status()}
+    for name, module in modules.items():
+        made[f"claims_{name}.md"] = _claims_table(judged[name])
+        made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
+    return made
+
+
+def _summary(judged: Mapping[str, list[dict[str, Any]]]) -> str:
+    lines = ["| Paper | " + " | ".join(claims.VERDICTS) + " | all |", "|---|" + "--:|" * (len(claims.VERDICTS) + 1)]
+    total = dict.fromkeys(claims.VERDICTS, 0)
+    for name, rows in judged.items():
+        counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in claims.VERDICTS}
+        total = {verdict: total[verdict] + counts[verdict] for verdict in claims.VERDICTS}
+        link = f"[{studies.get(name).TITLE}](#claims-{name.replace('_', '-')})"
+        lines.append(f"| {link} | " + " | ".join(map(str, counts.values())) + f" | {len(rows)} |")
+    lines.append("| **together** | " + " | ".join(map(str, total.values())) + f" | {sum(total.values())} |")
+    return "\n".join(lines) + "\n"
+
+
+def _claims_table(rows: list[dict[str, Any]]) -> str:
+    lines = ["| Place | Claim | Published | Ours [95 % interval] | Verdict |", "|---|---|---|---|---|"]
+    for row in rows:
+        note = f" *{row['note']}*" if row["note"] else ""
+        cells = [row["place"], row["claim"] + note, _plain(row["published"]), _ours(row), BADGES[row["verdict"]]]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return f"{value:.4g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+def _ours(row: Mapping[str, Any]) -> str:
+    if row["ours"] is None:
+        return "—"
+    many = isinstance(row["ours"], list)
+    values, intervals = (row["ours"], row["interval"]) if many else ([row["ours"]], [row["interval"]])
+    texts = [str(claims.Measure(v, low, high)) for v, (low, high) in zip(values, intervals, strict=True)]
+    return ", ".join(texts) + (f" (n = {row['n']})" if row["n"] else "")
+
+
+def _status() -> str:
+    lines = ["| Study | Preset | Units | Computed | Commit | Device | Seconds |", "|---|---|--:|---|---|---|--:|"]
+    for name in studies.NAMES:
+        for preset in PRESETS:
+            path = paths.shipped(name, preset)
+            if not path.is_file():
+                lines.append(f"| {name} | {preset} | 0 | not shipped yet | — | — | — |")
+                continue
+            results = studies.shipped(studies.get(name), preset)
+            records = list(results.records.values()) if results else []
+            dates = sorted({record.get("date", "?") for record in records})
+            commits = sorted({record.get("commit", "?").replace("+changes", "+")[:9] for record in records})
+            devices = sorted({record.get("device", "?") for record in records})
+            seconds = sum(record.get("seconds", 0.0) for record in records)
+            span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+            lines.append(
+                f"| {name} | {preset} | {len(records)} | {span} | {_few(commits)} | {_few(devices)} | {seconds:.0f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _few(values: list[str]) -> str:
+    return ", ".join(values[:2]) + (f" and {len(values) - 2} more" if len(values) > 2 else "")
+
+
+def _parameters(rows: list[dict[str, Any]]) -> str:
+    lines = ["| Parameter | Type | Quick | Paper | Range | Unit | Meaning |", "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        bounds = row["range"] or []
+        if bounds and isinstance(bounds[0], str):
+            allowed = ", ".join(bounds)
+        else:
+            allowed = " to ".join("…" if bound is None else f"{bound:g}" for bound in bounds)
+        values = [json.dumps(row[key]).strip('"') for key in ("default", "paper")]
+        cells = [f"`{row['name']}`", row["type"], *values, allowed, row["unit"], row["help"]]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
