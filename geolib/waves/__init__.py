@@ -1,1 +1,18 @@
-"""The acoustic wave equation in one and two dimensions, forward and adjoint."""
+"""Acoustic waves on a grid: surveys, wavelets, one time step, and propagation with its gradient."""
+
+from geolib.waves.cell import WaveCell
+from geolib.waves.propagate import misfit_and_gradient, propagate
+from geolib.waves.survey import Boundary, Grid, Survey, longest_step
+from geolib.waves.wavelets import gaussian, ricker
+
+__all__ = [
+    "Boundary",
+    "Grid",
+    "Survey",
+    "WaveCell",
+    "gaussian",
+    "longest_step",
+    "misfit_and_gradient",
+    "propagate",
+    "ricker",
+]

@@ -1,0 +1,232 @@
+"""What is measured: the grid, its boundaries, and where and how waves are excited and recorded."""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from geolib import _checks
+
+KINDS = ("free", "absorbing")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A regular grid of cells of equal spacing.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        `(nz,)` or `(nz, nx)`, depth first.
+    spacing : float
+        Distance of neighbouring grid points, m.
+    """
+
+    shape: tuple[int, ...]
+    spacing: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shape, tuple) or len(self.shape) not in (1, 2):
+            raise ValueError(f"grid shape must be (nz,) or (nz, nx); got {self.shape!r}. Give a tuple of one or two.")
+        object.__setattr__(self, "shape", tuple(_checks.integer("grid shape", n, low=3) for n in self.shape))
+        object.__setattr__(self, "spacing", _checks.number("spacing", self.spacing, low=1e-12, unit="m"))
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """What the four sides of the grid do to a wave.
+
+    `"free"` sets u = 0 one spacing outside the first or last grid point: the first row of the model lies one spacing
+    below the free surface, which itself holds no unknown. `"absorbing"` continues the outermost velocities through a
+    perfectly matched layer of `width` points (and sets u = 0 beyond). A grid that is free on every side reflects
+    everything and is the exact setting for comparisons between programs.
+
+    Parameters
+    ----------
+    top, sides, bottom : {"free", "absorbing"}
+        `sides` are left and right; a 1-D grid has none.
+    width : int
+        Points of each absorbing layer, outside the grid.
+    velocity, frequency : float
+        Wave speed (m/s) and dominant frequency (Hz) the layer is tuned for. They are fixed numbers and not taken from
+        the model, so that the layer stays the same while a model is inverted; a factor of two does little harm.
+    """
+
+    top: str = "free"
+    sides: str = "absorbing"
+    bottom: str = "absorbing"
+    width: int = 20
+    velocity: float = 4000.0
+    frequency: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("top", "sides", "bottom"):
+            _checks.choice(name, getattr(self, name), KINDS)
+        object.__setattr__(self, "width", _checks.integer("width", self.width, low=1, unit="cells"))
+        object.__setattr__(self, "velocity", _checks.number("boundary velocity", self.velocity, low=1e-9, unit="m/s"))
+        object.__setattr__(self, "frequency", _checks.number("boundary frequency", self.frequency, low=0, unit="Hz"))
+
+    def padding(self, ndim: int) -> tuple[tuple[int, int], ...]:
+        """Return the layers' points before and after the grid along each axis."""
+        before_after = ((self.top, self.bottom), (self.sides, self.sides))[:ndim]
+        width = {"free": 0, "absorbing": self.width}
+        return tuple((width[before], width[after]) for before, after in before_after)
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """One or more shots over a grid.
+
+    Parameters
+    ----------
+    grid : Grid
+        Where the velocity is given.
+    dt : float
+        Time step, s.
+    nt : int
+        Number of time steps, and of samples of a trace.
+    source_locations : (n_shots, n_sources, ndim) integers
+        Grid indices, depth first.
+    receiver_locations : (n_shots, n_receivers, ndim) integers
+        Grid indices, depth first.
+    source_amplitudes : (n_shots, n_sources, nt) tensor
+        The source term s of the wave equation, in units of u per square metre; its type is the type of the computation.
+        One wavelet for all is `wavelet.expand(n_shots, n_sources, nt)`.
+    boundary : Boundary
+        The sides of the grid; by default a free surface on top and absorbing elsewhere.
+
+    Raises
+    ------
+    TypeError
+        If locations are not integers or amplitudes no floating-point tensor.
+    ValueError
+        If a shape is wrong, a location is off the grid or an amplitude is not finite.
+    """
+
+    grid: Grid
+    dt: float
+    nt: int
+    source_locations: Any
+    receiver_locations: Any
+    source_amplitudes: torch.Tensor
+    boundary: Boundary = field(default_factory=Boundary)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dt", _checks.number("dt", self.dt, low=1e-15, unit="s"))
+        object.__setattr__(self, "nt", _checks.integer("nt", self.nt, low=1))
+        for name in ("source_locations", "receiver_locations"):
+            object.__setattr__(self, name, _locations(name, getattr(self, name), self.grid))
+        amplitudes = self.source_amplitudes
+        if not isinstance(amplitudes, torch.Tensor) or amplitudes.dtype not in (torch.float32, torch.float64):
+            kind = getattr(amplitudes, "dtype", type(amplitudes).__name__)
+            raise TypeError(f"source_amplitudes must be a float32 or float64 tensor; got {kind}. Use torch.as_tensor.")
+        _checks.shape(
+            "source_amplitudes",
+            amplitudes,
+            (*self.source_locations.shape[:2], self.nt),
+            "Use wavelet.expand(n_shots, n_sources, nt).",
+        )
+        _checks.finite("source_amplitudes", amplitudes.detach())
+        if len(self.source_locations) != len(self.receiver_locations):
+            raise ValueError(
+                f"receiver_locations must have one entry for each of {len(self.source_locations)} shots; "
+                f"got {len(self.receiver_locations)}. Repeat or expand them."
+            )
+
+    @property
+    def n_shots(self) -> int:
+        """Number of shots."""
+        return len(self.source_locations)
+
+    @functools.cached_property
+    def highest_frequency(self) -> float:
+        """Highest frequency (Hz) at which a source has a tenth of its largest spectral amplitude."""
+        spectrum = torch.fft.rfft(self.source_amplitudes.detach().flatten(0, 1)[:64]).abs().amax(0)
+        present = torch.nonzero(spectrum >= 0.1 * spectrum.max().clamp_min(1e-300))
+        return float(present[-1]) / (self.nt * self.dt) if len(present) else 0.0
+
+    def check_velocity(self, velocity: torch.Tensor, space_order: int) -> None:
+        """Refuse a velocity that this survey cannot propagate through.
+
+        Parameters
+        ----------
+        velocity : grid.shape or (n_shots, *grid.shape) tensor
+            Velocity, m/s.
+        space_order : {2, 4}
+            Order of the spatial differences.
+
+        Raises
+        ------
+        TypeError
+            If it is no tensor of the type and device of the source amplitudes.
+        ValueError
+            If its shape is wrong, an entry is not finite or not positive, or the time step is unstable.
+
+        Warns
+        -----
+        UserWarning
+            If the shortest wave has so few points that it will be dispersed.
+        """
+        if not isinstance(velocity, torch.Tensor):
+            raise TypeError(f"velocity must be a tensor; got {type(velocity).__name__}. Use torch.as_tensor.")
+        amplitudes = self.source_amplitudes
+        if velocity.dtype != amplitudes.dtype or velocity.device != amplitudes.device:
+            raise TypeError(
+                f"velocity must have the type and device of source_amplitudes, {amplitudes.dtype} on "
+                f"{amplitudes.device}; got {velocity.dtype} on {velocity.device}. Use velocity.to(amplitudes)."
+            )
+        expected = self.grid.shape if velocity.dim() == len(self.grid.shape) else (self.n_shots, *self.grid.shape)
+        _checks.shape("velocity", velocity, expected, f"Give {self.grid.shape}, or one such model for each shot.")
+        _checks.finite("velocity", velocity.detach())
+        slowest, fastest = (float(v) for v in torch.aminmax(velocity.detach()))
+        if slowest <= 0:
+            raise ValueError(f"velocity must be positive; got {slowest:g} m/s. Clip the model from below.")
+        limit = longest_step(self.grid, fastest, space_order)
+        if self.dt > limit:
+            raise ValueError(
+                f"dt must be at most {limit:.5f} s for spacing {self.grid.spacing:g} m and velocity up to "
+                f"{fastest:g} m/s; got {self.dt:g}. Reduce dt or coarsen the grid."
+            )
+        needed = {2: 4, 4: 3}[space_order]
+        highest = self.highest_frequency
+        if highest * self.grid.spacing * needed > slowest:
+            points = slowest / (highest * self.grid.spacing)
+            warnings.warn(
+                f"spacing should give the shortest wavelength at least {needed} points at order {space_order}; "
+                f"{highest:.0f} Hz at {slowest:.0f} m/s has {points:.1f}. Refine the grid or lower the frequency.",
+                stacklevel=3,
+            )
+
+
+def longest_step(grid: Grid, velocity: float, space_order: int = 2) -> float:
+    """Return the longest stable time step (s) on `grid` for velocities (m/s) up to `velocity`.
+
+    Notes
+    -----
+    Von Neumann: v dt / h sqrt(ndim) <= 1 at order 2; the fourth-order Laplacian's largest eigenvalue is 4/3 larger.
+    """
+    stiffness = {2: 1.0, 4: 4 / 3}[space_order] * len(grid.shape)
+    return grid.spacing / (velocity * math.sqrt(stiffness))
+
+
+def _locations(name: str, value: Any, grid: Grid) -> torch.Tensor:
+    locations = torch.as_tensor(value)
+    if locations.is_floating_point() or locations.is_complex() or locations.dtype == torch.bool:
+        raise TypeError(f"{name} must be integer grid indices; got {locations.dtype}. Round them to indices.")
+    remedy = "Axes are shot, position in the shot, and (depth, distance)."
+    _checks.shape(name, locations, (None, None, len(grid.shape)), remedy)
+    locations = locations.to("cpu", torch.int64)
+    if locations.numel() == 0:
+        raise ValueError(f"{name} must hold at least one location; got shape {tuple(locations.shape)}. Add one.")
+    outside = ((locations < 0) | (locations >= torch.tensor(grid.shape))).any(-1)
+    if outside.any():
+        first = tuple(int(i) for i in locations[outside][0])
+        raise ValueError(
+            f"{name} must lie on the grid of shape {grid.shape}; got {first}. Give indices from 0 to n - 1."
+        )
+    return locations
