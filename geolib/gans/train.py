@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -145,3 +146,51 @@ def _generator_step(players: Players, game: Game, n: int, conditions: Inputs) ->
     players.generator_optimizer.step()
     players.critic.requires_grad_(True)
     return loss.item()
+
+
+def pack(players: Players, rng: torch.Generator) -> dict[str, np.ndarray]:
+    """Return the whole state of a training as arrays: networks, optimisers and the state of `rng`.
+
+    A training restored by `unpack` goes on bit for bit as if it had never stopped (same machine, same thread count).
+    """
+    arrays = {"rng": rng.get_state().numpy()}
+    for name, network, optimizer in _sides(players):
+        for key, value in network.state_dict().items():
+            arrays[f"{name}.{key}"] = value.cpu().numpy().copy()
+        for index, slots in optimizer.state_dict()["state"].items():
+            for key, value in slots.items():
+                arrays[f"{name}_optimizer.{index}.{key}"] = torch.as_tensor(value).cpu().numpy().copy()
+    return arrays
+
+
+def unpack(players: Players, rng: torch.Generator, arrays: Mapping[str, np.ndarray]) -> None:
+    """Put the state saved by `pack` into `players` and `rng`, in place.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are of other networks or incomplete.
+    """
+    try:
+        for name, network, optimizer in _sides(players):
+            weights = {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
+            network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in arrays.items():
+                if key.startswith(f"{name}_optimizer."):
+                    _, index, slot = key.split(".")
+                    state.setdefault(int(index), {})[slot] = torch.from_numpy(np.array(value))
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        rng.set_state(torch.from_numpy(np.array(arrays["rng"])))
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"checkpoint must hold the state of these networks; {reason}. Delete it and start anew."
+        ) from None
+
+
+def _sides(players: Players) -> tuple[tuple[str, nn.Module, torch.optim.Optimizer], ...]:
+    return (
+        ("generator", players.generator, players.generator_optimizer),
+        ("critic", players.critic, players.critic_optimizer),
+    )

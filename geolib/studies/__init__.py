@@ -5,14 +5,17 @@ A study is a module with
 - `TITLE`, one line, and `VERSION`, a number raised when a unit's meaning changes;
 - `Config`, a frozen `geolib.config.Config` with presets;
 - `unit_names(config)`, the independent units of a run, as plain file names;
-- `compute(config, names)`, which yields `(name, arrays)` for each name, in any order;
+- `compute(config, names)`, which yields `(name, arrays)` for each name, in any order; a study whose units build on one
+  another also takes `folder` (None or the run's folder), where it keeps the state from which a killed run goes on;
 - `measures(config, units)`, the numbers that the claims ledger asks for, from whatever units there are;
 - `DIMS`, names of axes by array name.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -67,9 +70,11 @@ def run(
     """
     store = Store(Path(folder) / name_of(study) / key(study, config)) if folder is not None else None
     published = _published(study, config) if reuse else None
+    takes_folder = "folder" in inspect.signature(study.compute).parameters
+    options: dict[str, Any] = {"folder": store.folder if store is not None else None} if takes_folder else {}
     return complete(
         study.unit_names(config),
-        lambda names: study.compute(config, names),
+        functools.partial(study.compute, config, **options),
         config=config.as_dict(),
         store=store,
         published=published,
@@ -78,9 +83,9 @@ def run(
     )
 
 
-def _published(study: ModuleType, config: Config, preset: str | None = None) -> Results | None:
-    for candidate in [preset] if preset else ["paper", "quick"]:
-        path = paths.shipped(name_of(study), str(candidate))
+def _published(study: ModuleType, config: Config) -> Results | None:
+    for preset in ("paper", "quick"):
+        path = paths.shipped(name_of(study), preset)
         if path.is_file():
             try:
                 results, found = load(path)
