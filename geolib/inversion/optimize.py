@@ -1,0 +1,366 @@
+"""Descent methods of torch, of Sun et al.'s appendix B and of scipy behind one call, one count and one result."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy import optimize
+
+from geolib import _checks
+
+Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Watch = Callable[[np.ndarray], Sequence[float]]
+
+STEP_METHODS = ("gd", "momentum", "momentum_b", "adagrad", "rmsprop", "adam")
+SEARCH_METHODS = ("cg", "lbfgs", "tnc")
+METHODS = STEP_METHODS + SEARCH_METHODS
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a descent did, evaluation by evaluation; number 0 is the start.
+
+    Attributes
+    ----------
+    misfit : ndarray, shape (n + 1,)
+        Misfit of each model that was evaluated, line-search trials included.
+    watched : ndarray, shape (n + 1, n_watched)
+        What `watch` returned for the standing model at that moment.
+    model : ndarray
+        The last standing model: the last one evaluated by a step method, the best one of a line-search method.
+    snapshots : dict of int to ndarray
+        The standing models at the evaluations asked for, as far as the descent came.
+    message : str
+        Why it ended.
+    """
+
+    misfit: np.ndarray
+    watched: np.ndarray
+    model: np.ndarray
+    snapshots: dict[int, np.ndarray]
+    message: str
+
+
+class _Spent(Exception):
+    """The evaluation budget is used up."""
+
+
+class _Recorder:
+    """Counts evaluations, keeps the histories and stops at the budget, alike for every method."""
+
+    def __init__(self, objective: Objective, budget: int, best: bool, watch: Watch | None, keep: Sequence[int]) -> None:
+        self.objective, self.budget, self.best, self.watch, self.keep = objective, budget, best, watch, set(keep)
+        self.misfit: list[float] = []
+        self.watched: list[np.ndarray] = []
+        self.snapshots: dict[int, np.ndarray] = {}
+        self.model = np.empty(0)
+
+    def __call__(self, model: np.ndarray) -> tuple[float, np.ndarray]:
+        if len(self.misfit) > self.budget:
+            raise _Spent
+        misfit, gradient = self.objective(model)
+        misfit, gradient = float(misfit), np.asarray(gradient)
+        _checks.shape("gradient", gradient, model.shape, "Return one derivative for each cell.")
+        if not np.isfinite(misfit) or not np.isfinite(gradient).all():
+            raise FloatingPointError(
+                f"misfit and gradient must be finite; got misfit {misfit:g} at evaluation {len(self.misfit)}. "
+                "Lower the rate or narrow the bounds."
+            )
+        # A trial point of a line search is no iterate: there the best model so far stands.
+        if not self.misfit or not self.best or misfit < min(self.misfit):
+            self.model = model.copy()
+        self.misfit.append(misfit)
+        self.watched.append(np.asarray(self.watch(self.model) if self.watch else (), dtype=float))
+        if len(self.misfit) - 1 in self.keep:
+            self.snapshots[len(self.misfit) - 1] = self.model.copy()
+        return misfit, gradient
+
+    def result(self, message: str) -> Result:
+        return Result(np.array(self.misfit), np.array(self.watched), self.model, self.snapshots, message)
+
+
+def minimize(
+    objective: Objective,
+    start: np.ndarray,
+    method: str,
+    *,
+    iterations: int,
+    rate: float | None = None,
+    bounds: tuple[float, float] | None = None,
+    watch: Watch | None = None,
+    keep: Sequence[int] = (),
+) -> Result:
+    """Return the history of a descent of at most `iterations` evaluations after that of the start.
+
+    Parameters
+    ----------
+    objective : callable
+        Takes a model, returns its misfit and the gradient of the same shape.
+    start : ndarray
+        First model; its dtype (float32 or float64) is that of every model evaluated.
+    method : str
+        Steps of a given rate: ``gd``, ``momentum`` (classical, m = 0.9 m + g), ``momentum_b`` (appendix B: a
+        bias-corrected average), ``adagrad``, ``rmsprop``, ``adam``. Line searches of scipy: ``cg``, ``lbfgs``, ``tnc``.
+    iterations : int
+        Evaluations after the first, a hard limit: one evaluation costs the same whatever the method.
+    rate : float
+        Learning rate of a step method, in units of the model per unit of its update; no meaning for a line search.
+    bounds : (float, float), optional
+        Least and greatest value of a cell. Step methods and ``cg`` clip, ``lbfgs`` and ``tnc`` know bounds.
+    watch : callable, optional
+        Takes the standing model, returns numbers to record.
+    keep : sequence of int
+        Evaluations at which the standing model is kept.
+
+    Returns
+    -------
+    Result
+        Histories, final model, snapshots.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an unknown method, a missing or needless rate, a start that is no float array or out of bounds.
+    FloatingPointError
+        If misfit or gradient is no longer finite.
+
+    Notes
+    -----
+    One evaluation per step for the step methods; ``cg`` takes about two per search direction, ``lbfgs`` about one.
+
+    References
+    ----------
+    Sun et al., appendix B, algorithms 1 to 4. Torch's own optimisers serve where they follow the same formula.
+    """
+    _checks.choice("method", method, METHODS)
+    _checks.integer("iterations", iterations, low=0)
+    if start.dtype not in (np.float32, np.float64):
+        raise TypeError(f"start must be float32 or float64; got {start.dtype}. Convert it with astype.")
+    _checks.finite("start", start)
+    if bounds is not None and not (bounds[0] <= start.min() and start.max() <= bounds[1]):
+        raise ValueError(
+            f"start must lie within the bounds {bounds[0]:g} to {bounds[1]:g}; got {start.min():g} to {start.max():g}. "
+            "Clip it or widen the bounds."
+        )
+    stepping = method in STEP_METHODS
+    if stepping == (rate is None):
+        raise ValueError(f"rate must be {'given' if stepping else 'left out'} for {method}; got {rate}. Correct it.")
+    recorder = _Recorder(objective, iterations, not stepping, watch, keep)
+    try:
+        if stepping:
+            _checks.number("rate", rate, low=0)
+            message = _step(recorder, start, method, float(rate or 0), bounds)
+        else:
+            message = _search(recorder, start, method, bounds)
+    except _Spent:
+        message = "all evaluations used"
+    return recorder.result(message)
+
+
+def _step(recorder: _Recorder, start: np.ndarray, method: str, rate: float, bounds: tuple[float, float] | None) -> str:
+    model = torch.tensor(start)
+    optimizer: torch.optim.Optimizer
+    if method == "gd":
+        optimizer = torch.optim.SGD([model], lr=rate)
+    elif method == "momentum":
+        optimizer = torch.optim.SGD([model], lr=rate, momentum=0.9)
+    elif method == "adam":
+        optimizer = torch.optim.Adam([model], lr=rate, betas=(0.9, 0.999), eps=1e-8)
+    else:
+        optimizer = AppendixB([model], method, lr=rate)
+    while True:
+        _, gradient = recorder(model.numpy())
+        model.grad = torch.from_numpy(np.ascontiguousarray(gradient, dtype=start.dtype))
+        optimizer.step()
+        if bounds is not None:
+            model.clamp_(*bounds)
+
+
+def _search(recorder: _Recorder, start: np.ndarray, method: str, bounds: tuple[float, float] | None) -> str:
+    def flat(x: np.ndarray) -> tuple[float, np.ndarray]:
+        inside = np.ones(x.shape, dtype=bool)
+        if bounds is not None:
+            inside = (x >= bounds[0]) & (x <= bounds[1])
+            x = np.clip(x, *bounds)
+        misfit, gradient = recorder(x.reshape(start.shape).astype(start.dtype))
+        # Beyond a bound the clipped misfit no longer depends on the cell.
+        return misfit, np.where(inside, gradient.ravel().astype(float), 0.0)
+
+    # Tolerances of zero: the budget ends a descent, or the search itself when no point is lower.
+    names = {"cg": "CG", "lbfgs": "L-BFGS-B", "tnc": "TNC"}
+    many = 10 * recorder.budget + 10
+    options: dict[str, float] = {
+        "cg": {"gtol": 0.0, "maxiter": many},
+        "lbfgs": {"ftol": 0.0, "gtol": 0.0, "maxiter": many, "maxfun": many, "maxcor": 10},
+        "tnc": {"ftol": 0.0, "gtol": 0.0, "xtol": 0.0, "maxfun": many},
+    }[method]
+    box = [bounds] * start.size if bounds is not None and method != "cg" else None
+    x0 = start.ravel().astype(float)
+    found = optimize.minimize(flat, x0, jac=True, method=names[method], bounds=box, options=options)
+    return str(found.message)
+
+
+class AppendixB(torch.optim.Optimizer):
+    """The three methods of appendix B whose formulae are not torch's.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        What to optimise.
+    rule : str
+        ``momentum_b``: v - lr m / (1 - 0.9^k), m the running average of g. ``adagrad``: v - lr g / sqrt(G + 1e-8),
+        G the sum of squares. ``rmsprop``: v - lr g / (sqrt(r / (1 - 0.9^k)) + 1e-8), r the running average of squares.
+    lr : float
+        Learning rate.
+
+    Notes
+    -----
+    torch's SGD adds gradients up (ten times the step in the long run), its Adagrad adds epsilon after the root, and its
+    RMSprop knows no bias correction, which makes the first step 1 / sqrt(0.1) = 3.2 times as long.
+
+    References
+    ----------
+    Sun et al., appendix B, algorithms 1 to 3. Their delta v is g in the formulae and -g in the text; here it is g.
+    """
+
+    def __init__(self, parameters: Sequence[torch.Tensor], rule: str, lr: float) -> None:
+        _checks.choice("rule", rule, ("momentum_b", "adagrad", "rmsprop"))
+        super().__init__(parameters, {"lr": lr})
+        self.rule = rule
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update the parameters from their gradients."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.sub_(self._update(parameter.grad, self.state[parameter]), alpha=group["lr"])
+
+    def _update(self, gradient: torch.Tensor, state: dict) -> torch.Tensor:
+        beta, epsilon = 0.9, 1e-8
+        state["k"] = k = state.get("k", 0) + 1
+        memory = state.setdefault("memory", torch.zeros_like(gradient))
+        if self.rule == "momentum_b":
+            memory.mul_(beta).add_(gradient, alpha=1 - beta)
+            return memory / (1 - beta**k)
+        if self.rule == "adagrad":
+            memory.addcmul_(gradient, gradient)
+            return gradient / (memory + epsilon).sqrt()
+        memory.mul_(beta).addcmul_(gradient, gradient, value=1 - beta)
+        return gradient / ((memory / (1 - beta**k)).sqrt() + epsilon)
+
+
+class Journal:
+    """An objective that remembers: a descent started again on the same file is not computed again as far as it came.
+
+    No optimiser's state needs saving for that: a deterministic method asks for the same models in the same order.
+
+    Parameters
+    ----------
+    objective : callable
+        What to evaluate.
+    path : Path, optional
+        File of the evaluations, one record after the other; a damaged or foreign tail is dropped.
+        Without it only times are kept.
+
+    Attributes
+    ----------
+    seconds : list of float
+        Duration of each evaluation, also of those remembered.
+    """
+
+    def __init__(self, objective: Objective, path: Path | None = None) -> None:
+        self.objective, self.path = objective, path
+        self.seconds: list[float] = []
+        self.offset = 0
+
+    def __call__(self, model: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return misfit and gradient, from the file if this evaluation was made before."""
+        digest = hashlib.sha256(np.ascontiguousarray(model).tobytes()).digest()[:16]
+        gradient = np.empty_like(model)
+        length = 36 + gradient.nbytes
+        if self.path is not None and (record := self._read(length)) and record[:16] == digest:
+            misfit, seconds = np.frombuffer(record[16:32])
+            gradient = np.frombuffer(record[32:-4], dtype=model.dtype).reshape(model.shape).copy()
+        else:
+            begin = time.perf_counter()
+            misfit, found = self.objective(model)
+            gradient[...] = found
+            seconds = time.perf_counter() - begin
+            if self.path is not None:
+                self._write(digest + np.array([misfit, seconds]).tobytes() + gradient.tobytes())
+        self.offset += length
+        self.seconds.append(float(seconds))
+        return float(misfit), gradient
+
+    def _read(self, length: int) -> bytes:
+        assert self.path is not None
+        if not self.path.exists():
+            return b""
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            record = file.read(length)
+        whole = len(record) == length and zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little")
+        return record if whole else b""
+
+    def _write(self, record: bytes) -> None:
+        assert self.path is not None
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("r+b" if self.path.exists() else "wb") as file:
+            file.seek(self.offset)
+            file.write(record + zlib.crc32(record).to_bytes(4, "little"))
+            file.truncate()
+
+
+def largest_eigenvalue(
+    gradient: Callable[[np.ndarray], np.ndarray],
+    model: np.ndarray,
+    *,
+    generator: np.random.Generator,
+    step: float,
+    iterations: int = 30,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the estimates of the Hessian's largest eigenvalue and its eigenvector, by power iteration.
+
+    Each product H p is the central difference (g(m + h p) - g(m - h p)) / 2h. Gradient descent near a minimum is stable
+    for rates below two over this eigenvalue.
+
+    Parameters
+    ----------
+    gradient : callable
+        Gradient of the misfit at a model.
+    model : ndarray
+        Where the Hessian is taken.
+    generator : numpy Generator
+        Draws the first direction.
+    step : float
+        Length h of the differences, in units of the model.
+    iterations : int
+        Products to make.
+
+    Returns
+    -------
+    estimates : ndarray, shape (iterations,)
+        Norm of H p for the unit vectors p, in misfit per squared unit of the model.
+    vector : ndarray
+        The last unit vector.
+
+    Notes
+    -----
+    Two gradients for each iteration.
+    """
+    vector = generator.standard_normal(model.shape)
+    vector /= np.linalg.norm(vector)
+    estimates = []
+    for _ in range(_checks.integer("iterations", iterations, low=1)):
+        product = (gradient(model + step * vector) - gradient(model - step * vector)) / (2 * step)
+        estimates.append(float(np.linalg.norm(product)))
+        vector = product / estimates[-1]
+    return np.array(estimates), vector
