@@ -144,8 +144,9 @@ def _generate(root: Path) -> None:
     from geolib import pages
 
     folder = root / "book" / "_generated"
-    for name, text in pages.generate().items():
-        _write_if_changed(folder / name, text)
+    for name, content in pages.generate(root / "book" / "papers").items():
+        if not (folder / name).is_file() or (folder / name).read_bytes() != content:
+            write_atomic(folder / name, content)
 
 
 def _book_inputs(root: Path) -> list[tuple[str, bytes]]:
@@ -177,11 +178,6 @@ def _digest(parts: list[tuple[str, bytes]]) -> str:
 
 def _read(path: Path) -> str:
     return path.read_text() if path.is_file() else ""
-
-
-def _write_if_changed(path: Path, text: str) -> None:
-    if _read(path) != text:
-        write_atomic(path, text.encode())
 
 
 def _copy_if_changed(source: Path, target: Path) -> None:

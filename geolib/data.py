@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import warnings
 from pathlib import Path
 
 from geolib import _checks
@@ -61,14 +60,17 @@ def locate(name: str) -> Path | None:
 def _download(name: str, url: str, expected: str) -> Path | None:
     import pooch
 
-    cache = pooch.os_cache("geolib")
+    pooch.get_logger().setLevel("WARNING")  # its progress lines would land in the notebooks
     try:
-        downloader = pooch.HTTPDownloader(timeout=20)
-        return Path(pooch.retrieve(url, known_hash=f"sha256:{expected}", fname=name, path=cache, downloader=downloader))
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong hash is a ValueError
-        warnings.warn(
-            f"{name} could not be downloaded ({type(error).__name__}): a procedural model is used. "
-            "Set GEOLIB_DATA to a folder that holds it.",
-            stacklevel=3,
+        path = pooch.retrieve(
+            url,
+            known_hash=f"sha256:{expected}",
+            fname=name,
+            path=pooch.os_cache("geolib"),
+            downloader=pooch.HTTPDownloader(timeout=20),
         )
+    except OSError:  # no network: requests' errors are all OSErrors; callers say on the page what they use instead
         return None
+    except ValueError:
+        raise ValueError(f"download of {name} must match its pinned hash; it does not. Do not use {url}.") from None
+    return Path(path)

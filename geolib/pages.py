@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from geolib import claims, paths, studies
@@ -18,8 +20,14 @@ BADGES = {
 }
 
 
-def generate() -> dict[str, str]:
-    """Return the text of every generated page by file name."""
+def generate(executed: Path) -> dict[str, bytes]:
+    """Return the content of every generated file by its name.
+
+    Parameters
+    ----------
+    executed : Path
+        Folder of this build's executed notebooks, from which the landing page takes a picture of each chapter.
+    """
     ledger = claims.load(paths.claims())
     modules = {name: studies.get(name) for name in studies.NAMES}
     judged = {
@@ -30,7 +38,39 @@ def generate() -> dict[str, str]:
     for name, module in modules.items():
         made[f"claims_{name}.md"] = _claims_table(judged[name])
         made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
-    return made
+    files = {name: text.encode() for name, text in made.items()}
+    cards = []
+    for name, module in modules.items():
+        picture, alternative = _picture(executed / f"{name}.ipynb")
+        files[f"picture_{name}.png"] = picture
+        cards.append(_card(name, module.TITLE, alternative, module.QUESTION))
+    files["chapters.md"] = ("::::{grid} 1 1 2 2\n:gutter: 3\n\n" + "\n".join(cards) + "::::\n").encode()
+    return files
+
+
+def _picture(notebook: Path) -> tuple[bytes, str]:
+    """Return the figure of the cell tagged `landing`, and its text alternative."""
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if "landing" in cell["metadata"].get("tags", []):
+            for output in cell["outputs"]:
+                if "image/png" in output.get("data", {}):
+                    alternative = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
+                    return base64.b64decode(output["data"]["image/png"]), alternative
+    raise ValueError(f"{notebook.name} must have a cell tagged landing with a figure; it has none. Tag one.")
+
+
+def _card(name: str, title: str, alternative: str, question: str) -> str:
+    return f""":::{{grid-item-card}} {title}
+:link: chapter-{name}
+:link-type: ref
+
+```{{image}} /_generated/picture_{name}.png
+:alt: {alternative}
+```
++++
+{question}
+:::
+"""
 
 
 def _summary(judged: Mapping[str, list[dict[str, Any]]]) -> str:

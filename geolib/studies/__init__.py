@@ -2,7 +2,7 @@
 
 A study is a module with
 
-- `TITLE`, one line, and `VERSION`, a number raised when a unit's meaning changes;
+- `TITLE`, one line, `QUESTION`, one sentence for the landing page, and `VERSION`, raised when a unit's meaning changes;
 - `Config`, a frozen `geolib.config.Config` with presets;
 - `unit_names(config)`, the independent units of a run, as plain file names;
 - `compute(config, names)`, which yields `(name, arrays)` for each name, in any order; a study whose units build on one

@@ -1,0 +1,51 @@
+# Two commands do everything on a fresh machine: `make book` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install book test check format paper bench serve references clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+install: $(STAMP)  ## install everything into .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,test,check]'
+	@touch $@
+
+book: $(STAMP)  ## execute the notebooks that changed, build the book, print where to open it
+	@$(BIN)/geolib book
+
+test: $(STAMP)  ## unit tests, the notebooks' regression tests, the book's checks
+	@$(BIN)/geolib book
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(STAMP)  ## ruff, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## put the code into the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+paper: $(STAMP)  ## complete the paper-scale runs, resuming what is there (days on two cores), and ship them
+	for study in gan_101 rnn_fwi wgan_traces latent_inversion; do $(BIN)/geolib publish $$study --preset paper || exit 1; done
+
+bench: $(STAMP)  ## measure speed side by side with the alternatives (wants a quiet machine)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+
+serve: book  ## build the book and serve it on http://localhost:8000
+	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html
+
+references: $(STAMP)  ## execute the committed notebooks in place: the outputs that `make test` compares with
+	$(BIN)/python -m tests.references
+
+clean:  ## remove what was built; runs, reruns and .venv stay
+	rm -rf book/_build book/_generated book/papers .build book/_static/mathjax-tex-svg.js

@@ -1,0 +1,266 @@
+"""The Wasserstein GAN for seismic traces: the two networks of Niu et al. (2020), tables 1 and 2, and their weights."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from geolib import _checks, paths
+
+N_LATENT = 100
+N_SAMPLES = 499
+#: Table 1: kernel, stride and filters of the eight transposed convolutions.
+GENERATOR_LAYERS = (
+    (3, 2, 256),
+    (4, 1, 256),
+    (4, 2, 128),
+    (4, 2, 128),
+    (3, 2, 32),
+    (4, 2, 32),
+    (3, 2, 16),
+    (3, 2, 1),
+)
+#: Table 2: filters of the four convolutions of kernel 3, then of the two of kernel 1 along the former time axis.
+CRITIC_FILTERS = (64, 64, 64, 1)
+CRITIC_HEAD = (250, 1)
+# The paper gives no slope; 0.2 is the usual one of adversarial networks (Radford et al. 2016).
+LEAKY_SLOPE = 0.2
+
+
+class Critic(nn.Module):
+    """The fully convolutional critic of table 2; `precision` is that of its four wide convolutions.
+
+    Parameters
+    ----------
+    precision : str
+        "float32" or "bfloat16". The head always runs in the precision of its input: scores near -10 would be rounded
+        to 0.06 in bfloat16, which is more than the gap that the training is about.
+    """
+
+    def __init__(self, precision: str = "float32") -> None:
+        super().__init__()
+        _checks.choice("precision", precision, ("float32", "bfloat16"))
+        self.reduced = precision == "bfloat16"
+        layers: list[nn.Module] = []
+        channels = 1
+        for filters in CRITIC_FILTERS:
+            # Without padding 1 the length would shrink to 491, where the table keeps 499.
+            layers += [nn.Conv1d(channels, filters, 3, padding=1), nn.LeakyReLU(LEAKY_SLOPE)]
+            channels = filters
+        self.features = nn.Sequential(*layers)
+        middle, last = CRITIC_HEAD
+        self.head = nn.Sequential(
+            nn.Conv1d(N_SAMPLES, middle, 1), nn.LeakyReLU(LEAKY_SLOPE), nn.Conv1d(middle, last, 1)
+        )
+
+    def forward(self, traces: Tensor) -> Tensor:
+        """Return scores `(n,)` of traces `(n, 1, 499)`."""
+        _checks.shape("traces", traces, (None, 1, N_SAMPLES), "Resample and trim them to 499 samples.")
+        context = torch.autocast(traces.device.type, torch.bfloat16) if self.reduced else contextlib.nullcontext()
+        with context:
+            features = self.features(traces)
+        return self.head(features.to(traces.dtype).transpose(1, 2)).flatten()
+
+
+def make_generator(std: float = 0.02, *, rng: torch.Generator) -> nn.Sequential:
+    """Return the generator of table 1: latents `(n, 100, 1)` to traces `(n, 1, 499)`.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation of the initial kernels; biases start at zero, batch norms as identity.
+    rng : torch.Generator
+        Source of the initial kernels.
+
+    Notes
+    -----
+    556 065 parameters, 3.5 million multiplications for each trace. A batch norm stands before each convolution but the
+    first, and the leaky ReLU between the two.
+    """
+    with torch.device("meta"):  # made without numbers: the default initialisation would draw from the global generator
+        layers: list[nn.Module] = []
+        channels = N_LATENT
+        for index, (kernel, stride, filters) in enumerate(GENERATOR_LAYERS):
+            if index:
+                layers += [nn.BatchNorm1d(channels), nn.LeakyReLU(LEAKY_SLOPE)]
+            layers.append(nn.ConvTranspose1d(channels, filters, kernel, stride))
+            channels = filters
+        network = nn.Sequential(*layers)
+    return initialise(network, std, rng)
+
+
+def make_critic(std: float = 0.02, *, rng: torch.Generator, precision: str = "float32") -> Critic:
+    """Return the critic of table 2 (150 404 parameters) with initial kernels of standard deviation `std`."""
+    with torch.device("meta"):
+        network = Critic(precision)
+    return initialise(network, std, rng)
+
+
+def initialise(network: Any, std: float, rng: torch.Generator) -> Any:
+    """Fill `network` on the CPU: normal kernels, zero biases, identity batch norms; returns it."""
+    std = _checks.number("std", std, low=0)
+    network = network.to_empty(device="cpu")
+    for module in network.modules():
+        if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
+            nn.init.normal_(module.weight, 0.0, std, generator=rng)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm1d):
+            module.reset_parameters()
+    return network
+
+
+def n_parameters(network: nn.Module) -> int:
+    """Return the number of trainable numbers of a network."""
+    return sum(p.numel() for p in network.parameters())
+
+
+def layer_lengths(as_printed: bool = False) -> list[int]:
+    r"""Return the nine lengths along the generator, from 1 to 499.
+
+    :math:`l_i = (l_{i-1} - 1) s_i + k_i`, or with `as_printed` the equation of the paper,
+    :math:`l_i = l_{i-1} s_i + k_i`, which ends at 817.
+
+    References
+    ----------
+    Niu et al. (2020), equation 5 and table 1.
+    """
+    lengths = [1]
+    for kernel, stride, _ in GENERATOR_LAYERS:
+        lengths.append((lengths[-1] - (not as_printed)) * stride + kernel)
+    return lengths
+
+
+def draw_latents(n: int, rng: torch.Generator, low: float = -1.0) -> Tensor:
+    """Return n latents `(n, 100, 1)`, uniform between `low` and 1 (the paper gives no range)."""
+    n = _checks.integer("n", n, low=1)
+    return low + (1 - low) * torch.rand(n, N_LATENT, 1, generator=rng)
+
+
+@torch.no_grad()
+def sample(generator: nn.Module, n: int, rng: torch.Generator, low: float = -1.0) -> np.ndarray:
+    """Return n generated traces `(n, 1, 499)`, normalised like the training data.
+
+    Parameters
+    ----------
+    generator : nn.Module
+        From `make_generator` or `load_pretrained`; run with its running batch statistics, so that a trace depends on its
+        own latent alone.
+    n : int
+        Number of traces.
+    rng : torch.Generator
+        Source of the latents.
+    low : float
+        Lower end of the latents' range, the one the network was trained with.
+    """
+    training = generator.training
+    generator.eval()
+    traces = [generator(part).numpy() for part in draw_latents(n, rng, low).split(500)]
+    generator.train(training)
+    return np.concatenate(traces)
+
+
+@torch.no_grad()
+def score(critic: nn.Module, traces: np.ndarray) -> np.ndarray:
+    """Return the critic's scores `(n,)` of traces `(n, 1, 499)`; only differences between scores mean anything.
+
+    Raises
+    ------
+    ValueError
+        If the traces have another shape or hold NaN.
+    """
+    _checks.finite("traces", traces)
+    parts = torch.as_tensor(np.ascontiguousarray(traces), dtype=torch.float32).split(500)
+    return np.concatenate([critic(part).numpy() for part in parts])
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """The shipped networks.
+
+    Attributes
+    ----------
+    generator, critic : nn.Module
+        In evaluation mode.
+    scale : float
+        Multiply a generated trace by it to get the amplitude of the forward modelling.
+    latent_low : float
+        Lower end of the latents' range.
+    epoch : int
+        Epochs trained.
+    """
+
+    generator: nn.Module
+    critic: Critic
+    scale: float
+    latent_low: float
+    epoch: int
+
+    def sample(self, n: int, rng: torch.Generator) -> np.ndarray:
+        """Return n generated traces `(n, 1, 499)`."""
+        return sample(self.generator, n, rng, self.latent_low)
+
+
+def weights_path() -> Path:
+    """Return the file of the shipped weights."""
+    return paths.results() / "wgan_traces.safetensors"
+
+
+def pack_weights(networks: Pretrained) -> bytes:
+    """Return the networks as the bytes of a safetensors file."""
+    from safetensors.torch import save
+
+    tensors = {f"generator.{k}": v for k, v in networks.generator.state_dict().items()}
+    tensors |= {f"critic.{k}": v for k, v in networks.critic.state_dict().items()}
+    facts = {"scale": networks.scale, "latent_low": networks.latent_low, "epoch": networks.epoch}
+    return save({k: v.contiguous() for k, v in tensors.items()}, metadata={"geolib": json.dumps(facts)})
+
+
+def load_pretrained(path: Path | None = None) -> Pretrained:
+    """Return the shipped generator and critic.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Another file of the same kind.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or does not hold these networks.
+
+    Examples
+    --------
+    A thousand labelled traces: arrival time and polarity of the first reflection of each.
+
+    >>> import torch
+    >>> from geolib.gans import metrics, wgan
+    >>> networks = wgan.load_pretrained()
+    >>> traces = networks.sample(1000, torch.Generator().manual_seed(1))
+    >>> times, polarities = metrics.first_event(traces, dt=0.004)
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = weights_path() if path is None else Path(path)
+    if not path.is_file():
+        raise ValueError(f"weights file must exist; {path} does not. Restore it or train with the wgan_traces study.")
+    rng = torch.Generator()
+    generator, critic = make_generator(rng=rng), make_critic(rng=rng)
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads(file.metadata()["geolib"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        for prefix, network in (("generator.", generator), ("critic.", critic)):
+            network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    except (SafetensorError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"weights file {path} must hold the networks of tables 1 and 2; it does not ({reason}). Restore it."
+        ) from None
+    return Pretrained(generator.eval(), critic.eval(), **facts)

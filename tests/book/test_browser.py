@@ -1,0 +1,74 @@
+"""The built book in a real browser, from file://, without a network."""
+
+from pathlib import Path
+
+import pytest
+from conftest import chromium
+from playwright.sync_api import sync_playwright
+
+pytestmark = [pytest.mark.browser, pytest.mark.book, pytest.mark.xdist_group("book")]
+
+SHOTS = Path(__file__).parents[2] / ".build" / "screenshots"
+VIEWS = {
+    "desktop": {"viewport": {"width": 1280, "height": 900}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 2},
+    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=options)
+        yield started
+        started.close()
+
+
+def names(book):
+    pages = sorted(book.glob("*.html")) + sorted(book.glob("papers/*.html"))
+    return [path for path in pages if path.stem not in ("genindex", "search")]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_page_shows_cleanly(book, browser, view):
+    context = browser.new_context(**VIEWS[view], offline=True)
+    context.add_init_script(f"localStorage.setItem('mode', '{'dark' if view == 'dark' else 'light'}')")
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    shown = names(book)
+    assert len(shown) > 10
+    for path in shown:
+        problems = []
+        page = context.new_page()
+        page.on("console", lambda message, p=problems: p.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error, p=problems: p.append(str(error)))
+        page.on("requestfailed", lambda request, p=problems: p.append(f"not loaded: {request.url}"))
+        page.goto(path.as_uri())
+        page.wait_for_load_state("load")
+        mathematics = page.locator(".bd-article .math").count()
+        if mathematics:
+            page.wait_for_function("() => window.MathJax?.startup?.promise && document.querySelector('mjx-container')")
+            page.evaluate("() => MathJax.startup.promise")
+            assert page.locator(".bd-article .math:not(:has(mjx-container))").count() == 0, path.name
+            assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, path.name
+        missing = page.evaluate(
+            "() => [...document.images].filter(i => i.loading !== 'lazy' && !(i.complete && i.naturalWidth)).map(i => i.src)"
+        )
+        assert not missing, f"{path.name}: {missing}"
+        assert page.evaluate("() => [...document.images].filter(i => !i.alt).map(i => i.src)") == [], path.name
+        wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, f"{path.name} scrolls {wide} px sideways on {view}"
+        assert not problems, f"{path.name}: {problems}"
+        page.screenshot(path=SHOTS / f"{path.stem}-{view}.png", full_page=True)
+        page.close()
+    context.close()
+
+
+def test_search_finds_a_method(book, browser):
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((book / "search.html").as_uri() + "?q=Gauss-Newton")
+    page.wait_for_selector("ul.search li a", timeout=20000)
+    found = page.locator("ul.search li a").all_inner_texts()
+    assert found, "no page found"
+    context.close()

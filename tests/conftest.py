@@ -1,0 +1,52 @@
+"""What all tests share: one thread, no test skipped in CI, a book built once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Kernels and tests run side by side on few cores; one thread each also makes results independent of the machine.
+for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+
+def chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def pytest_runtest_setup(item):
+    needs = {
+        "browser": (chromium() is not None, "headless Chromium is not installed (apt install chromium)"),
+        "real_data": (bool(os.environ.get("GEOLIB_DATA")), "GEOLIB_DATA names no folder with the public data files"),
+    }
+    for marker, (met, reason) in needs.items():
+        if item.get_closest_marker(marker) and not met:
+            if os.environ.get("CI"):
+                pytest.fail(f"{reason}: in CI this is a failure")
+            pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def book() -> Path:
+    """The folder of the built pages."""
+    done = subprocess.run([sys.executable, "-m", "geolib", "book"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ROOT / "book" / "_build" / "html"
+
+
+@pytest.fixture
+def geolib_command():
+    """Run the command line in a process of its own and return status, stdout and stderr."""
+
+    def call(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        return subprocess.run(
+            [sys.executable, "-m", "geolib", *arguments], cwd=cwd, capture_output=True, text=True, env=env, timeout=300
+        )
+
+    return call

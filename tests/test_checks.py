@@ -1,0 +1,70 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from geolib import _checks
+
+
+@pytest.mark.parametrize(("value", "expected"), [(3, 3), ("1e3", 1000), (1e3, 1000), (np.int64(7), 7)])
+def test_integer_accepts_whole_numbers_in_any_dress(value, expected):
+    result = _checks.integer("n", value)
+    assert result == expected
+    assert type(result) is int
+
+
+@pytest.mark.parametrize(("value", "expected"), [("1e-3", 1e-3), (2, 2.0), (np.float32(0.5), 0.5)])
+def test_number_accepts_numeric_strings(value, expected):
+    assert _checks.number("x", value) == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: _checks.integer("n", 1.5), ValueError, "n must be a whole number; got 1.5. Take 2."),
+        (lambda: _checks.integer("n", True), TypeError, "n must be a number; got True (bool). Give a whole number."),
+        (lambda: _checks.integer("n", 0, low=1), ValueError, "n must be at least 1; got 0. Take 1 or more."),
+        (lambda: _checks.number("lr", "abc"), TypeError, "lr must be a number; got 'abc'. Give digits, such as 1e-3."),
+        (
+            lambda: _checks.number("lr", float("nan")),
+            ValueError,
+            "lr must be finite; got nan. Give an ordinary number.",
+        ),
+        (
+            lambda: _checks.number("dt", 9, low=0, high=1, unit="s"),
+            ValueError,
+            "dt must be between 0 and 1 s; got 9. Choose a value in that range.",
+        ),
+        (lambda: _checks.number("x", 3, high=2), ValueError, "x must be at most 2; got 3. Take 2 or less."),
+        (lambda: _checks.flag("on", 1), TypeError, "on must be true or false; got 1. Give one of the two words."),
+        (
+            lambda: _checks.choice("study", "rnn_fwy", ["rnn_fwi", "gan_101"]),
+            ValueError,
+            "study must be one of rnn_fwi, gan_101; got 'rnn_fwy'. Did you mean 'rnn_fwi'?",
+        ),
+        (
+            lambda: _checks.choice("study", 3, ["a"]),
+            TypeError,
+            "study must be one of a; got 3. Give a word.",
+        ),
+        (
+            lambda: _checks.shape("z", np.zeros((2, 3)), (None, 4)),
+            ValueError,
+            "z must have shape (any, 4); got (2, 3). Reshape it.",
+        ),
+        (
+            lambda: _checks.finite("v", torch.tensor([1.0, float("inf"), float("nan")])),
+            ValueError,
+            "v must be finite; got 2 NaN or infinite entries. Remove the NaN or infinite entries.",
+        ),
+    ],
+)
+def test_refusals_are_one_line_with_argument_rule_value_and_remedy(call, kind, message):
+    with pytest.raises(kind, match=re.escape(message) + "$"):
+        call()
+
+
+def test_finite_accepts_arrays_and_tensors():
+    _checks.finite("a", np.ones(3))
+    _checks.finite("a", torch.ones(3))

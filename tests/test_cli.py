@@ -1,0 +1,211 @@
+"""The command line: what it prints, and how it refuses."""
+
+import json
+import os
+import re
+
+import pytest
+
+from geolib import cli, studies
+
+
+def fails(done, status, *pieces):
+    assert done.returncode == status, done.stderr
+    assert done.stderr.startswith("geolib: ")
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    for piece in pieces:
+        assert piece in done.stderr
+
+
+@pytest.mark.parametrize("command", ["list", "params", "run", "book", "publish", "verify"])
+def test_every_command_has_help_with_examples(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"examples:\n  geolib {command}" in capsys.readouterr().out
+
+
+def test_list_names_the_studies(geolib_command):
+    done = geolib_command("list")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(studies.NAMES)
+
+
+@pytest.mark.parametrize("name", studies.NAMES)
+def test_params_as_json(name, capsys):
+    assert cli.main(["params", name, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert rows
+    for row in rows:
+        assert list(row) == ["name", "type", "default", "paper", "range", "unit", "help"]
+        assert row["help"]
+    assert cli.main(["params", name]) == 0
+    assert rows[0]["name"] in capsys.readouterr().out
+
+
+def test_verify_as_json(capsys):
+    assert cli.main(["verify", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len({row["id"] for row in rows}) == len(rows) > 100
+    for row in rows:
+        assert {"id", "paper", "place", "claim", "published", "ours", "interval", "verdict"} <= set(row)
+        assert (row["ours"] is None) == (row["verdict"] == "not run yet")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pieces"),
+    [
+        (["params", "rnn_fwy"], ["study must be one of", "Did you mean 'rnn_fwi'?"]),
+        (["run", "gan101"], ["Did you mean 'gan_101'?"]),
+        (["run", "rnn_fwi", "-p", "optimizers", "adam"], ["parameter 'optimizers' is unknown", "Did you mean"]),
+        (["run", "rnn_fwi", "--preset", "papr"], ["preset must be one of quick, paper", "Did you mean 'paper'?"]),
+        (["run"], ["STUDY"]),
+        (["runn"], ["invalid choice: 'runn'"]),
+        ([], ["COMMAND"]),
+        (["run", "rnn_fwi", "-p", "n_iterations"], ["expected 2 arguments"]),
+    ],
+)
+def test_usage_errors(geolib_command, arguments, pieces):
+    fails(geolib_command(*arguments), 2, *pieces)
+
+
+def numeric(kind):
+    """Return the first parameter of a kind, with its upper bound, of the first study that has one."""
+    for name in studies.NAMES:
+        for row in studies.get(name).Config.describe():
+            if row["type"] == kind and row["range"] and row["range"][1] is not None:
+                return name, row
+    raise AssertionError(f"no {kind} parameter with an upper bound")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "piece"),
+    [
+        ("int", "1.5", "must be a whole number; got '1.5'"),
+        ("int", "many", "must be a number; got 'many'"),
+        ("int", "nan", "must be finite"),
+        ("int", "1e15", "must be between"),
+        ("float", "nan", "must be finite"),
+        ("float", "-inf", "must be finite"),
+        ("float", "1e30", "must be between"),
+    ],
+)
+def test_values_are_refused_before_a_kernel_starts(kind, value, piece, capsys, tmp_path):
+    name, row = numeric(kind)
+    assert cli.main(["run", name, "-p", row["name"], value, "--out", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"geolib: {row['name']} must be")
+    assert piece.split("; got")[0] in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unwritable_folder_is_refused(geolib_command, tmp_path):
+    blocker = tmp_path / "file"
+    blocker.write_text("in the way")
+    done = geolib_command("run", "rnn_fwi", "--out", str(blocker / "out"))
+    fails(done, 1, "--out must be a folder that can be written", "Choose another.")
+
+
+def test_a_data_folder_that_does_not_exist_is_refused(geolib_command, tmp_path):
+    done = geolib_command("run", "latent_inversion", "--out", str(tmp_path / "out"), GEOLIB_DATA=str(tmp_path / "no"))
+    fails(done, 1, "GEOLIB_DATA must be an existing folder")
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_a_damaged_data_file_is_refused(geolib_command, tmp_path):
+    from geolib.data import FILES
+
+    for name in FILES:
+        (tmp_path / name).write_bytes(b"damaged")
+    done = geolib_command("run", "latent_inversion", "--out", str(tmp_path / "out"), GEOLIB_DATA=str(tmp_path))
+    fails(done, 1, "must have the sha256", "Replace the damaged file.")
+
+
+FAST = ["run", "gan_101"]
+
+
+def broken_notebook(tmp_path, code):
+    """A copy of the package whose gan_101 notebook fails."""
+    import shutil
+    from pathlib import Path
+
+    import nbformat
+
+    root = Path(cli.__file__).parents[1]
+    copy = tmp_path / "copy"
+    ignore = shutil.ignore_patterns("__pycache__", "_build", "papers", "_generated")
+    for folder in ("geolib", "book", "notebooks"):
+        shutil.copytree(root / folder, copy / folder, ignore=ignore)
+    path = copy / "notebooks" / "gan_101.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    notebook.cells.append(nbformat.v4.new_code_cell(code))
+    nbformat.write(notebook, path)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("code", "piece"),
+    [
+        (
+            "raise ValueError('misfit must be finite; got nan.\\nsecond line')",
+            "ValueError: misfit must be finite; got nan.",
+        ),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "its kernel died"),
+    ],
+)
+def test_a_failing_notebook_leaves_one_line_and_no_output(geolib_command, tmp_path, code, piece):
+    copy = broken_notebook(tmp_path, code)
+    out = tmp_path / "out"
+    done = geolib_command(*FAST, "--out", str(out), cwd=copy, PYTHONPATH=str(copy))
+    fails(done, 1, "notebook gan_101 failed", piece)
+    assert not list(out.iterdir())
+
+
+def test_a_failed_notebook_never_gets_into_a_book(geolib_command, tmp_path):
+    copy = broken_notebook(tmp_path, "assert False, 'no'")
+    for file in ("_config.yml", "constraints.txt"):
+        (copy / file).write_bytes((cli.paths.checkout() / file).read_bytes())
+    for name in set(studies.NAMES) - {"gan_101"}:
+        (copy / "notebooks" / f"{name}.ipynb").write_bytes((copy / "notebooks" / "gan_101.ipynb").read_bytes())
+    done = geolib_command("book", cwd=copy, PYTHONPATH=str(copy))
+    fails(done, 1, "AssertionError: no")
+    assert not (copy / "book" / "papers").exists() or not list((copy / "book" / "papers").glob("*.ipynb"))
+    assert not (copy / "book" / "_build" / "html").exists()
+
+
+def test_a_rerun_makes_a_notebook_and_one_self_contained_page(geolib_command, tmp_path):
+    study, changes = "gan_101", small("gan_101")
+    done = geolib_command("run", study, *changes, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path / "out")) == [f"{study}.html", f"{study}.ipynb"]
+    page = (tmp_path / "out" / f"{study}.html").read_text()
+    assert not re.search(r'<(script|img|link)[^>]+(src|href)="(?!data:|#)[^"]*\.(js|css|png)', page)
+    assert 'src="http' not in page
+    assert "data:image/png;base64" in page
+
+
+def small(name):
+    """Return the arguments that set every extent of a study to its smallest value."""
+    arguments = []
+    kind = studies.get(name).Config
+    extents = {item for item, field in kind.__dataclass_fields__.items() if field.metadata["extent"]}
+    for row in kind.describe():
+        if row["name"] in extents and row["type"] == "int":
+            arguments += ["-p", row["name"], str(row["range"][0])]
+    return arguments
+
+
+@pytest.mark.parametrize("name", studies.NAMES[:1])
+def test_plain_papermill_works_from_any_folder(name, tmp_path):
+    import subprocess
+    import sys
+
+    from geolib import paths
+
+    changes = [item if item != "-p" else "-p" for item in small(name)]
+    command = [sys.executable, "-m", "papermill", str(paths.notebook(name)), "mine.ipynb", *changes]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "mine.ipynb").is_file()
