@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
-from scipy.spatial.distance import cdist
 
 from geolib import _checks
 
@@ -88,15 +87,21 @@ def median_distance(samples: np.ndarray) -> float:
         If most samples coincide: such a kernel has no width.
     """
     flat = _flat("samples", samples)
-    width = float(np.median(cdist(flat, flat)[np.triu_indices(len(flat), 1)]))
+    width = float(np.sqrt(np.median(_squared_distances(flat, flat)[np.triu_indices(len(flat), 1)])))
     if width == 0:
         raise ValueError("samples must differ from one another; their median distance is 0. Use data that varies.")
     return width
 
 
 def _kernel(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
-    squared = cdist(a, b, "sqeuclidean")
-    return sum(np.exp(-squared / (2 * (h * width) ** 2)) for h in BANDWIDTHS) / len(BANDWIDTHS)
+    squared = _squared_distances(a, b)
+    return np.mean([np.exp(-squared / (2 * (h * width) ** 2)) for h in BANDWIDTHS], axis=0)
+
+
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    # One matrix product instead of a loop over pairs; rounding can leave tiny negative numbers where samples coincide.
+    squared = np.square(a).sum(1)[:, None] + np.square(b).sum(1) - 2 * (a @ b.T)
+    return np.maximum(squared, 0.0, out=squared)
 
 
 def _off_diagonal_mean(matrix: np.ndarray) -> float:
@@ -182,8 +187,9 @@ def relative_mmd_test(reference: np.ndarray, new: np.ndarray, old: np.ndarray, w
 def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[float, float]:
     """Return density and coverage of `fake` in the k-nearest-neighbour balls of `real`.
 
-    Density counts in how many balls a generated sample lies, divided by k (1 on average for equal distributions; low for
-    samples away from the data); coverage is the share of balls that hold a generated sample (low when modes are missed).
+    Density counts in how many balls a generated sample lies, divided by k: 1 on average for equal distributions, low
+    for samples away from the data. Coverage is the share of balls that hold a generated sample: low when modes are
+    missed.
 
     Raises
     ------
@@ -198,8 +204,8 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[fl
     k = _checks.integer("k", k, low=1)
     if len(a) <= k:
         raise ValueError(f"real must hold more than k = {k} samples; got {len(a)}. Draw more.")
-    radius = np.partition(cdist(a, a), k, axis=1)[:, k]  # entry 0 is the sample itself
-    inside = cdist(a, b) < radius[:, None]
+    radius = np.partition(_squared_distances(a, a), k, axis=1)[:, k]  # entry 0 is the sample itself
+    inside = _squared_distances(a, b) < radius[:, None]
     return float(inside.sum() / (k * len(b))), float(inside.any(axis=1).mean())
 
 
@@ -212,7 +218,7 @@ def neighbour_accuracy(real: np.ndarray, fake: np.ndarray) -> float:
     """
     a, b = _pair(real, fake)
     both, label = np.concatenate([a, b]), np.repeat([0, 1], [len(a), len(b)])
-    distance = cdist(both, both)
+    distance = _squared_distances(both, both)
     np.fill_diagonal(distance, np.inf)
     return float((label[distance.argmin(axis=1)] == label).mean())
 
@@ -225,7 +231,7 @@ def nearest(training: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.n
     a, b = _pair(training, samples)
     best, index = np.full(len(b), np.inf), np.zeros(len(b), dtype=np.int64)
     for start in range(0, len(a), 2000):  # bounds the memory at 2000 rows
-        distance = cdist(a[start : start + 2000], b)
+        distance = np.sqrt(_squared_distances(a[start : start + 2000], b))
         row = distance.argmin(axis=0)
         closer = distance[row, np.arange(len(b))] < best
         best = np.where(closer, distance[row, np.arange(len(b))], best)

@@ -110,7 +110,8 @@ def initialise(network: Any, std: float, rng: torch.Generator) -> Any:
     for module in network.modules():
         if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
             nn.init.normal_(module.weight, 0.0, std, generator=rng)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d):
             module.reset_parameters()
     return network
@@ -150,8 +151,8 @@ def sample(generator: nn.Module, n: int, rng: torch.Generator, low: float = -1.0
     Parameters
     ----------
     generator : nn.Module
-        From `make_generator` or `load_pretrained`; run with its running batch statistics, so that a trace depends on its
-        own latent alone.
+        From `make_generator` or `load_pretrained`; run with its running batch statistics, so that a trace depends on
+        its own latent alone.
     n : int
         Number of traces.
     rng : torch.Generator
@@ -197,7 +198,7 @@ class Pretrained:
     """
 
     generator: nn.Module
-    critic: Critic
+    critic: nn.Module
     scale: float
     latent_low: float
     epoch: int
