@@ -42,10 +42,10 @@ bench: $(STAMP)  ## measure speed side by side with the alternatives (wants a qu
 	for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 serve: book  ## build the book and serve it on http://localhost:8000
-	$(BIN)/python -m http.server 8000 --bind localhost --directory book/_build/html
+	$(BIN)/python -m http.server 8000 --bind localhost --directory _build/html
 
 references: $(STAMP)  ## execute the committed notebooks in place: the outputs that `make test` compares with
 	$(BIN)/python -m tests.references
 
 clean:  ## remove what was built; runs, reruns and .venv stay
-	rm -rf book/_build book/_generated book/papers .build book/_static/mathjax-tex-svg.js
+	rm -rf _build book/_generated book/papers .build book/_static/mathjax-tex-svg.js

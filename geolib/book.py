@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def build(*, force: bool = False, say: Any = print) -> Path:
     _execute_changed(root, force, say)
     _generate(root)
     _copy_if_changed(page.mathjax(), root / "book" / "_static" / "mathjax-tex-svg.js")
-    first = root / "book" / "_build" / "html" / "index.html"
+    first = root / "_build" / "html" / "index.html"
     stamp = root / ".build" / "book.stamp"
     now = _digest(_book_inputs(root))
     if not force and first.is_file() and _read(stamp) == now:
@@ -48,6 +49,8 @@ def build(*, force: bool = False, say: Any = print) -> Path:
         return first
     stamp.unlink(missing_ok=True)
     _jupyter_book(root, force)
+    for made in first.parent.rglob("*.html"):
+        _make_offline(made)
     write_atomic(stamp, now.encode())
     say("built: the pages")
     return first
@@ -153,13 +156,15 @@ def _book_inputs(root: Path) -> list[tuple[str, bytes]]:
     files = [root / "_config.yml", root / "constraints.txt"]
     for path in sorted((root / "book").rglob("*")):
         inside = path.relative_to(root / "book").parts
-        if path.is_file() and inside[0] not in ("_build", "results") and ".ipynb_checkpoints" not in inside:
+        if path.is_file() and inside[0] != "results" and ".ipynb_checkpoints" not in inside:
             files.append(path)
     return [(str(path.relative_to(root)), path.read_bytes()) for path in files if path.is_file()]
 
 
 def _jupyter_book(root: Path, force: bool) -> None:
-    command = [sys.executable, "-m", "jupyter_book", "build", "book", "-n", "-W", "--keep-going"]
+    # The package has no __main__; its script may not be on the path.
+    start = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", start, "build", "book", "-n", "-W", "--keep-going"]
     done = subprocess.run([*command, *(["--all"] if force else [])], cwd=root, capture_output=True, text=True)
     log = root / ".build" / "book.log"
     write_atomic(log, (done.stdout + done.stderr).encode())
@@ -167,6 +172,24 @@ def _jupyter_book(root: Path, force: bool) -> None:
         lines = (done.stdout + done.stderr).splitlines()
         warned = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-5:]
         raise RuntimeError(f"jupyter-book did not build the pages cleanly: {'; '.join(warned[:5])} (log: {log})")
+
+
+# The theme preloads fonts across origins, which a browser refuses for files (icons are drawn by its script anyway), and
+# names thebe's remote address twice even with thebe off, which is an error in the console.
+_ONLINE = re.compile(
+    r'<link rel="preload" as="font"[^>]*>\s*'
+    r"|<script>const THEBE_JS_URL[^<]*</script>\s*"
+    r"|<script[^>]*sphinx-thebe[^>]*></script>\s*"
+    r'|<script type="text/x-thebe-config">.*?</script>\s*',
+    re.DOTALL,
+)
+
+
+def _make_offline(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    cleaned = _ONLINE.sub("", text)
+    if cleaned != text:
+        path.write_text(cleaned, encoding="utf-8")
 
 
 def _digest(parts: list[tuple[str, bytes]]) -> str:

@@ -60,7 +60,13 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
             # Papermill and the kernel write their own tracebacks; ours is the one line that the caller prints.
             with contextlib.nullcontext() if progress else _silence():
                 papermill.execute_notebook(
-                    str(source), str(draft), values, kernel_name="python3", progress_bar=progress, log_output=False
+                    str(source),
+                    str(draft),
+                    values,
+                    kernel_name="python3",
+                    progress_bar=progress,
+                    # A kernel warns on our stderr that it listens on localhost without encryption.
+                    extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
                 )
         except papermill.PapermillExecutionError as error:
             reason = f"{error.ename}: {str(error.evalue).splitlines()[0] if error.evalue else ''}"

@@ -63,11 +63,9 @@ def _card(name: str, title: str, alternative: str, question: str) -> str:
     return f""":::{{grid-item-card}} {title}
 :link: chapter-{name}
 :link-type: ref
+:img-top: /_generated/picture_{name}.png
+:img-alt: {alternative}
 
-```{{image}} /_generated/picture_{name}.png
-:alt: {alternative}
-```
-+++
 {question}
 :::
 """

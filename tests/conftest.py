@@ -36,7 +36,7 @@ def book() -> Path:
     """The folder of the built pages."""
     done = subprocess.run([sys.executable, "-m", "geolib", "book"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return ROOT / "book" / "_build" / "html"
+    return ROOT / "_build" / "html"
 
 
 @pytest.fixture

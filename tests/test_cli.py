@@ -172,7 +172,7 @@ def test_a_failed_notebook_never_gets_into_a_book(geolib_command, tmp_path):
     done = geolib_command("book", cwd=copy, PYTHONPATH=str(copy))
     fails(done, 1, "AssertionError: no")
     assert not (copy / "book" / "papers").exists() or not list((copy / "book" / "papers").glob("*.ipynb"))
-    assert not (copy / "book" / "_build" / "html").exists()
+    assert not (copy / "_build" / "html").exists()
 
 
 def test_a_rerun_makes_a_notebook_and_one_self_contained_page(geolib_command, tmp_path):
