@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import torch
+from torch.autograd.function import once_differentiable
 
 from geolib import _checks
-from geolib.waves.cell import WaveCell
+from geolib.waves.absorbing import layers
+from geolib.waves.cell import WaveCell, pad, padded_index, padded_shape
 from geolib.waves.survey import Survey
 
+if TYPE_CHECKING:
+    from geolib.waves._kernels import Setup, Shot, Workspace
 
-def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, backend: str = "eager") -> torch.Tensor:
+STORE_ALL = 4 * 2**20
+"""Bytes of fields up to which every step of a shot is kept; above it, memory grows with the square root of nt."""
+
+
+def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, backend: str = "fused") -> torch.Tensor:
     """Return the shot gathers of a velocity model, u(t + dt) at the receivers for t = 0, dt, ...
 
     u(t + dt) = v^2 dt^2 (Laplacian u(t) - s(t)) + 2 u(t) - u(t - dt), from rest.
@@ -22,8 +35,9 @@ def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, b
         Grid, time step, boundaries, sources and receivers.
     space_order : {2, 4}
         Order of the spatial differences.
-    backend : {"eager"}
-        "eager" is the recurrent network of torch operations, on any device.
+    backend : {"fused", "eager"}
+        "fused" runs compiled kernels on the CPU, one shot for each of torch's threads; "eager" is the recurrent network
+        of torch operations, on any device.
 
     Returns
     -------
@@ -43,8 +57,9 @@ def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, b
     ----------
     Sun et al. (2020), equation 2.
     """
-    _options(space_order, backend)
-    survey.check_velocity(velocity, space_order)
+    _options(velocity, survey, space_order, backend)
+    if backend == "fused":
+        return _Fused.apply(pad(velocity, survey), survey.source_amplitudes, survey, space_order)
     cell = WaveCell(velocity, survey, space_order)
     state, records = cell.start(), []
     for source in survey.source_amplitudes.unbind(-1):
@@ -54,7 +69,7 @@ def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, b
 
 
 def misfit_and_gradient(
-    velocity: torch.Tensor, survey: Survey, observed: torch.Tensor, *, space_order: int = 2, backend: str = "eager"
+    velocity: torch.Tensor, survey: Survey, observed: torch.Tensor, *, space_order: int = 2, backend: str = "fused"
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the misfit J = 1 / (2 n_shots) sum (data - observed)^2 and its gradient in velocity.
 
@@ -68,7 +83,7 @@ def misfit_and_gradient(
         Observed shot gathers.
     space_order : {2, 4}
         Order of the spatial differences.
-    backend : {"eager"}
+    backend : {"fused", "eager"}
         As for `propagate`.
 
     Returns
@@ -91,6 +106,12 @@ def misfit_and_gradient(
     if observed.dtype != velocity.dtype:
         raise TypeError(f"observed must be {velocity.dtype} as velocity is; got {observed.dtype}. Use observed.to().")
     _checks.finite("observed", observed)
+    _options(velocity, survey, space_order, backend)
+    if backend == "fused":
+        padded, unpad = torch.func.vjp(lambda model: pad(model, survey), velocity.detach())
+        shots = _Shots(padded, survey.source_amplitudes, survey, space_order)
+        value, padded_gradient, _ = shots.gradient(observed, fit=True)
+        return velocity.new_tensor(value), unpad(padded_gradient)[0]
     model = velocity.detach().requires_grad_()
     with torch.enable_grad():
         residual = propagate(model, survey, space_order=space_order, backend=backend) - observed
@@ -99,7 +120,177 @@ def misfit_and_gradient(
     return misfit.detach(), gradient
 
 
-def _options(space_order: int, backend: str) -> None:
+def _options(velocity: torch.Tensor, survey: Survey, space_order: int, backend: str) -> None:
     if space_order not in (2, 4):
         raise ValueError(f"space_order must be 2 or 4; got {space_order!r}. Choose one of the two.")
-    _checks.choice("backend", backend, ("eager",))
+    _checks.choice("backend", backend, ("fused", "eager"))
+    survey.check_velocity(velocity, space_order)
+    if backend == "fused" and velocity.device.type != "cpu":
+        raise ValueError(f"backend 'fused' must have a velocity on the CPU; got {velocity.device}. Use 'eager'.")
+
+
+class _Fused(torch.autograd.Function):
+    """Propagation through a padded velocity by the kernels."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, velocity: torch.Tensor, amplitudes: torch.Tensor, survey: Survey, space_order: int
+    ) -> torch.Tensor:
+        ctx.save_for_backward(velocity, amplitudes)
+        ctx.survey, ctx.space_order = survey, space_order
+        return _Shots(velocity, amplitudes, survey, space_order).gathers()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, derivative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:
+        shots = _Shots(*ctx.saved_tensors, ctx.survey, ctx.space_order)
+        _, gradient, source_gradient = shots.gradient(derivative, fit=False)
+        return gradient, source_gradient, None, None
+
+
+class _Shots:
+    """The shots of a survey in the layout of the kernels."""
+
+    def __init__(self, velocity: torch.Tensor, amplitudes: torch.Tensor, survey: Survey, space_order: int):
+        from geolib.waves import _kernels
+
+        self.velocity, self.survey = velocity, survey
+        self.kernels = _kernels
+        self.type = _array(amplitudes).dtype
+        self.setup, self.state_size = _setup(survey, space_order, self.type)
+        # A 1-D grid is one row: its depth runs along the kernels' fast axis.
+        self.shape = (self.setup.nz, self.setup.nx)
+        courant = (_array(velocity).reshape(-1, *self.shape) * (survey.dt / survey.grid.spacing)) ** 2
+        field = np.zeros((len(courant), self.setup.nz + 2 * _kernels.HALO, self.setup.stride), self.type)
+        field[:, _kernels.HALO : -_kernels.HALO, _kernels.MARGIN : _kernels.MARGIN + self.setup.nx] = courant
+        self.courant = field.reshape(len(courant), -1)
+        self.forcing = _array(amplitudes).swapaxes(1, 2) * -(survey.grid.spacing**2)
+        self.sources, self.receivers = (
+            self._flat(locations) for locations in (survey.source_locations, survey.receiver_locations)
+        )
+
+    def _flat(self, locations: torch.Tensor) -> np.ndarray:
+        row, column = np.divmod(padded_index(locations, self.survey).numpy(), self.setup.nx)
+        return (row + self.kernels.HALO) * self.setup.stride + column + self.kernels.MARGIN
+
+    def _shot(self, i: int) -> Shot:
+        courant = self.courant[i if len(self.courant) > 1 else 0]
+        forcing = np.ascontiguousarray(self.forcing[i])
+        return self.kernels.Shot(self.setup, courant, forcing, self.sources[i], self.receivers[i])
+
+    def _workspace(self) -> Workspace:
+        rows, nt = self.setup.nz * self.setup.stride, self.survey.nt
+        segment = _segment(nt, rows, self.state_size, self.type.itemsize)
+        segments = -(-nt // segment)
+        return self.kernels.Workspace(
+            _empty(self.state_size, self.type),
+            _empty(self.state_size, self.type),
+            np.empty((segments - 1, self.state_size), self.type),
+            np.empty((segment, rows), self.type),
+            np.empty((nt, self.receivers.shape[1]), self.type),
+        )
+
+    def gathers(self) -> torch.Tensor:
+        """Return the shot gathers."""
+        result = np.empty((self.survey.n_shots, self.receivers.shape[1], self.survey.nt), self.type)
+
+        def work(take: Callable[[], int | None]) -> None:
+            state = _empty(self.state_size, self.type)
+            traces = np.empty((self.survey.nt, self.receivers.shape[1]), self.type)
+            while (i := take()) is not None:
+                self.kernels.forward(state, traces, result[i], self._shot(i))
+
+        _share(self.survey.n_shots, work)
+        return torch.from_numpy(result)
+
+    def gradient(self, data: torch.Tensor, *, fit: bool) -> tuple[float, torch.Tensor, torch.Tensor]:
+        """Return misfit, gradient in the padded velocity and gradient in the source amplitudes."""
+        n_shots, kernels = self.survey.n_shots, self.kernels
+        misfits = np.zeros(n_shots)
+        images = np.empty((n_shots, self.setup.nz, self.setup.stride), self.type)
+        source_images = np.empty((n_shots, self.sources.shape[1], self.survey.nt), self.type)
+        given, scale = _array(data), self.type.type(1 / n_shots)
+
+        def work(take: Callable[[], int | None]) -> None:
+            workspace = self._workspace()
+            while (i := take()) is not None:
+                misfits[i] = kernels.gradient(
+                    workspace, given[i], scale, fit, images[i].reshape(-1), source_images[i], self._shot(i)
+                )
+
+        _share(n_shots, work)
+        image = torch.from_numpy(images[:, :, kernels.MARGIN : kernels.MARGIN + self.setup.nx])
+        if len(self.courant) == 1:
+            image = image.sum(0)
+        gradient = image.reshape(self.velocity.shape) * 2 / self.velocity
+        return float(misfits.sum()), gradient, torch.from_numpy(source_images * -(self.survey.grid.spacing**2))
+
+
+def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int]:
+    """Return the layout of a survey, and the length of a state."""
+    from geolib.waves import _kernels
+
+    nz, nx = (1, *padded_shape(survey))[-2:]
+    stride = -(-(_kernels.MARGIN + nx + _kernels.HALO) // 16) * 16
+    offset = 2 * (nz + 2 * _kernels.HALO) * stride
+    sides: list[Any] = []
+    axes = list(zip(padded_shape(survey), survey.boundary.padding(len(survey.grid.shape)), layers(survey), strict=True))
+    for axis, (n, widths, layer) in enumerate(reversed(axes)):
+        for last, width in enumerate(widths):
+            # The strip also holds the points inside the grid that the layer's memory reaches; multiples of 8 vectorise.
+            count = min(n, width + 2 if axis else -(-(width + 2) // 8) * 8) if width else 0
+            start = n - count if last else 0
+            table = np.zeros((4, count + 1), kind)
+            for row, coefficient in zip(table, layer, strict=True):
+                part = coefficient[start : start + count + 1].numpy()
+                row[: len(part)] = part
+            sides.append(_kernels.Side(start, count, last, offset, table))
+            offset += (stride if axis else nz) * (2 * count + 5) if width else 0
+    absent = _kernels.Side(0, 0, 0, 0, np.zeros((4, 1), kind))
+    sides += [absent] * (4 - len(sides))
+    whole, near, far, edge = {2: (-2.0, 1.0, 0.0, 0.0), 4: (-2.5, 4 / 3, -1 / 12, 1 / 12)}[space_order]
+    weights = np.array([whole * len(axes), whole, near, far, edge], kind)
+    return _kernels.Setup(nz, nx, stride, weights, *sides), offset
+
+
+def _segment(nt: int, rows: int, state_size: int, itemsize: int) -> int:
+    # Memory, segment * rows + nt / segment * state, is least where both terms are equal; half of that segment costs a
+    # quarter more memory and is a tenth faster, for the kept fields then stay in cache.
+    if nt * rows * itemsize <= STORE_ALL:
+        return nt
+    return min(nt, max(1, round(0.5 * (nt * state_size / rows) ** 0.5)))
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().contiguous().numpy()
+
+
+def _empty(n: int, kind: np.dtype) -> np.ndarray:
+    # Fields that start on a cache line: vectors then never straddle two.
+    raw = np.empty(n * kind.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + n * kind.itemsize].view(kind)
+
+
+def _share(n: int, work: Callable[[Callable[[], int | None]], None]) -> None:
+    """Let torch's number of threads work on n shots; each takes the next shot when it is free.
+
+    The kernels release the interpreter lock. What a shot yields does not depend on the thread that computes it.
+    """
+    shots = iter(range(n))
+    errors: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            work(lambda: next(shots, None))
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [threading.Thread(target=guarded) for _ in range(min(n, torch.get_num_threads()) - 1)]
+    for helper in helpers:
+        helper.start()
+    guarded()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
