@@ -48,4 +48,4 @@ references: $(STAMP)  ## execute the committed notebooks in place: the outputs t
 	$(BIN)/python -m tests.references
 
 clean:  ## remove what was built; runs, reruns and .venv stay
-	rm -rf _build book/_generated book/papers .build book/_static/mathjax-tex-svg.js
+	rm -rf _build book/_generated book/papers .build

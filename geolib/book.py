@@ -40,7 +40,6 @@ def build(*, force: bool = False, say: Any = print) -> Path:
         raise ValueError("the book can be built in a checkout only; geolib is installed elsewhere. Clone the project.")
     _execute_changed(root, force, say)
     _generate(root)
-    _copy_if_changed(page.mathjax(), root / "book" / "_static" / "mathjax-tex-svg.js")
     first = root / "_build" / "html" / "index.html"
     stamp = root / ".build" / "book.stamp"
     now = _digest(_book_inputs(root))
@@ -49,6 +48,8 @@ def build(*, force: bool = False, say: Any = print) -> Path:
         return first
     stamp.unlink(missing_ok=True)
     _jupyter_book(root, force)
+    # Not through book/_static: jupyter-book would load every script there a second time.
+    shutil.copy(page.mathjax(), first.parent / "_static" / "mathjax-tex-svg.js")
     for made in first.parent.rglob("*.html"):
         _make_offline(made)
     write_atomic(stamp, now.encode())
@@ -201,9 +202,3 @@ def _digest(parts: list[tuple[str, bytes]]) -> str:
 
 def _read(path: Path) -> str:
     return path.read_text() if path.is_file() else ""
-
-
-def _copy_if_changed(source: Path, target: Path) -> None:
-    if not target.is_file() or target.stat().st_size != source.stat().st_size:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)

@@ -146,6 +146,6 @@ def test_no_generated_file_is_in_git():
 
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
     assert listed
-    generated = ("book/papers/", "book/_generated/", "_build/", "book/_static/mathjax")
+    generated = ("book/papers/", "book/_generated/", "_build/")
     assert not [name for name in listed if name.startswith(generated)]
     assert not [name for name in listed if Path(name).suffix in (".pkl", ".pt", ".pth", ".f32")]
