@@ -154,7 +154,13 @@ def _generate(root: Path) -> None:
 
 
 def _book_inputs(root: Path) -> list[tuple[str, bytes]]:
-    files = [root / "_config.yml", root / "constraints.txt"]
+    # The reference of the package is made from its docstrings.
+    files = [
+        root / "_config.yml",
+        root / "constraints.txt",
+        root / "CONTRIBUTING.md",
+        *sorted((root / "geolib").rglob("*.py")),
+    ]
     for path in sorted((root / "book").rglob("*")):
         inside = path.relative_to(root / "book").parts
         if path.is_file() and inside[0] != "results" and ".ipynb_checkpoints" not in inside:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,34 +40,58 @@ def generate(executed: Path) -> dict[str, bytes]:
         made[f"claims_{name}.md"] = _claims_table(judged[name])
         made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
     files = {name: text.encode() for name, text in made.items()}
-    cards = []
+    cards, gallery = [], []
     for name, module in modules.items():
-        picture, alternative = _picture(executed / f"{name}.ipynb")
-        files[f"picture_{name}.png"] = picture
-        cards.append(_card(name, module.TITLE, alternative, module.QUESTION))
-    files["chapters.md"] = ("::::{grid} 1 1 2 2\n:gutter: 3\n\n" + "\n".join(cards) + "::::\n").encode()
+        shown = figures(executed / f"{name}.ipynb")
+        landing = [figure for figure in shown if figure.landing]
+        if not landing:
+            raise ValueError(f"{name}.ipynb must have a figure cell tagged landing; it has none. Tag one.")
+        cards.append(_card(module.TITLE, f"chapter-{name}", landing[0], module.QUESTION))
+        gallery += [f"## {module.TITLE}\n", "::::{grid} 1 2 2 3\n:gutter: 3\n"]
+        gallery += [_card("", figure.name, figure, figure.caption) for figure in shown]
+        gallery.append("::::\n")
+        files |= {f"{figure.name}.{figure.kind}": figure.content for figure in shown}
+    files["chapters.md"] = "\n".join(["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]).encode()
+    files["gallery.md"] = "\n".join(gallery).encode()
     return files
 
 
-def _picture(notebook: Path) -> tuple[bytes, str]:
-    """Return the figure of the cell tagged `landing`, and its text alternative."""
+@dataclass(frozen=True)
+class Figure:
+    """One figure of an executed notebook."""
+
+    name: str
+    caption: str
+    alternative: str
+    kind: str
+    content: bytes
+    landing: bool
+
+
+def figures(notebook: Path) -> list[Figure]:
+    """Return the captioned figures of an executed notebook, in order."""
+    found = []
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
-        if "landing" in cell["metadata"].get("tags", []):
-            for output in cell["outputs"]:
-                if "image/png" in output.get("data", {}):
-                    alternative = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
-                    return base64.b64decode(output["data"]["image/png"]), alternative
-    raise ValueError(f"{notebook.name} must have a cell tagged landing with a figure; it has none. Tag one.")
+        shown = cell["metadata"].get("mystnb", {})
+        for output in cell.get("outputs", []):
+            for kind in ("png", "gif"):
+                content = output.get("data", {}).get(f"image/{kind}")
+                if content and "figure" in shown:
+                    figure, alternative = shown["figure"], shown.get("image", {}).get("alt", "")
+                    landing = "landing" in cell["metadata"].get("tags", [])
+                    raw = base64.b64decode(content)
+                    found.append(Figure(figure["name"], figure["caption"], alternative, kind, raw, landing))
+    return found
 
 
-def _card(name: str, title: str, alternative: str, question: str) -> str:
+def _card(title: str, link: str, figure: Figure, text: str) -> str:
     return f""":::{{grid-item-card}} {title}
-:link: chapter-{name}
+:link: {link}
 :link-type: ref
-:img-top: /_generated/picture_{name}.png
-:img-alt: {alternative}
+:img-top: /_generated/{figure.name}.{figure.kind}
+:img-alt: {figure.alternative}
 
-{question}
+{text}
 :::
 """
 
