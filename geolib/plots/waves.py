@@ -1,0 +1,223 @@
+"""Figures of waves and of velocity inversion, as functions of arrays and axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from geolib.plots.style import COLORS, SIGNED_MAP, VELOCITY_MAP, new_figure
+
+Arrays = Mapping[str, np.ndarray]
+ORDER = ("blue", "vermilion", "green", "purple", "orange", "sky", "yellow")
+
+
+def profiles(axis: Axes, runs: Mapping[str, Arrays], spacing: float = 10.0) -> None:
+    """Draw the final models of 1-D runs against depth, over the truth (black) and the start (dotted).
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    runs : mapping of str to mapping
+        Each with ``model``, ``truth`` and ``start``, (nz,) in m/s, by legend text.
+    spacing : float
+        Distance of the cells, m.
+    """
+    first = next(iter(runs.values()))
+    depth = np.arange(first["truth"].size) * spacing / 1000
+    axis.plot(first["truth"] / 1000, depth, color=COLORS["black"], label="truth")
+    axis.plot(first["start"] / 1000, depth, color=COLORS["black"], linestyle=":", label="start")
+    for color, (name, run) in zip(ORDER, runs.items(), strict=False):
+        axis.plot(run["model"] / 1000, depth, color=COLORS[color], linewidth=1, label=name)
+    axis.set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], 0))
+    axis.legend(fontsize=7, loc="lower left")
+
+
+def histories(axis: Axes, runs: Mapping[str, Arrays], name: str = "misfit", limit: int | None = None) -> None:
+    """Draw misfit or model error of runs against the number of evaluations.
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    runs : mapping of str to mapping
+        Each with ``misfit`` or ``error`` by evaluation, by legend text.
+    name : str
+        ``misfit`` (as a share of the first), ``error`` (m/s) or ``ssim``.
+    limit : int, optional
+        Last evaluation drawn.
+    """
+    texts = {"misfit": "misfit / first misfit", "error": "model error (m/s)", "ssim": "structural similarity"}
+    for color, (key, run) in zip(ORDER, runs.items(), strict=False):
+        values = run[name][: limit + 1 if limit else None]
+        values = values / values[0] if name == "misfit" else values
+        axis.plot(values, color=COLORS[color], linewidth=1, label=key)
+    if name == "misfit":
+        axis.set_yscale("log")
+    axis.set(xlabel="evaluations", ylabel=texts[name])
+
+
+def study(runs: Mapping[str, Arrays], limit: int | None = None) -> Figure:
+    """Return the figure of a comparison: final models, misfits and model errors of 1-D runs."""
+    figure, axes = new_figure(1, 3, width=9.0, height=3.6)
+    profiles(axes[0], runs)
+    histories(axes[1], runs, limit=limit)
+    histories(axes[2], runs, "error", limit=limit)
+    # A descent that diverges would flatten the others.
+    start = next(iter(runs.values()))["error"][0]
+    axes[2].set_ylim(0.5 * start, 1.6 * start)
+    for axis, text in zip(axes, "abc", strict=True):
+        axis.set_title(f"({text})", loc="left")
+    return figure
+
+
+def shot_gather(axis: Axes, gather: np.ndarray, dt: float, spacing: float, clip: float = 0.02) -> None:
+    """Draw a shot gather as an image, early times on top, clipped at a share of its largest amplitude.
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    gather : (n_receivers, nt) array
+        Traces.
+    dt : float
+        Sampling interval, s.
+    spacing : float
+        Distance of the receivers, m.
+    clip : float
+        Share of the largest amplitude at which the colours saturate.
+    """
+    n, nt = gather.shape
+    limit = clip * np.abs(gather).max()
+    extent = (0, n * spacing / 1000, nt * dt, 0)
+    axis.imshow(gather.T, aspect="auto", cmap=SIGNED_MAP, vmin=-limit, vmax=limit, extent=extent)
+    axis.set(xlabel="distance (km)", ylabel="time (s)")
+    axis.grid(False)
+
+
+def velocity(axis: Axes, model: np.ndarray, spacing: float = 10.0, limits: tuple[float, float] = (1.5, 4.7)) -> Any:
+    """Draw a velocity model (nz, nx) in m/s as an image in km/s and return the image, for a colour bar."""
+    nz, nx = model.shape
+    extent = (0, nx * spacing / 1000, nz * spacing / 1000, 0)
+    image = axis.imshow(model / 1000, cmap=VELOCITY_MAP, vmin=limits[0], vmax=limits[1], extent=extent)
+    axis.set(xlabel="distance (km)", ylabel="depth (km)")
+    axis.grid(False)
+    return image
+
+
+def panels(models: Mapping[str, np.ndarray], columns: int = 2, spacing: float = 10.0) -> Figure:
+    """Return the figure of several velocity models under one colour bar, titled by their keys."""
+    rows = -(-len(models) // columns)
+    figure, axes = new_figure(rows, columns, width=8.0, height=1.65 * rows + 0.3)
+    for axis in axes[len(models) :]:
+        axis.remove()
+    for axis, (title, model) in zip(axes, models.items(), strict=False):
+        image = velocity(axis, model, spacing)
+        axis.set_title(title)
+        axis.label_outer()
+    figure.colorbar(image, ax=axes[: len(models)], label="velocity (km/s)", shrink=0.8)
+    return figure
+
+
+def frame(run: Arrays, evaluation: int) -> np.ndarray:
+    """Return the model of a Marmousi run at the kept evaluation nearest to the one asked for, (nz, nx) in m/s."""
+    return run["frames"][int(np.abs(run["frame_at"] - evaluation).argmin())]
+
+
+def taylor(axis: Axes, steps: np.ndarray, remainders: np.ndarray) -> None:
+    """Draw the Taylor remainders without a derivative, with the printed one and with the corrected one.
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    steps : (n,) array
+        Lengths of the step, in units of the direction.
+    remainders : (3, n) array
+        Absolute remainders.
+    """
+    texts = ("no derivative", "A-9 as printed", "A-9 corrected")
+    for color, marker, text, values in zip(("black", "vermilion", "blue"), "so^", texts, remainders, strict=True):
+        axis.loglog(steps, values, marker=marker, markersize=4, color=COLORS[color], label=text)
+    axis.loglog(steps, remainders[2, 0] * steps**2, linestyle=":", color=COLORS["blue"], label="slope 2")
+    axis.loglog(steps, remainders[1, 0] * steps, linestyle=":", color=COLORS["vermilion"], label="slope 1")
+    axis.set(xlabel="step along the direction", ylabel="Taylor remainder of the misfit")
+    axis.legend(fontsize=8)
+
+
+def power_iteration(axis: Axes, estimates: np.ndarray, rates: Sequence[float]) -> None:
+    """Draw the estimates of the largest eigenvalue, and the eigenvalues at which given rates turn unstable."""
+    count = np.arange(1, len(estimates) + 1)
+    axis.plot(count, estimates, marker="o", markersize=4, color=COLORS["blue"], label="estimate")
+    for color, rate in zip(("green", "vermilion", "purple"), rates, strict=False):
+        axis.axhline(2 / rate, color=COLORS[color], linestyle="--", linewidth=1, label=f"2 / {rate:g}")
+    axis.set(xlabel="power iteration", ylabel="largest eigenvalue", ylim=(0, None))
+    axis.legend(fontsize=8)
+
+
+def rate_map(axis: Axes, runs: Mapping[str, Sequence[tuple[float, float]]], limit: float) -> None:
+    """Draw evaluations to convergence against learning rate for each method; crosses on top never converged.
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    runs : mapping of str to sequence of (rate, evaluations)
+        Infinity for a run that did not converge.
+    limit : float
+        Evaluations there were.
+    """
+    for color, (name, points) in zip(ORDER, runs.items(), strict=False):
+        rates, counts = np.array(sorted(points)).T
+        lost = ~np.isfinite(counts)
+        axis.loglog(rates, np.where(lost, np.nan, counts), marker="o", markersize=4, color=COLORS[color], label=name)
+        axis.loglog(rates[lost], np.full(lost.sum(), 1.3 * limit), "x", color=COLORS[color])
+    axis.axhline(limit, color=COLORS["black"], linewidth=0.8, linestyle=":")
+    axis.set(xlabel="learning rate", ylabel="evaluations to 1 % of the misfit")
+    axis.legend(fontsize=8)
+
+
+def bars(axis: Axes, table: Mapping[str, Mapping[str, float]], label: str) -> None:
+    """Draw grouped bars: a group for each key of `table`, a bar for each key within; a missing value leaves a gap."""
+    groups, names = list(table), list(next(iter(table.values())))
+    width = 0.8 / len(names)
+    for index, (color, name) in enumerate(zip(ORDER, names, strict=False)):
+        values = [table[group].get(name, np.nan) for group in groups]
+        axis.bar(np.arange(len(groups)) + (index + 0.5) * width - 0.4, values, width, color=COLORS[color], label=name)
+    axis.set_xticks(range(len(groups)), groups)
+    axis.set_ylabel(label)
+    axis.legend(fontsize=8)
+
+
+def vertical_profiles(
+    axes: Sequence[Axes], truth: np.ndarray, models: Mapping[str, np.ndarray], columns: Sequence[int]
+) -> None:
+    """Draw velocity against depth at some columns of 2-D models with 10 m cells, one axis for each column."""
+    depth = np.arange(len(truth)) * 0.01
+    for axis, column in zip(axes, columns, strict=True):
+        axis.plot(truth[:, column] / 1000, depth, color=COLORS["black"], label="truth")
+        for color, (name, model) in zip(ORDER, models.items(), strict=False):
+            axis.plot(model[:, column] / 1000, depth, color=COLORS[color], linewidth=1, label=name)
+        axis.set(title=f"x = {10 * column} m", xlabel="velocity (km/s)", ylim=(depth[-1], 0))
+    axes[0].set_ylabel("depth (km)")
+    axes[-1].legend(fontsize=7)
+
+
+def animation(run: Arrays, path: Any, title: str) -> None:
+    """Write the kept models of a Marmousi run as an animated GIF of four frames per second."""
+    figure, (axis,) = new_figure(width=5.4, height=2.2)
+    image = velocity(axis, run["frames"][0])
+    figure.colorbar(image, ax=axis, label="km/s")
+
+    def draw(index: int) -> list:
+        image.set_data(run["frames"][index] / 1000)
+        axis.set_title(f"{title}, evaluation {run['frame_at'][index]}")
+        return [image]
+
+    film = FuncAnimation(figure, draw, frames=len(run["frames"]))
+    film.save(path, writer=PillowWriter(fps=4), dpi=80)

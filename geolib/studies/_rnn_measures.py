@@ -1,0 +1,323 @@
+"""What the claims of Sun et al. are measured by, from whatever units there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from geolib.claims import Measure
+
+Arrays = Mapping[str, np.ndarray]
+Units = Mapping[str, Arrays]
+
+# A descent has converged when its misfit is below this share of the start's.
+CONVERGED = 0.01
+# Rises of the misfit that add up to more than this share of the first misfit are oscillations a reader sees in a plot.
+ROUGH = 0.05
+# The first few evaluations.
+EARLY = 10
+# The best learning rates by the paper's Figure 11.
+BEST = {"gd": 0.4, "momentum": 0.8, "adagrad": 40, "rmsprop": 4, "adam": 40}
+LISTS = {
+    "gd": (0.2, 0.4, 0.6, 0.8),
+    "momentum": (0.1, 0.4, 0.6, 0.8, 1),
+    "adagrad": (0.4, 4, 40, 100),
+    "rmsprop": (0.4, 0.8, 4, 40),
+    "adam": (0.8, 4, 40, 100),
+}
+
+
+def evaluations(run: Arrays, share: float = CONVERGED) -> float:
+    """Return the first evaluation whose misfit is below `share` of the start's; infinity if none is."""
+    below = np.flatnonzero(run["misfit"] < share * run["misfit"][0])
+    return float(below[0]) if below.size else np.inf
+
+
+def roughness(run: Arrays, first: int = 0, last: int | None = None) -> float:
+    """Return the sum of the misfit's rises between two evaluations, as a share of the first misfit."""
+    return float(np.maximum(np.diff(run["misfit"][first:last]), 0).sum() / run["misfit"][0])
+
+
+def interfaces(run: Arrays, model: np.ndarray | None = None, half: int = 4) -> int:
+    """Return how many of the true interfaces a model shows: at least 75 % of the step within four cells either side."""
+    truth, model = run["truth"], run["model"] if model is None else model
+    jumps = np.flatnonzero(np.diff(truth))
+    return int(sum((model[j + half] - model[j + 1 - half]) >= 0.75 * (truth[j + 1] - truth[j]) for j in jumps))
+
+
+def bias(run: Arrays, half: int = 6) -> float:
+    """Return the root-mean-square error within six cells of the interfaces, m/s."""
+    near = np.zeros(run["truth"].size, dtype=bool)
+    for jump in np.flatnonzero(np.diff(run["truth"])):
+        near[jump + 1 - half : jump + 1 + half] = True
+    return float(np.sqrt(np.mean((run["model"] - run["truth"])[near] ** 2)))
+
+
+def measures(units: Units) -> dict[str, Measure]:
+    """Return every measure whose units are there.
+
+    Parameters
+    ----------
+    units : mapping of str to mapping of str to ndarray
+        Any subset of a run.
+
+    Returns
+    -------
+    dict of str to Measure
+        Statements are shares of the cases in which they hold: 1 or 0 for a single case.
+    """
+    found: dict[str, float] = {}
+    for name, arrays in units.items():
+        if name.startswith("1d-"):
+            found.update(_single(name.replace("-", "_"), arrays))
+    for name, rule in {**_theory(units), **_line(units), **_marmousi(units)}.items():
+        try:
+            found[name] = float(rule())
+        except KeyError:
+            continue
+    # A descent that never converges has no number of evaluations; what rests on it is settled by comparisons.
+    return {name: Measure(value) for name, value in found.items() if np.isfinite(value)}
+
+
+def _single(name: str, run: Arrays) -> dict[str, float]:
+    return {
+        f"{name}_evaluations": evaluations(run),
+        f"{name}_converged": float(np.isfinite(evaluations(run))),
+        f"{name}_misfit": float(run["misfit"][-1] / run["misfit"][0]),
+        f"{name}_error": float(run["error"][-1]),
+        f"{name}_roughness": roughness(run),
+        f"{name}_oscillates": float(roughness(run) > ROUGH),
+        f"{name}_interfaces": float(interfaces(run)),
+    }
+
+
+Rules = dict[str, Callable[[], float]]
+
+
+def _theory(units: Units) -> Rules:
+    def theory(name: str) -> float:
+        return float(units["theory"][name])
+
+    def eigenvalue() -> float:
+        return float(units["hessian"]["estimates"][-1])
+
+    def exact(name: str) -> float:
+        # Central differences of J agree with its derivative to some 1e-8 here.
+        return abs(theory(name) / theory("derivative") - 1) < 1e-6
+
+    return {
+        "adjoint_is_gradient": lambda: exact("corrected"),
+        "a9_is_gradient": lambda: exact("printed"),
+        "a9_ratio": lambda: theory("printed") / theory("derivative"),
+        "a10_is_gradient": lambda: exact("late"),
+        "a10_ratio": lambda: theory("late") / theory("derivative"),
+        "eq6_without_sum_ratio": lambda: theory("one_step") / theory("derivative"),
+        "eq7_is_gradient": lambda: exact("everywhere"),
+        "eq11_ratio": lambda: units["theory"]["eq11"][0] / units["theory"]["eq11"][1],
+        "plus_sign_descends": lambda: units["theory"]["ascent"][0] < 1,
+        "rate_is_dimensionless": lambda: abs(units["theory"]["scaled"][0] - 1) < 0.01,
+        "hessian_eigenvalue": eigenvalue,
+        "gd_rate_limit": lambda: 2 / eigenvalue(),
+        "momentum_rate_limit": lambda: 3.8 / eigenvalue(),
+        "momentum_b_rate_limit": lambda: 38 / eigenvalue(),
+    }
+
+
+def _line(units: Units) -> Rules:
+    def run(method: str, rate: float | None = None, precision: str = "f64") -> Arrays:
+        return units[f"1d-{method}-{precision}" if rate is None else f"1d-{method}-{rate:g}-{precision}"]
+
+    def best(method: str, precision: str = "f64") -> Arrays:
+        return run(method, BEST.get(method.removesuffix("_b")), precision)
+
+    def first(method: str, precision: str = "f64") -> float:
+        return evaluations(best(method, precision))
+
+    def every(method: str) -> list[Arrays]:
+        return [run(method, rate) for rate in LISTS[method.removesuffix("_b")]]
+
+    def final(which: Arrays) -> float:
+        return float(which["error"][-1])
+
+    def rough(which: Arrays) -> bool:
+        return roughness(which) > ROUGH
+
+    def early_only(which: Arrays) -> bool:
+        # The misfit jumps above its start at once and is smooth after the first fifty evaluations.
+        return which["misfit"][1:EARLY].max() > which["misfit"][0] and roughness(which, 50) < ROUGH
+
+    def share(cases: list[bool]) -> float:
+        return float(np.mean(cases))
+
+    def fastest_smooth(method: str) -> float:
+        # The fastest rate of the list whose misfit never exceeds that of the start.
+        fine = [r["misfit"].max() <= r["misfit"][0] and not rough(r) for r in every(method)]
+        speed = [evaluations(r) if good else np.inf for r, good in zip(every(method), fine, strict=True)]
+        return LISTS[method][int(np.argmin(speed))]
+
+    def better(which: Arrays) -> bool:
+        # "Well matched": the model is closer to the truth by a fifth at least, and the data fit.
+        return final(which) <= 0.8 * which["error"][0] and np.isfinite(evaluations(which))
+
+    def step_ratio(method: str, rate: float, n: int = 1) -> float:
+        return float(run(method, rate)["change"][n]) / rate
+
+    def recommended(method: str, low: float, high: float, limit: float) -> float:
+        # Rates of the list are fast and free of lasting oscillation if, and only if, they are in the range.
+        quick = [evaluations(r) <= limit and roughness(r, 50) < ROUGH for r in every(method)]
+        return share([q == (low <= rate <= high) for q, rate in zip(quick, LISTS[method], strict=True)])
+
+    def speeds(method: str, chosen: tuple[float, ...]) -> float:
+        values = [evaluations(run(method, rate)) for rate in chosen]
+        return max(values) / min(values)
+
+    def spread(method: str) -> float:
+        values = [final(r) for r in every(method)]
+        return max(values) / min(values)
+
+    momenta = {
+        f"{m}_{name}": rule
+        for m in ("momentum", "momentum_b")
+        for name, rule in {
+            "faster_than_gd": lambda m=m: first(m) < first("gd"),
+            "model_better_than_gd": lambda m=m: final(best(m)) < final(best("gd")),
+            "less_rough_than_gd": lambda m=m: share(
+                [roughness(run(m, r)) < roughness(run("gd", r)) for r in (0.6, 0.8)]
+            ),
+            "small_early_oscillation": lambda m=m: (
+                roughness(best(m), 0, 50) > 0.001 and roughness(best(m), 50) < 0.01 and np.isfinite(first(m))
+            ),
+            "speed_ratio_middle": lambda m=m: speeds(m, (0.4, 0.6, 0.8)),
+            "one_differs": lambda m=m: (
+                abs(np.log(evaluations(run(m, 1)) / evaluations(run(m, 0.8)))) > np.log(speeds(m, (0.4, 0.6, 0.8)))
+            ),
+            "speed_ratio": lambda m=m: speeds(m, LISTS["momentum"]),
+            "error_ratio": lambda m=m: spread(m),
+            "one_is_rough": lambda m=m: roughness(run(m, 1)) > 2 * roughness(run(m, 0.8)) + 0.01,
+        }.items()
+    }
+    return {
+        **momenta,
+        "gd_slower_at_0.2": lambda: evaluations(run("gd", 0.2)) > evaluations(run("gd", 0.4)),
+        "gd_best_smooth_rate": lambda: fastest_smooth("gd"),
+        "gd_range_share": lambda: share([not rough(r) for r in every("gd")]),
+        "momentum_range_share": lambda: share([not rough(r) for r in every("momentum")]),
+        "adagrad_model_moved": lambda: 1 - final(run("adagrad", 0.4)) / run("adagrad", 0.4)["error"][0],
+        "adagrad_smooth_to_40": lambda: share([roughness(run("adagrad", r)) < 1e-3 for r in (0.4, 4, 40)]),
+        "adagrad_faster_with_rate": lambda: bool(
+            np.all(np.diff([r["misfit"][EARLY * 5] for r in every("adagrad")][:3]) < 0)
+        ),
+        "adagrad_100_early_jump": lambda: early_only(run("adagrad", 100)),
+        "adagrad_100_faster": lambda: evaluations(run("adagrad", 100)) < evaluations(run("adagrad", 40)),
+        "adagrad_100_misfit_ratio": lambda: run("adagrad", 100)["misfit"][-1] / run("adagrad", 40)["misfit"][-1],
+        "adagrad_100_model": lambda: better(run("adagrad", 100)),
+        "adagrad_first_step": lambda: step_ratio("adagrad", 40),
+        "adagrad_largest_step": lambda: run("adagrad", 40)["change"].max() / 40,
+        "adagrad_steps_shrink": lambda: run("adagrad", 40)["change"][-1] < 0.1 * run("adagrad", 40)["change"][1],
+        "adagrad_recommended": lambda: recommended("adagrad", 10, 100, 200),
+        "rmsprop_40_rough": lambda: rough(run("rmsprop", 40)) and not np.isfinite(evaluations(run("rmsprop", 40))),
+        "rmsprop_slow_below_1": lambda: share([evaluations(run("rmsprop", r)) > 200 for r in (0.4, 0.8)]),
+        "rmsprop_4_smooth": lambda: not rough(run("rmsprop", 4)),
+        "rmsprop_4_fastest": lambda: evaluations(run("rmsprop", 4)) == min(map(evaluations, every("rmsprop"))),
+        "rmsprop_4_model": lambda: better(run("rmsprop", 4)),
+        "rmsprop_recommended": lambda: recommended("rmsprop", 1, 10, 200),
+        "rmsprop_first_step": lambda: step_ratio("rmsprop", 4),
+        "adam_all_match": lambda: share([better(r) for r in every("adam")]),
+        "adam_error_ratio": lambda: spread("adam"),
+        "adam_100_early_jump": lambda: run("adam", 100)["misfit"][1:EARLY].max() > run("adam", 100)["misfit"][0],
+        "adam_100_smooth_after": lambda: roughness(run("adam", 100), 50) < ROUGH,
+        "adam_largest_step": lambda: max(run("adam", r)["change"].max() / r for r in LISTS["adam"]),
+        "adam_slow_below_1": lambda: evaluations(run("adam", 0.8)) > 200,
+        "adam_steps_shrink": lambda: run("adam", 40)["change"][-1] < 0.1 * run("adam", 40)["change"][1],
+        "adam_recommended": lambda: recommended("adam", 10, 100, 100),
+        **{f"{m}_best_rate": lambda m=m: fastest_smooth(m) for m in BEST},
+        "acceptable_but_gd": lambda: share([better(best(m)) for m in ("momentum", "adagrad", "rmsprop", "adam")]),
+        "gd_slowest": lambda: first("gd") > max(first(m) for m in BEST if m != "gd"),
+        "adam_fastest_of_five": lambda: first("adam") < min(first(m) for m in BEST if m != "adam"),
+        "cg_model": lambda: better(best("cg")),
+        "cg_faster_than_gd": lambda: first("cg") < first("gd"),
+        "cg_speedup_over_gd": lambda: first("gd") / first("cg"),
+        "lbfgs_to_cg": lambda: first("lbfgs") / first("cg"),
+        "lbfgs_cg_error_ratio": lambda: final(best("lbfgs")) / final(best("cg")),
+        "tnc_rough": lambda: rough(best("tnc")),
+        "tnc_rough_f32": lambda: rough(best("tnc", "f32")),
+        "tnc_bias_ratio": lambda: bias(best("tnc")) / bias(best("cg")),
+        "tnc_bias_ratio_f32": lambda: bias(best("tnc", "f32")) / bias(best("cg", "f32")),
+        "adam_to_lbfgs": lambda: first("adam") / first("lbfgs"),
+        "adam_faster_than_cg": lambda: first("adam") < first("cg"),
+        "gd_error_to_cg": lambda: final(best("gd")) / final(best("cg")),
+        "adam_error_to_cg": lambda: final(best("adam")) / final(best("cg")),
+        "adam_beats_the_rest": lambda: share(
+            [first("adam") < first(m) for m in ("cg", "tnc", "gd", "momentum", "adagrad", "rmsprop")]
+        ),
+        "second_order_not_faster": lambda: first("lbfgs") >= first("adam"),
+        "one_evaluation_each": lambda: share(
+            [len(units[n]["misfit"]) == len(units[n]["error"]) for n in units if n.startswith("1d-")] or units["1d"]
+        ),
+    }
+
+
+def _marmousi(units: Units) -> Rules:
+    def run(method: str, extra: str = "marmousi") -> Arrays:
+        return units[f"{extra}-{method}"]
+
+    def at(which: Arrays, name: str, n: int) -> float:
+        return float(which[name][min(n, len(which[name]) - 1)])
+
+    def gain(method: str, n: int, name: str = "error") -> float:
+        """Share of the start's error that is gone after n evaluations; negative if the model is worse."""
+        return 1 - at(run(method), name, n) / float(run(method)[name][0])
+
+    def share(method: str, n: int) -> float:
+        misfit = run(method)["misfit"]
+        return float(misfit[: n + 1].min() / misfit[0])
+
+    def profile(method: str, x: int, rows: slice = slice(None)) -> float:
+        truth = units["marmousi-setup"]["velocity"]
+        return float(np.sqrt(np.mean((run(method)["frames"][-1][rows, x] - truth[rows, x]) ** 2)))
+
+    shallow, middle, deep = slice(0, 31), slice(31, 62), slice(62, None)
+    rules: Rules = {
+        "marmousi_shots": lambda: len(units["marmousi-setup"]["gathers"]),
+        "marmousi_source_interval": lambda: 0 * units["marmousi-setup"]["gathers"].size + 250,
+        "marmousi_cost_ratio": lambda: (
+            max(_seconds(run(m)) for m in ("adam", "cg", "lbfgs"))
+            / min(_seconds(run(m)) for m in ("adam", "cg", "lbfgs"))
+        ),
+        "marmousi_adam_shallow_50": lambda: gain("adam", 50, "error_shallow"),
+        "marmousi_adam_deep_100": lambda: gain("adam", 100, "error_deep"),
+        "marmousi_cg_below_adam_400": lambda: at(run("cg"), "ssim", 400) < at(run("adam"), "ssim", 100),
+        "marmousi_cg_below_adam_800": lambda: at(run("cg"), "ssim", 800) < at(run("adam"), "ssim", 100),
+        "marmousi_cg_error_to_adam": lambda: at(run("cg"), "error", 1420) / at(run("adam"), "error", 100),
+        "marmousi_cg_shallow_1420": lambda: gain("cg", 1420, "error_shallow"),
+        "marmousi_cg_smooth": lambda: roughness(run("cg")) < ROUGH,
+        "marmousi_lbfgs_faster_than_cg": lambda: share("lbfgs", 1000) < share("cg", 1000),
+        "marmousi_lbfgs_shallow_600": lambda: gain("lbfgs", 600, "error_shallow"),
+        "marmousi_lbfgs_deep_1000": lambda: gain("lbfgs", 1000, "error_deep"),
+        "marmousi_adam_100_beats_lbfgs_1000": lambda: at(run("adam"), "error", 100) < at(run("lbfgs"), "error", 1000),
+        "marmousi_adam_100_beats_cg_1420": lambda: at(run("adam"), "error", 100) < at(run("cg"), "error", 1420),
+        "marmousi_misfit_adam_below_cg": lambda: share("adam", 100) < share("cg", 100),
+        "marmousi_misfit_adam_below_lbfgs": lambda: share("adam", 100) < share("lbfgs", 100),
+        "marmousi_adam_stable": lambda: roughness(run("adam"), EARLY) < ROUGH,
+        "profile_1500_cg_to_adam": lambda: profile("cg", 150) / profile("adam", 150),
+        "profile_200_lbfgs_shallow": lambda: profile("lbfgs", 20, shallow) / profile("adam", 20, shallow),
+        "profile_200_lbfgs_middle": lambda: profile("lbfgs", 20, middle) / profile("adam", 20, middle),
+        "profile_200_lbfgs_deep": lambda: profile("lbfgs", 20, deep) / profile("adam", 20, deep),
+        "profile_2500_lbfgs_deep": lambda: profile("lbfgs", 250, deep) / profile("adam", 250, deep),
+    }
+    for n in (25, 50, 100):
+        rules[f"marmousi_adam_ssim_gain_{n}"] = lambda n=n: at(run("adam"), "ssim", n) - at(run("adam"), "ssim", 0)
+    for method, n in (("adam", 100), ("cg", 1420), ("lbfgs", 1000), ("cg", 100), ("lbfgs", 100)):
+        rules[f"marmousi_{method}_{n}_misfit"] = lambda method=method, n=n: share(method, n)
+        for name in ("error", "ssim"):
+            rules[f"marmousi_{method}_{n}_{name}"] = lambda method=method, n=n, name=name: at(run(method), name, n)
+    for extra in ("continuation", "noise", "finer", "linear"):
+        for method in ("adam", "cg", "lbfgs"):
+            for name in ("error", "ssim"):
+                rules[f"{extra}_{method}_{name}"] = lambda e=extra, m=method, n=name: at(run(m, e), n, 10**9)
+    return rules
+
+
+def _seconds(run: Arrays) -> float:
+    return float(np.median(run["seconds"]))

@@ -1,0 +1,391 @@
+"""Full-waveform inversion as the training of a recurrent network (Sun et al.): optimisers, learning rates, Marmousi."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from geolib import models
+from geolib.claims import Measure
+from geolib.config import Config as Base
+from geolib.config import param
+from geolib.inversion import optimize
+from geolib.studies import _rnn_measures, _rnn_theory
+from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
+
+TITLE = "Sun et al.: full-waveform inversion as the training of a recurrent neural network"
+VERSION = 1
+DIMS = {
+    "misfit": ("evaluation",),
+    "error": ("evaluation",),
+    "change": ("evaluation",),
+    "ssim": ("evaluation",),
+    "seconds": ("evaluation",),
+    "model": ("z",),
+    "truth": ("z",),
+    "start": ("z",),
+    "trace": ("time",),
+    "frames": ("frame", "z", "x"),
+    "frame_at": ("frame",),
+}
+
+EXPERIMENTS = ("theory", "hessian", "gather", "1d", "sensitivity", "marmousi", "extras")
+BOUNDS = (1000.0, 8000.0)
+WIDTHS = {"float32": "f32", "float64": "f64"}
+# What the sensitivity panels change in the pinned one-dimensional setting, and the runs made there.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "sigma8": {"smoothing": 8.0},
+    "sigma10": {"smoothing": 10.0},
+    "linear": {"start": "linear"},
+    "absorbing8hz": {"top": "absorbing", "frequency": 8.0},
+}
+PROBES = (("gd", 0.4), ("momentum", 0.8), ("adam", 40.0), ("cg", None), ("lbfgs", None))
+# The paper's evaluations on Marmousi, and the snapshots it shows.
+MARMOUSI = {"adam": (25, 50, 100), "lbfgs": (200, 600, 1000), "cg": (400, 800, 1420)}
+EXTRAS = ("continuation", "noise", "finer", "linear")
+EXTRA_BUDGET = 100
+N_FRAMES = 20
+
+
+@dataclass(frozen=True)
+class Config(Base):
+    """Parameters of the chapter; the 1-D setting is the pinned one of EXPERIMENTS.md in both presets."""
+
+    experiments: tuple[str, ...] = param(
+        ("theory", "hessian", "gather", "1d"),
+        "what to run",
+        paper=EXPERIMENTS,
+        choices=EXPERIMENTS,
+        extent=True,
+    )
+    optimisers: tuple[str, ...] = param(
+        ("gd", "momentum", "momentum_b", "adam", "cg", "lbfgs"),
+        "optimisers of the 1-D inversion",
+        paper=optimize.METHODS,
+        choices=optimize.METHODS,
+        extent=True,
+    )
+    gd_rates: tuple[float, ...] = param(
+        (0.4, 0.6), "learning rates of gradient descent", paper=(0.2, 0.4, 0.6, 0.8), low=1e-6, high=1e6, extent=True
+    )
+    momentum_rates: tuple[float, ...] = param(
+        (0.8,),
+        "learning rates of both momentum methods",
+        paper=(0.1, 0.4, 0.6, 0.8, 1.0),
+        low=1e-6,
+        high=1e6,
+        extent=True,
+    )
+    adagrad_rates: tuple[float, ...] = param(
+        (40.0,), "learning rates of Adagrad", paper=(0.4, 4.0, 40.0, 100.0), low=1e-6, high=1e6, unit="m/s", extent=True
+    )
+    rmsprop_rates: tuple[float, ...] = param(
+        (4.0,), "learning rates of RMSprop", paper=(0.4, 0.8, 4.0, 40.0), low=1e-6, high=1e6, unit="m/s", extent=True
+    )
+    adam_rates: tuple[float, ...] = param(
+        (40.0,), "learning rates of Adam", paper=(0.8, 4.0, 40.0, 100.0), low=1e-6, high=1e6, unit="m/s", extent=True
+    )
+    precision: tuple[str, ...] = param(
+        ("float64",), "number formats of the 1-D runs", paper=("float64", "float32"), choices=tuple(WIDTHS), extent=True
+    )
+    iterations: int = param(150, "evaluations of each 1-D run after its start", paper=1000, low=1, high=100000)
+    frequency: float = param(10.0, "peak frequency of the 1-D source wavelet", low=1.0, high=12.0, unit="Hz")
+    smoothing: float = param(6.0, "standard deviation of the 1-D start's smoothing", low=0.5, high=50.0, unit="cells")
+    start: str = param("smooth", "1-D start: the smoothed truth, or 2 to 5 km/s", choices=("smooth", "linear"))
+    top: str = param("free", "upper boundary of the 1-D model", choices=("free", "absorbing"))
+    marmousi_share: float = param(1.0, "share of the paper's evaluations spent on Marmousi", low=0.01, high=10.0)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An inverse problem: the survey, its data, the true model and the start; the first `frozen` rows stay."""
+
+    survey: Survey
+    observed: torch.Tensor
+    truth: np.ndarray
+    start: np.ndarray
+    frozen: int = 0
+
+    def objective(self, model: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return misfit and gradient at a model."""
+        with warnings.catch_warnings():
+            # Trial models may be slow enough to be dispersed; the survey says so for the truth once.
+            warnings.simplefilter("ignore", UserWarning)
+            misfit, gradient = misfit_and_gradient(torch.from_numpy(model), self.survey, self.observed)
+        gradient[: self.frozen] = 0
+        return float(misfit), gradient.numpy()
+
+    def error(self, model: np.ndarray) -> float:
+        """Return the root-mean-square error of a model, m/s."""
+        return float(np.sqrt(np.mean((model.astype(float) - self.truth) ** 2)))
+
+
+def problem_1d(config: Config, precision: str = "float64") -> Problem:
+    """Return the four-layer problem: 200 cells of 10 m, 1783 steps of 1 ms, source and receiver at index 2."""
+    dtype = getattr(torch, precision)
+    truth = models.four_layers()
+    start = models.smooth(truth, config.smoothing) if config.start == "smooth" else np.linspace(2000.0, 5000.0, 200)
+    wavelet = ricker(config.frequency, 1e-3, 1783, 1 / config.frequency, dtype=dtype)
+    survey = Survey(
+        Grid(truth.shape, 10.0),
+        1e-3,
+        1783,
+        [[[2]]],
+        [[[2]]],
+        wavelet.expand(1, 1, -1),
+        Boundary(top=config.top, velocity=float(truth[-1]), frequency=config.frequency),
+    )
+    observed = propagate(torch.as_tensor(truth, dtype=dtype), survey)
+    return Problem(survey, observed, truth, start.astype(precision))
+
+
+def rates(config: Config, method: str) -> Sequence[float | None]:
+    """Return the learning rates that a configuration gives a method; (None,) for a line search."""
+    return getattr(config, f"{method.removesuffix('_b')}_rates") if method in optimize.STEP_METHODS else (None,)
+
+
+def label(method: str, rate: float | None) -> str:
+    """Return the name of a method at a rate, as it stands in unit names: 'adam-40', 'cg'."""
+    return method if rate is None else f"{method}-{rate:g}"
+
+
+def unit_names(config: Config) -> list[str]:
+    """Return the units of a configuration, the cheap ones first."""
+    names: list[str] = [name for name in ("theory", "hessian", "gather") if name in config.experiments]
+    if "1d" in config.experiments:
+        names += [
+            f"1d-{label(method, rate)}-{WIDTHS[precision]}"
+            for precision in config.precision
+            for method in config.optimisers
+            for rate in rates(config, method)
+        ]
+    if "sensitivity" in config.experiments:
+        names += [f"hessian-{variant}" for variant in VARIANTS]
+        names += [f"{variant}-{label(*probe)}-f64" for variant in VARIANTS for probe in PROBES]
+    if {"marmousi", "extras"} & set(config.experiments):
+        names.append("marmousi-setup")
+    if "marmousi" in config.experiments:
+        names += [f"marmousi-{method}" for method in MARMOUSI]
+    if "extras" in config.experiments:
+        names += [f"{extra}-{method}" for extra in EXTRAS for method in MARMOUSI]
+    return names
+
+
+def compute(
+    config: Config, names: Sequence[str], folder: Path | None = None
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yield each unit's arrays; Marmousi descents keep a journal in `folder`, from which a killed one goes on."""
+    for name in names:
+        journal = folder / f"{name}.journal" if folder is not None else None
+        first, _, rest = name.partition("-")
+        if name == "theory":
+            yield name, _rnn_theory.numbers()
+        elif first == "hessian":
+            yield name, _hessian(_varied(config, rest))
+        elif name == "gather":
+            yield name, _gather()
+        elif name == "marmousi-setup":
+            yield name, _setup()
+        elif first in ("marmousi", *EXTRAS) and rest in MARMOUSI:
+            yield name, _marmousi(config, "" if first == "marmousi" else first, rest, journal)
+        else:
+            yield name, _line(_varied(config, "" if first == "1d" else first), rest)
+        # The caller has saved the unit when it asks for the next one.
+        for path in folder.glob(f"{name}.journal*") if folder is not None else ():
+            path.unlink()
+
+
+def _varied(config: Config, variant: str) -> Config:
+    return replace(config, **VARIANTS[variant]) if variant else config
+
+
+def _hessian(config: Config) -> dict[str, np.ndarray]:
+    problem = problem_1d(config)
+    estimates, vector = optimize.largest_eigenvalue(
+        lambda model: problem.objective(model)[1],
+        problem.truth,
+        generator=np.random.default_rng(0),
+        step=0.1,
+        iterations=12,
+    )
+    return {"estimates": estimates, "vector": vector}
+
+
+def _line(config: Config, rest: str) -> dict[str, np.ndarray]:
+    """One 1-D descent; `rest` is 'adam-40-f64' or 'cg-f32'."""
+    parts = rest.split("-")
+    precision = next(name for name, short in WIDTHS.items() if short == parts[-1])
+    problem = problem_1d(config, precision)
+    watch = functools.partial(_watch_line, problem, [problem.start])
+    found = optimize.minimize(
+        problem.objective,
+        problem.start,
+        parts[0],
+        iterations=config.iterations,
+        rate=float(parts[1]) if len(parts) == 3 else None,
+        bounds=BOUNDS,
+        watch=watch,
+    )
+    error, change = found.watched.T.astype(np.float32)
+    return {
+        "misfit": found.misfit.astype(np.float32),
+        "error": error,
+        "change": change,
+        "model": found.model.astype(np.float32),
+        "truth": problem.truth.astype(np.float32),
+        "start": problem.start.astype(np.float32),
+        "trace": problem.observed[0, 0].numpy().astype(np.float32),
+        "message": np.array(found.message),
+    }
+
+
+def _watch_line(problem: Problem, last: list[np.ndarray], model: np.ndarray) -> tuple[float, float]:
+    """Return the model's error and the largest change of a cell since the last call."""
+    change = float(np.abs(model - last[0]).max())
+    last[0] = model.copy()
+    return problem.error(model), change
+
+
+def _gather() -> dict[str, np.ndarray]:
+    """Return one shot over a small part of Marmousi, 600 steps: what a receiver line records."""
+    model, origin = models.marmousi()
+    model = model[:60, 110:210]
+    wavelet = ricker(10.0, 1e-3, 600).expand(1, 1, -1)
+    receivers = [[[2, i] for i in range(model.shape[1])]]
+    survey = Survey(Grid(model.shape, 10.0), 1e-3, 600, [[[4, 50]]], receivers, wavelet, Boundary(velocity=2500.0))
+    data = propagate(torch.as_tensor(model, dtype=torch.float32), survey)
+    return {"velocity": model.astype(np.float32), "gather": data[0].numpy(), "origin": np.array(origin)}
+
+
+def problem_2d(extra: str = "", frequency: float = 6.0) -> Problem:
+    """Return the Marmousi problem: 12 shots, a receiver in every column, 2500 steps of 0.8 ms, float32.
+
+    Parameters
+    ----------
+    extra : str
+        What is harder than in the paper: ``noise`` at 10 dB, data of a ``finer`` grid at fourth order, or a
+        ``linear`` start from 1.5 to 4 km/s.
+    frequency : float
+        Peak frequency of the Ricker wavelet, Hz.
+    """
+    truth, _ = models.marmousi()
+    frozen = int(np.argmax((truth > models.WATER + 1).any(1)))
+    survey = _survey_2d(truth.shape, 1, frequency)
+    if extra == "finer":
+        # Row i lies at depth (i + 1) h under the free surface, so at row 2 i + 1 of the grid of half the spacing.
+        fine = np.repeat(np.repeat(truth, 2, axis=0), 2, axis=1)[:, :-1]
+        fine_survey = _survey_2d(fine.shape, 2, frequency)
+        data = propagate(torch.as_tensor(fine, dtype=torch.float32), fine_survey, space_order=4)
+        observed = data[..., 1::2].contiguous()
+    else:
+        observed = propagate(torch.as_tensor(truth, dtype=torch.float32), survey)
+    if extra == "noise":
+        noise = np.random.default_rng(0).standard_normal(observed.shape).astype(np.float32)
+        observed = observed + torch.from_numpy(noise) * observed.square().mean().sqrt() * 10 ** (-10 / 20)
+    start = models.smooth(truth, 8.0, frozen)
+    if extra == "linear":
+        start[frozen:] = np.linspace(1500.0, 4000.0, len(truth) - frozen)[:, None]
+    return Problem(survey, observed, truth, start.astype(np.float32), frozen)
+
+
+def _survey_2d(shape: tuple[int, ...], refine: int, frequency: float) -> Survey:
+    dt, nt, columns = 0.8e-3 / refine, 2500 * refine, 6 + 25 * np.arange(12)
+    n_receivers = 288
+    sources = [[[(4 + 1) * refine - 1, int(x) * refine]] for x in columns]
+    receivers = [[[(2 + 1) * refine - 1, x * refine] for x in range(n_receivers)]] * len(columns)
+    # A point source fills one cell: on cells of a quarter of the area its density is four times as high.
+    wavelet = ricker(frequency, dt, nt) * refine**2
+    boundary = Boundary(width=20 * refine, velocity=3000.0, frequency=frequency)
+    return Survey(Grid(shape, 10.0 / refine), dt, nt, sources, receivers, wavelet.expand(12, 1, -1), boundary)
+
+
+def _setup() -> dict[str, np.ndarray]:
+    problem = problem_2d()
+    # Every fourth receiver and sample of every shot are enough to draw Figure 17.
+    return {
+        "velocity": problem.truth.astype(np.float32),
+        "first": problem.start,
+        "gathers": problem.observed[:, ::4, ::8].numpy().astype(np.float32),
+        "origin": np.array(models.marmousi()[1]),
+    }
+
+
+def _marmousi(config: Config, extra: str, method: str, journal: Path | None) -> dict[str, np.ndarray]:
+    snapshots = MARMOUSI[method]
+    budget = max(1, round((EXTRA_BUDGET if extra else snapshots[-1]) * config.marmousi_share))
+    stages = [(3.0, budget // 3), (4.5, budget // 3), (6.0, budget - 2 * (budget // 3))]
+    if extra != "continuation":
+        stages = [(6.0, budget)]
+    frames = {round(i) for i in np.linspace(0, budget, N_FRAMES)}
+    parts, seconds, start = [], [], None
+    shown: dict[int, np.ndarray] = {}
+    for number, (frequency, iterations) in enumerate(stages):
+        problem = problem_2d(extra, frequency)
+        done = sum(n for _, n in stages[:number])
+        path = journal.with_name(f"{journal.name}{number}") if journal is not None else None
+        remembered = optimize.Journal(problem.objective, path)
+        found = optimize.minimize(
+            remembered,
+            problem.start if start is None else start,
+            method,
+            iterations=iterations,
+            rate=40.0 if method == "adam" else None,
+            bounds=BOUNDS,
+            watch=functools.partial(_watch_2d, problem),
+            keep=[k - done for k in frames | set(snapshots)],
+        )
+        start = found.model
+        parts.append(found)
+        seconds += remembered.seconds
+        shown |= {k + done: model for k, model in found.snapshots.items()}
+    watched = np.concatenate([p.watched for p in parts]).astype(np.float32)
+    return {
+        "misfit": np.concatenate([p.misfit for p in parts]).astype(np.float32),
+        **dict(zip(("error", "ssim", "error_shallow", "error_deep"), watched.T, strict=True)),
+        "seconds": np.array(seconds, dtype=np.float32),
+        # One metre per second is finer than the eye: two bytes a cell.
+        "frames": np.array([shown[k] for k in sorted(shown)]).round().astype(np.int16),
+        "frame_at": np.array(sorted(shown)),
+        "message": np.array("; ".join(p.message for p in parts)),
+    }
+
+
+def _watch_2d(problem: Problem, model: np.ndarray) -> tuple[float, ...]:
+    gap = (model.astype(float) - problem.truth) ** 2
+    half = len(gap) // 2
+    return (
+        float(np.sqrt(gap.mean())),
+        ssim(model, problem.truth),
+        float(np.sqrt(gap[:half].mean())),
+        float(np.sqrt(gap[half:].mean())),
+    )
+
+
+def ssim(model: np.ndarray, truth: np.ndarray, sigma: float = 1.5) -> float:
+    """Return the mean structural similarity of two models (Wang et al. 2004, IEEE Trans. Image Process. 13, p. 605)."""
+    blur = functools.partial(ndimage.gaussian_filter, sigma=sigma, truncate=3.5)
+    x, y = model.astype(float), truth.astype(float)
+    c1, c2 = ((k * (y.max() - y.min())) ** 2 for k in (0.01, 0.03))
+    mx, my = blur(x), blur(y)
+    vx, vy, cov = blur(x * x) - mx * mx, blur(y * y) - my * my, blur(x * y) - mx * my
+    return float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))
+
+
+def measures(config: Config, units: dict[str, dict[str, np.ndarray]]) -> dict[str, Measure]:
+    """Return what the claims ledger asks for, as far as the units are there."""
+    return _rnn_measures.measures(units)
+
+
+if __name__ == "__main__":
+    from geolib import studies
+
+    raise SystemExit(studies.main(sys.modules[__name__]))
