@@ -105,7 +105,7 @@ def draw_models(config: Config, n: int, rng: np.random.Generator) -> tuple[np.nd
     return rng.uniform(velocity[0], velocity[1], (n, 4)), rng.uniform(thickness[0], thickness[1], (n, 3))
 
 
-def forward(velocity: np.ndarray, thickness: np.ndarray, frequency: float, backend: str = "eager") -> np.ndarray:
+def forward(velocity: np.ndarray, thickness: np.ndarray, frequency: float, backend: str = "fused") -> np.ndarray:
     """Return the traces `(n, 499)`, sampled at 4 ms, of layered models with the direct arrival removed.
 
     Parameters
@@ -121,7 +121,7 @@ def forward(velocity: np.ndarray, thickness: np.ndarray, frequency: float, backe
 
     Notes
     -----
-    The direct arrival is the run through a model that has the first layer's velocity everywhere. About 10 ms a trace.
+    The direct arrival is the run through a model that has the first layer's velocity everywhere. About 1.5 ms a trace on one core.
     """
     nz = int(np.ceil(thickness.sum(1).max() / SPACING)) + 4
     depth = (np.arange(nz) + 1) * SPACING  # the free surface is one spacing above the first row
