@@ -35,7 +35,7 @@ def generate(executed: Path) -> dict[str, bytes]:
         name: claims.judge([c for c in ledger if c.paper == name], studies.shipped_measures(module))
         for name, module in modules.items()
     }
-    made = {"claims_summary.md": _summary(judged), "status.md": _status()}
+    made = {"claims_summary.md": _summary(judged), "status.md": _status(), "errata.md": _errata()}
     for name, module in modules.items():
         made[f"claims_{name}.md"] = _claims_table(judged[name])
         made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
@@ -130,6 +130,24 @@ def _ours(row: Mapping[str, Any]) -> str:
     values, intervals = (row["ours"], row["interval"]) if many else ([row["ours"]], [row["interval"]])
     texts = [str(claims.Measure(v, low, high)) for v, (low, high) in zip(values, intervals, strict=True)]
     return ", ".join(texts) + (f" (n = {row['n']})" if row["n"] else "")
+
+
+def _errata() -> str:
+    import yaml
+
+    entries = yaml.safe_load((paths.claims().parent / "errata.yml").read_text(encoding="utf-8"))
+    lines = []
+    for name in studies.NAMES:
+        lines += [
+            f"## {studies.get(name).TITLE}\n",
+            "| Place | Printed | Correct | Why | Proof |",
+            "|---|---|---|---|---|",
+        ]
+        for entry in (entry for entry in entries if entry["paper"] == name):
+            cells = [str(entry[key]).replace("|", "\\|") for key in ("place", "printed", "correct", "why")]
+            lines.append("| " + " | ".join([*cells, f"[shown here](#{entry['proof']})"]) + " |")
+        lines.append("")
+    return "\n".join(lines) + "\n"
 
 
 def _status() -> str:
