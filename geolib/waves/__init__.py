@@ -1,7 +1,7 @@
 """Acoustic waves on a grid: surveys, wavelets, one time step, and propagation with its gradient."""
 
 from geolib.waves.cell import WaveCell
-from geolib.waves.propagate import misfit_and_gradient, propagate
+from geolib.waves.propagate import misfit_and_gradient, propagate, workspace_bytes
 from geolib.waves.survey import Boundary, Grid, Survey, longest_step
 from geolib.waves.wavelets import gaussian, ricker
 
@@ -15,4 +15,5 @@ __all__ = [
     "misfit_and_gradient",
     "propagate",
     "ricker",
+    "workspace_bytes",
 ]

@@ -1,9 +1,9 @@
 """The fused time loop: the steps of `cell.py` and their exact adjoint, one shot at a time, with all fields in cache.
 
-With C = (v dt / h)^2, h the spacing, and D the second difference, one step is u(t + dt) = 2 u - u(t - dt) + C acc(t) with
-acc = D u - h^2 s plus what the absorbing layer adds. Its transpose, written for mu = C lambda, where lambda is the
-derivative of the misfit in u, is the same step on mu with the layer's two memory variables updated in reverse order.
-Then dJ/dv = 2 / v sum_t mu(t + dt) acc(t): every quantity of the gradient is at hand without a division.
+With C = (v dt / h)^2, h the spacing, and D the second difference, one step is u(t + dt) = 2 u - u(t - dt) + C acc(t),
+where acc = D u - h^2 s plus what the absorbing layer adds. Its transpose, written for mu = C lambda, where lambda is
+the derivative of the misfit in u, is the same step on mu with the layer's two memory variables updated in reverse
+order. Then dJ/dv = 2 / v sum_t mu(t + dt) acc(t): all that the gradient needs is at hand without a division.
 
 Fields are flat, padded arrays: HALO zero rows above and below, MARGIN zero columns before each row and at least HALO
 after it. C is zero in the padding, so the padding stays zero and one loop runs over all rows without a branch.
@@ -26,10 +26,10 @@ class Side(NamedTuple):
     """The absorbing layer of one side: its points along the axis and where its memory lies in the state."""
 
     start: int  # first point of the strip
-    count: int  # points of the strip; zero without a layer
+    points: int  # length of the strip; zero without a layer
     shift: int  # 0 if the outer end comes first, 1 if it comes last
     offset: int  # of psi in the state, followed by zeta
-    coefficients: np.ndarray  # (4, count + 1): decay, gain, decay_half, gain_half
+    coefficients: np.ndarray  # (4, points + 1): decay, gain, decay_half, gain_half
 
 
 class Setup(NamedTuple):
@@ -138,9 +138,9 @@ def _mirror(now: Any, other: Any, courant: Any, kept: Any, keep: bool, setup: Se
     first = np.uint64(HALO) * s + np.uint64(MARGIN)
     last_row, last_column = np.uint64(setup.nz - 1) * s, np.uint64(setup.nx - 1)
     for row in range(np.uint64(setup.nz)):
-        k = first + row * s
-        _add(k, edge * now[k], other, courant, kept, keep, setup)
-        _add(k + last_column, edge * now[k + last_column], other, courant, kept, keep, setup)
+        begin = first + row * s
+        _add(begin, edge * now[begin], other, courant, kept, keep, setup)
+        _add(begin + last_column, edge * now[begin + last_column], other, courant, kept, keep, setup)
     if setup.nz > 1:
         for k in range(first, first + np.uint64(setup.nx)):
             _add(k, edge * now[k], other, courant, kept, keep, setup)
@@ -149,7 +149,7 @@ def _mirror(now: Any, other: Any, courant: Any, kept: Any, keep: bool, setup: Se
 
 @_jit
 def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, side: Side, setup: Setup) -> None:
-    n, shift, s = np.uint64(side.count), np.uint64(side.shift), np.uint64(setup.stride)
+    n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
     decay, gain = side.coefficients[0], side.coefficients[1]
     decay_half, gain_half = side.coefficients[2], side.coefficients[3]
@@ -175,7 +175,7 @@ def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: 
 
 @_jit
 def _along_z(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, side: Side, setup: Setup) -> None:
-    n, shift, s = np.uint64(side.count), np.uint64(side.shift), np.uint64(setup.stride)
+    n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
     first = np.uint64(HALO + side.start) * s
     zetas = (n + _ONE) * s
@@ -202,7 +202,7 @@ def _along_z(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: 
 
 @_jit
 def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, side: Side, setup: Setup) -> None:
-    n, shift, s = np.uint64(side.count), np.uint64(side.shift), np.uint64(setup.stride)
+    n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
     decay, gain = side.coefficients[0], side.coefficients[1]
     decay_half, gain_half = side.coefficients[2], side.coefficients[3]
@@ -226,7 +226,7 @@ def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, side: S
 
 @_jit
 def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, side: Side, setup: Setup) -> None:
-    n, shift, s = np.uint64(side.count), np.uint64(side.shift), np.uint64(setup.stride)
+    n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
     first = np.uint64(HALO + side.start) * s
     zetas = (n + _ONE) * s + s + s
@@ -254,8 +254,8 @@ def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, side: S
 
 
 @_jit
-def _memory(state: Any, side: Side, lines: int) -> Any:
-    return state[side.offset : side.offset + lines * (2 * side.count + 5)]
+def _memory(state: Any, side: Any, lines: int) -> Any:
+    return state[side.offset : side.offset + lines * (2 * side.points + 5)]
 
 
 @_jit
@@ -269,10 +269,10 @@ def _step(state: Any, n: int, courant: Any, kept: Any, keep: bool, setup: Setup)
     if setup.weights[4] != 0:
         _mirror(now, other, courant, kept, keep, setup)
     for side in (setup.left, setup.right):
-        if side.count:
+        if side.points:
             _along_x(now, other, courant, kept, keep, _memory(state, side, setup.nz), side, setup)
     for side in (setup.top, setup.bottom):
-        if side.count:
+        if side.points:
             _along_z(now, other, courant, kept, keep, _memory(state, side, setup.stride), side, setup)
 
 
@@ -284,10 +284,10 @@ def _step_transposed(state: Any, n: int, courant: Any, kept: Any, image: Any, se
     if setup.weights[4] != 0:
         _mirror(now, other, courant, kept, False, setup)
     for side in (setup.left, setup.right):
-        if side.count:
+        if side.points:
             _along_x_transposed(now, other, courant, _memory(state, side, setup.nz), side, setup)
     for side in (setup.top, setup.bottom):
-        if side.count:
+        if side.points:
             _along_z_transposed(now, other, courant, _memory(state, side, setup.stride), side, setup)
 
 
@@ -319,10 +319,10 @@ def forward(state: Any, traces: Any, gather: Any, shot: Shot) -> None:
 
 @_jit
 def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, source_image: Any, shot: Shot) -> float:
-    """Write sum_t mu(t + dt) acc(t) of one shot into `image`, mu at the sources into `source_image`; return the misfit.
+    """Write sum_t mu(t + dt) acc(t) of one shot into `image` and mu at the sources into `source_image`.
 
-    With `fit`, `data` (n_receivers, nt) is observed data, and the misfit is scale / 2 sum (gather - data)^2; without it,
-    `data` is the derivative of some misfit in the gather, and 0 is returned.
+    With `fit`, `data` (n_receivers, nt) is observed data and scale / 2 sum (gather - data)^2 is the misfit returned;
+    without it, `data` is the derivative of some misfit in the gather, and 0 is returned.
     """
     state, adjoint, kept, traces, setup = work.state, work.adjoint, work.kept, work.traces, shot.setup
     size = (setup.nz + 2 * HALO) * setup.stride
@@ -334,14 +334,15 @@ def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, so
             work.checkpoints[i] = state
         _run(state, i * segment, min(nt, (i + 1) * segment), kept, i == segments - 1, traces, fit, shot)
     misfit = 0.0
-    for i in range(len(data)):
-        for n in range(nt):
-            if fit:
-                residual = traces[n, i] - data[i, n]
-                misfit += 0.5 * scale * residual * residual
-                traces[n, i] = residual * scale
-            else:
-                traces[n, i] = data[i, n]
+    for first in range(0, nt, 16):  # blocks, for rows of one array are columns of the other
+        for i in range(len(data)):
+            for n in range(first, min(nt, first + 16)):
+                if fit:
+                    residual = traces[n, i] - data[i, n]
+                    misfit += 0.5 * scale * residual * residual
+                    traces[n, i] = residual * scale
+                else:
+                    traces[n, i] = data[i, n]
     adjoint[:] = 0
     image[:] = 0
     for i in range(segments - 1, -1, -1):

@@ -51,6 +51,8 @@ def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, b
 
     Notes
     -----
+    Fused: about 0.3 ns for each cell and step on one 2025 core in float32, the layers three times as much. Its gradient
+    propagates again from checkpoints and takes about five times as long as the traces; `workspace_bytes` is its memory.
     The eager backend keeps all wavefields for its gradient.
 
     References
@@ -107,17 +109,42 @@ def misfit_and_gradient(
         raise TypeError(f"observed must be {velocity.dtype} as velocity is; got {observed.dtype}. Use observed.to().")
     _checks.finite("observed", observed)
     _options(velocity, survey, space_order, backend)
-    if backend == "fused":
-        padded, unpad = torch.func.vjp(lambda model: pad(model, survey), velocity.detach())
-        shots = _Shots(padded, survey.source_amplitudes, survey, space_order)
-        value, padded_gradient, _ = shots.gradient(observed, fit=True)
-        return velocity.new_tensor(value), unpad(padded_gradient)[0]
     model = velocity.detach().requires_grad_()
     with torch.enable_grad():
+        if backend == "fused":
+            padded = pad(model, survey)
+            shots = _Shots(padded, survey.source_amplitudes, survey, space_order)
+            value, padded_gradient, _ = shots.gradient(observed, fit=True)
+            (gradient,) = torch.autograd.grad(padded, model, padded_gradient)
+            return velocity.new_tensor(value), gradient
         residual = propagate(model, survey, space_order=space_order, backend=backend) - observed
         misfit = residual.square().sum() / (2 * survey.n_shots)
     (gradient,) = torch.autograd.grad(misfit, model)
     return misfit.detach(), gradient
+
+
+def workspace_bytes(survey: Survey, *, space_order: int = 2) -> int:
+    """Return the bytes that one thread of the fused backend works in to compute a gradient.
+
+    Parameters
+    ----------
+    survey : Survey
+        Grid, boundaries, time steps and receivers.
+    space_order : {2, 4}
+        Order of the spatial differences.
+
+    Returns
+    -------
+    int
+        Bytes of wavefields, checkpoints, kept steps and traces. Beyond `STORE_ALL` they grow as the square root of nt.
+
+    Notes
+    -----
+    The result of a shot, its gradient and its traces, come on top of it.
+    """
+    ones = torch.ones(survey.grid.shape, dtype=survey.source_amplitudes.dtype)
+    workspace = _Shots(pad(ones, survey), survey.source_amplitudes, survey, space_order)._workspace()
+    return sum(part.nbytes for part in workspace)
 
 
 def _options(velocity: torch.Tensor, survey: Survey, space_order: int, backend: str) -> None:
@@ -143,7 +170,8 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, derivative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:
-        shots = _Shots(*ctx.saved_tensors, ctx.survey, ctx.space_order)
+        velocity, amplitudes = ctx.saved_tensors
+        shots = _Shots(velocity, amplitudes, ctx.survey, ctx.space_order)
         _, gradient, source_gradient = shots.gradient(derivative, fit=False)
         return gradient, source_gradient, None, None
 
@@ -222,7 +250,7 @@ class _Shots:
         image = torch.from_numpy(images[:, :, kernels.MARGIN : kernels.MARGIN + self.setup.nx])
         if len(self.courant) == 1:
             image = image.sum(0)
-        gradient = image.reshape(self.velocity.shape) * 2 / self.velocity
+        gradient = image.reshape(self.velocity.shape) * 2 / self.velocity.detach()
         return float(misfits.sum()), gradient, torch.from_numpy(source_images * -(self.survey.grid.spacing**2))
 
 
@@ -230,7 +258,7 @@ def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int
     """Return the layout of a survey, and the length of a state."""
     from geolib.waves import _kernels
 
-    nz, nx = (1, *padded_shape(survey))[-2:]
+    nz, nx = [1, *padded_shape(survey)][-2:]
     stride = -(-(_kernels.MARGIN + nx + _kernels.HALO) // 16) * 16
     offset = 2 * (nz + 2 * _kernels.HALO) * stride
     sides: list[Any] = []
@@ -238,14 +266,14 @@ def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int
     for axis, (n, widths, layer) in enumerate(reversed(axes)):
         for last, width in enumerate(widths):
             # The strip also holds the points inside the grid that the layer's memory reaches; multiples of 8 vectorise.
-            count = min(n, width + 2 if axis else -(-(width + 2) // 8) * 8) if width else 0
-            start = n - count if last else 0
-            table = np.zeros((4, count + 1), kind)
+            points = min(n, width + 2 if axis else -(-(width + 2) // 8) * 8) if width else 0
+            start = n - points if last else 0
+            table = np.zeros((4, points + 1), kind)
             for row, coefficient in zip(table, layer, strict=True):
-                part = coefficient[start : start + count + 1].numpy()
+                part = coefficient[start : start + points + 1].numpy()
                 row[: len(part)] = part
-            sides.append(_kernels.Side(start, count, last, offset, table))
-            offset += (stride if axis else nz) * (2 * count + 5) if width else 0
+            sides.append(_kernels.Side(start, points, last, offset, table))
+            offset += (stride if axis else nz) * (2 * points + 5) if width else 0
     absent = _kernels.Side(0, 0, 0, 0, np.zeros((4, 1), kind))
     sides += [absent] * (4 - len(sides))
     whole, near, far, edge = {2: (-2.0, 1.0, 0.0, 0.0), 4: (-2.5, 4 / 3, -1 / 12, 1 / 12)}[space_order]

@@ -199,7 +199,7 @@ class Survey:
             warnings.warn(
                 f"spacing should give the shortest wavelength at least {needed} points at order {space_order}; "
                 f"{highest:.0f} Hz at {slowest:.0f} m/s has {points:.1f}. Refine the grid or lower the frequency.",
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
