@@ -122,6 +122,23 @@ def n_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters())
 
 
+def layer_inputs(network: nn.Module, inputs: Tensor) -> list[tuple[int, int]]:
+    """Return channels and length of what reaches each convolution of `network`, found by running it on `inputs`."""
+    shapes: list[tuple[int, int]] = []
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, given: shapes.append((given[0].shape[1], given[0].shape[2])))
+        for layer in network.modules()
+        if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d))
+    ]
+    try:
+        with torch.no_grad():
+            network(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return shapes
+
+
 def layer_lengths(as_printed: bool = False) -> list[int]:
     r"""Return the nine lengths along the generator, from 1 to 499.
 

@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geolib import _checks, config, waves
+from geolib import config
 from geolib.claims import Measure
 from geolib.gans import losses, metrics, wgan
 from geolib.gans.train import Game, Players, pack, train, unpack
 from geolib.store import Arrays, Store, write_atomic
+from geolib.studies import wgan_tables
+from geolib.studies.wgan_data import AMPLITUDE_FACTOR, N_STEPS, SAMPLING, SOURCE_ROW, SPACING, Data, dataset
 
 TITLE = "Seismic traces from a Wasserstein GAN (Niu et al. 2020)"
 VERSION = 1
@@ -26,26 +28,18 @@ DIMS = {
     **dict.fromkeys(("velocity", "thickness"), ("model", "layer")),
 }
 
-# What the paper leaves open about its traces, beside the parameters of Config:
-DT = 1e-3  # s: 2000 steps make 2 s, in which the deepest reflection (1200 m at 1500 m/s) returns
-N_STEPS = 2000  # published
-DECIMATION = 4  # 2000 / 4 = 500 samples of 4 ms, trimmed to 499; the wavelet has nothing above their Nyquist, 125 Hz
-SPACING = 5.0  # m: 10 points in the shortest wavelength (30 Hz at 1500 m/s), stable up to 5000 m/s
-SOURCE_ROW = 3  # 20 m below the free surface: source and ghosts overlap ("shallow"), two bends and not one
-AMPLITUDE_FACTOR = 10.0  # published
 BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
 N_SHOWN = 16  # traces of fixed latents kept of every epoch
 N_SETS = 3  # independent sets of generated traces, whose spread gives the measures their interval
 N_HISTORY = 64  # traces of every epoch that later critics score again (Figure 6)
 LAG = 10  # epochs between the two generators of the stopping test
-ALPHA, PATIENCE = 0.05, 3  # the rule: stop when the test was not significant this many epochs in a row
 
 
 @dataclass(frozen=True)
 class Config(config.Config):
     """Parameters of data and training."""
 
-    n_epochs: int = config.param(10, "Epochs to train", paper=100, low=1, high=1000, extent=True)
+    n_epochs: int = config.param(12, "Epochs to train", paper=100, low=1, high=1000, extent=True)
     n_traces: int = config.param(480, "Traces to train on", paper=10_000, low=8, high=100_000)
     batch: int = config.param(16, "Traces in a batch", paper=64, low=2, high=4096)
     init_std: float = config.param(0.02, "Standard deviation of the initial kernels (printed: 0.2)", low=1e-4, high=1)
@@ -81,97 +75,9 @@ class Config(config.Config):
         return min(self.n_traces, max(64, self.n_traces // 10))
 
 
-@dataclass(frozen=True)
-class Data:
-    """Traces `(n, 1, 499)`, float32 and normalised, in three disjoint sets, with all models `(n, layer)` in order."""
-
-    training: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-    velocity: np.ndarray
-    thickness: np.ndarray
-    scale: float
-    signed_mean: float
-
-
 def unit_names(config: Config) -> list[str]:
     """Return the units: the data, then the epochs, each of which needs the one before."""
     return ["data", *(f"epoch-{epoch:04d}" for epoch in range(1, config.n_epochs + 1))]
-
-
-def draw_models(config: Config, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return n models of four layers: velocities `(n, 4)` in m/s and thicknesses `(n, 3)` in m, all uniform."""
-    velocity, thickness = config.velocity, config.thickness
-    return rng.uniform(velocity[0], velocity[1], (n, 4)), rng.uniform(thickness[0], thickness[1], (n, 3))
-
-
-def forward(velocity: np.ndarray, thickness: np.ndarray, frequency: float, backend: str = "fused") -> np.ndarray:
-    """Return the traces `(n, 499)`, sampled at 4 ms, of layered models with the direct arrival removed.
-
-    Parameters
-    ----------
-    velocity : (n, n_layers) ndarray
-        Interval velocities, m/s; the last layer is the half-space.
-    thickness : (n, n_layers - 1) ndarray
-        Thicknesses, m.
-    frequency : float
-        Sets the width of the Gaussian source, Hz.
-    backend : str
-        Of `waves.propagate`.
-
-    Notes
-    -----
-    The direct arrival is the run through a model that has the first layer's velocity everywhere. About 1.5 ms a trace on one core.
-    """
-    nz = int(np.ceil(thickness.sum(1).max() / SPACING)) + 4
-    depth = (np.arange(nz) + 1) * SPACING  # the free surface is one spacing above the first row
-    traces = []
-    for start in range(0, len(velocity), 200):  # 200 models stay in the processor's cache
-        v, interfaces = velocity[start : start + 200], np.cumsum(thickness[start : start + 200], axis=1)
-        layer = (depth[None, :, None] > interfaces[:, None, :]).sum(axis=2)
-        model = np.take_along_axis(v, layer, axis=1)
-        row = torch.full((len(v), 1, 1), SOURCE_ROW)
-        wavelet = waves.gaussian(frequency, DT, N_STEPS).expand(len(v), 1, N_STEPS)
-        edge = waves.Boundary(velocity=float(v[:, -1].mean()), frequency=frequency)
-        survey = waves.Survey(waves.Grid((nz,), SPACING), DT, N_STEPS, row, row, wavelet, edge)
-        with torch.no_grad():
-            full, direct = (
-                waves.propagate(torch.as_tensor(m, dtype=torch.float32), survey, backend=backend)[:, 0].numpy()
-                for m in (model, np.repeat(v[:, :1], nz, axis=1))
-            )
-        traces.append((full - direct)[:, ::DECIMATION][:, : wgan.N_SAMPLES])
-    return np.concatenate(traces)
-
-
-def amplitude_scale(traces: np.ndarray) -> float:
-    """Return what traces are divided by: ten times their mean absolute amplitude.
-
-    Raises
-    ------
-    ValueError
-        If the traces are not of 499 samples, not finite, or all constant.
-
-    Notes
-    -----
-    The paper says "global mean"; the signed mean of traces that swing about zero is an accident of rounding.
-    """
-    _checks.shape("traces", traces, (None, wgan.N_SAMPLES), "Resample and trim them to 499 samples.")
-    _checks.finite("traces", traces)
-    if not np.ptp(traces, axis=1).any():
-        raise ValueError("traces must vary in time; got constant ones. Check the forward modelling.")
-    return float(AMPLITUDE_FACTOR * np.abs(traces).mean(dtype=np.float64))
-
-
-def dataset(config: Config) -> Data:
-    """Return the three sets of traces of a configuration; a set's traces do not depend on the sizes of the others."""
-    sizes = (config.n_traces, config.n_held_out, config.n_held_out)
-    models = [draw_models(config, n, np.random.default_rng([config.seed, part])) for part, n in enumerate(sizes)]
-    velocity, thickness = (np.concatenate([m[i] for m in models]) for i in (0, 1))
-    raw = forward(velocity, thickness, config.frequency)
-    scale = amplitude_scale(raw[: config.n_traces])
-    training, validation, test = np.split((raw / scale).astype(np.float32)[:, None], np.cumsum(sizes)[:2])
-    signed = float(raw[: config.n_traces].mean(dtype=np.float64))
-    return Data(training, validation, test, velocity, thickness, scale, signed)
 
 
 @dataclass
@@ -307,8 +213,8 @@ class Reference:
 
 
 def _trace_statistics(traces: np.ndarray) -> Arrays:
-    times, polarity = metrics.first_event(traces, DT * DECIMATION)
-    _, spectrum = metrics.amplitude_spectrum(traces, DT * DECIMATION)
+    times, polarity = metrics.first_event(traces, SAMPLING)
+    _, spectrum = metrics.amplitude_spectrum(traces, SAMPLING)
     return {
         "event_time": times.astype(np.float32),
         "event_polarity": polarity.astype(np.int8),
@@ -392,8 +298,15 @@ def export_weights(config: Config, folder: Path, path: Path | None = None) -> Pa
 
 
 def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
-    """Return the numbers of the claims ledger."""
-    return {}
+    """Return the numbers of the claims ledger, from whatever units there are."""
+    spread = 1 / (math.pi * config.frequency * math.sqrt(2))  # standard deviation of the Gaussian, s
+    delay = 2 * (SOURCE_ROW + 1) * SPACING / np.mean(config.velocity)
+    names = ("n_traces", "batch", "critic_steps", "penalty_weight", "learning_rate", "init_std")
+    settings = {name: getattr(config, name) for name in names}
+    settings |= {"beta1": BETAS[0], "time_steps": N_STEPS, "amplitude_factor": AMPLITUDE_FACTOR}
+    # The ghost overlaps the primary where it comes within the pulse's full width at half height.
+    settings["ghost_overlaps"] = float(delay < 2 * math.sqrt(2 * math.log(2)) * spread)
+    return {**{name: Measure(value) for name, value in settings.items()}, **wgan_tables.measures(units)}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,225 @@
+"""What the units of `wgan_traces` say: measures of the claims ledger, the quality table, the stopping rule."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+from geolib.claims import Measure
+from geolib.gans import wgan
+from geolib.store import Arrays
+
+QUALITY = {
+    "swd": "sliced Wasserstein-2 distance",
+    "mmd2": "squared maximum mean discrepancy",
+    "density": "density (k = 5)",
+    "coverage": "coverage (k = 5)",
+    "neighbour_accuracy": "nearest-neighbour classifier, accuracy",
+}
+#: The rule: stop when the relative test has found no improvement this many epochs in a row.
+ALPHA, PATIENCE = 0.05, 3
+
+
+def epochs(units: Mapping[str, Arrays]) -> list[Arrays]:
+    """Return the arrays of epochs 1, 2, ... up to the first one missing."""
+    found: list[Arrays] = []
+    while (name := f"epoch-{len(found) + 1:04d}") in units:
+        found.append(units[name])
+    return found
+
+
+def curve(run: list[Arrays], name: str) -> np.ndarray:
+    """Return the mean of an array in each epoch."""
+    return np.array([float(np.mean(arrays[name])) for arrays in run])
+
+
+def stopping_epoch(p_values: Mapping[int, float], alpha: float = ALPHA, patience: int = PATIENCE) -> int | None:
+    """Return the epoch at which the rule stops, or None if it goes on.
+
+    Parameters
+    ----------
+    p_values : mapping of int to float
+        By epoch, the p-value of "no closer to the validation set than ten epochs ago".
+    alpha : float
+        Level of the test.
+    patience : int
+        Tests without a significant improvement, one after the other, that stop the training.
+    """
+    idle = 0
+    for epoch in sorted(p_values):
+        idle = 0 if p_values[epoch] < alpha else idle + 1
+        if idle == patience:
+            return epoch
+    return None
+
+
+def p_values(run: list[Arrays]) -> dict[int, float]:
+    """Return the p-values of the relative test by epoch."""
+    return {e: float(arrays["improvement_p"]) for e, arrays in enumerate(run, 1) if "improvement_p" in arrays}
+
+
+def quality_rows(units: Mapping[str, Arrays], epoch: int, prefix: str = "") -> list[dict[str, Any]]:
+    """Return for each measure its name, the value of an epoch's traces, and the floor between real traces.
+
+    With the prefix `test_` the values are those on the test set, which played no part in any choice.
+    """
+    arrays, data = units[f"epoch-{epoch:04d}"], units["data"]
+    return [
+        {
+            "measure": label,
+            "generated": Measure.mean(arrays[prefix + name].tolist()),
+            "floor": Measure.mean(data[f"floor_{name}"].tolist()),
+        }
+        for name, label in QUALITY.items()
+    ]
+
+
+def quality_table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = ["| Measure | Generated traces | Unseen real traces (floor) |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {r['measure']} | {r['generated']} | {r['floor']} |" for r in rows)])
+
+
+def default_deviations() -> list[float]:
+    r"""Return the standard deviations that PyTorch's default gives the kernels of the 14 layers.
+
+    The default is uniform within :math:`\pm 1/\sqrt{n}`, n the fan-in, so the deviation is :math:`1/\sqrt{3n}`. For a
+    transposed convolution PyTorch takes outputs times kernel for n.
+    """
+    rng = torch.Generator()
+    layers = [
+        layer
+        for network in (wgan.make_generator(rng=rng), wgan.make_critic(rng=rng))
+        for layer in network.modules()
+        if isinstance(layer, (torch.nn.Conv1d, torch.nn.ConvTranspose1d))
+    ]
+    return [float(1 / np.sqrt(3 * layer.weight[0].numel())) for layer in layers]
+
+
+def architecture() -> dict[str, Measure]:
+    """Return channels and length of what reaches every layer, found by running both networks."""
+    rng = torch.Generator().manual_seed(0)
+    found: dict[str, Measure] = {}
+    sides = (
+        ("generator", wgan.make_generator(rng=rng), wgan.draw_latents(2, rng)),
+        ("critic", wgan.make_critic(rng=rng), torch.zeros(2, 1, wgan.N_SAMPLES)),
+    )
+    for name, network, inputs in sides:
+        shapes = wgan.layer_inputs(network, inputs)
+        for index, (channels, length) in enumerate(shapes, 1):
+            found[f"{name}_{index}_channels"] = Measure(channels)
+            found[f"{name}_{index}_length"] = Measure(length)
+        with torch.no_grad():
+            found[f"{name}_output"] = Measure(network(inputs)[0].numel())
+    filters = [layer[2] for layer in wgan.GENERATOR_LAYERS]
+    drops = [(a, b) for a, b in itertools.pairwise(filters) if a != b]
+    found["filters_halved"] = Measure.count(sum(a == 2 * b for a, b in drops), len(drops))
+    found["length_as_printed"] = Measure(wgan.layer_lengths(as_printed=True)[-1])
+    deviations = default_deviations()
+    found["default_larger_than_0.2"] = Measure.count(sum(d > 0.2 for d in deviations), len(deviations))
+    return found
+
+
+def measures(units: Mapping[str, Arrays]) -> dict[str, Measure]:
+    """Return what the units there are can say; a claim about an epoch that was not run gets no number."""
+    found = architecture()
+    run = epochs(units)
+    if "data" in units:
+        data = units["data"]
+        polarity = data["event_polarity"]
+        found["real_positive_share"] = Measure.count(int((polarity > 0).sum()), int((polarity != 0).sum()))
+        found["signed_over_absolute_mean"] = Measure(float(abs(data["signed_mean"]) / (data["scale"] / 10)))
+    if run:
+        found["epochs_run"] = Measure(len(run))
+        found |= _scores(run[-1])
+        found |= _curves(run)
+    if run and "data" in units:
+        found |= _quality(units, len(run))
+    return found
+
+
+def _scores(last: Arrays) -> dict[str, Measure]:
+    real, fake = last["score_validation"].astype(float), last["score_generated"].astype(float)
+    zero, noise = float(last["score_zero"][0]), last["score_noise"].astype(float)
+    centre, spread = real.mean(), real.std(ddof=1)
+    error = 1.96 * np.sqrt(real.var(ddof=1) / len(real) + fake.var(ddof=1) / len(fake))
+    gap = fake.mean() - centre
+    low, high = np.quantile(real, [0.025, 0.975])
+    polarity = last["event_polarity"]
+    return {
+        "real_score": Measure.mean(real.tolist()),
+        "generated_score": Measure.mean(fake.tolist()),
+        "zero_score": Measure(zero),
+        "score_gap": Measure(gap, gap - error, gap + error, len(fake)),
+        "score_gap_in_sd": Measure(gap / spread, (gap - error) / spread, (gap + error) / spread, len(fake)),
+        "generated_above_real": Measure(float(gap > 0)),
+        "held_out_gap": Measure(float(centre - last["score_training"].mean()), n=len(real)),
+        "zero_minus_real": Measure(zero - centre),
+        "zero_among_real": Measure(float(low <= zero <= high)),
+        "zero_above_real": Measure(float(zero > centre)),
+        "noise_minus_real_low": Measure(float(noise.min() - centre), n=len(noise)),
+        "noise_minus_real_high": Measure(float(noise.max() - centre), n=len(noise)),
+        "noise_below_all_real": Measure(float(noise.max() < real.min())),
+        "real_score_skewness": Measure(float(stats.skew(real)), n=len(real)),
+        "real_score_excess_kurtosis": Measure(float(stats.kurtosis(real)), n=len(real)),
+        "generated_positive_share": Measure.count(int((polarity > 0).sum()), max(1, int((polarity != 0).sum()))),
+    }
+
+
+def _curves(run: list[Arrays]) -> dict[str, Measure]:
+    critic, generator, swd = (curve(run, name) for name in ("critic_loss", "generator_loss", "swd"))
+    found: dict[str, Measure] = {}
+    if len(run) >= 3:
+        r = float(np.corrcoef(critic, generator)[0, 1])
+        if len(run) > 3 and abs(r) < 1:
+            half = 1.96 / np.sqrt(len(run) - 3)
+            low, high = np.tanh(np.arctanh(r) + np.array([-half, half])).tolist()
+            found["loss_correlation"] = Measure(r, low, high, len(run))
+    power = np.square(np.abs(np.fft.rfft(run[0]["samples"], axis=1))).mean(axis=0)[1:]
+    found["epoch_1_flatness"] = Measure(float(np.exp(np.log(power).mean()) / power.mean()))
+    if len(run) >= 5:
+        found["swd_5_over_1"] = Measure(swd[4] / swd[0])
+    if len(run) >= 20:
+        early, late = (np.concatenate([a["critic_loss"] for a in part]).std() for part in (run[:10], run[10:]))
+        found["swing_ratio"] = Measure(float(early / late))
+        found["swd_20_over_5"] = Measure(swd[19] / swd[4])
+        found["critic_loss_drop"] = Measure((critic[0] - critic[:10].min()) / np.ptp(critic))
+        found["generator_loss_rise"] = Measure((generator[:10].max() - generator[0]) / np.ptp(generator))
+    if len(run) >= 40:
+        fit = stats.linregress(np.arange(20, len(run) + 1), generator[19:])
+        half = stats.t.ppf(0.975, len(run) - 21) * fit.stderr
+        found["generator_slope_after_20"] = Measure(fit.slope, fit.slope - half, fit.slope + half, len(run) - 19)
+    if len(run) >= 100:
+        found["swd_100_over_47"] = Measure(swd[99] / swd[46])
+        history = run[99]["score_history"]
+        band = 2 * history[-10:].std()
+        outside = np.flatnonzero(np.abs(history - history[-10:].mean()) > band)
+        found["fig_6_level_epoch"] = Measure(float(outside[-1] + 2 if len(outside) else 1))
+    if len(run) >= 150:
+        found["swd_after_100"] = Measure(swd[100:].mean() / swd[90:100].mean())
+    tests = p_values(run)
+    if tests:
+        found["no_rule_stops"] = Measure(float(stopping_epoch(tests) is None), n=len(tests))
+        if (epoch := stopping_epoch(tests)) is not None:
+            found["rule_epoch"] = Measure(epoch, n=len(tests))
+    return found
+
+
+def _quality(units: Mapping[str, Arrays], epoch: int) -> dict[str, Measure]:
+    arrays, data = units[f"epoch-{epoch:04d}"], units["data"]
+    found: dict[str, Measure] = {}
+    for name in QUALITY:
+        found[name] = Measure.mean(arrays[name].tolist())
+        found[f"floor_{name}"] = Measure.mean(data[f"floor_{name}"].tolist())
+        if name in ("swd", "density", "coverage"):
+            floor = float(np.mean(data[f"floor_{name}"]))
+            ours = found[name]
+            low, high = (None if v is None else v / floor for v in (ours.low, ours.high))
+            found[f"{name}_over_floor"] = Measure(ours.value / floor, low, high, ours.n)
+    found["nearest_over_unseen"] = Measure(float(np.median(arrays["nearest"]) / np.median(data["nearest"])))
+    return found

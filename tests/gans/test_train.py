@@ -1,0 +1,121 @@
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from geolib.gans import losses
+from geolib.gans.train import Game, Players, pack, train, unpack
+
+
+def players(seed=0, width=4):
+    rng = torch.Generator().manual_seed(seed)
+    generator, critic = nn.Linear(2, 3), nn.Sequential(nn.Linear(3, width), nn.LeakyReLU(), nn.Linear(width, 1))
+    for network in (generator, critic):
+        for p in network.parameters():
+            nn.init.normal_(p, 0, 0.5, generator=rng)
+    adam = partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.999))
+    return Players(generator, critic, adam(generator.parameters()), adam(critic.parameters()))
+
+
+def game(rng, **options):
+    real = torch.ones(8, 3)
+    return Game(
+        losses.WASSERSTEIN,
+        draw_real=lambda: (real, ()),
+        draw_inputs=lambda n, _: (torch.rand(n, 2, generator=rng),),
+        penalty=lambda c, x, y: 10 * losses.gradient_penalty(c, x, y, rng),
+        **options,
+    )
+
+
+def weights(p):
+    return [x.detach().clone() for network in (p.generator, p.critic) for x in network.parameters()]
+
+
+def test_a_resumed_training_is_bit_identical():
+    whole, rng = players(), torch.Generator().manual_seed(1)
+    steps = list(train(whole, game(rng, critic_steps=2, penalty_every=3), 7))
+    first, rng = players(), torch.Generator().manual_seed(1)
+    list(train(first, game(rng, critic_steps=2, penalty_every=3), 3))
+    saved = pack(first, rng)
+    second, other = players(seed=9), torch.Generator().manual_seed(5)
+    unpack(second, other, saved)
+    rest = list(train(second, game(other, critic_steps=2, penalty_every=3), 4, start=3))
+    assert rest == steps[3:]
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+
+
+def test_pack_copies():
+    p, rng = players(), torch.Generator().manual_seed(1)
+    saved = pack(p, rng)
+    before = {name: value.copy() for name, value in saved.items()}
+    list(train(p, game(rng), 2))
+    assert all(np.array_equal(saved[name], before[name]) for name in before)
+
+
+def test_unpack_refuses_other_networks():
+    rng = torch.Generator()
+    saved = pack(players(width=4), rng)
+    with pytest.raises(
+        ValueError, match=r"checkpoint must hold the state of these networks; .* Delete it and start anew"
+    ):
+        unpack(players(width=5), rng, saved)
+
+
+def test_unpack_refuses_an_incomplete_state():
+    p, rng = players(), torch.Generator()
+    saved = pack(p, rng)
+    del saved["rng"]
+    with pytest.raises(ValueError, match="checkpoint must hold the state of these networks; 'rng'"):
+        unpack(p, rng, saved)
+
+
+@pytest.mark.parametrize(("reuse", "draws"), [(True, 4), (False, 12)])
+def test_real_batches_are_reused_only_on_request(reuse, draws):
+    rng, count = torch.Generator().manual_seed(1), []
+    base = game(rng)
+
+    def draw():
+        count.append(1)
+        return base.draw_real()
+
+    rules = Game(base.loss, draw, base.draw_inputs, critic_steps=3, reuse_real=reuse)
+    list(train(players(), rules, 4))
+    assert len(count) == draws
+
+
+def test_a_lazy_penalty_has_the_same_weight_on_average():
+    rng, seen = torch.Generator().manual_seed(1), []
+    base = game(rng)
+    rules = Game(base.loss, base.draw_real, base.draw_inputs, 1, lambda c, x, y: c(x).mean() * 0 + 1.0, penalty_every=4)
+    for step in train(players(), rules, 8):
+        seen.append(step.penalty)
+    assert seen == [4, 0, 0, 0, 4, 0, 0, 0]
+
+
+def test_each_step_leaves_the_other_network_alone():
+    p, rng = players(), torch.Generator().manual_seed(1)
+    frozen = Players(p.generator, p.critic, torch.optim.SGD(p.generator.parameters(), lr=0.0), p.critic_optimizer)
+    before = [x.detach().clone() for x in p.generator.parameters()]
+    list(train(frozen, game(rng), 3))
+    assert all(torch.equal(a, b) for a, b in zip(before, p.generator.parameters(), strict=True))
+    assert all(x.requires_grad for x in p.critic.parameters())
+
+
+def test_a_training_that_blows_up_is_refused():
+    rng = torch.Generator().manual_seed(1)
+    base = game(rng)
+    rules = Game(base.loss, lambda: (torch.full((8, 3), float("inf")), ()), base.draw_inputs)
+    with pytest.raises(FloatingPointError, match=r"losses must be finite; got Step\(iteration=0"):
+        list(train(players(), rules, 1))
+
+
+def test_the_game_finds_its_answer():
+    # The generator has to learn the constant (1, 1, 1) from noise: the critic's slope drives it there.
+    p, rng = players(), torch.Generator().manual_seed(1)
+    before = (p.generator(torch.full((1, 2), 0.5)) - 1).norm().item()
+    list(train(p, game(rng, critic_steps=2), 150))
+    after = (p.generator(torch.full((1, 2), 0.5)) - 1).norm().item()
+    assert after < 0.3 * before
