@@ -158,6 +158,7 @@ def _assess(config: Config, reference: Reference, progress: Progress) -> Arrays:
     data = reference.data
     arrays = {
         "samples": shown[:N_SHOWN, 0],
+        "score_samples": wgan.score(critic, shown[:N_SHOWN]),
         "score_training": wgan.score(critic, data.training[: config.n_held_out]),
         "score_validation": wgan.score(critic, data.validation),
         "score_generated": wgan.score(critic, samples),
