@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
 from typing import Any
 
 import numpy as np
@@ -68,9 +67,9 @@ def ray_matrix(survey: Crosshole, cell_order: str = "consistent") -> sparse.csr_
     survey : Crosshole
         Cells and antennas.
     cell_order : str
-        ``consistent``: column ``row * n_columns + column`` is that cell, so that ``A @ slowness.ravel()`` is the physics.
-        ``as_published``: the columns are numbered with x fastest while the model vector runs with depth fastest, as in the
-        released code, so that a ray samples cells it never crosses. Both act on ``slowness.ravel()`` of a model (nz, nx).
+        ``consistent``: column ``row * n_columns + column`` is that cell: ``A @ slowness.ravel()`` is the physics.
+        ``as_published``: the columns are numbered with x fastest while the model vector runs with depth fastest, as in
+        the released code, so that a ray samples cells it never crosses. Both act on ``slowness.ravel()`` of (nz, nx).
 
     Returns
     -------
@@ -84,8 +83,8 @@ def ray_matrix(survey: Crosshole, cell_order: str = "consistent") -> sparse.csr_
 
     Notes
     -----
-    Exact: a ray is cut at all grid lines it meets. A piece that runs along a grid line belongs to the cell of smaller index
-    (the cell above), as in the released kernel. 30 ms for 576 rays.
+    Exact: a ray is cut at all grid lines it meets. A piece that runs along a grid line belongs to the cell of smaller
+    index (the cell above), as in the released kernel. 30 ms for 576 rays.
 
     References
     ----------
@@ -188,7 +187,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: Any) -> Tensor:
-        return _Product.forward(tangent, ctx.matrix)
+        return _Product.apply(tangent, ctx.matrix)
 
 
 def times_of(matrix: sparse.csr_matrix, slowness: Tensor) -> Tensor:

@@ -219,7 +219,7 @@ def components(images: np.ndarray) -> np.ndarray:
 
 
 def channel_width(images: np.ndarray) -> np.ndarray:
-    """Return the mean vertical run of channel pixels that touches neither border, in pixels, for images `(n, nz, nx)`."""
+    """Return the mean vertical run of channel pixels clear of both borders, in pixels, for images `(n, nz, nx)`."""
     means = []
     for image in np.asarray(images).astype(np.int8):
         step = np.diff(image, axis=0).T
@@ -263,7 +263,7 @@ def pattern_histogram(images: np.ndarray, side: int = 4, stride: int = 1) -> np.
 
 
 def quality(images: np.ndarray, reference: np.ndarray, lags: int = 40) -> dict[str, float]:
-    """Return how far realisations are from patches of the training image; zero is perfect but for proportion_ratio.
+    """Return how far realisations are from patches of the training image; zero is perfect.
 
     Parameters
     ----------
@@ -277,9 +277,10 @@ def quality(images: np.ndarray, reference: np.ndarray, lags: int = 40) -> dict[s
     Returns
     -------
     dict
-        `proportion` (difference), `greyness` (mean distance to the nearer facies, 0.5 at worst), `vertical` and `horizontal`
-        (relative misfit of the mean variograms), `connectivity` (mean absolute difference of the two curves),
-        `components` and `width` (differences of means), `patterns` (mean Jensen-Shannon divergence at strides 1, 4, 12).
+        `proportion` (difference), `greyness` (mean distance to the nearer facies, 0.5 at worst), `vertical` and
+        `horizontal` (relative misfit of the mean variograms), `connectivity` (mean absolute difference of the two
+        curves), `components` and `width` (differences of means), `patterns` (mean Jensen-Shannon divergence at strides
+        1, 4 and 12).
     """
     binary = (np.asarray(images) >= 0.5).astype(np.float32)
     found: dict[str, float] = {"proportion": float(binary.mean() - reference.mean())}
@@ -301,7 +302,7 @@ def quality(images: np.ndarray, reference: np.ndarray, lags: int = 40) -> dict[s
 
 
 def score(found: Mapping[str, float]) -> float:
-    """Return the one number by which a checkpoint is chosen: variogram, connectivity, pattern and proportion misfits."""
+    """Return the number by which a checkpoint is chosen: the sum of the misfits of `quality` that are shares."""
     return (
         found["vertical"]
         + found["horizontal"]

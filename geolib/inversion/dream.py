@@ -1,4 +1,4 @@
-"""DREAM(ZS): differential-evolution Markov chains that propose from an archive of past states, all chains in one array."""
+"""DREAM(ZS): differential-evolution Markov chains that propose from an archive of past states, all in one array."""
 
 from __future__ import annotations
 
@@ -161,7 +161,8 @@ def sample(
         if snooker:
             proposal, factor = _snooker(state, archive[:size], rng)
         else:
-            proposal, factor = _parallel(state, archive[:size], (crossover + 1) / use.crossovers, use, rng), 0.0
+            proposal = _parallel(state, archive[:size], (crossover + 1) / use.crossovers, use, rng)
+            factor = np.zeros(n)
         # Snooker moves lie on a line through an archive state: folding would break their symmetry, so they are refused.
         inside = (np.abs(proposal) <= 1).all(1)
         proposed = log_likelihood(np.where(inside[:, None], proposal, state))

@@ -61,7 +61,7 @@ def forward_mode(simulate: Simulate) -> Linearise:
         for i in range(latents.shape[1]):
             tangent = torch.zeros_like(latents)
             tangent[:, i] = 1
-            predictions, column = torch.func.jvp(simulate, (latents,), (tangent,))
+            predictions, column, *_ = torch.func.jvp(simulate, (latents,), (tangent,))
             columns.append(column)
         assert predictions is not None
         return predictions, torch.stack(columns, 2)
@@ -72,7 +72,7 @@ def forward_mode(simulate: Simulate) -> Linearise:
 def gauss_newton(
     linearise: Linearise, data: Tensor, start: Tensor, iterations: int, *, sigma: float = 1.0, damping: float = 1.0
 ) -> Search:
-    r"""Iterate :math:`\xi \leftarrow (J^T J / \sigma^2 + \lambda I)^{-1} J^T (d - F(\xi) + J \xi) / \sigma^2`; strategy 2.
+    r"""Run strategy 2: :math:`\xi \leftarrow (J^T J / \sigma^2 + \lambda I)^{-1} J^T (d - F + J \xi) / \sigma^2`.
 
     Parameters
     ----------

@@ -62,8 +62,8 @@ def check_start(start: Tensor, data: Tensor) -> None:
 def threshold(models: Tensor) -> Tensor:
     r"""Return models cut at 0.5 to zeros and ones, whose gradient is that of the uncut model.
 
-    With it the derivative of :math:`\|d - A s(m)\|^2` that reaches the generator is :math:`-2 A^T (d - A s)\, ds/dm` at the
-    binary slowness: the published adjoint.
+    With it the derivative of :math:`\|d - A s(m)\|^2` that reaches the generator is :math:`-2 A^T (d - A s)\, ds/dm` at
+    the binary slowness: the published adjoint.
 
     References
     ----------
@@ -80,8 +80,8 @@ def clip(latents: Tensor, rule: str, draws: Tensor) -> Tensor:
     latents : Tensor, shape (n, d)
         After an update.
     rule : str
-        ``stochastic`` draws every offending component anew; ``standard`` sets it to the nearest bound; ``none`` lets it go;
-        ``released`` gives all components above 1 one fresh value and all below -1 another, as the released code does.
+        ``stochastic`` draws every offending component anew; ``standard`` sets it to the nearest bound; ``none`` lets it
+        go; ``released`` gives all components above 1 one fresh value and all below -1 another, as the released code.
     draws : Tensor, shape (n, d)
         Uniform numbers in (-1, 1), at least two columns.
 

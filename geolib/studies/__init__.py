@@ -7,6 +7,8 @@ A study is a module with
 - `unit_names(config)`, the independent units of a run, as plain file names;
 - `compute(config, names)`, which yields `(name, arrays)` for each name, in any order; a study whose units build on one
   another also takes `folder` (None or the run's folder), where it keeps the state from which a killed run goes on;
+- `tasks(config, names)`, which only a study needs whose `compute` takes `folder`, or is faster for several units at once:
+  the names in groups that may be computed apart from one another, in other processes or on other machines;
 - `measures(config, units)`, the numbers that the claims ledger asks for, from whatever units there are;
 - `DIMS`, names of axes by array name.
 """
@@ -16,15 +18,17 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import _checks, paths
+from geolib import _checks, paths, scheduler
 from geolib.claims import Measure
 from geolib.config import Config
-from geolib.store import Results, Store, complete, load, save
+from geolib.store import Arrays, Results, Store, complete, load, recorded, save
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 
@@ -52,6 +56,8 @@ def run(
     folder: str | Path | None = None,
     reuse: bool = False,
     only_finished: bool = False,
+    address: str | None = None,
+    jobs: int = 1,
 ) -> Results:
     """Return the results of all units of `config`, computing what is missing.
 
@@ -67,14 +73,36 @@ def run(
         Take units that are already published under the same key.
     only_finished : bool
         Return the units that exist and compute none.
+    address : str, optional
+        Dask scheduler that computes the units; by default the one of the variable DASK_SCHEDULER_ADDRESS, if it is set.
+    jobs : int
+        Processes on this machine where there is no scheduler; 1 computes in this process.
+
+    Notes
+    -----
+    Units that build on one another are computed in this process, whatever `address` and `jobs` say.
     """
     store = Store(Path(folder) / name_of(study) / key(study, config)) if folder is not None else None
     published = _published(study, config) if reuse else None
-    takes_folder = "folder" in inspect.signature(study.compute).parameters
-    options: dict[str, Any] = {"folder": store.folder if store is not None else None} if takes_folder else {}
+    state = store.folder if store is not None else None
+    address = address or os.environ.get(scheduler.VARIABLE)
+
+    def compute(names: list[str]) -> Iterator[tuple]:
+        groups = tasks(study, config, names) if address or jobs > 1 else None
+        if groups is None:
+            if address or jobs > 1:
+                warnings.warn(f"units of {name_of(study)} build on one another: they are computed here.", stacklevel=2)
+            yield from study.compute(config, names, **_state(study, state))
+            return
+        # A study that runs as a script is `__main__` here; workers know it by its name.
+        module = study.__spec__.name if study.__spec__ else study.__name__
+        same = (module, config.as_dict(), key(study, config), str(state.absolute()) if state is not None else None)
+        for _, made in scheduler.unordered(_group, [(*same, group) for group in groups], address=address, jobs=jobs):
+            yield from made
+
     return complete(
         study.unit_names(config),
-        functools.partial(study.compute, config, **options),
+        compute,
         config=config.as_dict(),
         store=store,
         published=published,
@@ -83,13 +111,40 @@ def run(
     )
 
 
+def tasks(study: ModuleType, config: Config, names: list[str]) -> list[list[str]] | None:
+    """Return the units in groups that may be computed apart from one another, or None if they build on one another.
+
+    A study says so by its function `tasks`. Without one its units are independent, each a group, unless `compute` keeps
+    state in the run's folder.
+    """
+    if hasattr(study, "tasks"):
+        return study.tasks(config, names)
+    return None if _state(study, None) else [[name] for name in names]
+
+
+def _state(study: ModuleType, folder: Path | None) -> dict[str, Path | None]:
+    return {"folder": folder} if "folder" in inspect.signature(study.compute).parameters else {}
+
+
+def _group(
+    module: str, parameters: dict[str, Any], expected: str, folder: str | None, names: list[str]
+) -> list[tuple[str, Arrays, dict[str, Any]]]:
+    study = importlib.import_module(module)
+    config = study.Config(**parameters)
+    if key(study, config) != expected:
+        raise RuntimeError(f"workers must have this version of {module}; one has another. Install the same everywhere.")
+    # A worker that sees the run's folder goes on from the state that a killed one left there.
+    state = Path(folder) if folder is not None and Path(folder).is_dir() else None
+    return list(recorded(study.compute(config, names, **_state(study, state))))
+
+
 def _published(study: ModuleType, config: Config) -> Results | None:
     for preset in ("paper", "quick"):
         path = paths.shipped(name_of(study), preset)
         if path.is_file():
             try:
                 results, found = load(path)
-            except ValueError as error:
+            except (ValueError, ImportError) as error:  # a bare machine has no h5netcdf
                 warnings.warn(f"{error} Its units are computed again.", stacklevel=2)
                 continue
             if found == key(study, config):
@@ -97,7 +152,16 @@ def _published(study: ModuleType, config: Config) -> Results | None:
     return None
 
 
-def publish(study: ModuleType, config: Config, preset: str, *, folder: str | Path, only_finished: bool = False) -> Path:
+def publish(
+    study: ModuleType,
+    config: Config,
+    preset: str,
+    *,
+    folder: str | Path,
+    only_finished: bool = False,
+    address: str | None = None,
+    jobs: int = 1,
+) -> Path:
     """Complete a run, merge it with what is published under the same key, and write `book/results/<study>-<preset>.nc`.
 
     Parameters
@@ -108,6 +172,8 @@ def publish(study: ModuleType, config: Config, preset: str, *, folder: str | Pat
         Where the units are.
     only_finished : bool
         Compute nothing: publish the units there are, so that a long run can ship as it grows.
+    address, jobs
+        Where units are computed, as for `run`.
 
     Returns
     -------
@@ -132,7 +198,7 @@ def publish(study: ModuleType, config: Config, preset: str, *, folder: str | Pat
                     f"{path.name} must hold results of this configuration ({key(study, config)}); it holds {found}. "
                     "Move it away to replace it."
                 )
-    results = run(study, config, folder=folder, reuse=True, only_finished=only_finished)
+    results = run(study, config, folder=folder, reuse=True, only_finished=only_finished, address=address, jobs=jobs)
     if earlier is not None:
         # Units published by a larger run stay: the file only grows.
         results.units = {**earlier.units, **results.units}
@@ -165,12 +231,16 @@ def main(study: ModuleType, arguments: list[str] | None = None) -> int:
     parser.add_argument("--preset", default="quick", choices=("quick", "paper"))
     parser.add_argument("--folder", default="runs", help="where units are saved (default: runs)")
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="one parameter")
+    scheduler.add_options(parser)
     options = parser.parse_args(arguments)
     changes: dict[str, Any] = dict(options.p)
     try:
         config = study.Config.preset(options.preset, **changes)
     except (TypeError, ValueError) as error:
         parser.error(str(error))
-    results = run(study, config, folder=options.folder, reuse=True)
+    try:
+        results = run(study, config, folder=options.folder, reuse=True, address=options.scheduler, jobs=options.jobs)
+    except RuntimeError as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
     print(f"{name_of(study)}: {len(results.units)} units in {options.folder}")
     return 0

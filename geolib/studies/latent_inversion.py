@@ -1,12 +1,11 @@
-"""Laloy et al. (2019): can gradients invert traveltimes in the latent space of a generator of channel images?"""
+"""Laloy et al. (2019): inverting traveltimes by gradients in the latent space of a generator of channel images."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,6 +18,8 @@ from geolib.config import param
 from geolib.gans import sgan
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
+from geolib.studies import latent_tables
+from geolib.studies.latent_tables import EARLY_STOP, MARKS, SCENARIOS, Unit
 
 TITLE = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
 VERSION = 1
@@ -31,23 +32,19 @@ DIMS = {
     "start": ("latent",),
     "best_latent": ("latent",),
     "true_latent": ("latent",),
+    "singular_values": ("draw", "latent"),
+    "landscape": ("zoom", "z2", "z1"),
     "record": ("improvement", "runs_and_misfit"),
     "draws": ("chain", "draw", "latent"),
 }
-SCENARIOS = ((1, 1), (1, 2), (2, 1), (2, 2))
-#: Iterations at which the paper's tables read off the best misfit so far, and its three limits on WRMSE.
-MARKS = (100, 1000, 5000, 10000)
-LIMITS = (1.2, 1.1, 1.01)
-ROMAN = {1: "I", 2: "II"}
 N_LATENT = sgan.LATENT[0] * sgan.LATENT[1]
-#: The released strategy 1 gives a run up once its sum of squares exceeds this (ns^2) after iteration 100.
-EARLY_STOP = (100, 1000.0)
+#: Points kept of a trial's misfit curve.
 KEPT = 250
 
 
 @dataclass(frozen=True)
 class Config(BaseConfig):
-    """Parameters of the study; those of the first block fix what a trial is, the others how many there are and how long."""
+    """Parameters; those down to the precision fix what a trial is, the others how many there are and how long."""
 
     seed: int = param(2019, "seed of true models, noise and starts", low=0, high=10**9)
     width: int = param(32, "filters of the generator's narrowest wide layer; 64 is the paper's", low=2, high=128)
@@ -80,38 +77,6 @@ class Config(BaseConfig):
     batch: int = param(8, "trials computed together; results agree to round-off", low=1, high=4096, extent=True)
 
 
-class Unit(NamedTuple):
-    """One trial: what is observed, of which case, by which method and for how long."""
-
-    operator: str
-    case: str
-    method: str
-    budget: int
-    model: int
-    noise: int
-    trial: int
-
-    @property
-    def name(self) -> str:
-        """Its file name."""
-        return f"{self.operator}-{self.case}-{self.method}{self.budget}-m{self.model}-n{self.noise}-t{self.trial:03d}"
-
-    @classmethod
-    def parse(cls, name: str) -> Unit:
-        """Return the unit of a file name.
-
-        Raises
-        ------
-        ValueError
-            If it is no unit's name.
-        """
-        found = re.fullmatch(r"(\w+)-(\w+)-([a-z]+)(\d+)-m(\d)-n(\d)-t(\d+)", name)
-        if not found:
-            raise ValueError(f"unit name must look like consistent-binary-adam100-m1-n2-t003; got {name!r}.")
-        operator, case, method, *numbers = found.groups()
-        return cls(operator, case, method, *map(int, numbers))
-
-
 def _units(config: Config) -> Iterator[Unit]:
     budgets = {"adam": config.adam_iterations, "gn": config.gn_iterations, "dream": config.dream_runs}
     for method in config.methods:
@@ -129,7 +94,7 @@ def _units(config: Config) -> Iterator[Unit]:
 
 def unit_names(config: Config) -> list[str]:
     """Return the names of all trials of a configuration."""
-    return [unit.name for unit in _units(config)]
+    return [latent_tables.GENERATOR, *(unit.name for unit in _units(config))]
 
 
 class World:
@@ -195,12 +160,14 @@ class World:
         if unit.operator == "image":
             return clean, 1.0
         # The same errors for both models, cases and cell orders, as in the paper.
-        errors = self.config.noise * np.random.default_rng([self.config.seed, 2, unit.noise]).standard_normal(clean.shape)
+        errors = self.config.noise * np.random.default_rng([self.config.seed, 2, unit.noise]).standard_normal(
+            clean.shape
+        )
         rmse = float(np.sqrt(np.square(errors).mean()))
         return clean + torch.as_tensor(errors, dtype=torch.float32, device=self.device), rmse
 
     def starts(self, units: list[Unit], iterations: int) -> tuple[Tensor, Tensor]:
-        """Return first latents (n, 15) and the clipping's draws (n, iterations, 15), a function of each trial's number."""
+        """Return first latents (n, 15) and the clipping's draws (n, iterations, 15) by each trial's number."""
         pairs = []
         for unit in units:
             rng = np.random.default_rng([self.config.seed, 3, unit.trial])
@@ -209,12 +176,14 @@ class World:
         return torch.as_tensor(first).to(self.device), torch.as_tensor(np.stack([p[1] for p in pairs])).to(self.device)
 
 
-def weights_path(width: int) -> Any:
+def weights_path(width: int) -> Path:
     """Return the file of the shipped generator of a width."""
     path = paths.results() / f"latent_inversion-sgan{width}.safetensors"
     if not path.is_file():
         known = sorted(int(p.stem.split("sgan")[1]) for p in paths.results().glob("latent_inversion-sgan*.safetensors"))
-        raise ValueError(f"width must be one with shipped weights, {known}; got {width}. Train others with geolib.gans.sgan.")
+        raise ValueError(
+            f"width must be one with shipped weights, {known}; got {width}. Train others with geolib.gans.sgan."
+        )
     return path
 
 
@@ -237,6 +206,9 @@ def compute(
     world = world or World(config, device)
     groups: dict[tuple, list[Unit]] = {}
     for name in names:
+        if name == latent_tables.GENERATOR:
+            yield name, latent_tables.generator_facts(world)
+            continue
         unit = Unit.parse(name)
         groups.setdefault(unit[:4], []).append(unit)
     for (_, _, method, _), units in groups.items():
@@ -278,12 +250,16 @@ def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:
     for row, each in enumerate(units):
         rmse = pairs[each[4:6]][1]
         arrays = _arrays(found.misfit[row].numpy() / rmse, rmse, data.shape[1])
-        latents = {"start": first[row], "best_latent": best_latent[row], "true_latent": world.true_latents[each.model][0]}
+        latents = {
+            "start": first[row],
+            "best_latent": best_latent[row],
+            "true_latent": world.true_latents[each.model][0],
+        }
         yield arrays | {name: value.cpu().numpy() for name, value in latents.items()}
 
 
 def _arrays(ratio: np.ndarray, rmse: float, n_data: int) -> dict[str, np.ndarray]:
-    """Return what is kept of a trial's misfits: the best at the tables' marks, thinned curves, the early stop's verdict."""
+    """Return what is kept of a trial's misfits: best at the tables' marks, thinned curves, the early stop's verdict."""
     running = np.minimum.accumulate(ratio)
     kept = np.unique(np.linspace(0, len(ratio) - 1, min(KEPT, len(ratio))).astype(int))
     marks = np.array(sorted({mark for mark in MARKS if mark <= len(ratio)} | {len(ratio)}))
@@ -338,115 +314,9 @@ def _global_search(world: World, unit: Unit) -> dict[str, np.ndarray]:
     }
 
 
-# Tables: whatever units there are, counted row by row.
-
-
-def best_by(units: Mapping[str, Mapping[str, np.ndarray]], iterations: int, **wanted: Any) -> dict[int, float]:
-    """Return by trial the smallest WRMSE of its first `iterations` updates, for units with the `wanted` attributes.
-
-    Parameters
-    ----------
-    units : mapping
-        Results by unit name.
-    iterations : int
-        A run that was asked for fewer updates does not count; of a longer one its first part does.
-    wanted
-        Attributes of `Unit`, such as operator, case, method, model and noise.
-    """
-    found: dict[int, float] = {}
-    for name, arrays in units.items():
-        unit = Unit.parse(name)
-        if any(getattr(unit, key) != value for key, value in wanted.items()) or "marks" not in arrays:
-            continue
-        at = np.flatnonzero(arrays["marks"] == iterations)
-        if at.size:
-            found.setdefault(unit.trial, float(arrays["best"][at[0]]))
-    return found
-
-
-def table(units: Mapping[str, Mapping[str, np.ndarray]], case: str, operator: str = "consistent") -> list[dict[str, Any]]:
-    """Return the rows of Table 2 (continuous) or 3 (binary): strategy, iterations, model, noise, trials and counts.
-
-    Rows without a trial are left out; iteration counts are those of the paper and those that were run.
-    """
-    rows = []
-    for strategy, method in ((1, "adam"), (2, "gn")):
-        budgets = {u.budget for u in map(Unit.parse, units) if u.method == method}
-        for iterations in sorted(budgets | set(MARKS)):
-            for model, noise in SCENARIOS:
-                wanted = {"operator": operator, "case": case, "method": method, "model": model, "noise": noise}
-                best = np.array(list(best_by(units, iterations, **wanted).values()))
-                if best.size:
-                    counts = [int((best <= limit).sum()) for limit in LIMITS]
-                    rows.append(
-                        {
-                            "strategy": strategy,
-                            "iterations": iterations,
-                            "model": ROMAN[model],
-                            "noise": ROMAN[noise],
-                            "trials": best.size,
-                            "counts": counts,
-                            "best": float(best.min()),
-                        }
-                    )
-    return rows
-
-
 def measures(config: Config, units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
-    """Return the numbers of the claims ledger, from whatever units there are.
-
-    Rows of Tables 2 and 3 are named ``table3.s1-10000-I-II.le1.01`` (consistent ordering) and
-    ``as_published.table3...`` (the released one); Table 1 ``table1.I.image`` and ``table1.I.latent``.
-    """
-    found: dict[str, Measure] = {}
-    pooled: dict[str, list[tuple[int, int]]] = {}
-    for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
-        for name, case in (("table2", "continuous"), ("table3", "binary")):
-            for row in table(units, case, operator):
-                label = f"s{row['strategy']}-{row['iterations']}"
-                for limit, count in zip(LIMITS, row["counts"], strict=True):
-                    here = f"{prefix}{name}.{label}-{row['model']}-{row['noise']}.le{limit}"
-                    found[here] = Measure.count(count, row["trials"])
-                    pooled.setdefault(f"{prefix}{name}.{label}.le{limit}", []).append((count, row["trials"]))
-    for name, pairs in pooled.items():
-        # The mean over the four scenarios is stated only where all four were run.
-        if len(pairs) == len(SCENARIOS):
-            found[f"{name}.all"] = Measure.count(sum(k for k, _ in pairs), sum(n for _, n in pairs))
-            shares = [k / n for k, n in pairs]
-            found[f"{name}.lowest"], found[f"{name}.highest"] = Measure(min(shares)), Measure(max(shares))
-    found.update(_image_measures(config, units))
-    found.update(_dream_measures(units))
-    return found
-
-
-def _image_measures(config: Config, units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
-    """Count Table 1: images recovered to 0.02, latents to a mean squared error of 0.01, by runs of 10 000 updates."""
-    runs = [(Unit.parse(name), arrays) for name, arrays in units.items()]
-    runs = [(unit, arrays) for unit, arrays in runs if unit.operator == "image" and unit.budget >= MARKS[-1]]
-    found: dict[str, Measure] = {}
-    for model in sorted({unit.model for unit, _ in runs}):
-        mine = [arrays for unit, arrays in runs if unit.model == model]
-        image = np.array([arrays["running_best"][-1] <= 0.02 for arrays in mine])
-        exact = np.array([np.square(arrays["best_latent"] - arrays["true_latent"]).mean() <= 0.01 for arrays in mine])
-        found[f"table1.{ROMAN[model]}.image"] = Measure.count(int(image.sum()), len(mine))
-        found[f"table1.{ROMAN[model]}.latent"] = Measure.count(int(exact.sum()), len(mine))
-    return found
-
-
-def _dream_measures(units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
-    """Return the best WRMSE of the global searches and the forward runs they took to 1.1 and 1.0."""
-    found: dict[str, Measure] = {}
-    for name, arrays in units.items():
-        unit = Unit.parse(name)
-        if (unit.operator, unit.case, unit.method) != ("consistent", "binary", "dream"):
-            continue
-        scenario = f"{ROMAN[unit.model]}-{ROMAN[unit.noise]}"
-        runs, misfit = arrays["record"].T
-        found[f"dream.{scenario}.best"] = Measure(float(misfit.min()))
-        for limit in (1.1, 1.0):
-            if (misfit <= limit).any():
-                found[f"dream.{scenario}.runs_to_{limit}"] = Measure(float(runs[misfit <= limit].min()))
-    return found
+    """Return the numbers of the claims ledger, from whatever units there are; names are those of `latent_tables`."""
+    return latent_tables.measures(units)
 
 
 if __name__ == "__main__":
