@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -182,6 +183,68 @@ def rate_map(axis: Axes, runs: Mapping[str, Sequence[tuple[float, float]]], limi
     axis.legend(fontsize=8)
 
 
+def rate_figure(runs: Mapping[str, Sequence[tuple[float, float]]], limit: float) -> Figure:
+    """Return the figure of `rate_map`."""
+    figure, (axis,) = new_figure(width=6.0, height=3.6)
+    rate_map(axis, runs, limit)
+    return figure
+
+
+def missing(text: str) -> Figure:
+    """Return a figure that says what there is not."""
+    figure, (axis,) = new_figure(width=6.0, height=0.8)
+    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes)
+    axis.set_axis_off()
+    return figure
+
+
+def gather_figure(velocity_model: np.ndarray, gather: np.ndarray, source: tuple[int, int], dt: float) -> Figure:
+    """Return the figure of a model with 10 m cells, its source (row, column), and the shot gather beside it."""
+    figure, axes = new_figure(1, 2, width=8.0, height=3.2)
+    image = velocity(axes[0], velocity_model, limits=(velocity_model.min() / 1000, velocity_model.max() / 1000))
+    axes[0].plot(source[1] * 0.01, source[0] * 0.01, "*", color=COLORS["vermilion"], markersize=10)
+    figure.colorbar(image, ax=axes[0], label="velocity (km/s)", shrink=0.7)
+    shot_gather(axes[1], gather, dt, 10.0)
+    return figure
+
+
+def taylor_figure(steps: np.ndarray, remainders: np.ndarray) -> Figure:
+    """Return the figure of `taylor`."""
+    figure, (axis,) = new_figure(width=5.4, height=3.6)
+    taylor(axis, steps, remainders)
+    return figure
+
+
+def hessian_figure(estimates: np.ndarray, vector: np.ndarray, rates: Sequence[float]) -> Figure:
+    """Return the figure of `power_iteration` with the eigenvector against depth, 10 m cells."""
+    figure, axes = new_figure(1, 2, width=8.0, height=3.0)
+    power_iteration(axes[0], estimates, rates)
+    axes[1].plot(vector, np.arange(vector.size) * 0.01, color=COLORS["blue"])
+    axes[1].set(xlabel="eigenvector", ylabel="depth (km)", ylim=(vector.size * 0.01, 0))
+    return figure
+
+
+def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1) -> Figure:
+    """Return the figure of a 1-D problem: truth and start, and the trace with the primaries' arrival times."""
+    figure, axes = new_figure(1, 2, width=8.0, height=3.2, width_ratios=(1, 2))
+    truth = run["truth"]
+    depth = np.arange(truth.size) * 0.01
+    axes[0].plot(truth / 1000, depth, color=COLORS["black"], label="truth")
+    axes[0].plot(run["start"] / 1000, depth, color=COLORS["vermilion"], label="start")
+    axes[0].set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], 0))
+    axes[0].legend(fontsize=8)
+    trace = run["trace"]
+    time = np.arange(trace.size) * dt
+    # The direct wave is a hundred times as strong as what comes after it.
+    late = time > 3 * peak
+    axes[1].plot(time[late], trace[late], color=COLORS["blue"])
+    delay = peak + np.cumsum(2 * 10.0 / truth)
+    for jump in np.flatnonzero(np.diff(truth)):
+        axes[1].axvline(delay[jump], color=COLORS["vermilion"], linestyle="--", linewidth=1)
+    axes[1].set(xlabel="time (s)", ylabel="recorded u")
+    return figure
+
+
 def bars(axis: Axes, table: Mapping[str, Mapping[str, float]], label: str) -> None:
     """Draw grouped bars: a group for each key of `table`, a bar for each key within; a missing value leaves a gap."""
     groups, names = list(table), list(next(iter(table.values())))
@@ -208,16 +271,67 @@ def vertical_profiles(
     axes[-1].legend(fontsize=7)
 
 
-def animation(run: Arrays, path: Any, title: str) -> None:
-    """Write the kept models of a Marmousi run as an animated GIF of four frames per second."""
+def bars_figure(tables: Mapping[str, Mapping[str, Mapping[str, float]]], lines: Sequence[float | None]) -> Figure:
+    """Return the figure of several tables as `bars` side by side, titled by their labels, with a line for reference."""
+    figure, axes = new_figure(1, len(tables), width=9.0, height=3.4)
+    for axis, (label, table), line in zip(axes, tables.items(), lines, strict=True):
+        bars(axis, table, label)
+        axis.tick_params(axis="x", labelrotation=30, labelsize=8)
+        if line is not None:
+            axis.axhline(line, color=COLORS["black"], linewidth=1)
+    return figure
+
+
+def gathers(shots: np.ndarray, dt: float, spacing: float) -> Figure:
+    """Return the figure of up to ten shot gathers, (n, n_receivers, nt), in two rows."""
+    figure, axes = new_figure(2, 5, width=9.0, height=5.0)
+    for number, (axis, shot) in enumerate(zip(axes, shots, strict=False), start=1):
+        shot_gather(axis, shot, dt, spacing, clip=0.05)
+        axis.set_title(f"shot {number}")
+        axis.label_outer()
+    return figure
+
+
+def stages(truth: np.ndarray, run: Arrays, evaluations: Sequence[int]) -> Figure:
+    """Return the figure of the truth and a Marmousi run's models at some evaluations."""
+    return panels({"truth": truth, **{f"evaluation {n}": frame(run, n) for n in evaluations}})
+
+
+def losses(runs: Mapping[str, Arrays]) -> Figure:
+    """Return the figure of misfit, model error and similarity by evaluation, and of the misfit by seconds."""
+    figure, axes = new_figure(2, 2, width=8.0, height=5.4)
+    for axis, name in zip(axes, ("misfit", "error", "ssim"), strict=False):
+        histories(axis, runs, name)
+    for color, (name, run) in zip(ORDER, runs.items(), strict=False):
+        axes[3].semilogy(np.cumsum(run["seconds"]), run["misfit"] / run["misfit"][0], color=COLORS[color], label=name)
+    axes[3].set(xlabel="seconds on one core", ylabel="misfit / first misfit")
+    axes[0].legend(fontsize=8)
+    return figure
+
+
+def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int] = (20, 150, 250)) -> Figure:
+    """Return the figure of `vertical_profiles` through the last models of Marmousi runs."""
+    figure, axes = new_figure(1, len(chosen), width=8.0, height=3.8, sharey=True)
+    vertical_profiles(axes, truth, {name: run["frames"][-1] for name, run in runs.items()}, chosen)
+    return figure
+
+
+def film(run: Arrays, title: str) -> bytes:
+    """Return the kept models of a Marmousi run as an animated GIF of four frames per second."""
+    from PIL import Image
+
     figure, (axis,) = new_figure(width=5.4, height=2.2)
     image = velocity(axis, run["frames"][0])
     figure.colorbar(image, ax=axis, label="km/s")
-
-    def draw(index: int) -> list:
-        image.set_data(run["frames"][index] / 1000)
-        axis.set_title(f"{title}, evaluation {run['frame_at'][index]}")
-        return [image]
-
-    film = FuncAnimation(figure, draw, frames=len(run["frames"]))
-    film.save(path, writer=PillowWriter(fps=4), dpi=80)
+    pictures = []
+    for model, evaluation in zip(run["frames"], run["frame_at"], strict=True):
+        image.set_data(model / 1000)
+        axis.set_title(f"{title}, evaluation {evaluation}")
+        picture = io.BytesIO()
+        # The whole figure, not what is drawn: every frame must have the same size.
+        figure.savefig(picture, format="png", dpi=80, bbox_inches=figure.bbox_inches)
+        pictures.append(Image.open(picture).convert("P", palette=Image.Palette.ADAPTIVE))
+    plt.close(figure)
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=250, loop=0)
+    return buffer.getvalue()

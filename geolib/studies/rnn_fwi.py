@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from geolib import models
 from geolib.claims import Measure
@@ -20,9 +18,13 @@ from geolib.config import Config as Base
 from geolib.config import param
 from geolib.inversion import optimize
 from geolib.studies import _rnn_measures, _rnn_theory
-from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
+from geolib.studies._rnn_problems import Problem, problem_1d, problem_2d, qualities
+from geolib.waves import Boundary, Grid, Survey, propagate, ricker
 
 TITLE = "Sun et al.: full-waveform inversion as the training of a recurrent neural network"
+QUESTION = (
+    "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it best, at which rate?"
+)
 VERSION = 1
 DIMS = {
     "misfit": ("evaluation",),
@@ -105,49 +107,6 @@ class Config(Base):
     marmousi_share: float = param(1.0, "share of the paper's evaluations spent on Marmousi", low=0.01, high=10.0)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """An inverse problem: the survey, its data, the true model and the start; the first `frozen` rows stay."""
-
-    survey: Survey
-    observed: torch.Tensor
-    truth: np.ndarray
-    start: np.ndarray
-    frozen: int = 0
-
-    def objective(self, model: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return misfit and gradient at a model."""
-        with warnings.catch_warnings():
-            # Trial models may be slow enough to be dispersed; the survey says so for the truth once.
-            warnings.simplefilter("ignore", UserWarning)
-            misfit, gradient = misfit_and_gradient(torch.from_numpy(model), self.survey, self.observed)
-        gradient[: self.frozen] = 0
-        return float(misfit), gradient.numpy()
-
-    def error(self, model: np.ndarray) -> float:
-        """Return the root-mean-square error of a model, m/s."""
-        return float(np.sqrt(np.mean((model.astype(float) - self.truth) ** 2)))
-
-
-def problem_1d(config: Config, precision: str = "float64") -> Problem:
-    """Return the four-layer problem: 200 cells of 10 m, 1783 steps of 1 ms, source and receiver at index 2."""
-    dtype = getattr(torch, precision)
-    truth = models.four_layers()
-    start = models.smooth(truth, config.smoothing) if config.start == "smooth" else np.linspace(2000.0, 5000.0, 200)
-    wavelet = ricker(config.frequency, 1e-3, 1783, 1 / config.frequency, dtype=dtype)
-    survey = Survey(
-        Grid(truth.shape, 10.0),
-        1e-3,
-        1783,
-        [[[2]]],
-        [[[2]]],
-        wavelet.expand(1, 1, -1),
-        Boundary(top=config.top, velocity=float(truth[-1]), frequency=config.frequency),
-    )
-    observed = propagate(torch.as_tensor(truth, dtype=dtype), survey)
-    return Problem(survey, observed, truth, start.astype(precision))
-
-
 def rates(config: Config, method: str) -> Sequence[float | None]:
     """Return the learning rates that a configuration gives a method; (None,) for a line search."""
     return getattr(config, f"{method.removesuffix('_b')}_rates") if method in optimize.STEP_METHODS else (None,)
@@ -208,8 +167,14 @@ def _varied(config: Config, variant: str) -> Config:
     return replace(config, **VARIANTS[variant]) if variant else config
 
 
+def _problem(config: Config, precision: str = "float64") -> Problem:
+    return problem_1d(
+        precision, frequency=config.frequency, smoothing=config.smoothing, start=config.start, top=config.top
+    )
+
+
 def _hessian(config: Config) -> dict[str, np.ndarray]:
-    problem = problem_1d(config)
+    problem = _problem(config)
     estimates, vector = optimize.largest_eigenvalue(
         lambda model: problem.objective(model)[1],
         problem.truth,
@@ -224,7 +189,7 @@ def _line(config: Config, rest: str) -> dict[str, np.ndarray]:
     """One 1-D descent; `rest` is 'adam-40-f64' or 'cg-f32'."""
     parts = rest.split("-")
     precision = next(name for name, short in WIDTHS.items() if short == parts[-1])
-    problem = problem_1d(config, precision)
+    problem = _problem(config, precision)
     watch = functools.partial(_watch_line, problem, [problem.start])
     found = optimize.minimize(
         problem.objective,
@@ -266,48 +231,6 @@ def _gather() -> dict[str, np.ndarray]:
     return {"velocity": model.astype(np.float32), "gather": data[0].numpy(), "origin": np.array(origin)}
 
 
-def problem_2d(extra: str = "", frequency: float = 6.0) -> Problem:
-    """Return the Marmousi problem: 12 shots, a receiver in every column, 2500 steps of 0.8 ms, float32.
-
-    Parameters
-    ----------
-    extra : str
-        What is harder than in the paper: ``noise`` at 10 dB, data of a ``finer`` grid at fourth order, or a
-        ``linear`` start from 1.5 to 4 km/s.
-    frequency : float
-        Peak frequency of the Ricker wavelet, Hz.
-    """
-    truth, _ = models.marmousi()
-    frozen = int(np.argmax((truth > models.WATER + 1).any(1)))
-    survey = _survey_2d(truth.shape, 1, frequency)
-    if extra == "finer":
-        # Row i lies at depth (i + 1) h under the free surface, so at row 2 i + 1 of the grid of half the spacing.
-        fine = np.repeat(np.repeat(truth, 2, axis=0), 2, axis=1)[:, :-1]
-        fine_survey = _survey_2d(fine.shape, 2, frequency)
-        data = propagate(torch.as_tensor(fine, dtype=torch.float32), fine_survey, space_order=4)
-        observed = data[..., 1::2].contiguous()
-    else:
-        observed = propagate(torch.as_tensor(truth, dtype=torch.float32), survey)
-    if extra == "noise":
-        noise = np.random.default_rng(0).standard_normal(observed.shape).astype(np.float32)
-        observed = observed + torch.from_numpy(noise) * observed.square().mean().sqrt() * 10 ** (-10 / 20)
-    start = models.smooth(truth, 8.0, frozen)
-    if extra == "linear":
-        start[frozen:] = np.linspace(1500.0, 4000.0, len(truth) - frozen)[:, None]
-    return Problem(survey, observed, truth, start.astype(np.float32), frozen)
-
-
-def _survey_2d(shape: tuple[int, ...], refine: int, frequency: float) -> Survey:
-    dt, nt, columns = 0.8e-3 / refine, 2500 * refine, 6 + 25 * np.arange(12)
-    n_receivers = 288
-    sources = [[[(4 + 1) * refine - 1, int(x) * refine]] for x in columns]
-    receivers = [[[(2 + 1) * refine - 1, x * refine] for x in range(n_receivers)]] * len(columns)
-    # A point source fills one cell: on cells of a quarter of the area its density is four times as high.
-    wavelet = ricker(frequency, dt, nt) * refine**2
-    boundary = Boundary(width=20 * refine, velocity=3000.0, frequency=frequency)
-    return Survey(Grid(shape, 10.0 / refine), dt, nt, sources, receivers, wavelet.expand(12, 1, -1), boundary)
-
-
 def _setup() -> dict[str, np.ndarray]:
     problem = problem_2d()
     # Every fourth receiver and sample of every shot are enough to draw Figure 17.
@@ -340,7 +263,7 @@ def _marmousi(config: Config, extra: str, method: str, journal: Path | None) -> 
             iterations=iterations,
             rate=40.0 if method == "adam" else None,
             bounds=BOUNDS,
-            watch=functools.partial(_watch_2d, problem),
+            watch=functools.partial(qualities, problem),
             keep=[k - done for k in frames | set(snapshots)],
         )
         start = found.model
@@ -357,27 +280,6 @@ def _marmousi(config: Config, extra: str, method: str, journal: Path | None) -> 
         "frame_at": np.array(sorted(shown)),
         "message": np.array("; ".join(p.message for p in parts)),
     }
-
-
-def _watch_2d(problem: Problem, model: np.ndarray) -> tuple[float, ...]:
-    gap = (model.astype(float) - problem.truth) ** 2
-    half = len(gap) // 2
-    return (
-        float(np.sqrt(gap.mean())),
-        ssim(model, problem.truth),
-        float(np.sqrt(gap[:half].mean())),
-        float(np.sqrt(gap[half:].mean())),
-    )
-
-
-def ssim(model: np.ndarray, truth: np.ndarray, sigma: float = 1.5) -> float:
-    """Return the mean structural similarity of two models (Wang et al. 2004, IEEE Trans. Image Process. 13, p. 605)."""
-    blur = functools.partial(ndimage.gaussian_filter, sigma=sigma, truncate=3.5)
-    x, y = model.astype(float), truth.astype(float)
-    c1, c2 = ((k * (y.max() - y.min())) ** 2 for k in (0.01, 0.03))
-    mx, my = blur(x), blur(y)
-    vx, vy, cov = blur(x * x) - mx * mx, blur(y * y) - my * my, blur(x * y) - mx * my
-    return float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))
 
 
 def measures(config: Config, units: dict[str, dict[str, np.ndarray]]) -> dict[str, Measure]:

@@ -1,0 +1,142 @@
+"""The inverse problems of the rnn_fwi chapter: surveys, data, true and starting models."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from geolib import models
+from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An inverse problem: the survey, its data, the true model and the start; the first `frozen` rows stay."""
+
+    survey: Survey
+    observed: torch.Tensor
+    truth: np.ndarray
+    start: np.ndarray
+    frozen: int = 0
+
+    def objective(self, model: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return misfit and gradient at a model."""
+        with warnings.catch_warnings():
+            # Trial models may be slow enough to be dispersed; the survey says so for the truth once.
+            warnings.simplefilter("ignore", UserWarning)
+            misfit, gradient = misfit_and_gradient(torch.from_numpy(model), self.survey, self.observed)
+        gradient[: self.frozen] = 0
+        return float(misfit), gradient.numpy()
+
+    def error(self, model: np.ndarray) -> float:
+        """Return the root-mean-square error of a model, m/s."""
+        return float(np.sqrt(np.mean((model.astype(float) - self.truth) ** 2)))
+
+
+def problem_1d(
+    precision: str = "float64",
+    *,
+    frequency: float = 10.0,
+    smoothing: float = 6.0,
+    start: str = "smooth",
+    top: str = "free",
+) -> Problem:
+    """Return the four-layer problem: 200 cells of 10 m, 1783 steps of 1 ms, source and receiver at index 2.
+
+    Parameters
+    ----------
+    precision : str
+        ``float64`` or ``float32``.
+    frequency : float
+        Peak frequency of the Ricker wavelet, Hz.
+    smoothing : float
+        Standard deviation of the smoothed start, cells.
+    start : str
+        ``smooth``, or ``linear`` from 2 to 5 km/s.
+    top : str
+        ``free`` or ``absorbing``.
+    """
+    dtype = getattr(torch, precision)
+    truth = models.four_layers()
+    first = models.smooth(truth, smoothing) if start == "smooth" else np.linspace(2000.0, 5000.0, truth.size)
+    wavelet = ricker(frequency, 1e-3, 1783, 1 / frequency, dtype=dtype)
+    survey = Survey(
+        Grid(truth.shape, 10.0),
+        1e-3,
+        1783,
+        [[[2]]],
+        [[[2]]],
+        wavelet.expand(1, 1, -1),
+        Boundary(top=top, velocity=float(truth[-1]), frequency=frequency),
+    )
+    observed = propagate(torch.as_tensor(truth, dtype=dtype), survey)
+    return Problem(survey, observed, truth, first.astype(precision))
+
+
+def problem_2d(extra: str = "", frequency: float = 6.0) -> Problem:
+    """Return the Marmousi problem: 12 shots, a receiver in every column, 2500 steps of 0.8 ms, float32.
+
+    Parameters
+    ----------
+    extra : str
+        What is harder than in the paper: ``noise`` at 10 dB, data of a ``finer`` grid at fourth order, or a
+        ``linear`` start from 1.5 to 4 km/s.
+    frequency : float
+        Peak frequency of the Ricker wavelet, Hz.
+    """
+    truth, _ = models.marmousi()
+    frozen = int(np.argmax((truth > models.WATER + 1).any(1)))
+    survey = _survey_2d(truth.shape, 1, frequency)
+    if extra == "finer":
+        # Row i lies at depth (i + 1) h under the free surface, so at row 2 i + 1 of the grid of half the spacing.
+        fine = np.repeat(np.repeat(truth, 2, axis=0), 2, axis=1)[:, :-1]
+        fine_survey = _survey_2d(fine.shape, 2, frequency)
+        data = propagate(torch.as_tensor(fine, dtype=torch.float32), fine_survey, space_order=4)
+        observed = data[..., 1::2].contiguous()
+    else:
+        observed = propagate(torch.as_tensor(truth, dtype=torch.float32), survey)
+    if extra == "noise":
+        noise = np.random.default_rng(0).standard_normal(observed.shape).astype(np.float32)
+        observed = observed + torch.from_numpy(noise) * observed.square().mean().sqrt() * 10 ** (-10 / 20)
+    start = models.smooth(truth, 8.0, frozen)
+    if extra == "linear":
+        start[frozen:] = np.linspace(1500.0, 4000.0, len(truth) - frozen)[:, None]
+    return Problem(survey, observed, truth, start.astype(np.float32), frozen)
+
+
+def _survey_2d(shape: tuple[int, ...], refine: int, frequency: float) -> Survey:
+    dt, nt, columns = 0.8e-3 / refine, 2500 * refine, 6 + 25 * np.arange(12)
+    n_receivers = 288
+    sources = [[[(4 + 1) * refine - 1, int(x) * refine]] for x in columns]
+    receivers = [[[(2 + 1) * refine - 1, x * refine] for x in range(n_receivers)]] * len(columns)
+    # A point source fills one cell: on cells of a quarter of the area its density is four times as high.
+    wavelet = ricker(frequency, dt, nt) * refine**2
+    boundary = Boundary(width=20 * refine, velocity=3000.0, frequency=frequency)
+    return Survey(Grid(shape, 10.0 / refine), dt, nt, sources, receivers, wavelet.expand(12, 1, -1), boundary)
+
+
+def qualities(problem: Problem, model: np.ndarray) -> tuple[float, ...]:
+    """Return root-mean-square error (m/s), structural similarity, and the errors of the upper and the lower half."""
+    gap = (model.astype(float) - problem.truth) ** 2
+    half = len(gap) // 2
+    return (
+        float(np.sqrt(gap.mean())),
+        ssim(model, problem.truth),
+        float(np.sqrt(gap[:half].mean())),
+        float(np.sqrt(gap[half:].mean())),
+    )
+
+
+def ssim(model: np.ndarray, truth: np.ndarray, sigma: float = 1.5) -> float:
+    """Return the mean structural similarity of two models (Wang et al. 2004, IEEE Trans. Image Process. 13, p. 605)."""
+    blur = functools.partial(ndimage.gaussian_filter, sigma=sigma, truncate=3.5)
+    x, y = model.astype(float), truth.astype(float)
+    c1, c2 = ((k * (y.max() - y.min())) ** 2 for k in (0.01, 0.03))
+    mx, my = blur(x), blur(y)
+    vx, vy, cov = blur(x * x) - mx * mx, blur(y * y) - my * my, blur(x * y) - mx * my
+    return float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))

@@ -1,0 +1,131 @@
+"""What the rnn_fwi chapter shows of its units: selections and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from geolib.studies._rnn_measures import Arrays, Units, evaluations, interfaces, measures, roughness
+
+LABELS = {
+    "gd": "gradient descent",
+    "momentum": "momentum",
+    "momentum_b": "momentum (app. B)",
+    "adagrad": "Adagrad",
+    "rmsprop": "RMSprop",
+    "adam": "Adam",
+    "cg": "CG",
+    "lbfgs": "L-BFGS",
+    "tnc": "TNC",
+}
+SETTINGS = {
+    "1d": "as pinned",
+    "sigma8": "start 8 cells",
+    "sigma10": "start 10 cells",
+    "linear": "linear start",
+    "absorbing8hz": "absorbing, 8 Hz",
+}
+HARDER = {
+    "continuation": "low frequencies first",
+    "noise": "noise at 10 dB",
+    "finer": "finer grid's data",
+    "linear": "linear start",
+}
+Table = dict[str, dict[str, float]]
+
+
+def select(units: Units, *methods: str, precision: str = "float64", variant: str = "1d") -> dict[str, Arrays]:
+    """Return the 1-D runs of some methods ('adam') or of a method at a rate ('adam-40'), by a legend's text."""
+    found = {}
+    for name, arrays in units.items():
+        first, _, rest = name.partition("-")
+        key, _, width = rest.rpartition("-")
+        method = key.partition("-")[0]
+        if first == variant and width == precision.replace("float", "f") and (method in methods or key in methods):
+            found[" ".join([LABELS[method], *key.split("-")[1:]])] = arrays
+    return found
+
+
+def table(runs: Mapping[str, Arrays]) -> str:
+    """Return a Markdown table of 1-D runs: speed, misfit and its rises (% of the first), model error, interfaces."""
+    lines = [
+        "| Run | Evaluations to 1 % | Last misfit (%) | Sum of rises (%) | Model error (m/s) | Interfaces |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, run in runs.items():
+        count = evaluations(run)
+        cells = [
+            name,
+            f"{count:.0f}" if np.isfinite(count) else f"more than {run['misfit'].size - 1}",
+            f"{100 * run['misfit'][-1] / run['misfit'][0]:.3g}",
+            f"{100 * roughness(run):.2g}",
+            f"{run['error'][-1]:.0f}",
+            str(interfaces(run)),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def errata(units: Units) -> str:
+    """Return a Markdown table of the misprints with the number that proves each, as far as the units are there."""
+    theory, found = units["theory"], measures(units)
+    truth = float(theory["derivative"])
+    rows = [
+        ("Eqs 7b, A-8, A-9", "the factor v² dt² stands before the Laplacian; it belongs inside", "printed"),
+        ("Eqs A-10, A-11", "the right side is one time step late", "late"),
+        ("Eqs 6, A-11", "the sum over time is missing (largest single step instead)", "one_step"),
+        ("Eqs 7a, A-3, A-8", "the residual has no position (injected everywhere instead)", "everywhere"),
+    ]
+    lines = ["| Where | What | Number | Right |", "|---|---|---|---|"]
+    lines += [f"| {a} | {b} | derivative {float(theory[key]):.5g} | {truth:.5g} |" for a, b, key in rows]
+    up, down = theory["ascent"]
+    lines.append(f"| Appendix B | v − α m with δv = −g climbs | misfit × {up:.4f} | × {down:.4f} |")
+    loud, adam = theory["scaled"]
+    lines.append(f"| Ranges of rates | ten times the data: first step of GD, of Adam | × {loud:.4g} | × {adam:.4g} |")
+    if "hessian_eigenvalue" in found:
+        value = found["hessian_eigenvalue"].value
+        lines.append(f"| Eq 9 | H⁻¹ stands for H: its largest eigenvalue | {1 / value:.4g} | {value:.4g} |")
+    if "rmsprop_first_step" in found:
+        step = found["rmsprop_first_step"].value
+        lines.append(
+            f"| RMSprop's range | first step over rate: 1/√(1 − β) without bias correction | 3.162 | {step:.4g} |"
+        )
+    change, predicted, best, first = theory["eq11"]
+    lines.append(
+        f"| Eq 11 | describes a step of gradient descent (here the best, α = {best:.3g}) "
+        f"| predicts J {100 * predicted / first:+.1f} % | true {100 * change / first:+.1f} % |"
+    )
+    return "\n".join(lines)
+
+
+def speeds(units: Units, method: str) -> list[tuple[float, float]]:
+    """Return learning rate and evaluations to 1 % of every double-precision run of a step method."""
+    runs = select(units, method)
+    return [(float(name.split(" ")[-1]), evaluations(run)) for name, run in runs.items()]
+
+
+def sensitivity(units: Units) -> tuple[Table, Table]:
+    """Return evaluations to 1 % and final model errors (m/s) by setting and method, as far as they were run."""
+    speed: Table = {}
+    error: Table = {}
+    for key, setting in SETTINGS.items():
+        runs = select(units, "gd-0.4", "momentum-0.8", "adam-40", "cg", "lbfgs", variant=key)
+        if runs:
+            speed[setting] = {name: evaluations(run) for name, run in runs.items() if np.isfinite(evaluations(run))}
+            error[setting] = {name: float(run["error"][-1]) for name, run in runs.items()}
+    return speed, error
+
+
+def extras(units: Units) -> tuple[Table, Table]:
+    """Return model error (m/s) and structural similarity after 100 evaluations by setting and method."""
+    tables: tuple[Table, Table] = ({}, {})
+    for key, setting in {"marmousi": "as in the paper", **HARDER}.items():
+        runs = {m: units[f"{key}-{m}"] for m in ("adam", "cg", "lbfgs") if f"{key}-{m}" in units}
+        for table, name in zip(tables, ("error", "ssim"), strict=True):
+            if runs:
+                # A continuation counts the first evaluation of each of its stages as well.
+                table[setting] = {
+                    LABELS[m]: float(r[name][:103][100 if key == "marmousi" else -1]) for m, r in runs.items()
+                }
+    return tables
