@@ -19,7 +19,7 @@ import numpy as np
 
 HALO = 2
 MARGIN = 16
-_ONE, _TWO = np.uint64(1), np.uint64(2)
+_ONE, _TWO, _FIVE, _NINE = np.uint64(1), np.uint64(2), np.uint64(5), np.uint64(9)
 
 
 class Side(NamedTuple):
@@ -28,7 +28,7 @@ class Side(NamedTuple):
     start: int  # first point of the strip
     points: int  # length of the strip; zero without a layer
     shift: int  # 0 if the outer end comes first, 1 if it comes last
-    offset: int  # of psi in the state, followed by zeta
+    offset: int  # in the state: psi (points + 1) and zeta (points), each between two zeros on either side
     coefficients: np.ndarray  # (4, points + 1): decay, gain, decay_half, gain_half
 
 
@@ -38,7 +38,7 @@ class Setup(NamedTuple):
     nz: int
     nx: int
     stride: int
-    weights: np.ndarray  # centre of the whole stencil, centre along one axis, near, far, edge
+    weights: np.ndarray  # second difference: centre on all axes, centre on one, near, far, edge; slope: near; 1, -1
     left: Side
     right: Side
     top: Side
@@ -148,19 +148,29 @@ def _mirror(now: Any, other: Any, courant: Any, kept: Any, keep: bool, setup: Se
 
 
 @_jit
+def _line(row: Any, n: Any, s: Any, side: Side) -> Any:
+    # Where a row's strip starts in the field, and in the memory psi and zeta.
+    p = row * (n + n + _NINE) + _TWO
+    return (np.uint64(HALO) + row) * s + np.uint64(MARGIN + side.start), p, p + n + _FIVE
+
+
+@_jit
 def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, side: Side, setup: Setup) -> None:
     n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    steep, sign = setup.weights[5], setup.weights[6 + side.shift]
     decay, gain = side.coefficients[0], side.coefficients[1]
     decay_half, gain_half = side.coefficients[2], side.coefficients[3]
     lines = np.uint64(setup.nz)
-    zetas = lines * (n + _ONE)
     outer = shift * (n - _ONE)
     for row in range(lines):
-        o = (np.uint64(HALO) + row) * s + np.uint64(MARGIN + side.start)
-        p, z = row * (n + _ONE), zetas + row * (n + _TWO + _TWO) + _TWO
+        o, p, z = _line(row, n, s, side)
         for k in range(shift, n + shift):
-            memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * (now[o + k] - now[o + k - _ONE])
+            slope = steep * (now[o + k] - now[o + k - _ONE]) + far * (now[o + k + _ONE] - now[o + k - _TWO])
+            memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * slope
+        memory[p + outer + shift] -= gain_half[outer + shift] * sign * edge * now[o + outer]
+    for row in range(lines):
+        o, p, z = _line(row, n, s, side)
         for k in range(n):
             slope = memory[p + k + _ONE] - memory[p + k]
             second = near * (now[o + k - _ONE] + now[o + k + _ONE]) + centre * now[o + k]
@@ -177,22 +187,29 @@ def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: 
 def _along_z(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, side: Side, setup: Setup) -> None:
     n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    steep, sign = setup.weights[5], setup.weights[6 + side.shift]
     first = np.uint64(HALO + side.start) * s
-    zetas = (n + _ONE) * s
+    zetas = (n + _FIVE) * s
     s2 = s + s
     outer = shift * (n - _ONE)
     for row in range(shift, n + shift):
         decay, gain = side.coefficients[2, row], side.coefficients[3, row]
         for j in range(s):
-            p, k = row * s + j, first + row * s + j
-            memory[p] = decay * memory[p] + gain * (now[k] - now[k - s])
+            p, k = (row + _TWO) * s + j, first + row * s + j
+            slope = steep * (now[k] - now[k - s]) + far * (now[k + s] - now[k - s2])
+            memory[p] = decay * memory[p] + gain * slope
+    if edge != 0:
+        change = side.coefficients[3, outer + shift] * sign * edge
+        for j in range(s):
+            memory[(outer + shift + _TWO) * s + j] -= change * now[first + outer * s + j]
     for row in range(n):
         decay, gain = side.coefficients[0, row], side.coefficients[1, row]
         middle = centre
         if row == outer:
             middle = centre + edge
         for j in range(s):
-            p, z, k = row * s + j, zetas + (row + _TWO) * s + j, first + row * s + j
+            p, k = (row + _TWO) * s + j, first + row * s + j
+            z = zetas + p
             slope = memory[p + s] - memory[p]
             second = near * (now[k - s] + now[k + s]) + middle * now[k] + far * (now[k - s2] + now[k + s2])
             zeta = decay * memory[z] + gain * (second + slope)
@@ -200,62 +217,79 @@ def _along_z(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: 
             _add(k, slope + zeta, other, courant, kept, keep, setup)
 
 
+# The loops over rows are separate so that no vector is loaded while the store of what it overlaps is still under way.
+
+
 @_jit
 def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, side: Side, setup: Setup) -> None:
     n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    steep, sign = setup.weights[5], setup.weights[6 + side.shift]
     decay, gain = side.coefficients[0], side.coefficients[1]
     decay_half, gain_half = side.coefficients[2], side.coefficients[3]
     lines = np.uint64(setup.nz)
-    zetas = lines * (n + _ONE)
     outer = shift * (n - _ONE)
     for row in range(lines):
-        o = (np.uint64(HALO) + row) * s + np.uint64(MARGIN + side.start)
-        p, z = row * (n + _ONE), zetas + row * (n + _TWO + _TWO) + _TWO
+        o, p, z = _line(row, n, s, side)
         for k in range(n):
             memory[z + k] = decay[k] * memory[z + k] + gain[k] * now[o + k]
+    for row in range(lines):
+        o, p, z = _line(row, n, s, side)
         for k in range(shift, n + shift):
             difference = now[o + k] - now[o + k - _ONE] + memory[z + k] - memory[z + k - _ONE]
             memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * difference
+    for row in range(lines):
+        o, p, z = _line(row, n, s, side)
         for k in range(n):
             second = near * (memory[z + k - _ONE] + memory[z + k + _ONE]) + centre * memory[z + k]
             second += far * (memory[z + k - _TWO] + memory[z + k + _TWO])
-            other[o + k] += courant[o + k] * (memory[p + k + _ONE] - memory[p + k] + second)
-        other[o + outer] += courant[o + outer] * edge * memory[z + outer]
+            slope = steep * (memory[p + k + _ONE] - memory[p + k])
+            slope += far * (memory[p + k + _TWO] - memory[p + k - _ONE])
+            other[o + k] += courant[o + k] * (slope + second)
+        other[o + outer] += courant[o + outer] * edge * (memory[z + outer] + sign * memory[p + outer + shift])
 
 
 @_jit
 def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, side: Side, setup: Setup) -> None:
     n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    steep, sign = setup.weights[5], setup.weights[6 + side.shift]
     first = np.uint64(HALO + side.start) * s
-    zetas = (n + _ONE) * s + s + s
+    zetas = (n + _FIVE) * s
     s2 = s + s
     outer = shift * (n - _ONE)
     for row in range(n):
         decay, gain = side.coefficients[0, row], side.coefficients[1, row]
         for j in range(s):
-            z = zetas + row * s + j
+            z = zetas + (row + _TWO) * s + j
             memory[z] = decay * memory[z] + gain * now[first + row * s + j]
     for row in range(shift, n + shift):
         decay, gain = side.coefficients[2, row], side.coefficients[3, row]
         for j in range(s):
-            p, z, k = row * s + j, zetas + row * s + j, first + row * s + j
+            p, k = (row + _TWO) * s + j, first + row * s + j
+            z = zetas + p
             memory[p] = decay * memory[p] + gain * (now[k] - now[k - s] + memory[z] - memory[z - s])
     for row in range(n):
         middle = centre
         if row == outer:
             middle = centre + edge
         for j in range(s):
-            p, z, k = row * s + j, zetas + row * s + j, first + row * s + j
-            second = near * (memory[z - s] + memory[z + s]) + middle * memory[z]
-            second += far * (memory[z - s2] + memory[z + s2])
-            other[k] += courant[k] * (memory[p + s] - memory[p] + second)
+            p, k = (row + _TWO) * s + j, first + row * s + j
+            z = zetas + p
+            second = (
+                near * (memory[z - s] + memory[z + s]) + middle * memory[z] + far * (memory[z - s2] + memory[z + s2])
+            )
+            slope = steep * (memory[p + s] - memory[p]) + far * (memory[p + s2] - memory[p - s])
+            other[k] += courant[k] * (slope + second)
+    if edge != 0:
+        for j in range(s):
+            k = first + outer * s + j
+            other[k] += courant[k] * edge * sign * memory[(outer + shift + _TWO) * s + j]
 
 
 @_jit
 def _memory(state: Any, side: Any, lines: int) -> Any:
-    return state[side.offset : side.offset + lines * (2 * side.points + 5)]
+    return state[side.offset : side.offset + lines * (2 * side.points + 9)]
 
 
 @_jit

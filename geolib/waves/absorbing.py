@@ -9,7 +9,7 @@ import torch
 
 from geolib.waves.survey import Survey
 
-REFLECTION = 1e-4
+REFLECTION = 1e-5
 """Amplitude left of a wave that crosses the layer at normal incidence, is reflected behind it, and crosses it again."""
 
 

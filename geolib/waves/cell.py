@@ -89,12 +89,12 @@ class WaveCell(nn.Module):
         for axis, (layer, (slope, curvature)) in enumerate(zip(self.layers, state.memory, strict=True), start=1):
             decay, gain, decay_half, gain_half = (_along(c, axis, u.dim()) for c in layer)
             difference = _difference(u, axis)
-            second = difference.diff(dim=axis)
             if self.space_order == 4:
-                second = second - _difference(second, axis).diff(dim=axis) / 12
-            # In the layer the derivative is taken twice along the stretched coordinate; inside the grid all is zero.
+                difference = _difference(u - difference.diff(dim=axis) / 12, axis)
+            # In the layer the derivative is taken twice along the stretched coordinate; inside the grid both memories
+            # stay zero.
             slope = decay_half * slope + gain_half * difference
-            second = second + slope.diff(dim=axis)
+            second = (difference + slope).diff(dim=axis)
             curvature = decay * curvature + gain * second
             laplacian = laplacian + second + curvature
             memory.append((slope, curvature))

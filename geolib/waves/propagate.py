@@ -273,11 +273,11 @@ def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int
                 part = coefficient[start : start + points + 1].numpy()
                 row[: len(part)] = part
             sides.append(_kernels.Side(start, points, last, offset, table))
-            offset += (stride if axis else nz) * (2 * points + 5) if width else 0
+            offset += (stride if axis else nz) * (2 * points + 9) if width else 0
     absent = _kernels.Side(0, 0, 0, 0, np.zeros((4, 1), kind))
     sides += [absent] * (4 - len(sides))
     whole, near, far, edge = {2: (-2.0, 1.0, 0.0, 0.0), 4: (-2.5, 4 / 3, -1 / 12, 1 / 12)}[space_order]
-    weights = np.array([whole * len(axes), whole, near, far, edge], kind)
+    weights = np.array([whole * len(axes), whole, near, far, edge, 1 - 3 * far, 1, -1], kind)
     return _kernels.Setup(nz, nx, stride, weights, *sides), offset
 
 
@@ -309,16 +309,21 @@ def _share(n: int, work: Callable[[Callable[[], int | None]], None]) -> None:
     errors: list[BaseException] = []
 
     def guarded() -> None:
+        # Ahead of a wave the field decays through the denormal numbers, which are slow; the setting is this thread's.
+        torch.set_flush_denormal(True)
         try:
             work(lambda: next(shots, None))
         except BaseException as error:
             errors.append(error)
 
-    helpers = [threading.Thread(target=guarded) for _ in range(min(n, torch.get_num_threads()) - 1)]
-    for helper in helpers:
-        helper.start()
-    guarded()
-    for helper in helpers:
-        helper.join()
+    threads = [threading.Thread(target=guarded) for _ in range(min(n, torch.get_num_threads()))]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:  # an interrupt: take the remaining shots from the threads
+        list(shots)
+        raise
     if errors:
         raise errors[0]
