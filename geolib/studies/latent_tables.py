@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -209,6 +209,33 @@ def table(units: Units, case: str, operator: str = "consistent") -> list[dict[st
                         }
                     )
     return rows
+
+
+def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int]], name: str) -> str:
+    """Return rows of Table 2 or 3 as Markdown, ours with Wilson 95 % intervals beside the published counts of 100.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `table`.
+    published : mapping
+        Counts by claim id, such as ``latent_inversion.table3.s1-100-I-I``.
+    name : str
+        ``table2`` or ``table3``.
+    """
+    head = "| Strategy | Iterations | Model | Noise | Published, of 100 | Trials | " + " | ".join(
+        f"Ours, ≤ {limit}" for limit in LIMITS
+    )
+    lines = [head + " |", "|" + "---|" * (6 + len(LIMITS))]
+    for row in rows:
+        label = f"latent_inversion.{name}.s{row['strategy']}-{row['iterations']}-{row['model']}-{row['noise']}"
+        theirs = ", ".join(map(str, published[label])) if label in published else "—"
+        cells = [row["strategy"], row["iterations"], row["model"], row["noise"], theirs, row["trials"]]
+        for count in row["counts"]:
+            share = Measure.count(count, row["trials"])
+            cells.append(f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)")
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
 
 
 def measures(units: Units) -> dict[str, Measure]:

@@ -1,0 +1,95 @@
+"""Figures of the crosshole chapter: channel images, rays, variograms, misfit curves and landscapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from geolib.plots.style import COLORS, FACIES_MAP
+
+
+def draw_image(axes: Axes, image: np.ndarray, title: str) -> None:
+    """Draw an image of facies in [0, 1], shape (rows, columns), with pixels on the axes."""
+    axes.imshow(image, cmap=FACIES_MAP, vmin=0, vmax=1, interpolation="nearest")
+    axes.set(title=title, xlabel="x (pixels)", ylabel="depth (pixels)")
+    axes.grid(False)
+
+
+def draw_model(axes: Axes, model: np.ndarray, title: str, depths: Sequence[float] = (), spacing: float = 0.1) -> None:
+    """Draw a facies model (nz, nx) in metres, with sources (triangles) and receivers (squares) at the given depths."""
+    nz, nx = model.shape
+    extent = (0.0, nx * spacing, nz * spacing, 0.0)
+    axes.imshow(model, cmap=FACIES_MAP, vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    if len(depths):
+        axes.plot(np.zeros(len(depths)), depths, ">", color=COLORS["vermilion"], markersize=3, clip_on=False)
+        axes.plot(np.full(len(depths), nx * spacing), depths, "s", color=COLORS["sky"], markersize=3, clip_on=False)
+    axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    axes.grid(False)
+
+
+def draw_ray(axes: Axes, model: np.ndarray, lengths: np.ndarray, title: str, spacing: float = 0.1) -> None:
+    """Draw the cells in which a ray has length, over a pale model, both (nz, nx)."""
+    nz, nx = model.shape
+    axes.imshow(model, cmap="Greys", vmin=-0.2, vmax=2.5, extent=(0.0, nx * spacing, nz * spacing, 0.0))
+    rows, columns = np.nonzero(lengths)
+    x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
+    axes.plot(x, z, "s", color=COLORS["vermilion"], markersize=2)
+    axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    axes.grid(False)
+
+
+def draw_coverage(axes: Axes, coverage: np.ndarray, title: str, spacing: float = 0.1) -> None:
+    """Draw the length of all rays in each cell (m), shape (nz, nx), with its colour bar."""
+    nz, nx = coverage.shape
+    drawn = axes.imshow(coverage, cmap="viridis", extent=(0.0, nx * spacing, nz * spacing, 0.0))
+    axes.figure.colorbar(drawn, ax=axes, label="ray length (m)")
+    axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    axes.grid(False)
+
+
+def draw_curves(axes: Axes, ours: np.ndarray, reference: np.ndarray, title: str, label: str) -> None:
+    """Draw curves over lags 1, 2, ...: the mean of `ours` (n, lags) over mean and 5-95 % band of `reference`."""
+    lags = np.arange(1, ours.shape[1] + 1)
+    low, high = np.nanpercentile(reference, [5, 95], axis=0)
+    axes.fill_between(lags, low, high, color=COLORS["sky"], alpha=0.35, linewidth=0, label="training image, 5-95 %")
+    axes.plot(lags, np.nanmean(reference, 0), color=COLORS["blue"], label="training image, mean")
+    axes.plot(lags, np.nanmean(ours, 0), color=COLORS["vermilion"], linestyle="--", label="generator, mean")
+    axes.set(title=title, xlabel="lag (pixels)", ylabel=label)
+
+
+def draw_misfits(axes: Axes, curves: Sequence[tuple[np.ndarray, np.ndarray]], title: str, color: str = "blue") -> None:
+    """Draw WRMSE curves, each a pair (iteration, WRMSE), over the level at which the data are fitted."""
+    for iteration, misfit in curves:
+        axes.plot(np.asarray(iteration) + 1, misfit, color=COLORS[color], alpha=0.7, linewidth=1)
+    axes.axhline(1.0, color=COLORS["black"], linestyle=":", linewidth=1)
+    axes.set(title=title, xlabel="iteration", ylabel="WRMSE")
+    axes.set_yscale("log")
+
+
+def draw_spectrum(axes: Axes, values: np.ndarray) -> None:
+    """Draw singular values (n, d) of n Jacobians, each relative to its largest."""
+    index = np.arange(1, values.shape[1] + 1)
+    axes.semilogy(index, (values / values[:, :1]).T, color=COLORS["blue"], alpha=0.5, linewidth=1, marker=".")
+    axes.set(xlabel="number", ylabel="singular value / largest", xticks=index[::2])
+
+
+def draw_landscape(axes: Axes, grid: np.ndarray, z: np.ndarray, truth: Sequence[float], title: str) -> None:
+    """Draw WRMSE over two latents: `grid` (z2, z1), `z` both axes (2, n) with z1 first, `truth` the true values."""
+    drawn = axes.pcolormesh(z[0], z[1], grid, cmap="viridis", shading="nearest", rasterized=True)
+    axes.figure.colorbar(drawn, ax=axes, label="WRMSE")
+    axes.plot(*truth, "+", color=COLORS["vermilion"], markersize=10, markeredgewidth=2)
+    axes.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+    axes.grid(False)
+
+
+def draw_scores(axes: Axes, quality: Sequence[Mapping[str, float]], names: Sequence[str], chosen: int) -> None:
+    """Draw quality figures of a generator's checkpoints over the iteration, with the chosen one marked."""
+    iterations = [entry["iteration"] for entry in quality]
+    for name in names:
+        axes.plot(iterations, [abs(entry[name]) for entry in quality], marker=".", label=name)
+    axes.axvline(chosen, color=COLORS["black"], linestyle=":", linewidth=1)
+    axes.set(xlabel="training iteration", ylabel="misfit to the training image")
+    axes.set_yscale("log")
+    axes.legend(fontsize=8, ncol=2)
