@@ -1,0 +1,352 @@
+"""Small working models of the GAN family: each is one function that returns players and rules for the common loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from geolib.gans.losses import NON_SATURATING, WASSERSTEIN, Loss, gradient_penalty, r1_penalty
+from geolib.gans.train import Game, Players
+
+#: Components of the latent vector of every model on patches.
+LATENT = 32
+Draw = Callable[[], tuple[Tensor, tuple[Tensor, ...]]]
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> nn.Module:
+    """Return the network with He-uniform weights drawn from `generator` and zero biases; norms are the identity."""
+    for module in network.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network
+
+
+def dense(sizes: list[int], activation: Callable[[], nn.Module], *, batch_norm: bool = False) -> nn.Sequential:
+    """Return a multilayer perceptron; the activation and, on request, batch norm follow all layers but the last."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes[:-1]):
+        layers += [nn.Linear(n_in, n_out), *([nn.BatchNorm1d(n_out)] if batch_norm else []), activation()]
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
+
+
+def leaky() -> nn.Module:
+    """Return the leaky ReLU of Radford et al. (2016), slope 0.2."""
+    return nn.LeakyReLU(0.2)
+
+
+class DenseGenerator(nn.Module):
+    """Latent vectors and conditions `(n, k)` to patches `(n, 1, size, size)` through fully connected layers."""
+
+    def __init__(self, size: int, width: int, n_inputs: int = LATENT) -> None:
+        super().__init__()
+        self.size = size
+        self.body = dense([n_inputs, 8 * width, 8 * width, size * size], nn.ReLU, batch_norm=True)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return patches in [-1, 1]."""
+        return torch.tanh(self.body(torch.cat(inputs, 1))).unflatten(1, (1, self.size, self.size))
+
+
+class Scores(nn.Module):
+    """Samples `(n, ...)` to scores `(n,)` through a body of fully connected layers with one output."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Return one score for each sample."""
+        return self.body(samples.flatten(1))[:, 0]
+
+
+class ConvGenerator(nn.Module):
+    """Latent vectors and conditions `(n, k)` to patches `(n, 1, size, size)` through transposed convolutions."""
+
+    def __init__(
+        self,
+        size: int,
+        width: int,
+        n_inputs: int = LATENT,
+        *,
+        batch_norm: bool = True,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+    ) -> None:
+        super().__init__()
+        stages = round(math.log2(size // 4))
+        widths = [width * 2 ** (stages - 1 - i) for i in range(stages)]
+        norm = nn.BatchNorm2d if batch_norm else lambda _: nn.Identity()
+        layers: list[nn.Module] = [nn.Linear(n_inputs, widths[0] * 16), nn.Unflatten(1, (widths[0], 4, 4))]
+        for n_in, n_out in zip(widths, [*widths[1:], 1], strict=True):
+            layers += [norm(n_in), activation(), nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)]
+        self.body = nn.Sequential(*layers, nn.Tanh())
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return patches in [-1, 1]."""
+        return self.body(torch.cat(inputs, 1))
+
+
+class ConvCritic(nn.Module):
+    """Patches `(n, 1, size, size)` to scores `(n, n_outputs)` (one score: `(n,)`) through strided convolutions.
+
+    Conditions `(n, n_conditions)` enter as constant maps beside the patch. A pooled critic averages its last features
+    over the patch, so that it judges the pattern and not where things lie.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        width: int,
+        *,
+        n_conditions: int = 0,
+        n_outputs: int = 1,
+        batch_norm: bool = False,
+        pooled: bool = False,
+        activation: Callable[[], nn.Module] = leaky,
+    ) -> None:
+        super().__init__()
+        stages = round(math.log2(size // 4))
+        widths = [1 + n_conditions, *(width * 2**i for i in range(stages))]
+        layers: list[nn.Module] = []
+        for index, (n_in, n_out) in enumerate(pairwise(widths)):
+            # Radford et al. (2016) leave the critic's first layer without batch norm.
+            norm = [nn.BatchNorm2d(n_out)] if batch_norm and index else []
+            layers += [nn.Conv2d(n_in, n_out, 4, stride=2, padding=1), *norm, activation()]
+        pool, n_features = (nn.AdaptiveAvgPool2d(1), widths[-1]) if pooled else (nn.Identity(), widths[-1] * 16)
+        self.body = nn.Sequential(*layers, pool, nn.Flatten(), nn.Linear(n_features, n_outputs))
+
+    def forward(self, samples: Tensor, *conditions: Tensor) -> Tensor:
+        """Return the scores."""
+        maps = [c[:, :, None, None].expand(-1, -1, *samples.shape[2:]) for c in conditions]
+        scores = self.body(torch.cat([samples, *maps], 1))
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+
+def adam(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
+    """Return the Adam optimiser that all models share, with Radford's first moment of 0.5."""
+    return torch.optim.Adam(parameters, rate, betas=(0.5, 0.999))
+
+
+def normal_latent(generator: torch.Generator, size: int = LATENT) -> Callable[[int, tuple], tuple[Tensor, ...]]:
+    """Return a rule that draws standard normal latent vectors and appends the conditions of the batch."""
+    return lambda n, conditions: (torch.randn(n, size, generator=generator), *conditions)
+
+
+def damped(critic: Callable, real: Tensor, fake: Tensor, weight: float = 2.0) -> Tensor:
+    """Return the R1 penalty with the weight that suits patches of 32 pixels."""
+    return weight * r1_penalty(critic, real)
+
+
+def dcgan(
+    draw: Draw, size: int, width: int, rate: float, generator: torch.Generator, *, convolutional: bool = True
+) -> tuple[Players, Game]:
+    """Return a GAN on patches with convolutional networks, or with fully connected ones of more parameters.
+
+    Parameters
+    ----------
+    draw : callable
+        Returns a batch of real patches and its conditions.
+    size : int
+        Pixels along the side of a patch.
+    width : int
+        Channels of the widest image layer; deeper layers double it.
+    rate : float
+        Learning rate of both networks.
+    generator : torch.Generator
+        Source of weights and latent vectors.
+    convolutional : bool
+        False for the multilayer perceptrons of the original GAN.
+
+    References
+    ----------
+    Radford et al. (2016); Li and Ortiz (2022), section 4.2.
+    """
+    networks: tuple[nn.Module, nn.Module] = ConvGenerator(size, width), ConvCritic(size, width)
+    if not convolutional:
+        networks = DenseGenerator(size, width), Scores(dense([size * size, 8 * width, 8 * width, 1], leaky))
+    g, d = (initialise(network, generator) for network in networks)
+    players = Players(g, d, adam(g.parameters(), rate), adam(d.parameters(), rate))
+    return players, Game(NON_SATURATING, draw, normal_latent(generator), penalty=damped, penalty_every=4)
+
+
+def wgan(draw: Draw, size: int, width: int, rate: float, generator: torch.Generator) -> tuple[Players, Game]:
+    """Return the networks of `dcgan` under the Wasserstein game: gradient penalty 10, two critic steps.
+
+    References
+    ----------
+    Arjovsky et al. (2017), with the penalty of Gulrajani et al. (2017); Li and Ortiz (2022), section 4.1.
+    """
+    players, game = dcgan(draw, size, width, rate, generator)
+    return players, wasserstein(game, generator)
+
+
+def wasserstein(game: Game, generator: torch.Generator) -> Game:
+    """Return the game under Wasserstein rules: gradient penalty of weight 10 and two critic steps."""
+
+    def penalty(critic: Callable, real: Tensor, fake: Tensor) -> Tensor:
+        return 10 * gradient_penalty(critic, real, fake, generator)
+
+    return replace(game, loss=WASSERSTEIN, penalty=penalty, penalty_every=1, critic_steps=2)
+
+
+def conditional(draw: Draw, size: int, width: int, rate: float, generator: torch.Generator) -> tuple[Players, Game]:
+    """Return a GAN whose networks are both told the label that `draw` gives with each patch, `(n, 1)` in [-1, 1].
+
+    References
+    ----------
+    Mirza and Osindero (2014); Li and Ortiz (2022), section 4.3, which gives the label to the generator's input only.
+    """
+    g, d = ConvGenerator(size, width, LATENT + 1), ConvCritic(size, width, n_conditions=1)
+    initialise(g, generator)
+    initialise(d, generator)
+    players = Players(g, d, adam(g.parameters(), rate), adam(d.parameters(), rate))
+    return players, Game(NON_SATURATING, draw, normal_latent(generator), penalty=damped, penalty_every=4)
+
+
+def code_log_likelihood(reader: nn.Module, samples: Tensor, code: Tensor) -> Tensor:
+    """Return log Q(c | x) for each sample and code component, Q a normal law with mean and log scale from `reader`."""
+    mean, log_scale = reader(samples).chunk(2, dim=1)
+    # A floor under the scale keeps a confident reader from exploding the gradient.
+    log_scale = log_scale.clamp(-3, 2)
+    return -0.5 * ((code - mean) / log_scale.exp()).square() - log_scale - 0.5 * math.log(2 * math.pi)
+
+
+def information_bound(reader: nn.Module, samples: Tensor, code: Tensor) -> Tensor:
+    """Return the lower bound of the mutual information I(c; x) in nats for each component of a uniform code.
+
+    References
+    ----------
+    Chen et al. (2016), equation 4: E[log Q(c|x)] + H(c), with H = log 2 for a code uniform on [-1, 1].
+    """
+    return code_log_likelihood(reader, samples, code).mean(0) + math.log(2)
+
+
+def infogan(
+    draw: Draw, size: int, width: int, rate: float, generator: torch.Generator, *, n_codes: int = 1, weight: float = 3.0
+) -> tuple[Players, Game, nn.Module]:
+    """Return an InfoGAN: players, rules and the network Q that reads the code back from a patch.
+
+    Parameters
+    ----------
+    draw, size, width, rate, generator
+        As for `dcgan`.
+    n_codes : int
+        Components of the code, uniform on [-1, 1].
+    weight : float
+        Weight lambda of the information bound, beside Wasserstein scores of the order of ten; at 0 the network Q
+        watches without the generator learning from it.
+
+    References
+    ----------
+    Chen et al. (2016), equations 4 and 6; Li and Ortiz (2022), equation 10.
+    """
+    g, d = ConvGenerator(size, width, LATENT + n_codes), ConvCritic(size, width)
+    reader = ConvCritic(size, width, n_outputs=2 * n_codes, pooled=True)
+    for network in (g, d, reader):
+        initialise(network, generator)
+
+    def inputs(n: int, conditions: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        code = 2 * torch.rand(n, n_codes, generator=generator) - 1
+        return torch.randn(n, LATENT, generator=generator), code
+
+    def extra(fake: Tensor, given: tuple[Tensor, ...], conditions: tuple[Tensor, ...]) -> Tensor:
+        seen, share = (fake, weight) if weight else (fake.detach(), 1.0)
+        return -share * information_bound(reader, seen, given[1]).sum()
+
+    both = [*g.parameters(), *reader.parameters()]
+    players = Players(g, d, adam(both, rate), adam(d.parameters(), rate))
+    return players, wasserstein(Game(WASSERSTEIN, draw, inputs, extra=extra), generator), reader
+
+
+class Residual(nn.Module):
+    """A residual block: the input plus two convolutions of it (He et al. 2016)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x + f(x)."""
+        return x + self.body(x)
+
+
+class SuperGenerator(nn.Module):
+    """Coarse patches `(n, 1, s, s)` to fine ones `(n, 1, factor s, factor s)`: residual blocks, then pixel shuffles."""
+
+    def __init__(self, width: int, factor: int = 4, blocks: int = 3) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(1, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
+        ups: list[nn.Module] = []
+        for _ in range(round(math.log2(factor))):
+            ups += [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.ReLU()]
+        self.tail = nn.Sequential(*ups, nn.Conv2d(width, 1, 3, padding=1))
+
+    def forward(self, coarse: Tensor) -> Tensor:
+        """Return fine patches in [-1, 1]."""
+        features = self.head(coarse)
+        return torch.tanh(self.tail(features + self.blocks(features)))
+
+
+class Unconditional(nn.Module):
+    """A critic that looks at the samples alone, whatever conditions the batch carries."""
+
+    def __init__(self, critic: nn.Module) -> None:
+        super().__init__()
+        self.critic = critic
+
+    def forward(self, samples: Tensor, *conditions: Tensor) -> Tensor:
+        """Return the critic's scores."""
+        return self.critic(samples)
+
+
+def coarsen(fine: Tensor, factor: int = 4) -> Tensor:
+    """Return block means, the coarse view that super-resolution starts from."""
+    return functional.avg_pool2d(fine, factor)
+
+
+def superres(
+    draw: Draw, size: int, width: int, rate: float, generator: torch.Generator, *, adversarial: float = 0.02
+) -> tuple[Players, Game]:
+    """Return a super-resolution GAN of factor 4: squared-error content loss plus the adversarial loss.
+
+    Parameters
+    ----------
+    draw : callable
+        Returns fine patches and, as their condition, the same patches.
+    size, width, rate, generator
+        As for `dcgan`.
+    adversarial : float
+        Weight of the adversarial loss; 0 leaves the content loss alone.
+
+    Notes
+    -----
+    The content is compared pixel by pixel: there is no photograph network whose features would suit facies.
+
+    References
+    ----------
+    Ledig et al. (2017), equation 3; Li and Ortiz (2022), section 4.4.
+    """
+    g, d = SuperGenerator(2 * width), Unconditional(ConvCritic(size, width))
+    initialise(g, generator)
+    initialise(d, generator)
+    loss = Loss(NON_SATURATING.critic, lambda fake: adversarial * NON_SATURATING.generator(fake))
+    players = Players(g, d, adam(g.parameters(), rate), adam(d.parameters(), rate))
+    game = Game(
+        loss,
+        draw,
+        lambda n, conditions: (coarsen(conditions[0]),),
+        penalty=damped,
+        penalty_every=4,
+        extra=lambda fake, inputs, conditions: functional.mse_loss(fake, conditions[0]),
+    )
+    return players, game
