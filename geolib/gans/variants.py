@@ -229,7 +229,14 @@ def information_bound(reader: nn.Module, samples: Tensor, code: Tensor) -> Tenso
 
 
 def infogan(
-    draw: Draw, size: int, width: int, rate: float, generator: torch.Generator, *, n_codes: int = 1, weight: float = 3.0
+    draw: Draw,
+    size: int,
+    width: int,
+    rate: float,
+    generator: torch.Generator,
+    *,
+    n_codes: int = 1,
+    weight: float = 10.0,
 ) -> tuple[Players, Game, nn.Module]:
     """Return an InfoGAN: players, rules and the network Q that reads the code back from a patch.
 

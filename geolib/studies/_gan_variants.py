@@ -226,7 +226,7 @@ def conditional(iterations: int, seed: int) -> Arrays:
         # An unconditional generator answers every question with its own spread of proportions.
         "blind_error": (labels[None, :] - levels[:, None]).square().mean().sqrt(),
         "table": np.stack([row(like_data, reference), floor(seed, reference, size=SIZE, spacing=3.0, graded=True)]),
-        "samples": made[::40][:, 0],
+        "samples": made.unflatten(0, (9, 40))[:, :4, 0].transpose(0, 1),
     }
 
 
