@@ -19,7 +19,7 @@ import numpy as np
 
 HALO = 2
 MARGIN = 16
-_ONE, _TWO, _FIVE, _NINE = np.uint64(1), np.uint64(2), np.uint64(5), np.uint64(9)
+_ONE, _TWO, _FIVE = np.uint64(1), np.uint64(2), np.uint64(5)
 
 
 class Side(NamedTuple):
@@ -28,7 +28,7 @@ class Side(NamedTuple):
     start: int  # first point of the strip
     points: int  # length of the strip; zero without a layer
     shift: int  # 0 if the outer end comes first, 1 if it comes last
-    offset: int  # in the state: psi (points + 1) and zeta (points), each between two zeros on either side
+    offset: int  # in the state: psi and zeta, for each line points + 5 values of which two are zero at either end
     coefficients: np.ndarray  # (4, points + 1): decay, gain, decay_half, gain_half
 
 
@@ -148,29 +148,25 @@ def _mirror(now: Any, other: Any, courant: Any, kept: Any, keep: bool, setup: Se
 
 
 @_jit
-def _line(row: Any, n: Any, s: Any, side: Side) -> Any:
-    # Where a row's strip starts in the field, and in the memory psi and zeta.
-    p = row * (n + n + _NINE) + _TWO
-    return (np.uint64(HALO) + row) * s + np.uint64(MARGIN + side.start), p, p + n + _FIVE
-
-
-@_jit
 def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, side: Side, setup: Setup) -> None:
     n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
     steep, sign = setup.weights[5], setup.weights[6 + side.shift]
     decay, gain = side.coefficients[0], side.coefficients[1]
     decay_half, gain_half = side.coefficients[2], side.coefficients[3]
-    lines = np.uint64(setup.nz)
+    lines, first = np.uint64(setup.nz), np.uint64(HALO) * s + np.uint64(MARGIN + side.start)
+    zetas = lines * (n + _FIVE)
     outer = shift * (n - _ONE)
     for row in range(lines):
-        o, p, z = _line(row, n, s, side)
+        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        z = zetas + p
         for k in range(shift, n + shift):
             slope = steep * (now[o + k] - now[o + k - _ONE]) + far * (now[o + k + _ONE] - now[o + k - _TWO])
             memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * slope
         memory[p + outer + shift] -= gain_half[outer + shift] * sign * edge * now[o + outer]
     for row in range(lines):
-        o, p, z = _line(row, n, s, side)
+        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        z = zetas + p
         for k in range(n):
             slope = memory[p + k + _ONE] - memory[p + k]
             second = near * (now[o + k - _ONE] + now[o + k + _ONE]) + centre * now[o + k]
@@ -227,19 +223,23 @@ def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, side: S
     steep, sign = setup.weights[5], setup.weights[6 + side.shift]
     decay, gain = side.coefficients[0], side.coefficients[1]
     decay_half, gain_half = side.coefficients[2], side.coefficients[3]
-    lines = np.uint64(setup.nz)
+    lines, first = np.uint64(setup.nz), np.uint64(HALO) * s + np.uint64(MARGIN + side.start)
+    zetas = lines * (n + _FIVE)
     outer = shift * (n - _ONE)
     for row in range(lines):
-        o, p, z = _line(row, n, s, side)
+        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        z = zetas + p
         for k in range(n):
             memory[z + k] = decay[k] * memory[z + k] + gain[k] * now[o + k]
     for row in range(lines):
-        o, p, z = _line(row, n, s, side)
+        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        z = zetas + p
         for k in range(shift, n + shift):
             difference = now[o + k] - now[o + k - _ONE] + memory[z + k] - memory[z + k - _ONE]
             memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * difference
     for row in range(lines):
-        o, p, z = _line(row, n, s, side)
+        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        z = zetas + p
         for k in range(n):
             second = near * (memory[z + k - _ONE] + memory[z + k + _ONE]) + centre * memory[z + k]
             second += far * (memory[z + k - _TWO] + memory[z + k + _TWO])
@@ -289,7 +289,7 @@ def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, side: S
 
 @_jit
 def _memory(state: Any, side: Any, lines: int) -> Any:
-    return state[side.offset : side.offset + lines * (2 * side.points + 9)]
+    return state[side.offset : side.offset + lines * (2 * side.points + 10)]
 
 
 @_jit

@@ -273,7 +273,7 @@ def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int
                 part = coefficient[start : start + points + 1].numpy()
                 row[: len(part)] = part
             sides.append(_kernels.Side(start, points, last, offset, table))
-            offset += (stride if axis else nz) * (2 * points + 9) if width else 0
+            offset += (stride if axis else nz) * (2 * points + 10) if width else 0
     absent = _kernels.Side(0, 0, 0, 0, np.zeros((4, 1), kind))
     sides += [absent] * (4 - len(sides))
     whole, near, far, edge = {2: (-2.0, 1.0, 0.0, 0.0), 4: (-2.5, 4 / 3, -1 / 12, 1 / 12)}[space_order]
