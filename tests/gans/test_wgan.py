@@ -121,7 +121,7 @@ def test_weights_survive_the_file(networks, tmp_path):
 
 
 def test_missing_weights_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="weights file must exist; .*none.safetensors does not. Restore it or train"):
+    with pytest.raises(ValueError, match=r"weights file must exist; .*none.safetensors does not. Restore it or train"):
         wgan.load_pretrained(tmp_path / "none.safetensors")
 
 

@@ -1,0 +1,170 @@
+"""Figures of traces, critic scores and training curves, as functions of arrays and axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from scipy import stats
+
+from geolib.plots.style import COLORS
+
+GENERATED, REAL = COLORS["blue"], COLORS["orange"]
+_BY_LABEL = {"generated": GENERATED, "generator": GENERATED, "real": REAL, "critic": REAL}
+
+
+def layers(axis: Axes, shapes: Sequence[tuple[int, int]], title: str) -> None:
+    """Draw what flows through a network: a box for each layer, as high as its channels and as wide as its length (log).
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    shapes : sequence of (channels, length)
+        From input to output.
+    title : str
+        Name of the network.
+    """
+    left = 0.0
+    for channels, length in shapes:
+        width, height = 0.35 + np.log10(length), 0.3 + np.log10(channels)
+        axis.add_patch(Rectangle((left, -height / 2), width, height, facecolor=COLORS["sky"], edgecolor="black"))
+        axis.text(left + width / 2, -height / 2 - 0.1, f"{channels}\n×{length}", ha="center", va="top", fontsize=8)
+        left += width + 0.25
+    axis.set(xlim=(-0.2, left), ylim=(-2.5, 1.5), title=title)
+    axis.axis("off")
+
+
+def models(axis: Axes, velocity: np.ndarray, thickness: np.ndarray) -> None:
+    """Draw layered models: velocity `(n, 4)` in m/s against depth, from thicknesses `(n, 3)` in m."""
+    colors = [COLORS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky")]
+    bottom = 1.1 * thickness.sum(axis=1).max()
+    for color, v, h in zip(colors, velocity, thickness, strict=False):
+        depth = np.concatenate([[0], np.repeat(np.cumsum(h), 2), [bottom]])
+        axis.plot(np.repeat(v, 2) / 1000, depth, color=color)
+    axis.set(xlabel="velocity (km/s)", ylabel="depth (m)", ylim=(bottom, 0))
+
+
+def wiggles(axis: Axes, traces: np.ndarray, dt: float, color: str | None = None) -> None:
+    """Draw traces `(n, nt)` sampled at `dt` seconds, one below the other, each in a colour of its own or all in one."""
+    order = [COLORS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky")]
+    step = 1.2 * np.abs(traces).max()
+    for index, trace in enumerate(traces):
+        axis.plot(np.arange(trace.size) * dt, trace - index * step, color=color or order[index % len(order)], lw=0.9)
+    axis.set(xlabel="time (s)", yticks=[], xlim=(0, traces.shape[1] * dt))
+
+
+def scored(axes: Sequence[Axes], traces: np.ndarray, scores: np.ndarray, dt: float, color: str) -> None:
+    """Draw one trace `(n, nt)` in each axis with its critic score in the upper right corner (Figure 2 of the paper)."""
+    for axis, trace, score in zip(axes, traces, scores, strict=False):
+        axis.plot(np.arange(trace.size) * dt, trace, color=color, lw=1)
+        axis.text(0.98, 0.97, f"{score:.2f}", transform=axis.transAxes, ha="right", va="top", fontsize=8)
+        axis.set(xlim=(0, trace.size * dt))
+        axis.tick_params(labelsize=7)
+
+
+def loss_curves(axis: Axes, curves: Mapping[str, np.ndarray], per_epoch: int) -> None:
+    """Draw loss curves over epochs: every iteration pale, the mean of each epoch strong (Figure 3 of the paper).
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    curves : mapping of str to (iterations,) ndarray
+        "generator" (blue) and "critic" (orange, as in the paper).
+    per_epoch : int
+        Iterations of an epoch.
+    """
+    for label, values in curves.items():
+        color = _BY_LABEL[label]
+        epoch = (np.arange(values.size) + 1) / per_epoch
+        means = values.reshape(-1, per_epoch).mean(axis=1)
+        axis.plot(epoch, values, color=color, alpha=0.3, lw=0.6)
+        axis.plot(
+            np.arange(1, means.size + 1) - 0.5, means, color=color, marker="." if means.size < 60 else "", label=label
+        )
+    axis.set(xlabel="epoch", ylabel="loss")
+    axis.legend()
+
+
+def evolution(axes: Sequence[Axes], panels: Mapping[str, np.ndarray], dt: float) -> None:
+    """Draw the same latents' traces `(n, nt)` at several epochs, one panel each, real ones last (Figure 4)."""
+    names = list(panels)
+    for axis, name in zip(axes, names, strict=False):
+        wiggles(axis, panels[name], dt, REAL if name == names[-1] else GENERATED)
+        axis.set_title(name)
+
+
+def score_histogram(axis: Axes, scores: Mapping[str, np.ndarray], lines: Mapping[str, float]) -> None:
+    """Draw histogram and density of "generated" and "real" scores (Figure 5), and single scores as vertical lines."""
+    both = np.concatenate(list(scores.values()))
+    low, high = np.quantile(both, [0.002, 0.998])
+    bins = np.linspace(float(low), float(high), 50)
+    for label, values in scores.items():
+        color = _BY_LABEL[label]
+        axis.hist(values, bins=bins, density=True, color=color, alpha=0.35)
+        axis.plot(bins, stats.gaussian_kde(values)(bins), color=color, label=f"{label}, mean {values.mean():.3f}")
+    for style, (label, value) in zip((":", "--", "-."), lines.items(), strict=False):
+        axis.axvline(value, color="black", linestyle=style, label=f"{label}, {value:.3f}")
+    axis.set(xlabel="critic score", ylabel="density")
+    axis.legend(fontsize=8)
+
+
+def score_history(axis: Axes, history: np.ndarray, real: float) -> None:
+    """Draw the mean score of each epoch's traces under the last critic, over the mean of real ones (Figure 6)."""
+    axis.plot(np.arange(1, history.size + 1), history, color=GENERATED, marker=".", label="generated, mean")
+    axis.axhline(real, color="grey", linestyle="--", label="real, mean")
+    axis.set(xlabel="epoch of the generator", ylabel="score under the last critic")
+    axis.legend()
+
+
+def against_floor(axis: Axes, values: np.ndarray, floor: np.ndarray, label: str) -> None:
+    """Draw a measure `(epochs, sets)` over epochs with its spread, and the band that unseen real traces reach."""
+    epoch = np.arange(1, len(values) + 1)
+    axis.axhspan(floor.min(), floor.max(), color=REAL, alpha=0.4, label="real traces")
+    axis.fill_between(epoch, values.min(axis=1), values.max(axis=1), color=GENERATED, alpha=0.3)
+    axis.plot(epoch, values.mean(axis=1), color=GENERATED, marker="." if len(epoch) < 60 else "", label="generated")
+    axis.set(xlabel="epoch", title=label)
+
+
+def spectra(axis: Axes, curves: Mapping[str, np.ndarray], dt: float) -> None:
+    """Draw mean amplitude spectra, "generated" and "real", of traces sampled at `dt` seconds."""
+    for label, values in curves.items():
+        color = _BY_LABEL[label]
+        axis.semilogy(np.fft.rfftfreq(2 * values.size - 1, dt), values, color=color, label=label)
+    axis.set(xlabel="frequency (Hz)", ylabel="mean amplitude")
+    axis.legend()
+
+
+def events(axis: Axes, sets: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Draw histograms of first-event times (s) of "generated" and "real", negative polarity downwards."""
+    bins = np.linspace(0, 2, 41)
+    for label, (times, polarity) in sets.items():
+        color = _BY_LABEL[label]
+        for sign in (1, -1):
+            height, _ = np.histogram(times[polarity == sign], bins)
+            axis.stairs(sign * height / times.size, bins, color=color, label=label if sign == 1 else None)
+    axis.axhline(0, color="black", lw=0.6)
+    axis.set(xlabel="time of the first event (s)", ylabel="share, − for negative polarity")
+    axis.legend()
+
+
+def film(path: Path, frames: np.ndarray, dt: float) -> Path:
+    """Write an animated GIF of traces `(epochs, n, nt)`, one frame for each epoch; returns its path."""
+    import matplotlib.pyplot as plt
+    from matplotlib.animation import FuncAnimation, PillowWriter
+
+    figure, axis = plt.subplots(figsize=(6, 4))
+
+    def draw(index: int) -> list:
+        axis.clear()
+        wiggles(axis, frames[index], dt, GENERATED)
+        axis.set_title(f"epoch {index + 1}")
+        return []
+
+    FuncAnimation(figure, draw, frames=len(frames)).save(path, writer=PillowWriter(fps=4), dpi=70)
+    plt.close(figure)
+    return path

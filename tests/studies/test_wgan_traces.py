@@ -1,0 +1,256 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from geolib import claims, studies
+from geolib.claims import Measure
+from geolib.gans import wgan
+from geolib.store import Store, read_unit
+from geolib.studies import wgan_data, wgan_tables
+from geolib.studies import wgan_traces as study
+
+TINY = {"n_traces": 12, "batch": 8, "seed": 3}
+
+
+def config(n_epochs=2, **changes):
+    return study.Config(n_epochs=n_epochs, **{**TINY, **changes})
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(
+        a[u].keys() == b[u].keys()
+        and all(np.array_equal(a[u][k], b[u][k], equal_nan=a[u][k].dtype.kind == "f") for k in a[u])
+        for u in a
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    torch.set_num_threads(1)
+    return studies.run(study, config(4)).units
+
+
+def test_a_homogeneous_earth_returns_nothing():
+    velocity = np.full((2, 4), 2000.0)
+    traces = wgan_data.forward(velocity, np.full((2, 3), 200.0), 20.0)
+    # The two runs are the same model: their difference is exactly zero.
+    assert np.abs(traces).max() == 0
+
+
+def test_reflections_come_in_time_with_the_right_sign_and_size():
+    # One interface 400 m deep: hard below in the first model, soft in the second, both between the same two speeds.
+    velocity = np.array([[2000.0, 3000, 3000, 3000], [3000.0, 2000, 2000, 2000]])
+    thickness = np.full((2, 3), [400.0, 10, 10])
+    hard, soft = wgan_data.forward(velocity, thickness, 20.0)
+    source_depth = (wgan_data.SOURCE_ROW + 1) * wgan_data.SPACING
+    for trace, v in ((hard, 2000.0), (soft, 3000.0)):
+        # Primary and two ghosts: an antisymmetric doublet about the time of the path through the surface point.
+        arrival = 1.5 / 20 + 2 * 400 / v
+        window = slice(0, int((arrival + 0.2) / wgan_data.SAMPLING))
+        first, last = sorted((trace[window].argmax(), trace[window].argmin()))
+        centre = (first + last) / 2 * wgan_data.SAMPLING
+        # One sample of 4 ms for the picks, half a cell (2.5 m) for the depth of the interface.
+        assert centre == pytest.approx(arrival, abs=0.004 + 2.5 * 2 / v)
+        assert (last - first) * wgan_data.SAMPLING < 4 * source_depth / v + 0.05
+    # A positive source term pushes u down; constant density reflects it with (v2 - v1) / (v2 + v1), so that the first
+    # lobe is negative above the hard layer and positive above the soft one.
+    first_half = slice(0, hard.size // 2 + 40)
+    assert hard[first_half].argmin() < hard[first_half].argmax()
+    assert soft[first_half].argmin() > soft[first_half].argmax()
+
+
+def test_the_data_are_deterministic_disjoint_and_normalised():
+    data = study.dataset(config())
+    again = study.dataset(config())
+    assert np.array_equal(data.training, again.training)
+    assert data.training.shape == (12, 1, 499) and data.validation.shape == data.test.shape == (12, 1, 499)
+    # Single precision of 12 x 499 terms.
+    assert np.abs(data.training).mean(dtype=np.float64) == pytest.approx(0.1, rel=1e-6)
+    assert len(np.unique(data.velocity[:, 0])) == 36
+    larger = study.dataset(config(n_traces=14))
+    assert np.allclose(larger.velocity[:12], data.velocity[:12])
+
+
+def test_models_keep_to_their_ranges():
+    velocity, thickness = wgan_data.draw_models(config(), 500, np.random.default_rng(0))
+    assert velocity.min() >= 1500 and velocity.max() <= 4500 and velocity.shape == (500, 4)
+    assert thickness.min() >= 150 and thickness.max() <= 400 and thickness.shape == (500, 3)
+
+
+@pytest.mark.parametrize(
+    ("traces", "message"),
+    [
+        (np.ones((3, 500)), r"traces must have shape \(any, 499\); got \(3, 500\). Resample and trim"),
+        (np.full((3, 499), np.nan), "traces must be finite; got 1497 NaN or infinite entries"),
+        (np.ones((3, 499)), "traces must vary in time; got constant ones. Check the forward modelling."),
+    ],
+)
+def test_unusable_traces_are_refused(traces, message):
+    with pytest.raises(ValueError, match=message):
+        wgan_data.amplitude_scale(traces)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch": 13}, "batch must be at most n_traces = 12; got 13. Reduce the batch."),
+        ({"velocity": (3000.0, 2000.0)}, r"velocity must be two rising numbers; got \[3000.0, 2000.0\]"),
+        ({"thickness": (200.0,)}, r"thickness must be two rising numbers; got \[200.0\]"),
+        ({"velocity": (500.0, 2000.0)}, "velocity must be between 1000 and 5000 m/s; got 500"),
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16"),
+        ({"init_std": float("nan")}, "init_std must be finite"),
+    ],
+)
+def test_bad_parameters_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        config(**changes)
+
+
+def test_paper_preset_is_the_papers():
+    paper = study.Config.preset("paper")
+    assert (paper.n_traces, paper.batch, paper.critic_steps) == (10_000, 64, 2)
+    assert (paper.learning_rate, paper.penalty_weight) == (1e-4, 10.0)
+    assert study.BETAS[0] == 0.5
+
+
+def test_epochs_extend_a_run(undisturbed, tmp_path):
+    studies.run(study, config(2), folder=tmp_path)
+    assert equal(studies.run(study, config(4), folder=tmp_path).units, undisturbed)
+
+
+def test_a_run_stopped_between_state_and_unit_goes_on(undisturbed, tmp_path):
+    names = study.unit_names(config(4))
+    store = Store(tmp_path)
+    for name, arrays in study.compute(config(4), names, store.folder):
+        if name == "epoch-0003":
+            break  # the state of epoch 3 is on disk, its unit is not
+        store.put(name, arrays, {})
+    missing = [n for n in names if store.get(n) is None]
+    assert missing == ["epoch-0003", "epoch-0004"]
+    assert equal(dict(study.compute(config(4), missing, store.folder)), {n: undisturbed[n] for n in missing})
+
+
+def test_a_lost_early_epoch_is_computed_again(undisturbed, tmp_path):
+    studies.run(study, config(3), folder=tmp_path)
+    (path,) = tmp_path.glob("*/*/epoch-0001.unit")
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.warns(UserWarning, match="must match its checksum"):
+        assert equal(studies.run(study, config(4), folder=tmp_path).units, undisturbed)
+
+
+def test_a_damaged_state_is_reported_and_replaced(undisturbed, tmp_path):
+    studies.run(study, config(2), folder=tmp_path)
+    (path,) = tmp_path.glob("*/*/state.unit")
+    path.write_bytes(b"rubbish")
+    with pytest.warns(UserWarning, match=r"state.unit must match its checksum; it does not"):
+        assert equal(studies.run(study, config(4), folder=tmp_path).units, undisturbed)
+
+
+def test_a_state_of_another_configuration_is_refused(tmp_path):
+    list(study.compute(config(1), ["epoch-0001"], tmp_path))
+    with pytest.raises(
+        ValueError, match=r"checkpoint must be of this configuration \(.*\); got .*. Use another folder."
+    ):
+        list(study.compute(config(1, seed=4), ["epoch-0001"], tmp_path))
+
+
+@pytest.mark.parametrize("wait_for", ["data.unit", "epoch-0002.unit"])
+def test_a_killed_run_ends_like_an_undisturbed_one(undisturbed, tmp_path, wait_for):
+    options = [item for pair in TINY.items() for item in ("-p", pair[0], str(pair[1]))]
+    command = [sys.executable, "-m", "geolib.studies.wgan_traces", "--folder", str(tmp_path), "-p", "n_epochs", "4"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    with subprocess.Popen([*command, *options], env=environment, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list(tmp_path.glob(f"*/*/{wait_for}")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    before = {path: read_unit(path)[1] for path in tmp_path.glob("*/*/*.unit") if path.stem != "state"}
+    results = studies.run(study, config(4), folder=tmp_path)
+    assert equal(results.units, undisturbed)
+    assert before and all(results.records[path.stem] == record for path, record in before.items())  # nothing twice
+
+
+def test_the_assessment_leaves_the_training_alone(undisturbed):
+    # Real batches, latents and mixing draw from one generator; a longer history to score must not move it.
+    progress = study.start(config())
+    data = study.dataset(config())
+    state = progress.rng.get_state()
+    study._assess(config(), study.Reference(config(), data), progress)
+    assert torch.equal(progress.rng.get_state(), state)
+
+
+def test_two_real_batches_for_each_pair(undisturbed):
+    units = studies.run(study, config(1, reuse_real=False)).units
+    assert len(units["epoch-0001"]["critic_loss"]) == len(undisturbed["epoch-0001"]["critic_loss"]) == 2
+    assert not np.array_equal(units["epoch-0001"]["critic_loss"], undisturbed["epoch-0001"]["critic_loss"])
+
+
+def test_weights_of_a_run_can_be_exported(undisturbed, tmp_path):
+    studies.run(study, config(4), folder=tmp_path)
+    (folder,) = tmp_path.glob("*/*")
+    found = wgan.load_pretrained(study.export_weights(config(4), folder, tmp_path / "w.safetensors"))
+    last = undisturbed["epoch-0004"]
+    assert found.epoch == 4 and found.scale == float(undisturbed["data"]["scale"])
+    assert np.array_equal(wgan.score(found.critic, last["samples"][:, None]), last["score_samples"])
+    with pytest.raises(
+        ValueError, match=r"folder must hold the state of a training; .* does not. Run at least one epoch"
+    ):
+        study.export_weights(config(4), tmp_path / "empty", tmp_path / "x")
+
+
+def test_measures_cope_with_any_subset(undisturbed):
+    whole = study.measures(config(4), undisturbed)
+    for kept in ([], ["data"], ["epoch-0001"], ["data", "epoch-0001"], ["epoch-0003"]):
+        part = study.measures(config(4), {name: undisturbed[name] for name in kept})
+        assert set(part) <= set(whole) | {"loss_correlation"}
+        assert all(isinstance(m, Measure) for m in part.values())
+    assert whole["generator_output"].value == 499
+    assert whole["length_as_printed"].value == 817
+    assert "fig_6_level_epoch" not in whole  # nothing is said about epoch 100 before it was run
+
+
+def test_every_claim_names_a_measure_that_can_come(undisturbed):
+    from geolib import paths
+
+    ledger = [c for c in claims.load(paths.claims()) if c.paper == "wgan_traces"]
+    rng = np.random.default_rng(0)
+    run = {f"epoch-{e:04d}": dict(undisturbed["epoch-0004"]) for e in range(1, 161)}
+    for arrays in run.values():
+        for name in ("critic_loss", "generator_loss", "swd"):
+            arrays[name] = rng.random(3)
+        arrays |= {"improvement_p": np.array(0.5), "score_history": rng.random(100)}
+    known = set(study.measures(config(4), {"data": undisturbed["data"], **run}))
+    open_ones = {"factor_ten_crucial"}
+    assert {name for claim in ledger for name in claim.measure} - known <= open_ones
+
+
+def test_twelve_of_fourteen_default_deviations_are_smaller():
+    deviations = wgan_tables.default_deviations()
+    rng = torch.Generator().manual_seed(0)
+    torch_default = torch.nn.Conv1d(64, 64, 3)
+    torch.nn.init.kaiming_uniform_(torch_default.weight, a=5**0.5, generator=rng)  # what the constructor does
+    assert torch_default.weight.std().item() == pytest.approx(deviations[9], rel=0.02)  # 12 288 numbers
+    assert len(deviations) == 14 and sum(d > 0.2 for d in deviations) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.01] * 8, None),
+        ([0.5, 0.5, 0.01, 0.5, 0.5, 0.5], 16),
+        ([0.5, 0.5, 0.5], 13),
+        ([0.04, 0.5, 0.5], None),
+    ],
+)
+def test_the_rule_stops_after_three_idle_tests(values, expected):
+    assert wgan_tables.stopping_epoch({11 + i: p for i, p in enumerate(values)}) == expected
+
+
+def test_quality_table_has_a_row_for_each_measure(undisturbed):
+    rows = wgan_tables.quality_rows(undisturbed, 4, "test_")
+    assert wgan_tables.quality_table(rows).count("\n") == 1 + len(wgan_tables.QUALITY)
