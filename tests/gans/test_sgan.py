@@ -1,0 +1,146 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from geolib.gans import sgan
+from geolib.training_images import procedural_channels
+
+TINY = sgan.Recipe(width=2, batch=2, iterations=6, latent=2)
+IMAGE = procedural_channels((80, 80), np.random.default_rng(0))
+
+
+def latents(n, rows=5, columns=3, dtype=torch.float32):
+    return torch.rand(n, 1, rows, columns, generator=torch.Generator().manual_seed(1), dtype=dtype) * 2 - 1
+
+
+def trained_like(width=4, dtype=torch.float32):
+    """A generator whose weights are large enough for images with contrast."""
+    network = sgan.Generator(width).to(dtype)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=dtype) * 0.2)
+    return network
+
+
+def test_the_published_architecture():
+    network = sgan.Generator()
+    shapes = [tuple(layer.weight.shape) for layer in (*network.up, network.widen, network.merge)]
+    assert shapes == [
+        (1, 512, 5, 5),
+        (512, 256, 5, 5),
+        (256, 128, 5, 5),
+        (128, 64, 5, 5),
+        (64, 1, 5, 5),
+        (1, 64, 5, 5),
+        (64, 1, 5, 5),
+    ]
+    assert all(layer.bias is None for layer in network.modules() if hasattr(layer, "bias"))
+
+
+@pytest.mark.parametrize(("rows", "columns", "shape"), [(5, 3, (129, 65)), (2, 4, (33, 97)), (17, 17, (513, 513))])
+def test_a_latent_pixel_opens_into_32_pixels(rows, columns, shape):
+    with torch.no_grad():
+        images = sgan.Generator(2)(latents(1, rows, columns))
+    assert tuple(images.shape) == (1, 1, *shape) and images.abs().max() <= 1
+
+
+def test_the_discriminator_scores_each_latent_pixel():
+    for normalise in (False, True):
+        assert tuple(sgan.Discriminator(2, normalise=normalise)(torch.zeros(3, 1, 129, 65)).shape) == (3, 1, 5, 3)
+
+
+def test_the_image_hardly_depends_on_the_latents_scale():
+    network, z = trained_like(), latents(4)
+    with torch.no_grad():
+        base, doubled, other = network(z), network(2 * z), network(-z)
+    assert (base - doubled).abs().mean() < 0.02 * (base - other).abs().mean()
+
+
+def test_frozen_weights_give_the_same_images_and_derivatives_by_another_route():
+    plain, z = trained_like(dtype=torch.float64), latents(3, dtype=torch.float64)
+    frozen = trained_like(dtype=torch.float64).requires_grad_(False)
+    a, b = plain(z), frozen(z)
+    # The same sums in another order: some thousand terms of order one in float64.
+    torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-10)
+    inner = z.clone().requires_grad_(True)
+    weights = torch.randn(a.shape, generator=torch.Generator().manual_seed(2), dtype=a.dtype)
+    gradients = [torch.autograd.grad((network(inner) * weights).sum(), inner)[0] for network in (plain, frozen)]
+    torch.testing.assert_close(*gradients, rtol=1e-7, atol=1e-8)
+    tangent = torch.randn(z.shape, generator=torch.Generator().manual_seed(3), dtype=z.dtype)
+    products = [torch.func.jvp(network, (z,), (tangent,))[1] for network in (plain, frozen)]
+    torch.testing.assert_close(*products, rtol=1e-7, atol=1e-8)
+    # Forward and reverse mode describe one derivative.
+    assert (products[1] * weights).sum().item() == pytest.approx((gradients[1] * tangent).sum().item(), rel=1e-8)
+
+
+def test_models_are_the_crop_in_zero_to_one():
+    images = torch.arange(129 * 65, dtype=torch.float32).reshape(1, 1, 129, 65) / (129 * 65) * 2 - 1
+    models = sgan.to_model(images)
+    assert tuple(models.shape) == (1, 125, 60)
+    assert models[0, 0, 0].item() == pytest.approx((2 * 65 + 3) / (129 * 65), abs=1e-6)
+
+
+def weights_after(state):
+    return [p.detach().clone() for p in (*state.averaged.parameters(), *state.players.critic.parameters())]
+
+
+def test_a_resumed_training_goes_on_exactly(tmp_path):
+    whole = sgan.start(TINY, 3)
+    steps = list(sgan.fit(whole, TINY, IMAGE))
+    assert len(steps) == 6
+    # The penalty comes at every fourth critic step.
+    assert [step.penalty > 0 for step in steps] == [True, False, False, False, True, False]
+    first = sgan.start(TINY, 3)
+    list(sgan.fit(first, TINY, IMAGE, 3))
+    sgan.checkpoint(tmp_path / "state.pt", first, TINY)
+    second = sgan.resume(tmp_path / "state.pt", TINY)
+    assert len(list(sgan.fit(second, TINY, IMAGE))) == 3
+    for a, b in zip(weights_after(whole), weights_after(second), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_training_moves_both_networks_and_leaves_the_global_stream_alone():
+    before = torch.random.get_rng_state()
+    state = sgan.start(TINY, 0)
+    first = weights_after(state)
+    list(sgan.fit(state, TINY, IMAGE, 2))
+    assert all(not torch.equal(a, b) for a, b in zip(first, weights_after(state), strict=True))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_published_recipe_runs():
+    recipe = dataclasses.replace(sgan.PUBLISHED, width=2, batch=2, iterations=2, latent=3)
+    assert len(list(sgan.fit(sgan.start(recipe, 0), recipe, IMAGE))) == 2
+
+
+def test_a_folder_of_training_resumes(tmp_path):
+    done = [path for _, path in sgan.fit_in_folder(tmp_path, IMAGE, TINY, 3, every=2) if path]
+    assert [path.name for path in done] == [f"weights-{i:05d}.safetensors" for i in (2, 4, 6)]
+    assert list(sgan.fit_in_folder(tmp_path, IMAGE, TINY, 3, every=2)) == []
+
+
+def test_weights_survive_the_disk_to_half_precision(tmp_path):
+    network = trained_like()
+    sgan.save_weights(tmp_path / "w.safetensors", network)
+    loaded = sgan.load_weights(tmp_path / "w.safetensors")
+    for a, b in zip(network.parameters(), loaded.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
+        assert not b.requires_grad
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(ValueError, match="width must be at least 2"):
+        sgan.Generator(1)
+    with pytest.raises(ValueError, match=r"images must have shape \(any, 1, 129, 65\)"):
+        sgan.to_model(torch.zeros(1, 1, 129, 129))
+    with pytest.raises(ValueError, match="image must have at least 129 rows"):
+        next(sgan.fit(sgan.start(TINY, 0), dataclasses.replace(TINY, latent=5), IMAGE))
+    sgan.checkpoint(tmp_path / "s.pt", sgan.start(TINY, 0), TINY)
+    with pytest.raises(ValueError, match="must be of this recipe"):
+        sgan.resume(tmp_path / "s.pt", dataclasses.replace(TINY, rate=1e-3))
+    (tmp_path / "w.safetensors").write_bytes(b"\x05\0\0\0\0\0\0\0abcde")
+    with pytest.raises(ValueError, match="must be a generator's"):
+        sgan.load_weights(tmp_path / "w.safetensors")

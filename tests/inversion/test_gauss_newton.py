@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from geolib.inversion import gauss_newton as gn
+
+MATRIX = torch.randn(30, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def linear(z):
+    return z @ MATRIX.T
+
+
+def curved(z):
+    return torch.tanh(z @ MATRIX.T)
+
+
+def start(n=3, seed=1):
+    return torch.randn(n, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_one_step_solves_a_linear_problem_whatever_the_start():
+    data = linear(start(seed=2)) + 0.1 * start(3, 5).repeat(1, 6)
+    for linearise in (gn.central_differences(linear, 0.1), gn.forward_mode(linear)):
+        found = gn.gauss_newton(linearise, data, start(), 1, sigma=0.5, damping=2.0)
+        expected = torch.linalg.solve(MATRIX.T @ MATRIX / 0.25 + 2 * torch.eye(5), MATRIX.T @ data.T / 0.25).T
+        torch.testing.assert_close(found.last_latent, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_differences_approach_the_exact_jacobian_as_the_square_of_the_step():
+    exact = gn.forward_mode(curved)(start())[1]
+    errors = [(gn.central_differences(curved, h)(start())[1] - exact).abs().max().item() for h in (1e-2, 5e-3)]
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.02)
+
+
+def test_predictions_and_shapes():
+    for linearise in (gn.central_differences(curved, 0.1), gn.forward_mode(curved)):
+        predictions, jacobian = linearise(start())
+        torch.testing.assert_close(predictions, curved(start()))
+        assert tuple(jacobian.shape) == (3, 30, 5)
+
+
+def test_a_curved_problem_converges_and_the_best_is_kept():
+    truth = 0.3 * start(seed=4)
+    found = gn.gauss_newton(gn.forward_mode(curved), curved(truth), truth + 0.1, 20, sigma=1e-4)
+    torch.testing.assert_close(found.best_latent, truth, atol=1e-4, rtol=0)
+    assert found.solves == 20 * 11
+    torch.testing.assert_close((curved(found.best_latent) - curved(truth)).square().mean(1).sqrt(), found.best.double(), rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gn.central_differences(linear, 0.0), "perturbation must be at least 1e-06"),
+        (
+            lambda: gn.gauss_newton(gn.forward_mode(linear), linear(start()), start(), 1, sigma=-1),
+            "sigma must be positive; got -1",
+        ),
+        (
+            lambda: gn.gauss_newton(gn.forward_mode(linear), linear(start())[:2], start(), 1),
+            r"data must have shape \(3, any\)",
+        ),
+    ],
+)
+def test_refusals(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
