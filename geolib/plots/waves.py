@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from geolib.plots.style import COLORS, SIGNED_MAP, VELOCITY_MAP, new_figure
 
 Arrays = Mapping[str, np.ndarray]
-ORDER = ("blue", "vermilion", "green", "purple", "orange", "sky", "yellow")
+ORDER = ("blue", "vermilion", "green", "purple", "orange", "sky", "black")
 
 
 def profiles(axis: Axes, runs: Mapping[str, Arrays], spacing: float = 10.0) -> None:
@@ -36,7 +36,6 @@ def profiles(axis: Axes, runs: Mapping[str, Arrays], spacing: float = 10.0) -> N
     for color, (name, run) in zip(ORDER, runs.items(), strict=False):
         axis.plot(run["model"] / 1000, depth, color=COLORS[color], linewidth=1, label=name)
     axis.set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], 0))
-    axis.legend(fontsize=7, loc="lower left")
 
 
 def histories(axis: Axes, runs: Mapping[str, Arrays], name: str = "misfit", limit: int | None = None) -> None:
@@ -65,8 +64,9 @@ def histories(axis: Axes, runs: Mapping[str, Arrays], name: str = "misfit", limi
 
 def study(runs: Mapping[str, Arrays], limit: int | None = None) -> Figure:
     """Return the figure of a comparison: final models, misfits and model errors of 1-D runs."""
-    figure, axes = new_figure(1, 3, width=9.0, height=3.6)
+    figure, axes = new_figure(1, 3, width=9.0, height=4.0)
     profiles(axes[0], runs)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
     histories(axes[1], runs, limit=limit)
     histories(axes[2], runs, "error", limit=limit)
     # A descent that diverges would flatten the others.
@@ -204,7 +204,7 @@ def gather_figure(velocity_model: np.ndarray, gather: np.ndarray, source: tuple[
     image = velocity(axes[0], velocity_model, limits=(velocity_model.min() / 1000, velocity_model.max() / 1000))
     axes[0].plot(source[1] * 0.01, source[0] * 0.01, "*", color=COLORS["vermilion"], markersize=10)
     figure.colorbar(image, ax=axes[0], label="velocity (km/s)", shrink=0.7)
-    shot_gather(axes[1], gather, dt, 10.0)
+    shot_gather(axes[1], gather, dt, 10.0, clip=0.2)
     return figure
 
 
@@ -294,7 +294,8 @@ def gathers(shots: np.ndarray, dt: float, spacing: float) -> Figure:
 
 def stages(truth: np.ndarray, run: Arrays, evaluations: Sequence[int]) -> Figure:
     """Return the figure of the truth and a Marmousi run's models at some evaluations."""
-    return panels({"truth": truth, **{f"evaluation {n}": frame(run, n) for n in evaluations}})
+    reached = [n for n in evaluations if n < len(run["misfit"])]
+    return panels({"truth": truth, **{f"evaluation {n}": frame(run, n) for n in reached}})
 
 
 def losses(runs: Mapping[str, Arrays]) -> Figure:

@@ -51,8 +51,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "absorbing8hz": {"top": "absorbing", "frequency": 8.0},
 }
 PROBES = (("gd", 0.4), ("momentum", 0.8), ("adam", 40.0), ("cg", None), ("lbfgs", None))
-# The paper's evaluations on Marmousi, and the snapshots it shows.
+# The evaluations at which the paper shows Marmousi.
 MARMOUSI = {"adam": (25, 50, 100), "lbfgs": (200, 600, 1000), "cg": (400, 800, 1420)}
+# One descent in units that go on from one another, so that what there is can be shown before all is done.
+EARLY_BLOCKS = ("adam-100", "lbfgs-200", "cg-400")
+LATE_BLOCKS = ("lbfgs-600", "cg-800", "lbfgs-1000", "cg-1420")
 EXTRAS = ("continuation", "noise", "finer", "linear")
 EXTRA_BUDGET = 100
 N_FRAMES = 20
@@ -77,24 +80,24 @@ class Config(Base):
         extent=True,
     )
     gd_rates: tuple[float, ...] = param(
-        (0.4, 0.6), "learning rates of gradient descent", paper=(0.2, 0.4, 0.6, 0.8), low=1e-6, high=1e6, extent=True
+        (0.4, 0.6), "learning rates of gradient descent", paper=(0.2, 0.4, 0.6, 0.8), low=1e-4, high=1e5, extent=True
     )
     momentum_rates: tuple[float, ...] = param(
         (0.8,),
         "learning rates of both momentum methods",
         paper=(0.1, 0.4, 0.6, 0.8, 1.0),
-        low=1e-6,
-        high=1e6,
+        low=1e-4,
+        high=1e5,
         extent=True,
     )
     adagrad_rates: tuple[float, ...] = param(
-        (40.0,), "learning rates of Adagrad", paper=(0.4, 4.0, 40.0, 100.0), low=1e-6, high=1e6, unit="m/s", extent=True
+        (40.0,), "learning rates of Adagrad", paper=(0.4, 4.0, 40.0, 100.0), low=1e-4, high=1e5, unit="m/s", extent=True
     )
     rmsprop_rates: tuple[float, ...] = param(
-        (4.0,), "learning rates of RMSprop", paper=(0.4, 0.8, 4.0, 40.0), low=1e-6, high=1e6, unit="m/s", extent=True
+        (4.0,), "learning rates of RMSprop", paper=(0.4, 0.8, 4.0, 40.0), low=1e-4, high=1e5, unit="m/s", extent=True
     )
     adam_rates: tuple[float, ...] = param(
-        (40.0,), "learning rates of Adam", paper=(0.8, 4.0, 40.0, 100.0), low=1e-6, high=1e6, unit="m/s", extent=True
+        (40.0,), "learning rates of Adam", paper=(0.8, 4.0, 40.0, 100.0), low=1e-4, high=1e5, unit="m/s", extent=True
     )
     precision: tuple[str, ...] = param(
         ("float64",), "number formats of the 1-D runs", paper=("float64", "float32"), choices=tuple(WIDTHS), extent=True
@@ -118,7 +121,7 @@ def label(method: str, rate: float | None) -> str:
 
 
 def unit_names(config: Config) -> list[str]:
-    """Return the units of a configuration, the cheap ones first."""
+    """Return the units of a configuration, each once, the cheap ones first."""
     names: list[str] = [name for name in ("theory", "hessian", "gather") if name in config.experiments]
     if "1d" in config.experiments:
         names += [
@@ -133,10 +136,12 @@ def unit_names(config: Config) -> list[str]:
     if {"marmousi", "extras"} & set(config.experiments):
         names.append("marmousi-setup")
     if "marmousi" in config.experiments:
-        names += [f"marmousi-{method}" for method in MARMOUSI]
+        names += [f"marmousi-{block}" for block in EARLY_BLOCKS]
     if "extras" in config.experiments:
         names += [f"{extra}-{method}" for extra in EXTRAS for method in MARMOUSI]
-    return names
+    if "marmousi" in config.experiments:
+        names += [f"marmousi-{block}" for block in LATE_BLOCKS]
+    return list(dict.fromkeys(names))
 
 
 def compute(
@@ -144,7 +149,6 @@ def compute(
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Yield each unit's arrays; Marmousi descents keep a journal in `folder`, from which a killed one goes on."""
     for name in names:
-        journal = folder / f"{name}.journal" if folder is not None else None
         first, _, rest = name.partition("-")
         if name == "theory":
             yield name, _rnn_theory.numbers()
@@ -154,13 +158,23 @@ def compute(
             yield name, _gather()
         elif name == "marmousi-setup":
             yield name, _setup()
-        elif first in ("marmousi", *EXTRAS) and rest in MARMOUSI:
-            yield name, _marmousi(config, "" if first == "marmousi" else first, rest, journal)
+        elif first == "marmousi":
+            method, _, budget = rest.partition("-")
+            journal = folder / f"marmousi-{method}.journal" if folder is not None else None
+            yield name, _marmousi(config, method, int(budget), journal=journal)
+            _remove(journal if int(budget) == MARMOUSI[method][-1] else None)
+        elif rest in MARMOUSI:
+            journal = folder / f"{name}.journal" if folder is not None else None
+            yield name, _marmousi(config, rest, EXTRA_BUDGET, extra=first, journal=journal)
+            _remove(journal)
         else:
             yield name, _line(_varied(config, "" if first == "1d" else first), rest)
-        # The caller has saved the unit when it asks for the next one.
-        for path in folder.glob(f"{name}.journal*") if folder is not None else ():
-            path.unlink()
+
+
+def _remove(journal: Path | None) -> None:
+    """Remove the files of a journal; the caller of `compute` has saved the unit when it asks for the next one."""
+    for path in journal.parent.glob(f"{journal.name}*") if journal is not None else ():
+        path.unlink()
 
 
 def _varied(config: Config, variant: str) -> Config:
@@ -175,14 +189,17 @@ def _problem(config: Config, precision: str = "float64") -> Problem:
 
 def _hessian(config: Config) -> dict[str, np.ndarray]:
     problem = _problem(config)
-    estimates, vector = optimize.largest_eigenvalue(
-        lambda model: problem.objective(model)[1],
-        problem.truth,
-        generator=np.random.default_rng(0),
-        step=0.1,
-        iterations=12,
-    )
-    return {"estimates": estimates, "vector": vector}
+    found = [
+        optimize.largest_eigenvalue(
+            lambda model: problem.objective(model)[1],
+            model,
+            generator=np.random.default_rng(0),
+            step=0.1,
+            iterations=12,
+        )
+        for model in (problem.truth, problem.start)
+    ]
+    return {"estimates": found[0][0], "vector": found[0][1], "at_start": found[1][0]}
 
 
 def _line(config: Config, rest: str) -> dict[str, np.ndarray]:
@@ -242,13 +259,16 @@ def _setup() -> dict[str, np.ndarray]:
     }
 
 
-def _marmousi(config: Config, extra: str, method: str, journal: Path | None) -> dict[str, np.ndarray]:
-    snapshots = MARMOUSI[method]
-    budget = max(1, round((EXTRA_BUDGET if extra else snapshots[-1]) * config.marmousi_share))
+def _marmousi(
+    config: Config, method: str, budget: int, *, extra: str = "", journal: Path | None = None
+) -> dict[str, np.ndarray]:
+    """One descent on Marmousi, or on one of the harder settings named by `extra`."""
+    snapshots = () if extra else [round(n * config.marmousi_share) for n in MARMOUSI[method] if n <= budget]
+    budget = max(1, round(budget * config.marmousi_share))
     stages = [(3.0, budget // 3), (4.5, budget // 3), (6.0, budget - 2 * (budget // 3))]
     if extra != "continuation":
         stages = [(6.0, budget)]
-    frames = {round(i) for i in np.linspace(0, budget, N_FRAMES)}
+    frames = {round(i) for i in np.linspace(0, budget, 2 if extra else N_FRAMES)} | set(snapshots)
     parts, seconds, start = [], [], None
     shown: dict[int, np.ndarray] = {}
     for number, (frequency, iterations) in enumerate(stages):
@@ -264,7 +284,7 @@ def _marmousi(config: Config, extra: str, method: str, journal: Path | None) -> 
             rate=40.0 if method == "adam" else None,
             bounds=BOUNDS,
             watch=functools.partial(qualities, problem),
-            keep=[k - done for k in frames | set(snapshots)],
+            keep=[k - done for k in frames],
         )
         start = found.model
         parts.append(found)

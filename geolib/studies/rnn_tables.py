@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from geolib.studies._rnn_measures import Arrays, Units, evaluations, interfaces, measures, roughness
+from geolib.studies._rnn_measures import Arrays, Units, evaluations, interfaces, longest, measures, roughness
 
 LABELS = {
     "gd": "gradient descent",
@@ -32,19 +32,22 @@ HARDER = {
     "finer": "finer grid's data",
     "linear": "linear start",
 }
+MARMOUSI = ("adam", "cg", "lbfgs")
 Table = dict[str, dict[str, float]]
 
 
 def select(units: Units, *methods: str, precision: str = "float64", variant: str = "1d") -> dict[str, Arrays]:
     """Return the 1-D runs of some methods ('adam') or of a method at a rate ('adam-40'), by a legend's text."""
-    found = {}
+    found = []
     for name, arrays in units.items():
         first, _, rest = name.partition("-")
         key, _, width = rest.rpartition("-")
         method = key.partition("-")[0]
         if first == variant and width == precision.replace("float", "f") and (method in methods or key in methods):
-            found[" ".join([LABELS[method], *key.split("-")[1:]])] = arrays
-    return found
+            rate = key.partition("-")[2]
+            order = (list(LABELS).index(method), float(rate or 0))
+            found.append((order, f"{LABELS[method]} {rate}".strip(), arrays))
+    return {name: arrays for _, name, arrays in sorted(found, key=lambda entry: entry[0])}
 
 
 def table(runs: Mapping[str, Arrays]) -> str:
@@ -105,6 +108,12 @@ def speeds(units: Units, method: str) -> list[tuple[float, float]]:
     return [(float(name.split(" ")[-1]), evaluations(run)) for name, run in runs.items()]
 
 
+def eigenvalues(units: Units) -> dict[str, float]:
+    """Return the Hessian's largest eigenvalue at the truth by setting, as far as it was computed."""
+    names = {**{key: f"hessian-{key}" for key in SETTINGS}, "1d": "hessian"}
+    return {SETTINGS[key]: float(units[names[key]]["estimates"][-1]) for key in SETTINGS if names[key] in units}
+
+
 def sensitivity(units: Units) -> tuple[Table, Table]:
     """Return evaluations to 1 % and final model errors (m/s) by setting and method, as far as they were run."""
     speed: Table = {}
@@ -121,11 +130,16 @@ def extras(units: Units) -> tuple[Table, Table]:
     """Return model error (m/s) and structural similarity after 100 evaluations by setting and method."""
     tables: tuple[Table, Table] = ({}, {})
     for key, setting in {"marmousi": "as in the paper", **HARDER}.items():
-        runs = {m: units[f"{key}-{m}"] for m in ("adam", "cg", "lbfgs") if f"{key}-{m}" in units}
+        runs = marmousi(units) if key == "marmousi" else {LABELS[m]: units.get(f"{key}-{m}") for m in MARMOUSI}
         for table, name in zip(tables, ("error", "ssim"), strict=True):
-            if runs:
-                # A continuation counts the first evaluation of each of its stages as well.
-                table[setting] = {
-                    LABELS[m]: float(r[name][:103][100 if key == "marmousi" else -1]) for m, r in runs.items()
-                }
+            # The paper's own runs are longer; a continuation counts the first evaluation of each of its stages as well.
+            found = {m: r[name][100 if key == "marmousi" else -1] for m, r in runs.items() if r and len(r[name]) > 100}
+            if found:
+                table[setting] = {method: float(value) for method, value in found.items()}
     return tables
+
+
+def marmousi(units: Units) -> dict[str, Arrays]:
+    """Return the longest Marmousi run of each method, by a legend's text."""
+    have = [m for m in MARMOUSI if any(name.startswith(f"marmousi-{m}-") for name in units)]
+    return {LABELS[m]: longest(units, m) for m in have}

@@ -1,0 +1,273 @@
+"""The rnn_fwi study: its units, its physics against theory, its measures, tables and figures."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from geolib import claims, paths, studies
+from geolib.plots import waves as plots
+from geolib.studies import _rnn_measures, _rnn_problems, _rnn_theory, rnn_tables
+from geolib.studies import rnn_fwi as study
+from geolib.waves import Grid, Survey, propagate, ricker
+
+TINY = study.Config(iterations=3, gd_rates=(0.4,), optimisers=("gd", "lbfgs"), experiments=("1d",))
+
+
+@pytest.fixture(scope="module")
+def theory():
+    return _rnn_theory.numbers()
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return studies.run(study, TINY)
+
+
+def fake(names, seed=0):
+    """Return arrays of the right kinds for every unit, so that every measure and figure can be made."""
+    rng = np.random.default_rng(seed)
+    units = {}
+    for name in names:
+        if name == "theory":
+            units[name] = {
+                k: np.array(1.5) for k in ("derivative", "corrected", "printed", "late", "one_step", "everywhere")
+            }
+            units[name] |= {
+                "steps": 0.5 ** np.arange(5),
+                "remainders": np.ones((3, 5)),
+                "eq11": np.array([-1.0, -2, 1, 4]),
+            }
+            units[name] |= {"ascent": np.array([1.1, 0.9]), "scaled": np.array([100.0, 1.0])}
+        elif name.startswith("hessian"):
+            units[name] = {"estimates": np.full(5, 4.0), "vector": np.ones(20), "at_start": np.ones(5)}
+        elif name == "gather":
+            units[name] = {"velocity": np.ones((9, 12)), "gather": np.ones((12, 30)), "origin": np.array("here")}
+        elif name == "marmousi-setup":
+            units[name] = {
+                "velocity": 2000 * np.ones((94, 288)),
+                "gathers": np.ones((12, 8, 9)),
+                "origin": np.array("here"),
+            }
+        else:
+            truth = np.repeat([2000.0, 3000.0, 4000.0, 5000.0], 50)
+            run = {
+                "misfit": np.geomspace(1, 1e-4, 1501),
+                "change": np.full(1501, 3.0),
+                "error": np.linspace(140, 90, 1501),
+            }
+            run |= {"truth": truth, "start": truth + 1, "model": truth + rng.normal(0, 50, 200), "trace": np.ones(1783)}
+            if not name.endswith(("f64", "f32")):
+                run |= {"error_shallow": run["error"], "error_deep": run["error"], "ssim": run["error"] / 200}
+                run |= {"seconds": np.full(1501, 2.0), "frame_at": np.array([0, 100, 1500])}
+                run |= {"frames": np.full((3, 94, 288), 2100, dtype=np.int16)}
+            units[name] = run
+    return units
+
+
+def test_units_are_unique_plain_names_and_cheap_ones_come_first():
+    for preset in ("quick", "paper"):
+        names = study.unit_names(study.Config.preset(preset))
+        assert len(set(names)) == len(names)
+        assert all(not set(name) & set("/\\\0 ") for name in names)
+    assert names[:3] == ["theory", "hessian", "gather"] and names.index("marmousi-adam-100") > names.index("1d-tnc-f32")
+    # 1-D: 4 + 5 + 5 + 4 + 4 + 4 rates and 3 line searches, twice; 4 settings with an eigenvalue and 5 probes each;
+    # set-up and 3 runs in 7 blocks; 4 harder settings for 3 methods.
+    assert len(names) == 3 + 2 * 29 + 4 * 6 + 1 + 7 + 12
+
+
+def test_a_rate_given_twice_is_one_unit():
+    assert study.unit_names(study.Config(experiments=("1d",), optimisers=("gd",), gd_rates=(0.4, 0.4))) == [
+        "1d-gd-0.4-f64"
+    ]
+
+
+def test_a_unit_depends_on_nothing_but_its_name(tiny):
+    alone = dict(study.compute(TINY, ["1d-lbfgs-f64"]))
+    for name, value in tiny.units["1d-lbfgs-f64"].items():
+        np.testing.assert_array_equal(value, alone["1d-lbfgs-f64"][name])
+
+
+def test_descents_start_at_the_same_misfit_and_lower_it(tiny):
+    gd, lbfgs = tiny.units["1d-gd-0.4-f64"], tiny.units["1d-lbfgs-f64"]
+    assert gd["misfit"][0] == lbfgs["misfit"][0] and gd["misfit"].size == 4
+    assert gd["misfit"][-1] < gd["misfit"][0] and lbfgs["misfit"].min() < gd["misfit"][-1]
+    assert gd["change"][0] == 0 and gd["change"][1] > 0
+
+
+def test_misfit_vanishes_at_the_truth_and_frozen_rows_have_no_gradient():
+    problem = study.problem_1d(frequency=8.0, top="absorbing")
+    misfit, gradient = problem.objective(problem.truth)
+    assert misfit == 0 and not gradient.any()
+    frozen = _rnn_problems.Problem(problem.survey, problem.observed, problem.truth, problem.start, frozen=7)
+    assert not frozen.objective(problem.start)[1][:7].any() and frozen.objective(problem.start)[1][7:].any()
+
+
+def test_gradient_descent_turns_unstable_at_two_over_the_eigenvalue():
+    hessian = dict(study.compute(study.Config(), ["hessian"]))["hessian"]
+    estimates = hessian["estimates"]
+    # Power iteration has converged: its last two estimates agree to what differences of gradients can tell.
+    assert estimates[-1] == pytest.approx(estimates[-2], rel=1e-5)
+    # The pinned setting has 4.0: between the 3.33 of the oscillating rate 0.6 and the 5 of the smooth 0.4.
+    assert 3.9 < estimates[-1] < 4.1
+    # The start's valley is wider: a rate may look stable there and fail on the way to the truth.
+    assert hessian["at_start"][-1] < 0.5 * estimates[-1]
+    limit = 2 / estimates[-1]
+    names = [f"1d-gd-{factor * limit:g}-f64" for factor in (0.95, 1.2)]
+    below, above = (units for _, units in study.compute(study.Config(iterations=200), names))
+    assert _rnn_measures.roughness(below, 50) < 1e-3 < 0.05 < _rnn_measures.roughness(above, 50)
+
+
+def test_corrected_adjoint_is_the_derivative_and_the_printed_one_is_not(theory):
+    exact = float(theory["derivative"])
+    # Central differences at h = 1e-4 leave h^2 of the third derivative and round-off over h: below 1e-7.
+    assert float(theory["corrected"]) == pytest.approx(exact, rel=1e-7)
+    for misprint in ("printed", "late", "one_step", "everywhere"):
+        assert abs(float(theory[misprint]) / exact - 1) > 0.01
+    slopes = np.diff(np.log(theory["remainders"])) / np.diff(np.log(theory["steps"]))
+    np.testing.assert_allclose(slopes[2], 2, atol=0.02)
+    np.testing.assert_allclose(slopes[1, 3:], 1, atol=0.02)
+
+
+def test_theory_and_engine_agree(theory):
+    problem = study.problem_1d()
+    # The engine's bottom absorbs all but 1e-4 of the amplitude, the plain program's is out of reach.
+    assert problem.objective(problem.start)[0] == pytest.approx(float(theory["eq11"][3]), rel=1e-4)
+
+
+def test_adam_ignores_the_scale_of_the_data_and_gradient_descent_does_not(theory):
+    np.testing.assert_allclose(theory["scaled"], [100, 1], rtol=1e-6)
+    assert theory["ascent"][0] > 1 > theory["ascent"][1]
+
+
+def test_evaluations_roughness_interfaces_and_bias():
+    run = {"misfit": np.array([1.0, 0.5, 0.7, 0.009, 0.02])}
+    assert _rnn_measures.evaluations(run) == 3
+    assert _rnn_measures.evaluations({"misfit": np.array([1.0, 0.5])}) == np.inf
+    assert _rnn_measures.roughness(run) == pytest.approx(0.2 + 0.011)
+    assert _rnn_measures.roughness(run, 3) == pytest.approx(0.011)
+    truth = study.models.four_layers()
+    assert _rnn_measures.interfaces({"truth": truth, "model": truth}) == 3
+    assert _rnn_measures.interfaces({"truth": truth, "model": study.models.smooth(truth, 6)}) == 0
+    blurred = truth.copy()
+    blurred[40:110] = 2500
+    assert _rnn_measures.interfaces({"truth": truth, "model": blurred}) == 1
+    off = truth.copy()
+    off[:20] += 100
+    assert _rnn_measures.bias({"truth": truth, "model": off}) == 0
+
+
+def test_measures_cope_with_any_subset(tiny):
+    names = study.unit_names(study.Config.preset("paper"))
+    everything = fake(names)
+    rng = np.random.default_rng(1)
+    for size in (0, 1, 2, 5, 20, len(names)):
+        chosen = rng.permutation(names)[:size]
+        found = study.measures(study.Config(), {name: everything[name] for name in chosen})
+        assert all(np.isfinite(measure.value) for measure in found.values())
+    assert "1d_gd_0.4_f64_error" in study.measures(TINY, tiny.units)
+
+
+def test_every_claim_names_a_measure_that_a_complete_run_has():
+    units = fake(study.unit_names(study.Config.preset("paper")))
+    # A run that never converges leaves out its evaluations; here all converge.
+    found = study.measures(study.Config(), units)
+    ledger = [claim for claim in claims.load(paths.claims()) if claim.paper == "rnn_fwi"]
+    assert len(ledger) > 90
+    assert {name for claim in ledger for name in claim.measure} <= set(found)
+
+
+def test_refined_survey_has_its_sources_and_receivers_at_the_same_places():
+    coarse, fine = (_rnn_problems._survey_2d((94 * r, 288 * r - r + 1), r, 6.0) for r in (1, 2))
+    for name in ("source_locations", "receiver_locations"):
+        depth, x = (getattr(s, name).double() * s.grid.spacing for s in (coarse, fine))
+        np.testing.assert_array_equal(depth[..., 1], x[..., 1])
+        # The first row lies one spacing under the free surface.
+        np.testing.assert_array_equal(depth[..., 0] + coarse.grid.spacing, x[..., 0] + fine.grid.spacing)
+    assert coarse.nt * coarse.dt == fine.nt * fine.dt
+    assert float(fine.source_amplitudes.max() / coarse.source_amplitudes.max()) == pytest.approx(4, rel=1e-3)
+
+
+def small_2d(extra="", frequency=6.0):
+    truth = np.full((20, 30), 2000.0)
+    truth[10:] = 2500
+    survey = Survey(
+        Grid((20, 30), 10.0), 1e-3, 120, [[[2, 15]]], [[[1, i] for i in range(30)]], ricker(20.0, 1e-3, 120)[None, None]
+    )
+    observed = propagate(torch.as_tensor(truth, dtype=torch.float32), survey)
+    return _rnn_problems.Problem(survey, observed, truth, np.full((20, 30), 2000.0, np.float32), 1)
+
+
+@pytest.mark.parametrize(("extra", "method"), [("", "lbfgs-1000"), ("", "adam-100"), ("continuation", "cg")])
+def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, method):
+    monkeypatch.setattr(study, "problem_2d", small_2d)
+    config = study.Config(marmousi_share=0.02 if method == "lbfgs-1000" else 0.2)
+    name = f"{extra or 'marmousi'}-{method}"
+    whole = dict(study.compute(config, [name]))[name]
+    calls: list[int] = []
+    evaluate = _rnn_problems.Problem.objective
+
+    def dies(self, model):
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return evaluate(self, model)
+
+    monkeypatch.setattr(_rnn_problems.Problem, "objective", dies)
+    with pytest.raises(KeyboardInterrupt):
+        dict(study.compute(config, [name], tmp_path))
+    calls.append(1)
+    again = dict(study.compute(config, [name], tmp_path))[name]
+    assert len(calls) - 1 == whole["misfit"].size
+    for key in set(whole) - {"seconds"}:
+        np.testing.assert_array_equal(again[key], whole[key])
+    assert not list(tmp_path.iterdir()) and not again["frames"][0][1:].std() > again["frames"][-1][1:].std()
+
+
+def test_ssim_knows_identity_and_noise():
+    truth = study.models.marmousi_like(np.random.default_rng(0))
+    noise = np.random.default_rng(1).normal(0, 300, truth.shape)
+    assert _rnn_problems.ssim(truth, truth) == pytest.approx(1, abs=1e-12)
+    assert _rnn_problems.ssim(truth + noise, truth) < _rnn_problems.ssim(truth + 0.1 * noise, truth) < 1
+
+
+def test_tables_and_selections():
+    units = fake(study.unit_names(study.Config.preset("paper")))
+    chosen = rnn_tables.select(units, "gd", "adam-40", "cg")
+    assert list(chosen) == [f"gradient descent {r}" for r in (0.2, 0.4, 0.6, 0.8)] + ["Adam 40", "CG"]
+    assert rnn_tables.select(units, "momentum") != rnn_tables.select(units, "momentum_b")
+    assert rnn_tables.select(units, "linear", "cg", variant="linear") == {"CG": units["linear-cg-f64"]}
+    assert list(rnn_tables.eigenvalues(units).values()) == [4.0] * 5
+    assert len(rnn_tables.table(chosen).splitlines()) == 2 + len(chosen)
+    assert "more than 3" in rnn_tables.table({"x": {**units["1d-cg-f64"], "misfit": np.ones(4)}})
+    assert rnn_tables.speeds(units, "adam")[0][0] == 0.8
+    assert [len(t) for t in rnn_tables.sensitivity(units)] == [5, 5]
+    assert [len(t) for t in rnn_tables.extras(units)] == [5, 5]
+    assert "derivative" in rnn_tables.errata({"theory": units["theory"]})
+
+
+def test_figures_have_labelled_axes():
+    units = fake(study.unit_names(study.Config.preset("paper")))
+    run, film, setup = units["1d-cg-f64"], units["marmousi-cg-1420"], units["marmousi-setup"]
+    speed, error = rnn_tables.sensitivity(units)
+    figures = [
+        plots.study({"a": run, "b": run}, limit=9),
+        plots.taylor_figure(units["theory"]["steps"], units["theory"]["remainders"]),
+        plots.hessian_figure(np.ones(3), np.ones(5), [0.4, 0.6]),
+        plots.line_figure(run),
+        plots.rate_figure({"a": [(1.0, 3.0), (2.0, np.inf)]}, 10),
+        plots.gather_figure(np.eye(9), np.ones((9, 20)), (2, 3), 1e-3),
+        plots.bars_figure({"speed": speed, "error": error}, [None, 1.0]),
+        plots.gathers(setup["gathers"], 1e-3, 10.0),
+        plots.stages(setup["velocity"], film, (100, 800, 1420)),
+        plots.losses({"a": film}),
+        plots.columns(setup["velocity"], {"a": film}),
+    ]
+    for figure in figures:
+        assert isinstance(figure, Figure) and any(axis.get_ylabel() for axis in figure.axes)
+        figure.canvas.draw()
+        plots.plt.close(figure)
+    np.testing.assert_array_equal(plots.frame(film, 120), film["frames"][1])
+    assert plots.film(film, "CG").startswith(b"GIF89a")
+    assert plots.missing("nothing").axes[0].texts[0].get_text() == "nothing"
+    plots.plt.close("all")
