@@ -15,7 +15,7 @@ install: $(STAMP)  ## install everything into .venv
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,test,check]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[book,test,check,cluster]'
 	@touch $@
 
 book: $(STAMP)  ## execute the notebooks that changed, build the book, print where to open it

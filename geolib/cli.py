@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import __version__, claims, data, paths, studies
+from geolib import __version__, claims, data, paths, scheduler, studies
 from geolib.config import PRESETS, Config
 
 
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         _run,
         "rerun a notebook with new parameters into its own folder, as notebook and as one HTML page",
-        "geolib run rnn_fwi -p n_iterations 50\ngeolib run wgan_traces --preset paper --out my-run",
+        "geolib run rnn_fwi -p iterations 50\ngeolib run wgan_traces --preset paper --out my-run",
     )
     _study(sub)
     _configuration(sub)
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     _configuration(sub, default="paper")
     sub.add_argument("--folder", type=Path, default=Path("runs"), help="where units are kept (default: runs)")
     sub.add_argument("--only-finished", action="store_true", help="compute nothing: publish the units that exist")
+    scheduler.add_options(sub)
     sub = command(
         "verify",
         _verify,
@@ -208,7 +209,15 @@ def _publish(options: argparse.Namespace) -> int:
     study = _find(options)
     config = _config(options, study)
     _must_be_writable("--folder", options.folder)
-    path = studies.publish(study, config, options.preset, folder=options.folder, only_finished=options.only_finished)
+    path = studies.publish(
+        study,
+        config,
+        options.preset,
+        folder=options.folder,
+        only_finished=options.only_finished,
+        address=options.scheduler,
+        jobs=options.jobs,
+    )
     print(f"published: {path}")
     return 0
 

@@ -133,7 +133,7 @@ class Store:
             part.unlink(missing_ok=True)
 
 
-Compute = Callable[[list[str]], Iterable[tuple[str, Mapping[str, Any]]]]
+Compute = Callable[[list[str]], Iterable[tuple]]
 
 
 def complete(
@@ -185,9 +185,7 @@ def complete(
     if missing:
         bar = tqdm(total=len(names), initial=len(names) - len(missing), desc=label, unit="unit", disable=None)
         with bar:
-            for name, arrays, seconds in _timed(compute(missing)):
-                record = {**provenance(), "seconds": round(seconds, 3)}
-                plain = {key: np.asarray(value) for key, value in arrays.items()}
+            for name, plain, record in recorded(compute(missing)):
                 if store is not None:
                     store.put(name, plain, record)
                 results.units[name], results.records[name] = plain, record
@@ -199,10 +197,13 @@ def complete(
     return results
 
 
-def _timed(items: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Mapping[str, Any], float]]:
+def recorded(items: Iterable[tuple]) -> Iterator[tuple[str, Arrays, dict[str, Any]]]:
+    """Yield name, arrays and provenance of each `(name, arrays)`; an item that brings its own provenance keeps it."""
     start = time.perf_counter()
-    for name, arrays in items:
-        yield name, arrays, time.perf_counter() - start
+    for name, arrays, *given in items:
+        seconds = round(time.perf_counter() - start, 3)
+        plain = {key: np.asarray(value) for key, value in arrays.items()}
+        yield name, plain, given[0] if given else {**provenance(), "seconds": seconds}
         start = time.perf_counter()
 
 

@@ -34,11 +34,11 @@ def test_torch_is_the_release_that_installs_without_gpu_packages():
 def test_conda_installs_the_same_by_the_same_constraints():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, pip = environment["dependencies"]
-    assert pip["pip"] == ["--constraint constraints.txt", "--editable .[book,test,check]"]
+    assert pip["pip"] == ["--constraint constraints.txt", "--editable .[book,test,check,cluster]"]
     assert PROJECT["requires-python"] == ">=3.11"
     assert "python=3.11" in conda
     makefile = (ROOT / "Makefile").read_text()
-    assert "--constraint constraints.txt --editable '.[book,test,check]'" in makefile
+    assert "--constraint constraints.txt --editable '.[book,test,check,cluster]'" in makefile
 
 
 def test_the_version_is_one():

@@ -18,6 +18,7 @@ ALLOWED = {
     "paths": set(),
     "claims": BASE,
     "store": BASE,
+    "scheduler": BASE,
     "models": BASE | {"data"},
     "training_images": BASE | {"data"},
     "tomography": BASE,
@@ -26,16 +27,19 @@ ALLOWED = {
     "inversion": BASE,
     "plots": set(),
     "studies": {
-        *("_checks", "claims", "config", "data", "gans", "inversion", "models", "paths", "store", "tomography"),
-        *("training_images", "waves"),
+        *("_checks", "claims", "config", "data", "gans", "inversion", "models", "paths"),
+        *("scheduler", "store", "tomography", "training_images", "waves"),
     },
     "notebooks": {"paths"},
     "page": {"paths", "store"},
     "pages": {"claims", "config", "paths", "studies"},
     "book": {"claims", "data", "notebooks", "page", "pages", "paths", "store", "studies"},
-    "cli": {"book", "claims", "config", "data", "notebooks", "page", "paths", "studies"},
+    "compare": BASE | {"claims", "pages", "store"},
+    "cli": {
+        *("book", "claims", "compare", "config", "data", "notebooks", "page", "paths", "scheduler", "store", "studies"),
+    },
 }
-BARE = ("models", "training_images", "waves", "gans", "tomography", "inversion", "store", "studies")
+BARE = ("models", "training_images", "waves", "gans", "tomography", "inversion", "store", "scheduler", "studies")
 
 
 def part_of(path: Path) -> str:

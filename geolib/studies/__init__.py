@@ -7,15 +7,14 @@ A study is a module with
 - `unit_names(config)`, the independent units of a run, as plain file names;
 - `compute(config, names)`, which yields `(name, arrays)` for each name, in any order; a study whose units build on one
   another also takes `folder` (None or the run's folder), where it keeps the state from which a killed run goes on;
-- `tasks(config, names)`, which only a study needs whose `compute` takes `folder`, or is faster for several units at once:
-  the names in groups that may be computed apart from one another, in other processes or on other machines;
+- `tasks(config, names)`, only where `compute` takes `folder` or is faster for several units at once: the names in groups
+  that may be computed apart from one another, in other processes or on other machines;
 - `measures(config, units)`, the numbers that the claims ledger asks for, from whatever units there are;
 - `DIMS`, names of axes by array name.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
 import os
@@ -82,10 +81,12 @@ def run(
     -----
     Units that build on one another are computed in this process, whatever `address` and `jobs` say.
     """
+    _checks.integer("jobs", jobs, low=1)
     store = Store(Path(folder) / name_of(study) / key(study, config)) if folder is not None else None
     published = _published(study, config) if reuse else None
     state = store.folder if store is not None else None
-    address = address or os.environ.get(scheduler.VARIABLE)
+    if address is None and jobs == 1:
+        address = os.environ.get(scheduler.VARIABLE)
 
     def compute(names: list[str]) -> Iterator[tuple]:
         groups = tasks(study, config, names) if address or jobs > 1 else None
@@ -95,7 +96,7 @@ def run(
             yield from study.compute(config, names, **_state(study, state))
             return
         # A study that runs as a script is `__main__` here; workers know it by its name.
-        module = study.__spec__.name if study.__spec__ else study.__name__
+        module = study.__spec__.name if study.__spec__ else f"{__name__}.{name_of(study)}"
         same = (module, config.as_dict(), key(study, config), str(state.absolute()) if state is not None else None)
         for _, made in scheduler.unordered(_group, [(*same, group) for group in groups], address=address, jobs=jobs):
             yield from made

@@ -1,0 +1,291 @@
+"""Units spread over processes and over a real Dask cluster: equal results, whatever is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+
+from geolib import cli, scheduler, studies
+
+ROOT = Path(__file__).parents[1]
+SLOW = """
+import os, signal, time
+from dataclasses import dataclass
+import numpy as np
+from geolib import config
+TITLE, QUESTION, VERSION, DIMS, DATA = "Slow units", "How slow?", int(os.environ.get("SLOW_VERSION", 1)), {}, ()
+
+@dataclass(frozen=True)
+class Config(config.Config):
+    units: int = config.param(12, "units", low=1, high=100, extent=True)
+    seconds: float = config.param(0.2, "time of a unit", low=0, high=10, unit="s")
+
+def unit_names(config):
+    return [f"u{n}" for n in range(config.units)]
+
+def compute(config, names):
+    for name in names:
+        time.sleep(config.seconds)
+        with open(os.environ["SLOW_LOG"], "a") as log:
+            log.write(f"{name} {os.getpid()}\\n")
+        yield name, {"x": np.random.default_rng(int(name[1:])).normal(size=(3, 5)), "words": np.array(["a", name])}
+
+def measures(config, units):
+    return {}
+
+def square(x):
+    return x * x
+
+def dies_once(folder, x):
+    try:
+        os.close(os.open(f"{folder}/{x}", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return x
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def dies(x):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def fails_at_two(x):
+    if x == 2:
+        raise ValueError("two is refused")
+    return x
+
+def threads(x):
+    import torch
+    return torch.get_num_threads()
+"""
+CHAIN = SLOW.replace("def compute(config, names):", "def compute(config, names, folder=None):")
+
+
+@pytest.fixture
+def slow(tmp_path, monkeypatch):
+    """A study of slow units that every process started from here can import."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "slow_study.py").write_text(SLOW)
+    (tmp_path / "modules" / "chain_study.py").write_text(CHAIN)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("SLOW_LOG", str(tmp_path / "log"))
+    monkeypatch.delenv(scheduler.VARIABLE, raising=False)
+    # How long a client of a lost scheduler hopes that it comes back: 30 s by default.
+    dask.config.set({"distributed.comm.timeouts.connect": "5s"})
+    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
+    for name in ("slow_study", "chain_study"):
+        sys.modules.pop(name, None)
+    import slow_study
+
+    yield slow_study
+    sys.modules.pop("slow_study", None)
+
+
+class Cluster:
+    """A Dask scheduler and its workers, each a process of its own on this machine."""
+
+    def __init__(self, folder):
+        self.folder, self.file, self.log = folder, folder / "scheduler.json", open(folder / "cluster.log", "w")
+        self.workers = []
+        self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(self.file))
+        deadline = time.monotonic() + 60
+        while not self.file.is_file():
+            assert time.monotonic() < deadline and self.scheduler.poll() is None, "no scheduler came up"
+            time.sleep(0.05)
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def _start(self, kind, *arguments):
+        command = [sys.executable, "-m", "dask", kind, "--host", "127.0.0.1", "--no-dashboard", *arguments]
+        return subprocess.Popen(command, stdout=self.log, stderr=self.log)
+
+    def add_worker(self):
+        # Without a nanny, which would start a killed worker again.
+        self.workers.append(
+            self._start("worker", self.address, "--nthreads", "1", "--no-nanny", "--local-directory", str(self.folder))
+        )
+
+    def close(self):
+        for process in [*self.workers, self.scheduler]:
+            process.kill()
+            process.wait()
+        self.log.close()
+
+
+@pytest.fixture
+def cluster(slow, tmp_path):
+    made = Cluster(tmp_path)
+    made.add_worker()
+    made.add_worker()
+    yield made
+    made.close()
+
+
+def log(tmp_path):
+    path = tmp_path / "log"
+    return [line.split() for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def when(condition, action):
+    """Do `action` in a thread as soon as `condition` holds."""
+
+    def watch():
+        deadline = time.monotonic() + 60
+        while not condition():
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.01)
+        action()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+def same(left, right):
+    assert list(left.units) == list(right.units)
+    for name, arrays in left.units.items():
+        assert arrays.keys() == right.units[name].keys()
+        for label, value in arrays.items():
+            np.testing.assert_array_equal(value, right.units[name][label])
+
+
+def test_tasks_in_this_process_come_in_order(slow):
+    assert list(scheduler.unordered(slow.square, [(2,), (3,)])) == [(0, 4), (1, 9)]
+
+
+def test_processes_give_what_one_process_gives(slow, tmp_path):
+    config = slow.Config(units=6, seconds=0)
+    alone = studies.run(slow, config, folder=tmp_path / "alone")
+    spread = studies.run(slow, config, folder=tmp_path / "spread", jobs=2)
+    same(alone, spread)
+    here = str(os.getpid())
+    assert [pid for _, pid in log(tmp_path)[:6]] == [here] * 6
+    assert here not in {pid for _, pid in log(tmp_path)[6:]}
+    assert all(record["seconds"] < 5 for record in spread.records.values())  # the worker's time, not the queue's
+
+
+def test_processes_compute_with_one_thread(slow, monkeypatch):
+    for name in scheduler._ONE_THREAD:
+        monkeypatch.delenv(name, raising=False)
+    assert dict(scheduler.unordered(slow.threads, [(0,), (1,)], jobs=2)) == {0: 1, 1: 1}
+    assert not set(scheduler._ONE_THREAD) & set(os.environ)
+
+
+def test_killed_processes_lose_nothing(slow, tmp_path):
+    (tmp_path / "died").mkdir()
+    tasks = [(str(tmp_path / "died"), x) for x in range(3)]
+    assert dict(scheduler.unordered(slow.dies_once, tasks, jobs=2)) == {0: 0, 1: 1, 2: 2}
+
+
+def test_a_task_that_always_kills_its_process_is_reported(slow):
+    with pytest.raises(RuntimeError, match=r"killed 3 times in a row, perhaps for lack of memory\. Use fewer --jobs"):
+        list(scheduler.unordered(slow.dies, [(0,), (1,)], jobs=2))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_of_a_task_is_raised_as_it_is(slow, jobs):
+    done = []
+    with pytest.raises(ValueError, match="two is refused"):
+        for index, _ in scheduler.unordered(slow.fails_at_two, [(0,), (1,), (2,)], jobs=jobs):
+            done.append(index)
+    assert sorted(done) == [0, 1]
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5])
+def test_jobs_must_be_a_positive_number(slow, jobs):
+    with pytest.raises(ValueError, match="jobs must be"):
+        list(scheduler.unordered(slow.square, [(1,)], jobs=jobs))
+
+
+def test_a_worker_killed_mid_run_loses_nothing(slow, cluster, tmp_path):
+    config = slow.Config(units=16)
+    saved = {}
+
+    def kill():
+        for path in (tmp_path / "spread").rglob("*.unit"):
+            saved[path.stem] = path.stat().st_mtime_ns
+        os.kill(cluster.workers[0].pid, signal.SIGKILL)
+
+    thread = when(lambda: len(list((tmp_path / "spread").rglob("*.unit"))) >= 4, kill)
+    spread = studies.run(slow, config, folder=tmp_path / "spread", address=cluster.address)
+    thread.join()
+    assert cluster.workers[0].wait() == -signal.SIGKILL
+    entries = log(tmp_path)
+    assert {pid for _, pid in entries} == {str(worker.pid) for worker in cluster.workers}
+    # What was saved is neither computed nor written again.
+    names = [name for name, _ in entries]
+    assert saved and all(names.count(name) == 1 for name in saved)
+    for path in (tmp_path / "spread").rglob("*.unit"):
+        assert path.stat().st_mtime_ns == saved.get(path.stem, path.stat().st_mtime_ns)
+    same(studies.run(slow, config), spread)
+
+
+def test_the_variable_names_a_scheduler_too(slow, cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv(scheduler.VARIABLE, cluster.address)
+    studies.run(slow, slow.Config(units=2, seconds=0))
+    assert str(os.getpid()) not in {pid for _, pid in log(tmp_path)}
+
+
+def test_a_lost_scheduler_is_reported_and_finished_units_are_kept(slow, cluster, tmp_path):
+    when(lambda: len(list((tmp_path / "runs").rglob("*.unit"))) >= 3, cluster.scheduler.kill)
+    with pytest.raises(RuntimeError, match=r"the scheduler at tcp://\S+ was lost\. Start it and run again"):
+        studies.run(slow, slow.Config(units=40), folder=tmp_path / "runs", address=cluster.address)
+    kept = len(list((tmp_path / "runs").rglob("*.unit")))
+    before = len(log(tmp_path))
+    studies.run(slow, slow.Config(units=40), folder=tmp_path / "runs", jobs=2)
+    assert kept >= 3
+    assert len(log(tmp_path)) - before <= 40 - kept + 2  # workers of the lost cluster may just be ending a unit
+
+
+def test_errors_of_a_worker_and_its_version(slow, cluster, monkeypatch):
+    with pytest.raises(ValueError, match="two is refused"):
+        list(scheduler.unordered(slow.fails_at_two, [(2,)], address=cluster.address))
+    monkeypatch.setattr(slow, "VERSION", 2)
+    with pytest.raises(RuntimeError, match="workers must have this version of slow_study; one has another"):
+        studies.run(slow, slow.Config(units=1), address=cluster.address)
+
+
+def test_a_task_that_kills_every_worker_is_reported(slow, cluster):
+    for _ in range(4):
+        cluster.add_worker()
+    with pytest.raises(RuntimeError, match="workers must live; those that took task 0 were killed"):
+        list(scheduler.unordered(slow.dies, [(0,)], address=cluster.address))
+
+
+def test_no_scheduler_at_the_address(slow):
+    with pytest.raises(RuntimeError, match=r"a Dask scheduler must answer at tcp://127\.0\.0\.1:9; none does"):
+        list(scheduler.unordered(slow.square, [(1,)], address="tcp://127.0.0.1:9"))
+
+
+def test_units_that_build_on_one_another_stay_in_one_process(slow, tmp_path):
+    import chain_study
+
+    with pytest.warns(UserWarning, match="units of chain_study build on one another: they are computed here"):
+        studies.run(chain_study, chain_study.Config(units=3, seconds=0), jobs=2)
+    assert {pid for _, pid in log(tmp_path)} == {str(os.getpid())}
+    chain_study.tasks = lambda config, names: [names[:2], names[2:]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        studies.run(chain_study, chain_study.Config(units=3, seconds=0), folder=tmp_path / "runs", jobs=2)
+    pids = {name: pid for name, pid in log(tmp_path)[3:]}
+    assert pids["u0"] == pids["u1"] != str(os.getpid()) != pids["u2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "piece"),
+    [
+        (["--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"], "not allowed with argument"),
+        (["--jobs", "0"], "jobs must be at least 1"),
+        (["--jobs", "many"], "jobs must be a number"),
+    ],
+)
+def test_the_command_refuses(arguments, piece, capsys, tmp_path):
+    assert cli.main(["publish", "rnn_fwi", "--folder", str(tmp_path / "runs"), *arguments]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("geolib: ") and piece in message and message.count("\n") == 1
