@@ -273,26 +273,28 @@ def infogan(
 
 
 class Residual(nn.Module):
-    """A residual block: the input plus two convolutions of it (He et al. 2016)."""
+    """A residual block: the input plus two convolutions of it (He et al. 2016), or without `skip` these alone."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, skip: bool = True) -> None:
         super().__init__()
+        self.skip = skip
         self.body = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x + f(x)."""
-        return x + self.body(x)
+        return x + self.body(x) if self.skip else self.body(x)
 
 
 class SuperGenerator(nn.Module):
     """Coarse patches `(n, 1, s, s)` to fine ones `(n, 1, factor s, factor s)`: residual blocks, then pixel shuffles."""
 
-    def __init__(self, width: int, factor: int = 4, blocks: int = 3) -> None:
+    def __init__(self, width: int, factor: int = 4, blocks: int = 3, *, skip: bool = True) -> None:
         super().__init__()
+        self.skip = skip
         self.head = nn.Conv2d(1, width, 3, padding=1)
-        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(Residual(width, skip) for _ in range(blocks)))
         ups: list[nn.Module] = []
         for _ in range(round(math.log2(factor))):
             ups += [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.ReLU()]
@@ -301,7 +303,8 @@ class SuperGenerator(nn.Module):
     def forward(self, coarse: Tensor) -> Tensor:
         """Return fine patches in [-1, 1]."""
         features = self.head(coarse)
-        return torch.tanh(self.tail(features + self.blocks(features)))
+        refined = self.blocks(features)
+        return torch.tanh(self.tail(features + refined if self.skip else refined))
 
 
 class Unconditional(nn.Module):
@@ -322,7 +325,14 @@ def coarsen(fine: Tensor, factor: int = 4) -> Tensor:
 
 
 def superres(
-    draw: Draw, size: int, width: int, rate: float, generator: torch.Generator, *, adversarial: float = 0.02
+    draw: Draw,
+    size: int,
+    width: int,
+    rate: float,
+    generator: torch.Generator,
+    *,
+    adversarial: float = 0.1,
+    skip: bool = True,
 ) -> tuple[Players, Game]:
     """Return a super-resolution GAN of factor 4: squared-error content loss plus the adversarial loss.
 
@@ -334,6 +344,8 @@ def superres(
         As for `dcgan`.
     adversarial : float
         Weight of the adversarial loss; 0 leaves the content loss alone.
+    skip : bool
+        False takes the skip connections out of the generator.
 
     Notes
     -----
@@ -343,7 +355,7 @@ def superres(
     ----------
     Ledig et al. (2017), equation 3; Li and Ortiz (2022), section 4.4.
     """
-    g, d = SuperGenerator(2 * width), Unconditional(ConvCritic(size, width))
+    g, d = SuperGenerator(2 * width, skip=skip), Unconditional(ConvCritic(size, width))
     initialise(g, generator)
     initialise(d, generator)
     loss = Loss(NON_SATURATING.critic, lambda fake: adversarial * NON_SATURATING.generator(fake))

@@ -279,14 +279,14 @@ def infogan(iterations: int, seed: int, weight: float) -> Arrays:
 
 
 def superres(iterations: int, seed: int, weight: float) -> Arrays:
-    """Refine coarse patches fourfold: bicubic interpolation, content loss alone, content and adversarial loss."""
+    """Refine coarse patches fourfold: bicubic, content loss, content and adversarial loss, content without skips."""
     truth = held_out(seed, spacing=6.0)
     coarse = variants.coarsen(truth)
     estimates = [functional.interpolate(coarse, scale_factor=4, mode="bicubic").clamp(-1, 1)]
-    for adversarial in (0.0, weight):
+    for adversarial, skip in ((0.0, True), (weight, True), (0.0, False)):
         rng = source(seed, "superres")
         draw = drawer(image(seed), rng, spacing=6.0, label="itself")
-        players, game = variants.superres(draw, SIZE, WIDTH, RATE, rng, adversarial=adversarial)
+        players, game = variants.superres(draw, SIZE, WIDTH, RATE, rng, adversarial=adversarial, skip=skip)
         _run(players, game, iterations)
         estimates.append(generate(players.generator, coarse))
     greyness = [float((1 - e.abs()).mean()) for e in [*estimates, truth]]
@@ -295,5 +295,5 @@ def superres(iterations: int, seed: int, weight: float) -> Arrays:
         "ssim": np.array([patterns.ssim(e, truth) for e in estimates]),
         "greyness": np.array(greyness),
         "table": np.stack([row(e, truth) for e in estimates]),
-        "samples": _examples(functional.interpolate(coarse, scale_factor=4), *estimates, truth),
+        "samples": _examples(functional.interpolate(coarse, scale_factor=4), *estimates[:3], truth),
     }

@@ -240,7 +240,7 @@ def _theory_measures(name: str, u: Arrays) -> dict[str, Measure]:
             "divergence_falls": _holds(bool(ends)),
             "wilks": _mean(u["wilks"]),
             "largest_parameter_error": Measure(float(np.abs(u["fitted"] - u["truth"]).max())),
-            "product_underflows": _holds(number("product") == 0.0),
+            "product_survives": _holds(number("product") > 0.0),
             "log10_likelihood": Measure(number("log10_likelihood")),
         }
     if name == "value":
@@ -277,7 +277,8 @@ def _theory_measures(name: str, u: Arrays) -> dict[str, Measure]:
     if name == "bilinear":
         ends = dict(zip(u["methods"].tolist(), u["converges"], strict=True))
         converges = {f"{m}_converges": _holds(bool(end)) for m, end in ends.items()}
-        return {"spiral_error": Measure(number("spiral_error")), **converges}
+        apart = _holds(not ends["simultaneous"])
+        return {"spiral_error": Measure(number("spiral_error")), "simultaneous_diverges": apart, **converges}
     history = u["history"]
     return {
         "half_error": Measure(number("half_error")),
@@ -305,7 +306,7 @@ def _variant_measures(variant: str, units: Mapping[str, Arrays]) -> dict[str, Me
         "dcgan": ("convolutional", "dense", "floor"),
         "conditional": ("conditional", "floor"),
         "infogan": ("informed", "uninformed", "floor"),
-        "superres": ("bicubic", "content", "adversarial"),
+        "superres": ("bicubic", "content", "adversarial", "without_skips"),
     }[variant]
     for index, row in enumerate(rows):
         for column, statistic in enumerate(STATISTICS):
@@ -316,6 +317,7 @@ def _variant_measures(variant: str, units: Mapping[str, Arrays]) -> dict[str, Me
         for column, statistic in enumerate(STATISTICS):
             found[f"{statistic}_ratio"] = effect("distance", tables[:, first, column] / tables[:, second, column])
     if variant == "wgan":
+        found["floor_ratio"] = effect("distance", tables[:, 1, -1] / tables[:, 2, -1])
         error = np.abs(stack(units, variant, "wasserstein") / stack(units, variant, "wasserstein_closed_form") - 1)
         js, push = stack(units, variant, "js"), stack(units, variant, "js_push")
         found["js_spread"] = _mean(np.ptp(js, axis=1))
@@ -345,6 +347,7 @@ def _variant_measures(variant: str, units: Mapping[str, Arrays]) -> dict[str, Me
                 found[f"{row}.{key}"] = _mean(values[:, index])
             found[f"{key}_gain"] = _mean(values[:, 2] - values[:, 1])
             found[f"{key}_gain_over_bicubic"] = _mean(values[:, 2] - values[:, 0])
+            found[f"{key}_gain_of_skips"] = _mean(values[:, 1] - values[:, 3])
     return found
 
 
