@@ -60,7 +60,7 @@ class Unit(NamedTuple):
 Units = Mapping[str, Mapping[str, np.ndarray]]
 
 
-def generator_facts(world: Any, draws: int = 16) -> dict[str, np.ndarray]:
+def generator_facts(world: Any, draws: int = 16, points: int = 31) -> dict[str, np.ndarray]:
     """Return what the generator is like, before any inversion.
 
     Parameters
@@ -69,6 +69,8 @@ def generator_facts(world: Any, draws: int = 16) -> dict[str, np.ndarray]:
         Generator, operators and true models.
     draws : int
         Latents drawn from the prior.
+    points : int
+        Points along each axis of the landscapes.
 
     Returns
     -------
@@ -97,7 +99,7 @@ def generator_facts(world: Any, draws: int = 16) -> dict[str, np.ndarray]:
             "true_latents": torch.cat([world.true_latents[m] for m in (1, 2)]).cpu().numpy(),
             "true_rmse": np.array([world.data(Unit("consistent", "binary", "adam", 1, 1, n, 0))[1] for n in (1, 2)]),
         }
-        grids = [landscape(world, half) for half in (1.0, 0.1)]
+        grids = [landscape(world, half, points) for half in (1.0, 0.1)]
         facts["rows"] = np.array([world.network(latents[:1].view(1, 1, 5, 3)).shape[2]])
     facts["operator_misfit"] = released_misfit()
     facts["landscape"] = np.stack([grid for grid, _ in grids])

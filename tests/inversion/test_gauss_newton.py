@@ -44,7 +44,9 @@ def test_a_curved_problem_converges_and_the_best_is_kept():
     found = gn.gauss_newton(gn.forward_mode(curved), curved(truth), truth + 0.1, 20, sigma=1e-4)
     torch.testing.assert_close(found.best_latent, truth, atol=1e-4, rtol=0)
     assert found.solves == 20 * 11
-    torch.testing.assert_close((curved(found.best_latent) - curved(truth)).square().mean(1).sqrt(), found.best.double(), rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(
+        (curved(found.best_latent) - curved(truth)).square().mean(1).sqrt(), found.best.double(), rtol=1e-5, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize(
