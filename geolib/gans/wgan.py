@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,14 @@ class Critic(nn.Module):
         return self.head(features.to(traces.dtype).transpose(1, 2)).flatten()
 
 
-def make_generator(std: float = 0.02, *, rng: torch.Generator) -> nn.Sequential:
+def make_generator(std: float | None = 0.02, *, rng: torch.Generator) -> nn.Sequential:
     """Return the generator of table 1: latents `(n, 100, 1)` to traces `(n, 1, 499)`.
 
     Parameters
     ----------
-    std : float
-        Standard deviation of the initial kernels; biases start at zero, batch norms as identity.
+    std : float, optional
+        Standard deviation of the initial kernels; biases start at zero, batch norms as identity. None gives PyTorch's
+        default, uniform within one over the root of the fan-in.
     rng : torch.Generator
         Source of the initial kernels.
 
@@ -96,21 +98,26 @@ def make_generator(std: float = 0.02, *, rng: torch.Generator) -> nn.Sequential:
     return initialise(network, std, rng)
 
 
-def make_critic(std: float = 0.02, *, rng: torch.Generator, precision: str = "float32") -> Critic:
+def make_critic(std: float | None = 0.02, *, rng: torch.Generator, precision: str = "float32") -> Critic:
     """Return the critic of table 2 (150 404 parameters) with initial kernels of standard deviation `std`."""
     with torch.device("meta"):
         network = Critic(precision)
     return initialise(network, std, rng)
 
 
-def initialise(network: Any, std: float, rng: torch.Generator) -> Any:
-    """Fill `network` on the CPU: normal kernels, zero biases, identity batch norms; returns it."""
-    std = _checks.number("std", std, low=0)
+def initialise(network: Any, std: float | None, rng: torch.Generator) -> Any:
+    """Fill `network` on the CPU: normal kernels and zero biases, or PyTorch's default without `std`; returns it."""
+    std = None if std is None else _checks.number("std", std, low=0)
     network = network.to_empty(device="cpu")
     for module in network.modules():
-        if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
-            nn.init.normal_(module.weight, 0.0, std, generator=rng)
-            if module.bias is not None:
+        if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)) and module.bias is not None:
+            if std is None:
+                # What the constructors do, from our own generator; for transposed convolutions PyTorch counts outputs.
+                bound = 1 / math.sqrt(module.weight[0].numel())
+                nn.init.uniform_(module.weight, -bound, bound, generator=rng)
+                nn.init.uniform_(module.bias, -bound, bound, generator=rng)
+            else:
+                nn.init.normal_(module.weight, 0.0, std, generator=rng)
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm1d):
             module.reset_parameters()

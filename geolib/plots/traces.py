@@ -34,7 +34,7 @@ def layers(axis: Axes, shapes: Sequence[tuple[int, int]], title: str) -> None:
         axis.add_patch(Rectangle((left, -height / 2), width, height, facecolor=COLORS["sky"], edgecolor="black"))
         axis.text(left + width / 2, -height / 2 - 0.1, f"{channels}\n×{length}", ha="center", va="top", fontsize=8)
         left += width + 0.25
-    axis.set(xlim=(-0.2, left), ylim=(-2.5, 1.5), title=title)
+    axis.set(xlim=(-0.2, left), ylim=(-2.5, 1.7), title=title)
     axis.axis("off")
 
 
@@ -105,7 +105,7 @@ def score_histogram(axis: Axes, scores: Mapping[str, np.ndarray], lines: Mapping
     bins = np.linspace(float(low), float(high), 50)
     for label, values in scores.items():
         color = _BY_LABEL[label]
-        axis.hist(values, bins=bins, density=True, color=color, alpha=0.35)
+        axis.hist(values, bins=bins.tolist(), density=True, color=color, alpha=0.35)
         axis.plot(bins, stats.gaussian_kde(values)(bins), color=color, label=f"{label}, mean {values.mean():.3f}")
     for style, (label, value) in zip((":", "--", "-."), lines.items(), strict=False):
         axis.axvline(value, color="black", linestyle=style, label=f"{label}, {value:.3f}")

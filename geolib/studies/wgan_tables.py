@@ -101,6 +101,12 @@ def default_deviations() -> list[float]:
     return [float(1 / np.sqrt(3 * layer.weight[0].numel())) for layer in layers]
 
 
+def initial_score(std: float | None, traces: np.ndarray, n_seeds: int = 5) -> float:
+    """Return the mean absolute score that untrained critics give to traces `(n, nt)`; None is PyTorch's default."""
+    critics = (wgan.make_critic(std, rng=torch.Generator().manual_seed(seed)) for seed in range(n_seeds))
+    return float(np.mean([np.abs(wgan.score(critic, traces[:, None])).mean() for critic in critics]))
+
+
 def architecture() -> dict[str, Measure]:
     """Return channels and length of what reaches every layer, found by running both networks."""
     rng = torch.Generator().manual_seed(0)
@@ -133,6 +139,8 @@ def measures(units: Mapping[str, Arrays]) -> dict[str, Measure]:
         data = units["data"]
         polarity = data["event_polarity"]
         found["real_positive_share"] = Measure.count(int((polarity > 0).sum()), int((polarity != 0).sum()))
+        ratio = initial_score(0.2, data["traces"]) / initial_score(None, data["traces"])
+        found["initial_score_over_default"] = Measure(ratio, n=5)
         found["signed_over_absolute_mean"] = Measure(float(abs(data["signed_mean"]) / (data["scale"] / 10)))
     if run:
         found["epochs_run"] = Measure(len(run))

@@ -50,6 +50,17 @@ def test_initial_kernels_have_the_asked_standard_deviation():
     assert network[3].bias.abs().max() == 0
 
 
+def test_without_a_deviation_the_default_of_pytorch_holds():
+    network = wgan.make_generator(None, rng=torch.Generator().manual_seed(0))
+    torch_layer = torch.nn.ConvTranspose1d(256, 256, 4)
+    bound = 1 / 32  # 256 outputs times kernel 4
+    for layer in (network[3], torch_layer):
+        assert layer.weight.abs().max().item() <= bound
+        # 262 144 uniforms: their deviation is known to 0.1 %.
+        assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.005)
+        assert 0 < layer.bias.abs().max().item() <= bound
+
+
 def test_making_networks_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
     wgan.make_generator(rng=torch.Generator())
