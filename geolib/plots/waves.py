@@ -114,7 +114,7 @@ def velocity(axis: Axes, model: np.ndarray, spacing: float = 10.0, limits: tuple
 def panels(models: Mapping[str, np.ndarray], columns: int = 2, spacing: float = 10.0) -> Figure:
     """Return the figure of several velocity models under one colour bar, titled by their keys."""
     rows = -(-len(models) // columns)
-    figure, axes = new_figure(rows, columns, width=8.0, height=1.65 * rows + 0.3)
+    figure, axes = new_figure(rows, columns, width=8.0, height=1.4 * rows + 0.5)
     for axis in axes[len(models) :]:
         axis.remove()
     for axis, (title, model) in zip(axes, models.items(), strict=False):

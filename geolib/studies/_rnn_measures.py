@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from scipy import ndimage
 
 from geolib.claims import Measure
 
@@ -277,16 +278,22 @@ def _marmousi(units: Units) -> Rules:
             raise KeyError(f"{name} at evaluation {n} is not computed yet")
         return float(which[name][n])
 
-    def gain(method: str, n: int, name: str = "error") -> float:
-        """Share of the start's error that is gone after n evaluations; negative if the model is worse."""
-        return 1 - at(run(method), name, n) / at(run(method), name, 0)
+    def structure(method: str, n: int, half: str) -> float:
+        """Correlation of the update made with the update needed, in the upper or the lower half of the model."""
+        which, truth = run(method), units["marmousi-setup"]["velocity"]
+        if n not in which["frame_at"]:
+            raise KeyError(f"frame {n} is not computed yet")
+        start = which["frames"][0].astype(float)
+        # Beds thinner than three cells are out of a 6 Hz wave's reach, whatever the method.
+        made, needed = (
+            ndimage.gaussian_filter(x - start, 3.0) for x in (which["frames"][list(which["frame_at"]).index(n)], truth)
+        )
+        rows = slice(0, len(truth) // 2) if half == "upper" else slice(len(truth) // 2, None)
+        return float(np.corrcoef(made[rows].ravel(), needed[rows].ravel())[0, 1])
 
     def result(extra: str, method: str, name: str, n: int | None = None) -> float:
         which = run(method, extra)
         return at(which, name, len(which[name]) - 1 if n is None else n)
-
-    def better_ssim(n: int) -> float:
-        return at(run("adam"), "ssim", n) - at(run("adam"), "ssim", 0)
 
     def share(method: str, n: int) -> float:
         at(run(method), "misfit", n)
@@ -306,16 +313,16 @@ def _marmousi(units: Units) -> Rules:
             max(_seconds(run(m)) for m in ("adam", "cg", "lbfgs"))
             / min(_seconds(run(m)) for m in ("adam", "cg", "lbfgs"))
         ),
-        "marmousi_adam_shallow_50": lambda: gain("adam", 50, "error_shallow"),
-        "marmousi_adam_deep_100": lambda: gain("adam", 100, "error_deep"),
+        "marmousi_adam_shallow_50": lambda: structure("adam", 50, "upper"),
+        "marmousi_adam_deep_100": lambda: structure("adam", 100, "lower"),
         "marmousi_cg_below_adam_400": lambda: at(run("cg"), "ssim", 400) < at(run("adam"), "ssim", 100),
         "marmousi_cg_below_adam_800": lambda: at(run("cg"), "ssim", 800) < at(run("adam"), "ssim", 100),
         "marmousi_cg_error_to_adam": lambda: at(run("cg"), "error", 1420) / at(run("adam"), "error", 100),
-        "marmousi_cg_shallow_1420": lambda: gain("cg", 1420, "error_shallow"),
+        "marmousi_cg_shallow_1420": lambda: structure("cg", 1420, "upper"),
         "marmousi_cg_smooth": lambda: roughness(units["marmousi-cg-1420"]) < ROUGH,
         "marmousi_lbfgs_faster_than_cg": lambda: share("lbfgs", 1000) < share("cg", 1000),
-        "marmousi_lbfgs_shallow_600": lambda: gain("lbfgs", 600, "error_shallow"),
-        "marmousi_lbfgs_deep_1000": lambda: gain("lbfgs", 1000, "error_deep"),
+        "marmousi_lbfgs_shallow_600": lambda: structure("lbfgs", 600, "upper"),
+        "marmousi_lbfgs_deep_1000": lambda: structure("lbfgs", 1000, "lower"),
         "marmousi_adam_100_beats_lbfgs_1000": lambda: at(run("adam"), "error", 100) < at(run("lbfgs"), "error", 1000),
         "marmousi_adam_100_beats_cg_1420": lambda: at(run("adam"), "error", 100) < at(run("cg"), "error", 1420),
         "marmousi_misfit_adam_below_cg": lambda: share("adam", 100) < share("cg", 100),
@@ -327,8 +334,8 @@ def _marmousi(units: Units) -> Rules:
         "profile_200_lbfgs_deep": lambda: profile("lbfgs", 20, deep) / profile("adam", 20, deep),
         "profile_2500_lbfgs_deep": lambda: profile("lbfgs", 250, deep) / profile("adam", 250, deep),
     }
-    for n in (25, 50, 100):
-        rules[f"marmousi_adam_ssim_gain_{n}"] = functools.partial(better_ssim, n)
+    for half in ("upper", "lower"):
+        rules[f"marmousi_adam_25_{half}"] = functools.partial(structure, "adam", 25, half)
     for method, n in (("adam", 100), ("cg", 1420), ("lbfgs", 1000), ("cg", 100), ("lbfgs", 100)):
         rules[f"marmousi_{method}_{n}_misfit"] = functools.partial(share, method, n)
         for name in ("error", "ssim"):

@@ -144,10 +144,20 @@ def unit_names(config: Config) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def tasks(config: Config, names: Sequence[str]) -> list[list[str]]:
+    """Return the units in groups that may run apart: the blocks of one Marmousi descent share a journal."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        first, _, rest = name.partition("-")
+        shared = first == "marmousi" and rest != "setup"
+        groups.setdefault(name.rpartition("-")[0] if shared else name, []).append(name)
+    return list(groups.values())
+
+
 def compute(
     config: Config, names: Sequence[str], folder: Path | None = None
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Yield each unit's arrays; Marmousi descents keep a journal in `folder`, from which a killed one goes on."""
+    """Yield each unit's arrays; Marmousi descents keep a journal in `folder`, from which they and longer ones go on."""
     for name in names:
         first, _, rest = name.partition("-")
         if name == "theory":
@@ -162,19 +172,11 @@ def compute(
             method, _, budget = rest.partition("-")
             journal = folder / f"marmousi-{method}.journal" if folder is not None else None
             yield name, _marmousi(config, method, int(budget), journal=journal)
-            _remove(journal if int(budget) == MARMOUSI[method][-1] else None)
         elif rest in MARMOUSI:
             journal = folder / f"{name}.journal" if folder is not None else None
             yield name, _marmousi(config, rest, EXTRA_BUDGET, extra=first, journal=journal)
-            _remove(journal)
         else:
             yield name, _line(_varied(config, "" if first == "1d" else first), rest)
-
-
-def _remove(journal: Path | None) -> None:
-    """Remove the files of a journal; the caller of `compute` has saved the unit when it asks for the next one."""
-    for path in journal.parent.glob(f"{journal.name}*") if journal is not None else ():
-        path.unlink()
 
 
 def _varied(config: Config, variant: str) -> Config:

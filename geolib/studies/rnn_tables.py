@@ -108,10 +108,14 @@ def speeds(units: Units, method: str) -> list[tuple[float, float]]:
     return [(float(name.split(" ")[-1]), evaluations(run)) for name, run in runs.items()]
 
 
-def eigenvalues(units: Units) -> dict[str, float]:
-    """Return the Hessian's largest eigenvalue at the truth by setting, as far as it was computed."""
+def eigenvalues(units: Units) -> dict[str, tuple[float, float]]:
+    """Return the Hessian's largest eigenvalue at the truth and at the start by setting, as far as computed."""
     names = {**{key: f"hessian-{key}" for key in SETTINGS}, "1d": "hessian"}
-    return {SETTINGS[key]: float(units[names[key]]["estimates"][-1]) for key in SETTINGS if names[key] in units}
+    return {
+        text: (float(units[names[key]]["estimates"][-1]), float(units[names[key]]["at_start"][-1]))
+        for key, text in SETTINGS.items()
+        if names[key] in units
+    }
 
 
 def sensitivity(units: Units) -> tuple[Table, Table]:
