@@ -69,7 +69,7 @@ def _execute_changed(root: Path, force: bool, say: Any) -> None:
     if not stale:
         return
     for name, _, _ in stale:
-        for file in getattr(studies.get(name), "DATA", ()):
+        for file in getattr(studies.get(name), "FILES", ()):
             data.locate(file)  # a damaged or missing file is reported before any kernel starts
     # Kernels are single-threaded, so notebooks run side by side.
     with ProcessPoolExecutor(max_workers=min(len(stale), os.cpu_count() or 1)) as pool:
@@ -101,7 +101,7 @@ def fingerprint(study: str) -> str:
     modules = _modules(f"geolib.studies.{study}", code)
     mine = [vars(c) for c in claims.load(paths.claims()) if c.paper == study]
     shipped = sorted(p for p in paths.results().glob(f"{study}*") if p.is_file())
-    here = {name: str(data.locate(name) is not None) for name in getattr(studies.get(study), "DATA", ())}
+    here = {name: str(data.locate(name) is not None) for name in getattr(studies.get(study), "FILES", ())}
     root = paths.checkout()
     pins = root / "constraints.txt" if root else None
     parts = ["\n".join(code), "\n".join(prose), json.dumps(mine, default=str, sort_keys=True), json.dumps(here)]

@@ -1,10 +1,9 @@
-"""The command `geolib`: list, params, run, book, publish, verify."""
+"""The command `geolib`: list, params, run, compare, sweep, book, publish, verify."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -12,8 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import __version__, claims, data, paths, scheduler, studies
+from geolib import __version__, claims, data, paths, reruns, scheduler, studies
 from geolib.config import PRESETS, Config
+from geolib.store import write_atomic
 
 
 class UsageError(Exception):
@@ -80,6 +80,24 @@ def _parser() -> argparse.ArgumentParser:
     _study(sub)
     _configuration(sub)
     sub.add_argument("--out", type=Path, help="folder of the result (default: reruns/STUDY-HASH)")
+    sub = command(
+        "compare",
+        _compare,
+        "put two runs side by side: parameters that differ, measures, figures",
+        "geolib compare reruns/rnn_fwi-1f2e3d4c reruns/rnn_fwi-5a6b7c8d --out compared.html",
+    )
+    sub.add_argument("runs", metavar="RUN", nargs=2, type=Path, help="a folder made by geolib run")
+    sub.add_argument("--out", type=Path, default=Path("compare.html"), help="the page (default: compare.html)")
+    sub = command(
+        "sweep",
+        _sweep,
+        "rerun a notebook for every combination of values, with one summary page and table",
+        "geolib sweep rnn_fwi -p frequency 6,8,10\n"
+        "geolib sweep rnn_fwi -p frequency 8,10 -p optimisers adam+cg,lbfgs   # '+' joins the entries of a list",
+    )
+    _study(sub)
+    _configuration(sub)
+    sub.add_argument("--out", type=Path, help="folder of all runs (default: reruns/STUDY-sweep)")
     sub = command(
         "book",
         _book,
@@ -154,34 +172,75 @@ def _params(options: argparse.Namespace) -> int:
             allowed = " to ".join("…" if bound is None else f"{bound:g}" for bound in row["range"])
         unit = f" {row['unit']}" if row["unit"] else ""
         print(f"{row['name']} ({row['type']}): {row['help']}")
-        print(f"    quick {_plain(row['default'])}{unit}, paper {_plain(row['paper'])}{unit}  {allowed}".rstrip())
+        quick, paper = (f"{reruns.plain(row[preset])}{unit}" for preset in ("default", "paper"))
+        print(f"    quick {quick}, paper {paper}  {allowed}".rstrip())
     return 0
-
-
-def _plain(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _run(options: argparse.Namespace) -> int:
     study = _find(options)
     config = _config(options, study)
-    name = options.study
-    folder = options.out or Path("reruns") / f"{name}-{config.key()[:8]}"
+    folder = options.out or reruns.default_folder(study, config)
     _must_be_writable("--out", folder)
-    for file in getattr(study, "DATA", ()):
-        data.locate(file)
-    from geolib import notebooks, page
+    _announce(study, config, options.preset, folder)
+    notebook, page = reruns.run(study, config, folder, progress=sys.stderr.isatty())
+    print(f"notebook: {notebook}\npage: {page.resolve().as_uri()}")
+    return 0
 
-    page.mathjax()  # fails now rather than after the run if the book's packages are missing
-    # Draft and result share a folder, so that both files appear together at the end.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".run-") as draft:
-        executed = notebooks.execute(
-            name, config.changes(), Path(draft) / f"{name}.ipynb", progress=sys.stderr.isatty()
-        )
-        rendered = page.render(executed, Path(draft) / f"{name}.html", study.TITLE)
-        for made in (executed, rendered):
-            os.replace(made, folder / made.name)
-    print(f"notebook: {folder / name}.ipynb\npage: {(folder / name).resolve().as_uri()}.html")
+
+def _announce(study: ModuleType, config: Config, preset: str, folder: Path) -> None:
+    for file in getattr(study, "FILES", ()):
+        data.locate(file)
+    name = studies.name_of(study)
+    print(f"study: {name}, {study.TITLE}")
+    print(f"preset: {preset}; differs from the quick preset in: {reruns.differences(config)}")
+    print(f"time: {reruns.expected(study, config)}")
+    print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from geolib import compare
+
+    runs = [compare.read(folder) for folder in options.runs]
+    print(compare.as_text(runs))
+    _must_be_writable("--out's folder", options.out.parent)
+    write_atomic(options.out, compare.as_page(runs, f"{runs[0].study}: two runs").encode())
+    print(f"page: {options.out.resolve().as_uri()}")
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from geolib import compare
+
+    study = _find(options)
+    if not options.changes:
+        raise UsageError("a sweep must vary a parameter; got no -p NAME V1,V2. Add one.")
+    try:
+        grid = reruns.grid(study, options.preset, options.changes)
+    except (ValueError, TypeError) as error:
+        raise UsageError(error) from None
+    folder = options.out or Path("reruns") / f"{options.study}-sweep"
+    done, problems = [], []
+    for number, (label, config) in enumerate(grid, 1):
+        place = folder / label
+        _must_be_writable("--out", place)
+        if reruns.finished(study, config, place):
+            print(f"{number}/{len(grid)} kept: {label}", flush=True)
+        else:
+            print(f"{number}/{len(grid)} {label}: time {reruns.expected(study, config)}", flush=True)
+            try:
+                reruns.run(study, config, place, progress=sys.stderr.isatty())
+            except (RuntimeError, ValueError) as error:  # the rest of the grid is still worth having
+                problems.append(f"{label}: {error}")
+                continue
+        done.append(compare.read(place))
+    if done:
+        print(compare.as_text(done))
+        write_atomic(folder / "summary.csv", compare.as_csv(done).encode())
+        write_atomic(folder / "summary.html", compare.as_page(done, f"{options.study}: {len(done)} runs").encode())
+        print(f"table: {folder / 'summary.csv'}\npage: {(folder / 'summary.html').resolve().as_uri()}")
+    if problems:
+        raise RuntimeError(f"{len(problems)} of {len(grid)} runs failed: {'; '.join(problems)}")
     return 0
 
 

@@ -7,10 +7,10 @@ A study is a module with
 - `unit_names(config)`, the independent units of a run, as plain file names;
 - `compute(config, names)`, which yields `(name, arrays)` for each name, in any order; a study whose units build on one
   another also takes `folder` (None or the run's folder), where it keeps the state from which a killed run goes on;
-- `tasks(config, names)`, only where `compute` takes `folder` or is faster for several units at once: the names in groups
+- `tasks(config, names)`, only where `compute` takes `folder` or is faster for several units at once: names in groups
   that may be computed apart from one another, in other processes or on other machines;
 - `measures(config, units)`, the numbers that the claims ledger asks for, from whatever units there are;
-- `DIMS`, names of axes by array name.
+- `DIMS`, names of axes by array name, and `FILES`, the names in `geolib.data.FILES` that it reads.
 """
 
 from __future__ import annotations

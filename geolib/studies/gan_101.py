@@ -17,6 +17,7 @@ from geolib.studies import _gan_variants as models
 
 TITLE = "GAN 101: the adversarial game, its tricks and its variants"
 QUESTION = "What do the equations, tricks and variants of an introduction to GANs do when each of them is run?"
+FILES = ()
 VERSION = 1
 Arrays = dict[str, np.ndarray]
 

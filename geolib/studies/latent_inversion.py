@@ -22,6 +22,8 @@ from geolib.studies import latent_tables
 from geolib.studies.latent_tables import EARLY_STOP, MARKS, SCENARIOS, Unit
 
 TITLE = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
+QUESTION = "Can gradients find an earth in a generator's latent space, and which earth did the published rays see?"
+FILES = ("laloy2019_training_image.png", "laloy2019_model1_noise2.npz")
 VERSION = 1
 DIMS = {
     "marks": ("mark",),

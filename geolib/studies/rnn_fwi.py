@@ -25,6 +25,7 @@ TITLE = "Sun et al.: full-waveform inversion as the training of a recurrent neur
 QUESTION = (
     "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it best, at which rate?"
 )
+FILES = ("marmousi_vp_1601x401.f32",)
 VERSION = 1
 DIMS = {
     "misfit": ("evaluation",),

@@ -21,6 +21,8 @@ from geolib.studies import wgan_tables
 from geolib.studies.wgan_data import AMPLITUDE_FACTOR, N_STEPS, SAMPLING, SOURCE_ROW, SPACING, Data, dataset
 
 TITLE = "Seismic traces from a Wasserstein GAN (Niu et al. 2020)"
+QUESTION = "Can an adversarial network learn to draw seismic traces, and how does one know when to stop training it?"
+FILES = ()
 VERSION = 1
 DIMS = {
     **dict.fromkeys(("critic_loss", "generator_loss", "penalty"), ("iteration",)),
