@@ -247,7 +247,7 @@ def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1) -> Figure:
 
 def bars(axis: Axes, table: Mapping[str, Mapping[str, float]], label: str) -> None:
     """Draw grouped bars: a group for each key of `table`, a bar for each key within; a missing value leaves a gap."""
-    groups, names = list(table), list(next(iter(table.values())))
+    groups, names = list(table), list(dict.fromkeys(name for group in table.values() for name in group))
     width = 0.8 / len(names)
     for index, (color, name) in enumerate(zip(ORDER, names, strict=False)):
         values = [table[group].get(name, np.nan) for group in groups]
