@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from geolib import _checks
 from geolib.gans import theory
 from geolib.gans.losses import NON_SATURATING, smoothed
 from geolib.gans.train import Game, Players
@@ -44,6 +45,7 @@ TRICKS = ("plain", "batch_norm", "critic_steps", "critic_rate", "leaky", "smooth
 
 def recipe(name: str, *, critic_steps: int = 5, critic_rate: float = 4.0, real_label: float = 0.9) -> Recipe:
     """Return the recipe of a trick; the strengths are used by the tricks that have one."""
+    _checks.choice("trick", name, TRICKS)
     plain = Recipe()
     full = Recipe(True, critic_steps, critic_rate, True, real_label)
     changes = {

@@ -1,0 +1,156 @@
+"""The study's units, its judgements, its claims, and the code of the chapter's exercises."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from geolib import claims, paths, studies
+from geolib.claims import Measure
+from geolib.studies import gan_101 as study
+
+TINY = {
+    "n_samples": 400,
+    "mixture_iterations": 60,
+    "tricks": ("leaky", "critic_steps"),
+    "trick_iterations": 48,
+    "n_seeds": 2,
+    "variants": ("superres",),
+    "variant_iterations": 20,
+}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    config = study.Config.preset("quick", **TINY)
+    return config, studies.run(study, config)
+
+
+def test_units_have_plain_names_and_cover_the_config():
+    names = study.unit_names(study.Config.preset("paper"))
+    assert len(names) == len(set(names)) == 6 + 2 * 7 * 6 + 5 * 3
+    assert all(re.fullmatch(r"[a-z0-9_-]+", name) for name in names)
+
+
+def test_extent_parameters_leave_the_units_alone():
+    assert studies.key(study, study.Config()) == studies.key(study, study.Config(n_seeds=7, variants=("wgan",)))
+    assert studies.key(study, study.Config()) != studies.key(study, study.Config(real_label=0.8))
+
+
+def test_theory_meets_its_closed_forms(tiny):
+    config, results = tiny
+    found = study.measures(config, results.units)
+    for name in ("likelihood.identity_error", "value.identity_error", "starvation.closed_form_error"):
+        assert found[name].value < 1e-10, name
+    assert found["bilinear.spiral_error"].value < 1e-12
+    assert found["value.optimum"].value == found["value.minimum_at_data"].value == 1
+    assert (
+        found["value.printed_7"].value
+        == found["value.printed_9_second"].value
+        == found["value.printed_9_third"].value
+        == 0
+    )
+    assert found["discriminator.error"].value < 0.03
+    converge = [
+        found[f"bilinear.{m}_converges"].value for m in ("simultaneous", "alternating", "extragradient", "damped")
+    ]
+    assert converge == [0, 0, 1, 1]
+
+
+def test_a_unit_depends_on_its_name_and_config_alone(tiny):
+    config, results = tiny
+    for name in ("trick-mixture-leaky-1", "value"):
+        ((_, again),) = study.compute(config, [name])
+        for key, array in again.items():
+            assert np.array_equal(array, results.units[name][key], equal_nan=True), (name, key)
+
+
+def test_measures_cope_with_any_subset(tiny):
+    config, results = tiny
+    whole = study.measures(config, results.units)
+    parts = {}
+    for name in results.units:
+        parts.update(study.measures(config, {name: results.units[name]}))
+    assert study.measures(config, {}) == {}
+    # Tricks need the plain recipe beside them; everything else stands alone.
+    assert set(whole) - set(parts) == {k for k in whole if k.startswith("tricks.")}
+
+
+def series(values):
+    return {"trace": np.array(values), "critic": np.tile([0.1, 0.7, 0.2], (len(values), 1)), "every": np.array(1)}
+
+
+def test_outcomes_of_known_traces():
+    falling = np.geomspace(1.0, 0.1, 24)
+    units = {}
+    for seed in range(6):
+        units[f"trick-mixture-plain-{seed}"] = series(falling)
+        units[f"trick-mixture-leaky-{seed}"] = series(0.5 * falling)
+        units[f"trick-mixture-critic_steps-{seed}"] = series(falling)
+    half = study.outcomes(units, "mixture", "leaky")
+    assert half["distance"] == pytest.approx(np.full(6, 0.5))
+    assert half["unrest"] == pytest.approx(np.ones(6))
+    assert (half["time"] < 0.8).all()
+    assert half["equal_cost"] == pytest.approx(half["distance"])
+    assert half["accuracy"] == pytest.approx(np.zeros(6))
+    # The same path at three times the price is worth a third of the way.
+    dear = study.outcomes(units, "mixture", "critic_steps", critic_steps=5)
+    assert dear["distance"] == pytest.approx(np.ones(6))
+    assert dear["equal_cost"] == pytest.approx(np.full(6, falling[6:8].mean() / falling[18:].mean()))
+    assert all(v.size == 0 for v in study.outcomes(units, "channels", "leaky").values())
+
+
+def test_judgements_follow_the_interval():
+    assert study.judgement("distance", Measure(0.5, 0.4, 0.6, 6)) == "helps"
+    assert study.judgement("distance", Measure(1.5, 1.2, 1.9, 6)) == "harms"
+    assert study.judgement("distance", Measure(0.9, 0.7, 1.1, 6)) == "no clear effect"
+    assert study.judgement("accuracy", Measure(0.2, 0.1, 0.3, 6)) == "helps"
+    assert study.judgement("extreme", Measure(-0.2, -0.3, -0.1, 6)) == "helps"
+    assert study.judgement("distance", Measure(0.5, 0.4, 0.6, 4)) == "too few seeds"
+
+
+def test_effects_of_ratios_are_geometric():
+    found = study.effect("distance", np.array([0.5, 2.0]))
+    assert found.value == pytest.approx(1) and found.n == 2
+    assert study.effect("accuracy", np.array([0.1, 0.3])).value == pytest.approx(0.2)
+
+
+def test_ablation_table_names_every_trick(tiny):
+    config, results = tiny
+    table = study.ablation_table(config, results.units, "mixture")
+    assert "| leaky |" in table and "| critic steps |" in table and "too few seeds" in table
+
+
+def test_every_claim_names_a_measure_that_the_study_makes():
+    names = set()
+    for preset in ("paper", "quick"):
+        shipped = studies.shipped(study, preset)
+        if shipped is not None:
+            names |= set(study.measures(study.Config(**shipped.config), shipped.units))
+    if not names:
+        pytest.skip("no shipped results yet")
+    ledger = [c for c in claims.load(paths.claims()) if c.paper == "gan_101"]
+    assert len(ledger) >= 60
+    missing = {m for c in ledger for m in c.measure if m not in names}
+    assert not missing
+
+
+def solutions():
+    """Return the code blocks of the hidden solutions, as a reader sees them."""
+    notebook = json.loads(paths.notebook("gan_101").read_text())
+    text = "\n".join("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown")
+    blocks = re.findall(r"````\{admonition\} Solution\n:class: dropdown\n(.*?)\n````(?!`)", text, re.S)
+    return [re.findall(r"```python\n(.*?)\n```", block, re.S) for block in blocks]
+
+
+def test_every_exercise_has_a_solution_with_code():
+    notebook = paths.notebook("gan_101").read_text()
+    found = solutions()
+    assert len(found) == len(re.findall(r"\{admonition\} Exercise \d", notebook)) >= 8
+    assert all(len(codes) == 1 and "assert" in codes[0] for codes in found)
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_solutions_run(number):
+    exec(compile(solutions()[number][0], f"solution {number + 1}", "exec"), {})
