@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,13 @@ from geolib import paths
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress: bool = False) -> Path:
+# Every notebook has these three names; the cell is taken out again once its output is known.
+_RECORD = """from dataclasses import asdict
+import json
+print(json.dumps({name: asdict(measure) for name, measure in study.measures(config, results.units).items()}))"""
+
+
+def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress: bool = False, note: str = "") -> Path:
     """Execute a study's notebook and put the executed copy at `output`.
 
     Parameters
@@ -29,6 +37,8 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
         Where the executed notebook goes; its folder is made.
     progress : bool
         Show papermill's bar, one step for each cell.
+    note : str
+        Markdown to show below the title; the study's measures are then kept in the notebook's metadata (`measures`).
 
     Returns
     -------
@@ -39,14 +49,23 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     ------
     RuntimeError
         If a cell fails or the kernel dies; `output` is then left as it was.
+    ValueError
+        If the notebook is missing or damaged.
     OSError
         If the folder cannot be written.
+
+    Notes
+    -----
+    The seconds that unchanged parameters take are kept in `.build/<study>.seconds` of a checkout.
     """
     import nbformat
     import papermill
     from nbclient.exceptions import DeadKernelError
 
-    source = paths.notebook(study)
+    template = read(paths.notebook(study))
+    if note:
+        template.cells.insert(1, nbformat.v4.new_markdown_cell(note))
+        template.cells.append(nbformat.v4.new_code_cell(_RECORD))
     output.parent.mkdir(parents=True, exist_ok=True)
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
     for variable in THREAD_VARIABLES:
@@ -55,7 +74,9 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     package = str(Path(__file__).resolve().parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".executing-") as folder:
-        draft = Path(folder) / output.name
+        source, draft = Path(folder) / "source.ipynb", Path(folder) / output.name
+        nbformat.write(template, source)
+        start = time.perf_counter()
         try:
             # Papermill and the kernel write their own tracebacks; ours is the one line that the caller prints.
             with contextlib.nullcontext() if progress else _silence():
@@ -64,6 +85,7 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
                     str(draft),
                     values,
                     kernel_name="python3",
+                    language="python",
                     progress_bar=progress,
                     # A kernel warns on our stderr that it listens on localhost without encryption.
                     extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
@@ -75,20 +97,45 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
             raise RuntimeError(
                 f"notebook {study} failed: its kernel died, perhaps for lack of memory. Use smaller parameters."
             ) from None
+        seconds = time.perf_counter() - start
         notebook = nbformat.read(draft, as_version=4)
+        if note:
+            notebook.metadata["geolib"] = {"measures": json.loads(notebook.cells.pop().outputs[-1].text)}
         _tidy(notebook)
         nbformat.write(notebook, draft)
         os.replace(draft, output)
+    root = paths.checkout()
+    if root is not None and not parameters:
+        record = root / ".build" / f"{study}.seconds"
+        record.parent.mkdir(exist_ok=True)
+        record.write_text(f"{seconds:.1f}")
     return output
 
 
-def failed(path: Path) -> bool:
-    """Return True unless `path` is a notebook that was executed to its end without an error."""
+def read(path: Path) -> Any:
+    """Return a notebook.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or no valid notebook.
+    """
     import nbformat
 
     try:
         notebook = nbformat.read(path, as_version=4)
-    except Exception:  # nbformat raises a different kind for each way a file can be broken
+        nbformat.validate(notebook)
+    except Exception as error:  # nbformat raises a different kind for each way a file can be broken
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"notebook {path} must be valid; it is damaged ({reason}). Restore it.") from None
+    return notebook
+
+
+def failed(path: Path) -> bool:
+    """Return True unless `path` is a notebook that was executed to its end without an error."""
+    try:
+        notebook = read(path)
+    except ValueError:
         return True
     if notebook.metadata.get("papermill", {}).get("exception"):
         return True

@@ -18,7 +18,7 @@ def fails(done, status, *pieces):
         assert piece in done.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "params", "run", "book", "publish", "verify"])
+@pytest.mark.parametrize("command", ["list", "params", "run", "compare", "sweep", "book", "publish", "verify"])
 def test_every_command_has_help_with_examples(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
@@ -179,7 +179,7 @@ def test_a_rerun_makes_a_notebook_and_one_self_contained_page(geolib_command, tm
     study, changes = "gan_101", small("gan_101")
     done = geolib_command("run", study, *changes, "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
-    assert sorted(os.listdir(tmp_path / "out")) == [f"{study}.html", f"{study}.ipynb"]
+    assert sorted(os.listdir(tmp_path / "out")) == [f"{study}.html", f"{study}.ipynb", "run.json"]
     page = (tmp_path / "out" / f"{study}.html").read_text()
     assert not re.search(r'<(script|img|link)[^>]+(src|href)="(?!data:|#)[^"]*\.(js|css|png)', page)
     assert 'src="http' not in page

@@ -34,9 +34,10 @@ ALLOWED = {
     "page": {"paths", "store"},
     "pages": {"claims", "config", "paths", "studies"},
     "book": {"claims", "data", "notebooks", "page", "pages", "paths", "store", "studies"},
-    "compare": BASE | {"claims", "pages", "store"},
+    "reruns": {"__version__", "config", "notebooks", "page", "paths", "store", "studies"},
+    "compare": BASE | {"claims", "pages", "reruns", "studies"},
     "cli": {
-        *("book", "claims", "compare", "config", "data", "notebooks", "page", "paths", "scheduler", "store", "studies"),
+        *("book", "claims", "compare", "config", "data", "paths", "reruns", "scheduler", "store", "studies"),
     },
 }
 BARE = ("models", "training_images", "waves", "gans", "tomography", "inversion", "store", "scheduler", "studies")

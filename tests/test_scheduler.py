@@ -91,7 +91,8 @@ class Cluster:
     """A Dask scheduler and its workers, each a process of its own on this machine."""
 
     def __init__(self, folder):
-        self.folder, self.file, self.log = folder, folder / "scheduler.json", open(folder / "cluster.log", "w")
+        self.folder, self.file = folder, folder / "scheduler.json"
+        self.log = (folder / "cluster.log").open("w")
         self.workers = []
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", str(self.file))
         deadline = time.monotonic() + 60
@@ -273,7 +274,7 @@ def test_units_that_build_on_one_another_stay_in_one_process(slow, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         studies.run(chain_study, chain_study.Config(units=3, seconds=0), folder=tmp_path / "runs", jobs=2)
-    pids = {name: pid for name, pid in log(tmp_path)[3:]}
+    pids = dict(log(tmp_path)[3:])
     assert pids["u0"] == pids["u1"] != str(os.getpid()) != pids["u2"]
 
 

@@ -1,0 +1,156 @@
+"""Reruns of a study's notebook: what one will do and take, its folder with notebook, page and record, and grids."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from geolib import __version__, paths, studies
+from geolib.config import PRESETS, Config
+from geolib.store import provenance, write_atomic
+
+RECORD = "run.json"
+
+
+def default_folder(study: ModuleType, config: Config) -> Path:
+    """Return `reruns/STUDY-HASH`, another folder for each set of parameters."""
+    values = json.dumps([studies.key(study, config), config.as_dict()])
+    return Path("reruns") / f"{studies.name_of(study)}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
+
+
+def differences(config: Config) -> str:
+    """Return the parameters that differ from the quick preset, each with both values, as one line."""
+    changed = [f"{name} = {plain(value)} ({plain(_default(config, name))})" for name, value in config.changes().items()]
+    return ", ".join(changed) if changed else "nothing"
+
+
+def _default(config: Config, name: str) -> Any:
+    return type(config).__dataclass_fields__[name].default
+
+
+def plain(value: Any) -> str:
+    """Return a parameter's value as the command line takes it."""
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def expected(study: ModuleType, config: Config) -> str:
+    """Return how long a rerun should take, from recorded times alone: unknown is a possible answer."""
+    name = studies.name_of(study)
+    units = study.unit_names(config)
+    for preset in PRESETS:
+        path = paths.shipped(name, preset)
+        results, key = studies.load(path) if path.is_file() else (None, "")
+        if results is not None and key == studies.key(study, config):
+            known = {unit: record["seconds"] for unit, record in results.records.items() if "seconds" in record}
+            if known:
+                middle = statistics.median(known.values())
+                total = sum(known.get(unit, middle) for unit in units)
+                return f"{_duration(total)} of computing for {len(units)} units, by the shipped run's record"
+    root = paths.checkout()
+    file = root / ".build" / f"{name}.seconds" if root else None
+    try:
+        seconds = float(file.read_text()) if file else None
+    except (OSError, ValueError):
+        seconds = None
+    if seconds is None:
+        return "unknown, nothing like it is recorded here"
+    if not config.changes():
+        return f"{_duration(seconds)}, as the last time on this machine"
+    return f"unknown for these parameters; the quick preset took {_duration(seconds)} on this machine"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"about {seconds / size:.1f} {unit}"
+    return f"about {max(1, round(seconds))} s"
+
+
+def finished(study: ModuleType, config: Config, folder: Path) -> bool:
+    """Return True if the folder holds this very run of the study's present version."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = {"key": studies.key(study, config), "parameters": config.as_dict(), "version": __version__}
+    made = [folder / f"{studies.name_of(study)}.{kind}" for kind in ("ipynb", "html")]
+    return isinstance(record, dict) and wanted.items() <= record.items() and all(path.is_file() for path in made)
+
+
+def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = False) -> tuple[Path, Path]:
+    """Execute the notebook into `folder`, with its page and `run.json`; return notebook and page.
+
+    Raises
+    ------
+    RuntimeError
+        If a cell fails; the folder is then left as it was.
+    """
+    from geolib import notebooks, page
+
+    page.mathjax()  # fails now rather than after the run if the book's packages are missing
+    name = studies.name_of(study)
+    note = f"> **This run differs from the quick preset in:** {differences(config)}"
+    note += " (in brackets: the quick preset)." if config.changes() else "."
+    start = time.perf_counter()
+    # Draft and result share a folder, so that all files appear together at the end.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".run-") as draft:
+        executed = notebooks.execute(
+            name, config.changes(), Path(draft) / f"{name}.ipynb", progress=progress, note=note
+        )
+        record = {
+            "study": name,
+            "key": studies.key(study, config),
+            "version": __version__,
+            "parameters": config.as_dict(),
+            "changes": json.loads(json.dumps(config.changes())),
+            "measures": notebooks.read(executed).metadata["geolib"]["measures"],
+            "seconds": round(time.perf_counter() - start, 1),
+            "provenance": provenance(),
+        }
+        rendered = page.render(executed, Path(draft) / f"{name}.html", study.TITLE)
+        (folder / RECORD).unlink(missing_ok=True)  # it vouches for the other two
+        for made in (executed, rendered):
+            os.replace(made, folder / made.name)
+        write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
+    return folder / executed.name, folder / rendered.name
+
+
+def grid(study: ModuleType, preset: str, changes: Sequence[tuple[str, str]]) -> list[tuple[str, Config]]:
+    """Return name and configuration of every combination of values.
+
+    Parameters
+    ----------
+    study : module
+        One of the studies.
+    preset : str
+        Where the other parameters come from.
+    changes : sequence of (name, values)
+        Values are separated by commas; the entries of one value of a list parameter are joined by '+'.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name or a value is refused, before anything runs.
+    """
+    kinds = {row["name"]: row["type"] for row in study.Config.describe()}
+    names, columns = [name for name, _ in changes], []
+    for name, values in changes:
+        entries = [value.strip() for value in values.split(",") if value.strip()]
+        if not entries or names.count(name) > 1:
+            raise ValueError(f"{name} must be given once, with values such as 1,2,3; got {values!r}. Correct it.")
+        columns.append([v.replace("+", ",") if kinds.get(name, "").startswith("list") else v for v in entries])
+    made = {}
+    for combination in itertools.product(*columns):
+        config = study.Config.preset(preset, **dict(zip(names, combination, strict=True)))
+        label = "_".join(f"{name}-{plain(getattr(config, name)).replace(',', '+')}" for name in names)
+        made[label] = config
+    return list(made.items())

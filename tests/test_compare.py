@@ -1,0 +1,207 @@
+"""Reruns: what is announced, recorded and put side by side; sweeps that go on from where they stopped."""
+
+import csv
+import json
+import re
+
+import nbformat
+import pytest
+
+from geolib import cli, compare, notebooks, paths, reruns, studies
+from geolib.claims import Measure
+
+STUDY = studies.get("rnn_fwi")
+QUICK = ["-p", "experiments", "theory"]
+CODE = """from geolib import studies
+from geolib.studies import rnn_fwi as study
+config = study.Config.from_namespace(globals())
+results = studies.run(study, config)"""
+FIGURE = """%matplotlib inline
+import matplotlib.pyplot as plt
+assert config.frequency != 7, "seven is refused"
+plt.plot([0, config.frequency])
+plt.show()"""
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """The study's notebook cut down to its parameters, its run and one figure."""
+    cells = nbformat.read(paths.notebook("rnn_fwi"), as_version=4).cells
+    parameters = next(cell for cell in cells if "parameters" in cell.metadata.get("tags", []))
+    figure = nbformat.v4.new_code_cell(FIGURE)
+    figure.metadata["mystnb"] = {"figure": {"name": "fig-a", "caption": "A line & <more>."}, "image": {"alt": "a line"}}
+    title = nbformat.v4.new_markdown_cell("# Title")
+    notebook = nbformat.v4.new_notebook(cells=[title, parameters, nbformat.v4.new_code_cell(CODE), figure])
+    nbformat.write(notebook, tmp_path / "rnn_fwi.ipynb")
+    monkeypatch.setattr(paths, "notebook", lambda study: tmp_path / "rnn_fwi.ipynb")
+    # No checkout: a test must not write the seconds of a cut notebook.
+    monkeypatch.setattr(paths, "checkout", lambda: None)
+    return tmp_path
+
+
+def fake(folder, name="fig-a", study="rnn_fwi", **parameters):
+    """A run's folder as `geolib run` leaves it."""
+    folder.mkdir()
+    png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    cell = nbformat.v4.new_code_cell("figure", outputs=[nbformat.v4.new_output("display_data", {"image/png": png})])
+    cell.metadata["mystnb"] = {
+        "figure": {"name": name, "caption": "What <b> to see"},
+        "image": {"alt": 'a "quoted" alt'},
+    }
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / f"{study}.ipynb")
+    record = {
+        "study": study,
+        "parameters": {"frequency": 10.0, "optimisers": ["adam", "cg"], **parameters},
+        "measures": {"error": vars(Measure(0.5, 0.25, 1.0, 9)), "only": vars(Measure(parameters.get("frequency", 3)))},
+        "seconds": 12.5,
+        "provenance": {"commit": "0123456789abcdef", "device": "cpu", "date": "2026-01-02"},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_a_run_announces_itself_notes_its_changes_and_records_its_measures(small, capsys):
+    out = small / "out"
+    assert cli.main(["run", "rnn_fwi", *QUICK, "-p", "frequency", "8", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("study: rnn_fwi, ")
+    differs = "experiments = theory (theory,hessian,gather,1d), frequency = 8.0 (10.0)"
+    assert printed[1] == f"preset: quick; differs from the quick preset in: {differs}"
+    assert printed[2] == "time: unknown, nothing like it is recorded here"
+    assert printed[3] == f"page, once done: {(out / 'rnn_fwi.html').as_uri()}"
+    assert "This run differs from the quick preset in" in (out / "rnn_fwi.html").read_text()
+    cells = nbformat.read(out / "rnn_fwi.ipynb", as_version=4).cells
+    assert cells[1].source.startswith(f"> **This run differs from the quick preset in:** {differs} ")
+    assert not any("asdict" in cell.source for cell in cells)
+    record = json.loads((out / "run.json").read_text())
+    config = STUDY.Config.preset("quick", experiments="theory", frequency=8)
+    assert record["parameters"] == config.as_dict()
+    assert record["changes"] == {"experiments": ["theory"], "frequency": 8.0}
+    units = studies.run(STUDY, config).units
+    assert compare.read(out).measures == STUDY.measures(config, units)
+
+
+def test_a_sweep_runs_the_grid_once_and_reports_what_failed(small, capsys):
+    out = small / "sweep"
+    arguments = ["sweep", "rnn_fwi", *QUICK, "-p", "frequency", "8,7,9", "--out", str(out)]
+    assert cli.main(arguments) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(
+        "geolib: 1 of 3 runs failed: experiments-theory_frequency-7.0: notebook rnn_fwi failed"
+    )
+    assert "seven is refused" in printed.err and printed.err.count("\n") == 1
+    labels = ["experiments-theory_frequency-8.0", "experiments-theory_frequency-9.0"]
+    rows = list(csv.DictReader((out / "summary.csv").read_text().splitlines()))
+    assert [(row["run"], row["frequency"]) for row in rows] == list(zip(labels, ["8.0", "9.0"], strict=True))
+    assert len([key for key in rows[0] if key.endswith(":low")]) == len(compare.read(out / labels[0]).measures)
+    page = (out / "summary.html").read_text()
+    assert page.count("data:image/png;base64,") == 2 and "A line &amp; &lt;more&gt;." in page
+    times = {label: (out / label / "run.json").stat().st_mtime_ns for label in labels}
+    arguments[7] = "8,9"
+    assert cli.main(arguments) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if "kept" in line] == [
+        f"1/2 kept: {labels[0]}",
+        f"2/2 kept: {labels[1]}",
+    ]
+    assert times == {label: (out / label / "run.json").stat().st_mtime_ns for label in labels}
+
+
+def test_a_run_of_another_version_or_without_its_page_is_not_finished(tmp_path, monkeypatch):
+    config = STUDY.Config()
+    folder = fake(tmp_path / "a")
+    record = {"key": studies.key(STUDY, config), "parameters": config.as_dict(), "version": reruns.__version__}
+    (folder / "run.json").write_text(json.dumps(record))
+    assert not reruns.finished(STUDY, config, folder)
+    (folder / "rnn_fwi.html").touch()
+    assert reruns.finished(STUDY, config, folder)
+    assert not reruns.finished(STUDY, STUDY.Config(iterations=151), folder)
+    monkeypatch.setattr(STUDY, "VERSION", STUDY.VERSION + 1)
+    assert not reruns.finished(STUDY, config, folder)
+    for text in ("", "[]", "{", "null"):
+        (folder / "run.json").write_text(text)
+        assert not reruns.finished(STUDY, config, folder)
+
+
+def test_two_runs_side_by_side(tmp_path, capsys):
+    one, two = fake(tmp_path / "one"), fake(tmp_path / "two", name="fig-b", frequency=8.0)
+    assert cli.main(["compare", str(one), str(two), "--out", str(tmp_path / "page.html")]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["frequency", "10.0", "8.0"] in lines
+    assert ["only", "3", "8"] in lines
+    assert ["error", "0.5", "[0.25,", "1]", "0.5", "[0.25,", "1]"] in lines
+    assert not any(line and line[0] == "optimisers" for line in lines)
+    page = (tmp_path / "page.html").read_text()
+    assert "What &lt;b&gt; to see" in page and 'alt="a &quot;quoted&quot; alt"' in page
+    assert page.count("no such figure") == 2
+    assert not re.search(r"<script|<link|(src|href)=\"(?!data:)", page)
+
+
+def test_equal_runs_differ_in_nothing(tmp_path):
+    text = compare.as_text([compare.read(fake(tmp_path / name)) for name in ("one", "two")])
+    assert "Parameters that differ: none" in text
+
+
+def test_runs_of_two_studies_are_refused(tmp_path, capsys):
+    one, two = fake(tmp_path / "one"), fake(tmp_path / "two", study="gan_101")
+    assert cli.main(["compare", str(one), str(two)]) == 1
+    assert "runs must be of one study; got rnn_fwi, gan_101" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
+    assert cli.main(["compare", str(tmp_path), str(tmp_path)]) == 1
+    assert "RUN must be a folder made by `geolib run`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "piece"),
+    [
+        ([], "a sweep must vary a parameter"),
+        (["-p", "frequency", "8,nonsense"], "frequency must be a number; got 'nonsense'"),
+        (["-p", "frequency", ","], "frequency must be given once, with values such as 1,2,3"),
+        (["-p", "frequency", "8", "-p", "frequency", "9"], "frequency must be given once"),
+        (["-p", "frequenzy", "8"], "parameter 'frequenzy' is unknown"),
+    ],
+)
+def test_a_sweep_is_refused_before_anything_runs(tmp_path, capsys, changes, piece):
+    assert cli.main(["sweep", "rnn_fwi", *changes, "--out", str(tmp_path / "out")]) == 2
+    assert piece in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_grid_joins_the_entries_of_a_list_by_plus():
+    made = reruns.grid(STUDY, "quick", [("optimisers", "adam+cg,lbfgs"), ("frequency", "8,9")])
+    assert [label for label, _ in made][:2] == ["optimisers-adam+cg_frequency-8.0", "optimisers-adam+cg_frequency-9.0"]
+    assert [config.optimisers for _, config in made] == [("adam", "cg"), ("adam", "cg"), ("lbfgs",), ("lbfgs",)]
+
+
+def test_expected_times_come_from_records_alone(tmp_path, monkeypatch):
+    config = STUDY.Config()
+    monkeypatch.setattr(paths, "checkout", lambda: tmp_path)
+    assert reruns.expected(STUDY, config) == "unknown, nothing like it is recorded here"
+    (tmp_path / ".build").mkdir()
+    (tmp_path / ".build" / "rnn_fwi.seconds").write_text("93.4")
+    assert reruns.expected(STUDY, config) == "about 93 s, as the last time on this machine"
+    changed = reruns.expected(STUDY, STUDY.Config(iterations=151))
+    assert changed == "unknown for these parameters; the quick preset took about 93 s on this machine"
+    path = paths.shipped("rnn_fwi", "paper")
+    names = STUDY.unit_names(config)
+    half = names[: len(names) // 2]
+    records = {name: {"seconds": 1200.0} for name in half}
+    from geolib.store import Results, save
+
+    save(path, Results({}, {name: {} for name in half}, records), key=studies.key(STUDY, config))
+    expected = f"about {len(names) / 3:.1f} h of computing for {len(names)} units, by the shipped run's record"
+    assert reruns.expected(STUDY, config) == expected
+
+
+def test_unchanged_parameters_leave_their_seconds(small, monkeypatch):
+    monkeypatch.setattr(paths, "checkout", lambda: small)
+    cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    nbformat.write(cells, small / "rnn_fwi.ipynb")
+    notebooks.execute("rnn_fwi", {}, small / "executed" / "rnn_fwi.ipynb")
+    assert float((small / ".build" / "rnn_fwi.seconds").read_text()) > 0
+
+
+def test_folders_tell_extents_apart():
+    folders = {reruns.default_folder(STUDY, STUDY.Config(optimisers=o)) for o in ("adam", "cg", "adam,cg")}
+    assert len(folders) == 3
