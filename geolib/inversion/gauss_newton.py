@@ -126,3 +126,66 @@ def gauss_newton(
         normal = wide.transpose(1, 2) @ wide + eye
         latent = torch.linalg.solve(normal, (wide.transpose(1, 2) @ target[..., None])[..., 0]).to(start.dtype)
     return Search(misfit, best_latent, latent, iterations * (2 * start.shape[1] + 1))
+
+
+def levenberg_marquardt(
+    linearise: Linearise,
+    simulate: Simulate,
+    data: Tensor,
+    start: Tensor,
+    iterations: int,
+    damping: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""Descend :math:`\|d - F(z)\|` by steps :math:`(J^T J + \mu D)^{-1} J^T (d - F)`, each kept only if it helps.
+
+    Parameters
+    ----------
+    linearise : callable
+        From `forward_mode` or `central_differences`.
+    simulate : callable
+        Predictions `(n, n_data)` of latents `(n, d)`.
+    data : Tensor, shape (n, n_data)
+        One row for each start.
+    start : Tensor, shape (n, d)
+        First latents; nothing bounds them.
+    iterations : int
+        Steps tried.
+    damping : Tensor, shape (n,), optional
+        Factors mu to begin with, as an earlier call returned them.
+
+    Returns
+    -------
+    latents : Tensor, shape (n, d)
+        The best met.
+    misfit : Tensor, shape (n,)
+        Their root mean square residuals.
+    damping : Tensor, shape (n,)
+        Factors to go on with.
+
+    Notes
+    -----
+    About 2 d + 2 solves for each start and iteration. D is the diagonal of the first term (Marquardt's scaling).
+    """
+    check_start(start, data)
+    mu = torch.full((len(start),), 0.1, dtype=torch.float64, device=start.device) if damping is None else damping
+    latent = start.clone()
+    misfit = torch.full_like(mu, math.inf)
+    for _ in range(iterations):
+        predictions, jacobian = linearise(latent)
+        residual, wide = (data - predictions).double(), jacobian.double()
+        misfit = residual.square().mean(1).sqrt()
+        square = wide.transpose(1, 2) @ wide
+        # A latent that does nothing (its column is zero) stays where it is.
+        scale = square.diagonal(dim1=1, dim2=2)
+        scale = torch.maximum(scale, 1e-6 * scale.max(1, keepdim=True).values + 1e-30)
+        step = torch.linalg.solve(
+            square + torch.diag_embed(mu[:, None] * scale), (wide.transpose(1, 2) @ residual[..., None])[..., 0]
+        )
+        tried = latent + step.to(latent.dtype)
+        with torch.no_grad():
+            reached = (data - simulate(tried)).double().square().mean(1).sqrt()
+        better = reached < misfit
+        latent = torch.where(better[:, None], tried, latent)
+        misfit = torch.where(better, reached, misfit)
+        mu = torch.where(better, mu / 3, mu * 4).clamp(1e-6, 1e6)
+    return latent, misfit, mu

@@ -17,8 +17,8 @@ from geolib.config import Config as BaseConfig
 from geolib.config import param
 from geolib.gans import sgan
 from geolib.inversion import dream, latent
-from geolib.inversion.gauss_newton import central_differences, gauss_newton
-from geolib.studies import latent_tables
+from geolib.inversion.gauss_newton import central_differences, forward_mode, gauss_newton, levenberg_marquardt
+from geolib.studies import latent_facts, latent_tables
 from geolib.studies.latent_tables import EARLY_STOP, MARKS, SCENARIOS, Unit
 
 TITLE = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
@@ -40,6 +40,8 @@ DIMS = {
     "draws": ("chain", "draw", "latent"),
 }
 N_LATENT = sgan.LATENT[0] * sgan.LATENT[1]
+#: Draws of the pooled search, and its stages: starts kept and steps tried with each.
+POOL, POOL_STAGES = 256, ((16, 10), (8, 8), (4, 8))
 #: Points kept of a trial's misfit curve.
 KEPT = 250
 
@@ -67,9 +69,9 @@ class Config(BaseConfig):
     )
     methods: tuple[str, ...] = param(
         ("adam", "gn"),
-        "strategy 1, strategy 2 and the global search",
-        paper=("adam", "gn", "dream"),
-        choices=("adam", "gn", "dream"),
+        "strategy 1, strategy 2, the global search and our pooled one",
+        paper=("adam", "gn", "dream", "lm"),
+        choices=("adam", "gn", "dream", "lm"),
         extent=True,
     )
     trials: int = param(2, "starts for each row of the tables", paper=100, low=1, high=10_000, extent=True)
@@ -80,7 +82,7 @@ class Config(BaseConfig):
 
 
 def _units(config: Config) -> Iterator[Unit]:
-    budgets = {"adam": config.adam_iterations, "gn": config.gn_iterations, "dream": config.dream_runs}
+    budgets = {"adam": config.adam_iterations, "gn": config.gn_iterations, "dream": config.dream_runs, "lm": POOL}
     for method in config.methods:
         for operator in config.operators:
             for case in config.cases:
@@ -88,7 +90,7 @@ def _units(config: Config) -> Iterator[Unit]:
                 if operator == "image" and (method, case) != ("adam", "continuous"):
                     continue
                 scenarios = ((1, 0), (2, 0)) if operator == "image" else SCENARIOS
-                trials = 1 if method == "dream" else config.trials
+                trials = 1 if method in ("dream", "lm") else config.trials
                 # Trial by trial, so that a run that is stopped early leaves all rows with the same trials.
                 for trial in range(trials):
                     yield from (Unit(operator, case, method, budgets[method], *pair, trial) for pair in scenarios)
@@ -132,14 +134,17 @@ class World:
         return sgan.to_model(images.float()).flatten(1)
 
     def simulate(self, operator: str, case: str, latents: Tensor) -> Tensor:
-        """Return traveltimes in ns, shape (n, 576), or for operator ``image`` the model itself."""
+        """Return traveltimes in ns, shape (n, 576), or for operator ``image`` the model itself.
+
+        Case ``surrogate`` is the binary case without its threshold: linear in the model, with derivatives that tell.
+        """
         models = self.models(latents)
         if operator == "image":
             return models
-        if case == "binary":
+        if case != "continuous":
             # Slowness is linear in a binary model, so that the published adjoint is its exact derivative.
             low, high = 1 / tomography.MATRIX_VELOCITY, 1 / tomography.CHANNEL_VELOCITY
-            slowness = low + (high - low) * latent.threshold(models)
+            slowness = low + (high - low) * (latent.threshold(models) if case == "binary" else models)
         else:
             slowness = 1 / (tomography.CHANNEL_VELOCITY + 0.02 * (1 - models))
         if operator in self.dense:
@@ -157,14 +162,16 @@ class World:
 
     def data(self, unit: Unit) -> tuple[Tensor, float]:
         """Return the data of a unit's scenario, shape (1, n_data), and the root mean square of its errors (ns)."""
+        return self.observed(unit.operator, unit.case, unit.model, unit.noise)
+
+    def observed(self, operator: str, case: str, model: int, noise: int) -> tuple[Tensor, float]:
+        """Return noisy data, shape (1, n_data), and the root mean square of their errors (ns)."""
         with torch.no_grad():
-            clean = self.simulate(unit.operator, unit.case, self.true_latents[unit.model])
-        if unit.operator == "image":
+            clean = self.simulate(operator, case, self.true_latents[model])
+        if operator == "image":
             return clean, 1.0
         # The same errors for both models, cases and cell orders, as in the paper.
-        errors = self.config.noise * np.random.default_rng([self.config.seed, 2, unit.noise]).standard_normal(
-            clean.shape
-        )
+        errors = self.config.noise * np.random.default_rng([self.config.seed, 2, noise]).standard_normal(clean.shape)
         rmse = float(np.sqrt(np.square(errors).mean()))
         return clean + torch.as_tensor(errors, dtype=torch.float32, device=self.device), rmse
 
@@ -206,24 +213,34 @@ def compute(
         In place of the one of the shipped weights.
     """
     world = world or World(config, device)
-    groups: dict[tuple, list[Unit]] = {}
-    for name in names:
-        if name == latent_tables.GENERATOR:
-            yield name, latent_tables.generator_facts(world)
+    for batch in tasks(config, list(names)):
+        if batch == [latent_tables.GENERATOR]:
+            yield batch[0], latent_tables.generator_facts(world)
             continue
-        unit = Unit.parse(name)
-        groups.setdefault(unit[:4], []).append(unit)
-    for (_, _, method, _), units in groups.items():
-        if method == "dream":
-            for unit in units:
-                yield unit.name, _global_search(world, unit)
+        units = [Unit.parse(name) for name in batch]
+        if units[0].method == "dream":
+            yield batch[0], _global_search(world, units[0])
             continue
         # A batch is always full: its shape, hence its round-off, does not depend on which trials are missing.
-        size = config.batch if method == "adam" else max(1, config.batch // 4)
-        for first in range(0, len(units), size):
-            chunk = units[first : first + size]
-            full = chunk + chunk[-1:] * (size - len(chunk))
-            yield from zip((unit.name for unit in chunk), _search(world, full), strict=False)
+        full = units + units[-1:] * (_size(config, units[0].method) - len(units))
+        yield from zip(batch, _search(world, full), strict=False)
+
+
+def tasks(config: Config, names: list[str]) -> list[list[str]]:
+    """Return the batches in which `compute` takes the units; they may be computed apart from one another."""
+    groups: dict[tuple, list[str]] = {}
+    for name in names:
+        alike = (name,) if name == latent_tables.GENERATOR else Unit.parse(name)[:4]
+        groups.setdefault(alike, []).append(name)
+    batches = []
+    for alike, members in groups.items():
+        size = 1 if len(alike) == 1 else _size(config, alike[2])
+        batches += [members[first : first + size] for first in range(0, len(members), size)]
+    return batches
+
+
+def _size(config: Config, method: str) -> int:
+    return {"adam": config.batch, "dream": 1}.get(method, max(1, config.batch // 4))
 
 
 def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:
@@ -312,6 +329,46 @@ def _global_search(world: World, unit: Unit) -> dict[str, np.ndarray]:
         "acceptance_rate": chains.acceptance_rate,
         "crossover": chains.crossover,
         "runs": np.array(chains.runs),
+        "true_rmse": np.array(rmse),
+    }
+
+
+def _pooled_search(world: World, unit: Unit) -> dict[str, np.ndarray]:
+    """Descend by Levenberg-Marquardt from the best of many draws, dropping the worse half twice.
+
+    The case without threshold guides the steps, the case itself is judged. A forward-mode product counts as a solve.
+    """
+    observed, rmse = world.data(unit)
+    rng = np.random.default_rng([world.config.seed, 5, unit.trial])
+    pool = torch.as_tensor(rng.uniform(-1, 1, (unit.budget, N_LATENT)), dtype=torch.float32, device=world.device)
+    case = "surrogate" if unit.case == "binary" else unit.case
+
+    def misfit(kind: str, latents: Tensor) -> Tensor:
+        with torch.no_grad():
+            times = torch.cat([world.simulate(unit.operator, kind, part) for part in latents.split(16)])
+        return (times - observed).square().mean(1).sqrt()
+
+    def guide(latents: Tensor) -> Tensor:
+        return world.simulate(unit.operator, case, latents)
+
+    solves, damping, record = unit.budget, None, []
+    pool = pool[misfit(case, pool).argsort()]
+    for kept, iterations in POOL_STAGES:
+        pool, damping = pool[:kept], None if damping is None else damping[:kept]
+        data = observed.expand(kept, -1)
+        pool, reached, damping = levenberg_marquardt(forward_mode(guide), guide, data, pool, iterations, damping)
+        order = reached.argsort()
+        pool, damping = pool[order], damping[order]
+        solves += kept * iterations * (N_LATENT + 2)
+        ratios = (misfit(unit.case, pool) / rmse).cpu().numpy()
+        record.append((solves, ratios.min()))
+    # Nothing bounds the search, as the generator ignores the latent's length: the result is scaled into the box.
+    best = pool[int(ratios.argmin())]
+    return {
+        "record": np.array(record),
+        "final": ratios,
+        "best_latent": (best / best.abs().max().clamp_min(1)).cpu().numpy(),
+        "true_latent": world.true_latents[unit.model][0].cpu().numpy(),
         "true_rmse": np.array(rmse),
     }
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from scipy import ndimage, stats
+from scipy import stats
 
-from geolib import data, tomography
+from geolib import tomography
 from geolib.claims import Measure
-from geolib.inversion.gauss_newton import forward_mode
+from geolib.studies.latent_facts import local_minima
 
 #: Name of the unit that holds the generator's own properties.
 GENERATOR = "generator"
@@ -58,105 +57,6 @@ class Unit(NamedTuple):
 
 
 Units = Mapping[str, Mapping[str, np.ndarray]]
-
-
-def generator_facts(world: Any, draws: int = 16, points: int = 31) -> dict[str, np.ndarray]:
-    """Return what the generator is like, before any inversion.
-
-    Parameters
-    ----------
-    world : latent_inversion.World
-        Generator, operators and true models.
-    draws : int
-        Latents drawn from the prior.
-    points : int
-        Points along each axis of the landscapes.
-
-    Returns
-    -------
-    dict
-        ``singular_values`` of the traveltimes' Jacobian in z at each draw; ``scales`` c and ``scale_change``, the mean
-        pixel change from G(z) to G(cz), beside ``redraw_change`` to another draw's image; ``proportion`` and
-        ``greyness`` of the draws; ``landscape``, the WRMSE of binary model I with noise II over z1 and z2, whole and
-        near the truth, with its ``axes``.
-    """
-    device = world.true_latents[1].device
-    # A fixed sample of the prior: these are properties of the weights, not of a trial.
-    sample = np.random.default_rng(0).uniform(-1, 1, (draws, world.true_latents[1].shape[1]))
-    latents = torch.as_tensor(sample, dtype=torch.float32, device=device)
-    _, jacobians = forward_mode(lambda z: world.simulate("consistent", "continuous", z))(latents)
-    with torch.no_grad():
-        images = world.models(latents)
-        scales = (0.25, 0.5, 2.0, 4.0)
-        change = [float((world.models(c * latents) - images).abs().mean()) for c in scales]
-        facts = {
-            "singular_values": torch.linalg.svdvals(jacobians).cpu().numpy(),
-            "scales": np.array(scales),
-            "scale_change": np.array(change),
-            "redraw_change": np.array(float((images.roll(1, 0) - images).abs().mean())),
-            "proportion": (images >= 0.5).float().mean(1).cpu().numpy(),
-            "greyness": torch.minimum(images, 1 - images).mean(1).cpu().numpy(),
-            "true_latents": torch.cat([world.true_latents[m] for m in (1, 2)]).cpu().numpy(),
-            "true_rmse": np.array([world.data(Unit("consistent", "binary", "adam", 1, 1, n, 0))[1] for n in (1, 2)]),
-        }
-        grids = [landscape(world, half, points) for half in (1.0, 0.1)]
-        facts["rows"] = np.array([world.network(latents[:1].view(1, 1, 5, 3)).shape[2]])
-    facts["operator_misfit"] = released_misfit()
-    facts["landscape"] = np.stack([grid for grid, _ in grids])
-    facts["axes"] = np.stack([axes for _, axes in grids])
-    return facts
-
-
-def released_misfit() -> np.ndarray:
-    """Return the root mean square misfit (ns) of the released noise-free data under either cell order.
-
-    Returns
-    -------
-    ndarray, shape (2,)
-        In the order of `tomography.CELL_ORDERS`; empty where the released data is not at hand.
-    """
-    path = data.locate("laloy2019_model1_noise2.npz")
-    if path is None:
-        return np.empty(0)
-    with np.load(path, allow_pickle=False) as released:
-        model, observed = released["m_true"].astype(float), released["d_true"]
-    matrices = (tomography.ray_matrix(tomography.Crosshole(), order) for order in tomography.CELL_ORDERS)
-    times = (tomography.traveltimes(matrix, tomography.velocity(model)) for matrix in matrices)
-    return np.array([np.sqrt(np.square(t - observed).mean()) for t in times])
-
-
-def landscape(world: Any, half: float, points: int = 31) -> tuple[np.ndarray, np.ndarray]:
-    """Return the WRMSE (z2, z1) around true model I, noise II, binary, and the two axes, by the Figure 8 of the paper.
-
-    Parameters
-    ----------
-    world : latent_inversion.World
-        Generator, operators and true models.
-    half : float
-        Half width of the window around the truth, cut to the box; 1 takes the whole box.
-    points : int
-        Points along each axis.
-    """
-    truth = world.true_latents[1]
-    data, rmse = world.data(Unit("consistent", "binary", "adam", 1, 1, 2, 0))
-    centre = truth[0, :2].cpu().numpy()
-    low, high = (
-        (-np.ones(2), np.ones(2)) if half >= 1 else (np.maximum(centre - half, -1), np.minimum(centre + half, 1))
-    )
-    axes = np.linspace(low, high, points, axis=1)
-    z2, z1 = np.meshgrid(axes[1], axes[0], indexing="ij")
-    states = truth.repeat(points * points, 1)
-    states[:, 0] = torch.as_tensor(z1.ravel(), dtype=truth.dtype, device=truth.device)
-    states[:, 1] = torch.as_tensor(z2.ravel(), dtype=truth.dtype, device=truth.device)
-    times = torch.cat([world.simulate("consistent", "binary", part) for part in states.split(64)])
-    misfit = (times - data).square().mean(1).sqrt() / rmse
-    return misfit.cpu().numpy().reshape(points, points), axes
-
-
-def local_minima(grid: np.ndarray) -> int:
-    """Return the number of interior points of a grid below all their eight neighbours."""
-    around = ndimage.minimum_filter(grid, footprint=np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]]), mode="nearest")
-    return int((grid < around)[1:-1, 1:-1].sum())
 
 
 def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
@@ -380,17 +280,17 @@ def _along(target: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return (target @ vector) / max(float(vector @ vector), 1e-30) * vector
 
 
-def _dream_measures(units: Units) -> dict[str, Measure]:
-    """Return the best WRMSE of the global searches and the forward runs they took to 1.1 and 1.0."""
+def _dream_measures(trials: Units) -> dict[str, Measure]:
+    """Return the best WRMSE of the global and the pooled searches, and the solves they took to the limits."""
     found: dict[str, Measure] = {}
-    for name, arrays in units.items():
+    for name, arrays in trials.items():
         unit = Unit.parse(name)
-        if (unit.operator, unit.case, unit.method) != ("consistent", "binary", "dream"):
+        if (unit.operator, unit.case) != ("consistent", "binary") or unit.method not in ("dream", "lm"):
             continue
-        scenario = f"{ROMAN[unit.model]}-{ROMAN[unit.noise]}"
+        scenario = f"{unit.method}.{ROMAN[unit.model]}-{ROMAN[unit.noise]}"
         runs, misfit = arrays["record"].T
-        found[f"dream.{scenario}.best"] = Measure(float(misfit.min()))
-        for limit in (1.1, 1.0):
+        found[f"{scenario}.best"] = Measure(float(misfit.min()))
+        for limit in (1.1, 1.01, 1.0):
             if (misfit <= limit).any():
-                found[f"dream.{scenario}.runs_to_{limit}"] = Measure(float(runs[misfit <= limit].min()))
+                found[f"{scenario}.runs_to_{limit}"] = Measure(float(runs[misfit <= limit].min()))
     return found

@@ -111,6 +111,17 @@ def test_training_moves_both_networks_and_leaves_the_global_stream_alone():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+def test_the_shipped_weights_are_a_running_mean():
+    state = sgan.start(TINY, 0)
+    mean = [p.detach().clone() for p in state.averaged.parameters()]
+    for step in sgan.fit(state, TINY, IMAGE):
+        memory = (step.iteration + 1) / (step.iteration + 10)
+        now = [p.detach() for p in state.players.generator.parameters()]
+        mean = [memory * old + (1 - memory) * new for old, new in zip(mean, now, strict=True)]
+    for ours, expected in zip(state.averaged.parameters(), mean, strict=True):
+        torch.testing.assert_close(ours.detach(), expected)
+
+
 def test_the_published_recipe_runs():
     recipe = dataclasses.replace(sgan.PUBLISHED, width=2, batch=2, iterations=2, latent=3)
     assert len(list(sgan.fit(sgan.start(recipe, 0), recipe, IMAGE))) == 2

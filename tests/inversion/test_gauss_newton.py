@@ -49,6 +49,27 @@ def test_a_curved_problem_converges_and_the_best_is_kept():
     )
 
 
+def test_levenberg_marquardt_only_ever_descends_and_resumes_its_damping():
+    truth = 0.3 * start(seed=4)
+    data = curved(truth)
+    far = truth + 0.5 * start(seed=6)
+    linearise = gn.forward_mode(curved)
+    first, misfit, damping = gn.levenberg_marquardt(linearise, curved, data, far, 3)
+    assert (misfit < (curved(far) - data).square().mean(1).sqrt()).all()
+    torch.testing.assert_close((curved(first) - data).square().mean(1).sqrt(), misfit)
+    going_on = gn.levenberg_marquardt(linearise, curved, data, first, 3, damping)
+    at_once = gn.levenberg_marquardt(linearise, curved, data, far, 6)
+    torch.testing.assert_close(going_on[0], at_once[0])
+    _, misfit, _ = gn.levenberg_marquardt(linearise, curved, data, truth + 0.05, 30)
+    assert (misfit < 1e-8).all()
+
+
+def test_levenberg_marquardt_leaves_a_latent_without_effect_alone():
+    blind = lambda z: curved(torch.cat([z[:, :4], torch.zeros_like(z[:, 4:])], 1))  # noqa: E731
+    found, _, _ = gn.levenberg_marquardt(gn.forward_mode(blind), blind, curved(0.2 * start(seed=4)), start(), 5)
+    torch.testing.assert_close(found[:, 4], start()[:, 4])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from geolib import claims, paths, studies
+from geolib.studies import latent_facts
 from geolib.studies import latent_inversion as study
 from geolib.studies import latent_tables as tables
 
@@ -18,7 +19,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def facts(world):
-    return tables.generator_facts(world, draws=2, points=11)
+    return latent_facts.generator_facts(world, draws=2, points=11)
 
 
 def run(config, names, world):
@@ -28,13 +29,13 @@ def run(config, names, world):
 def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "image")):
     """Results of all kinds, with a misfit that falls steadily from 9 towards a trial's own end."""
     units = {}
-    budgets = budgets or {"adam": 10_000, "gn": 5000, "dream": 800}
+    budgets = budgets or {"adam": 10_000, "gn": 5000, "dream": 800, "lm": 256}
     config = study.Config.preset("paper", trials=trials, operators=operators)
     for unit in study._units(config):
         unit = unit._replace(budget=budgets[unit.method])
         end = 0.9 + 0.05 * unit.trial
         true_latent = np.full(15, 0.5, np.float32)
-        if unit.method == "dream":
+        if unit.method in ("dream", "lm"):
             units[unit.name] = {"record": np.array([[8, 5.0], [80, 1.05], [160, 0.999]])}
             continue
         # The first trial is slow, and far from fitting after 2000 updates.
@@ -53,7 +54,7 @@ def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "i
 
 def test_unit_names_are_unique_and_can_be_read_back():
     names = study.unit_names(study.Config.preset("paper"))
-    assert len(names) == len(set(names)) == 1 + 2 * 2 * 4 * (100 + 100 + 1) + 2 * 100
+    assert len(names) == len(set(names)) == 1 + 2 * 2 * 4 * (100 + 100 + 1 + 1) + 2 * 100
     assert names[0] == tables.GENERATOR
     assert all(tables.Unit.parse(name).name == name for name in names[1:])
     with pytest.raises(ValueError, match="unit name must look like"):
@@ -109,6 +110,15 @@ def test_gauss_newton_and_the_global_search_run(world):
     assert np.all(np.diff(dream["record"], axis=0) * [1, -1] > 0) and int(dream["runs"]) <= 64 + 8
 
 
+def test_the_pooled_search_fits_the_data(world, monkeypatch):
+    monkeypatch.setattr(study, "POOL_STAGES", ((3, 3), (2, 2)))
+    unit = tables.Unit("consistent", "binary", "lm", 32, 1, 1, 0)
+    found = run(SMALL, [unit.name], world)[unit.name]
+    np.testing.assert_array_equal(found["record"][:, 0], [32 + 9 * 17, 32 + 13 * 17])
+    # The best draw lies near 3; steps that are only taken downhill must gain on it.
+    assert found["record"][-1, 1] < 3 and np.abs(found["best_latent"]).max() <= 1
+
+
 def test_bfloat16_is_close(world):
     other = study.World(study.Config(precision="bfloat16"), "cpu", world.network)
     z = world.true_latents[1]
@@ -120,7 +130,7 @@ def test_bfloat16_is_close(world):
 def test_a_stopped_run_resumes_and_only_computes_what_is_missing(tmp_path, monkeypatch, world):
     config = study.Config(adam_iterations=3, methods=("adam",), cases=("binary",), batch=2)
     monkeypatch.setattr(study, "World", lambda *_: world)
-    monkeypatch.setattr(tables, "generator_facts", lambda _: {"x": np.zeros(1)})
+    monkeypatch.setattr(latent_facts, "generator_facts", lambda _: {"x": np.zeros(1)})
     whole = studies.run(study, config)
     asked = []
     real = study.compute
@@ -187,7 +197,7 @@ def test_generator_facts(facts):
 
 def test_local_minima_are_counted():
     x = np.linspace(0, 4 * np.pi, 41)
-    assert tables.local_minima(np.cos(x)[:, None] + np.cos(x)[None]) == 4
+    assert latent_facts.local_minima(np.cos(x)[:, None] + np.cos(x)[None]) == 4
 
 
 def test_every_claim_of_the_tables_names_a_measure_that_a_full_run_gives(facts):
