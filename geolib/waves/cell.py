@@ -31,7 +31,7 @@ class WaveCell(nn.Module):
 
     Parameters
     ----------
-    velocity : grid.shape or (n_shots, *grid.shape) tensor
+    velocity : ``grid.shape`` or ``(n_shots, *grid.shape)`` tensor
         Velocity, m/s; an `nn.Parameter` becomes a parameter of the cell.
     survey : Survey
         Grid, time step, boundaries and positions.

@@ -29,7 +29,7 @@ def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, b
 
     Parameters
     ----------
-    velocity : grid.shape or (n_shots, *grid.shape) tensor
+    velocity : ``grid.shape`` or ``(n_shots, *grid.shape)`` tensor
         Velocity, m/s: one model for all shots or one for each. Type and device are those of the source amplitudes.
     survey : Survey
         Grid, time step, boundaries, sources and receivers.
@@ -77,7 +77,7 @@ def misfit_and_gradient(
 
     Parameters
     ----------
-    velocity : grid.shape or (n_shots, *grid.shape) tensor
+    velocity : ``grid.shape`` or ``(n_shots, *grid.shape)`` tensor
         Velocity, m/s.
     survey : Survey
         Grid, time step, boundaries, sources and receivers.

@@ -155,7 +155,7 @@ class Survey:
 
         Parameters
         ----------
-        velocity : grid.shape or (n_shots, *grid.shape) tensor
+        velocity : ``grid.shape`` or ``(n_shots, *grid.shape)`` tensor
             Velocity, m/s.
         space_order : {2, 4}
             Order of the spatial differences.
