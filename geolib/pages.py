@@ -73,14 +73,16 @@ def figures(notebook: Path) -> list[Figure]:
     found = []
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         shown = cell["metadata"].get("mystnb", {})
-        for output in cell.get("outputs", []):
-            for kind in ("png", "gif"):
-                content = output.get("data", {}).get(f"image/{kind}")
-                if content and "figure" in shown:
-                    figure, alternative = shown["figure"], shown.get("image", {}).get("alt", "")
-                    landing = "landing" in cell["metadata"].get("tags", [])
-                    raw = base64.b64decode(content)
-                    found.append(Figure(figure["name"], figure["caption"], alternative, kind, raw, landing))
+        if "figure" not in shown:
+            continue
+        landing = "landing" in cell["metadata"].get("tags", [])
+        figure, alternative = shown["figure"], shown.get("image", {}).get("alt", "")
+        images = {kind: data for output in cell["outputs"] for kind, data in output.get("data", {}).items()}
+        for kind in ("gif", "png"):
+            if f"image/{kind}" in images:
+                raw = base64.b64decode(images[f"image/{kind}"])
+                found.append(Figure(figure["name"], figure["caption"], alternative, kind, raw, landing))
+                break
     return found
 
 
