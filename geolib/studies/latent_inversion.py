@@ -215,11 +215,12 @@ def compute(
     world = world or World(config, device)
     for batch in tasks(config, list(names)):
         if batch == [latent_tables.GENERATOR]:
-            yield batch[0], latent_tables.generator_facts(world)
+            yield batch[0], latent_facts.generator_facts(world)
             continue
         units = [Unit.parse(name) for name in batch]
-        if units[0].method == "dream":
-            yield batch[0], _global_search(world, units[0])
+        if units[0].method in ("dream", "lm"):
+            search = _global_search if units[0].method == "dream" else _pooled_search
+            yield batch[0], search(world, units[0])
             continue
         # A batch is always full: its shape, hence its round-off, does not depend on which trials are missing.
         full = units + units[-1:] * (_size(config, units[0].method) - len(units))
@@ -240,7 +241,7 @@ def tasks(config: Config, names: list[str]) -> list[list[str]]:
 
 
 def _size(config: Config, method: str) -> int:
-    return {"adam": config.batch, "dream": 1}.get(method, max(1, config.batch // 4))
+    return {"adam": config.batch, "dream": 1, "lm": 1}.get(method, max(1, config.batch // 4))
 
 
 def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:

@@ -140,6 +140,28 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
     return "\n".join(lines)
 
 
+def searches_markdown(units: Units) -> str:
+    """Return the global and pooled searches as Markdown: scenario, order, solves to 1.1, 1.01 and 1.0, best WRMSE."""
+    kinds = {"dream": "DREAM(ZS)", "lm": "pooled"}
+    lines = ["| Search | Case | Cell order | Model | Noise | to 1.1 | to 1.01 | to 1.0 | Solves in all | Best WRMSE |"]
+    lines.append("|" + "---|" * 10)
+    for name, arrays in units.items():
+        if name == GENERATOR or (unit := Unit.parse(name)).method not in kinds:
+            continue
+        runs, misfit = arrays["record"].T
+        first = [f"{runs[misfit <= limit].min():.0f}" if (misfit <= limit).any() else "—" for limit in (1.1, 1.01, 1.0)]
+        scenario = [
+            kinds[unit.method],
+            unit.case,
+            unit.operator.replace("_", " "),
+            ROMAN[unit.model],
+            ROMAN[unit.noise],
+        ]
+        spent = int(arrays["runs"]) if "runs" in arrays else int(runs[-1])
+        lines.append("| " + " | ".join([*scenario, *first, str(spent), f"{misfit.min():.3f}"]) + " |")
+    return "\n".join(lines)
+
+
 def measures(units: Units) -> dict[str, Measure]:
     """Return the numbers of the claims ledger, from whatever units there are.
 

@@ -119,6 +119,19 @@ def test_the_pooled_search_fits_the_data(world, monkeypatch):
     assert found["record"][-1, 1] < 3 and np.abs(found["best_latent"]).max() <= 1
 
 
+def test_each_method_is_sent_to_its_search(world, monkeypatch):
+    monkeypatch.setattr(latent_facts, "generator_facts", lambda _: "facts")
+    monkeypatch.setattr(study, "_global_search", lambda *_: "dream")
+    monkeypatch.setattr(study, "_pooled_search", lambda *_: "lm")
+    config = study.Config(methods=("dream", "lm"), cases=("binary",))
+    found = run(config, study.unit_names(config), world)
+    assert {tables.Unit.parse(n).method if "-" in n else "facts": v for n, v in found.items()} == {
+        "facts": "facts",
+        "dream": "dream",
+        "lm": "lm",
+    }
+
+
 def test_bfloat16_is_close(world):
     other = study.World(study.Config(precision="bfloat16"), "cpu", world.network)
     z = world.true_latents[1]
