@@ -204,9 +204,20 @@ def ablation_table(config: Config, units: Mapping[str, Arrays], data: str) -> st
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for where, trick, found in ablation(config, units):
         if where == data:
-            cells = [f"{found[k]}: {judgement(k, found[k])}" for k in keys]
+            cells = [f"{_short(found[k])}: {judgement(k, found[k])}" for k in keys]
             lines.append("| " + " | ".join([trick.replace("_", " "), *cells]) + " |")
     return "\n".join(lines)
+
+
+def _short(measure: Measure) -> str:
+    ends = "" if measure.low is None else f" [{measure.low:.2f}, {measure.high:.2f}]"
+    return f"{measure.value:.2f}{ends}"
+
+
+def tally(config: Config, units: Mapping[str, Arrays], outcome: str = "distance") -> dict[str, int]:
+    """Return how many comparisons end in each judgement."""
+    found = [judgement(outcome, values[outcome]) for _, _, values in ablation(config, units) if outcome in values]
+    return {word: found.count(word) for word in ("helps", "harms", "no clear effect", "too few seeds")}
 
 
 def stack(units: Mapping[str, Arrays], variant: str, array: str) -> np.ndarray:
@@ -285,6 +296,7 @@ def _theory_measures(name: str, u: Arrays) -> dict[str, Measure]:
         "half_error": Measure(number("half_error")),
         "accuracy": Measure(float(history[-1, 3])),
         "first_accuracy": Measure(float(history[1:6, 3].max())),
+        "first_best_accuracy": Measure(_best_accuracy(u)),
         "distance": Measure(float(history[-1, 0])),
         "distance_ratio": Measure(float(history[-1, 0] / history[0, 0])),
         "jsd": Measure(float(history[-1, 1])),
@@ -293,6 +305,12 @@ def _theory_measures(name: str, u: Arrays) -> dict[str, Measure]:
 
 def _mean(values: np.ndarray | list[float]) -> Measure:
     return Measure.mean(np.asarray(values, dtype=float).tolist())
+
+
+def _best_accuracy(u: Arrays) -> float:
+    """Return the accuracy that the best discriminator has against the untrained generator."""
+    width = u["x"][1] - u["x"][0]
+    return float(0.5 * np.maximum(u["target"], u["densities"][0]).sum() * width)
 
 
 def _holds(condition: bool) -> Measure:
@@ -338,8 +356,10 @@ def _variant_measures(variant: str, units: Mapping[str, Arrays]) -> dict[str, Me
         correlation, bound = stack(units, variant, "correlation"), stack(units, variant, "bound")
         found["correlation"] = _mean(correlation[:, 0, 0])
         found["correlation_without"] = _mean(correlation[:, 1, 0])
-        found["bound"] = _mean(bound[:, 0, -1])
-        found["bound_without"] = _mean(bound[:, 1, -1])
+        # The reader chases a moving generator, so single records scatter: take the median of the last third.
+        last = bound[..., -max(1, bound.shape[-1] // 3) :]
+        found["bound"] = _mean(np.median(last[:, 0], axis=-1))
+        found["bound_without"] = _mean(np.median(last[:, 1], axis=-1))
         found["recovered"] = Measure.count(int((correlation[:, 0, 0] > 0.7).sum()), len(correlation))
     if variant == "superres":
         for key in ("psnr", "ssim", "greyness"):
