@@ -44,7 +44,7 @@ class Config(config.Config):
     n_epochs: int = config.param(12, "Epochs to train", paper=100, low=1, high=1000, extent=True)
     n_traces: int = config.param(480, "Traces to train on", paper=10_000, low=8, high=100_000)
     batch: int = config.param(16, "Traces in a batch", paper=64, low=2, high=4096)
-    init_std: float = config.param(0.02, "Standard deviation of the initial kernels (printed: 0.2)", low=1e-4, high=1)
+    init_std: float = config.param(0.2, "Standard deviation of the initial kernels", low=1e-4, high=1)
     latent_low: float = config.param(-1.0, "Lower end of the uniform latents, the upper end is 1", low=-10, high=0.99)
     reuse_real: bool = config.param(True, "One batch of real traces for all critic steps, as in algorithm 1")
     critic_steps: int = config.param(2, "Critic steps for each generator step", low=1, high=20)
