@@ -70,7 +70,7 @@ class Critic(nn.Module):
         return self.head(features.to(traces.dtype).transpose(1, 2)).flatten()
 
 
-def make_generator(std: float | None = 0.02, *, rng: torch.Generator) -> nn.Sequential:
+def make_generator(std: float | None = 0.2, *, rng: torch.Generator) -> nn.Sequential:
     """Return the generator of table 1: latents `(n, 100, 1)` to traces `(n, 1, 499)`.
 
     Parameters
@@ -98,7 +98,7 @@ def make_generator(std: float | None = 0.02, *, rng: torch.Generator) -> nn.Sequ
     return initialise(network, std, rng)
 
 
-def make_critic(std: float | None = 0.02, *, rng: torch.Generator, precision: str = "float32") -> Critic:
+def make_critic(std: float | None = 0.2, *, rng: torch.Generator, precision: str = "float32") -> Critic:
     """Return the critic of table 2 (150 404 parameters) with initial kernels of standard deviation `std`."""
     with torch.device("meta"):
         network = Critic(precision)

@@ -41,7 +41,7 @@ LAG = 10  # epochs between the two generators of the stopping test
 class Config(config.Config):
     """Parameters of data and training."""
 
-    n_epochs: int = config.param(12, "Epochs to train", paper=100, low=1, high=1000, extent=True)
+    n_epochs: int = config.param(15, "Epochs to train", paper=100, low=1, high=1000, extent=True)
     n_traces: int = config.param(480, "Traces to train on", paper=10_000, low=8, high=100_000)
     batch: int = config.param(16, "Traces in a batch", paper=64, low=2, high=4096)
     init_std: float = config.param(0.2, "Standard deviation of the initial kernels", low=1e-4, high=1)
