@@ -203,6 +203,17 @@ def test_journal_resumes_a_killed_descent_without_computing_twice(tmp_path, meth
     assert len(journal.seconds) == found.misfit.size
 
 
+def test_journal_does_not_believe_a_damaged_record(tmp_path):
+    path = tmp_path / "j"
+    optimize.minimize(optimize.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
+    raw = bytearray(path.read_bytes())
+    # A bit of the third record's gradient: its digest of the model is intact.
+    raw[2 * len(raw) // 6 + 40] ^= 1
+    path.write_bytes(raw)
+    found = optimize.minimize(optimize.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
+    np.testing.assert_array_equal(found.misfit, run("gd", 5).misfit)
+
+
 def test_journal_drops_records_of_another_descent(tmp_path):
     optimize.minimize(optimize.Journal(quadratic, tmp_path / "j"), np.ones(3), "gd", iterations=5, rate=0.1)
     found = optimize.minimize(optimize.Journal(quadratic, tmp_path / "j"), np.zeros(3), "gd", iterations=5, rate=0.1)

@@ -224,6 +224,11 @@ def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, me
     assert len(calls) - 1 == whole["misfit"].size
     for key in set(whole) - {"seconds"}:
         np.testing.assert_array_equal(again[key], whole[key])
+    budget = whole["misfit"].size - (3 if extra else 1)
+    assert whole["frame_at"][0] == 0 and whole["frame_at"][-1] == budget
+    if extra:
+        # The last frame is the last stage's model, not an earlier stage's of the same number.
+        assert len(whole["frames"]) == 2 and np.abs(whole["frames"][1] - whole["frames"][0]).max() > 1
     assert not again["frames"][0][1:].std() > again["frames"][-1][1:].std()
 
 
