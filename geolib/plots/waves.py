@@ -294,7 +294,7 @@ def gathers(shots: np.ndarray, dt: float, spacing: float) -> Figure:
 
 def stages(truth: np.ndarray, run: Arrays, evaluations: Sequence[int]) -> Figure:
     """Return the figure of the truth and a Marmousi run's models at some evaluations."""
-    reached = [n for n in evaluations if n < len(run["misfit"])]
+    reached = [n for n in evaluations if n <= run["frame_at"][-1]]
     return panels({"truth": truth, **{f"evaluation {n}": frame(run, n) for n in reached}})
 
 

@@ -57,6 +57,11 @@ def bias(run: Arrays, half: int = 6) -> float:
     return float(np.sqrt(np.mean((run["model"] - run["truth"])[near] ** 2)))
 
 
+def ended(run: Arrays) -> bool:
+    """Return whether a line search ended by itself before its budget: its last model stands from then on."""
+    return "all evaluations used" not in str(run["message"])
+
+
 def longest(units: Units, method: str) -> Arrays:
     """Return the longest Marmousi run of a method; KeyError if there is none."""
     names = [name for name in units if name.startswith(f"marmousi-{method}-")]
@@ -274,20 +279,19 @@ def _marmousi(units: Units) -> Rules:
         return longest(units, method) if extra == "marmousi" else units[f"{extra}-{method}"]
 
     def at(which: Arrays, name: str, n: int) -> float:
-        if n >= len(which[name]):
+        if n >= len(which[name]) and not ended(which):
             raise KeyError(f"{name} at evaluation {n} is not computed yet")
-        return float(which[name][n])
+        return float(which[name][min(n, len(which[name]) - 1)])
 
     def structure(method: str, n: int, half: str) -> float:
         """Correlation of the update made with the update needed, in the upper or the lower half of the model."""
         which, truth = run(method), units["marmousi-setup"]["velocity"]
-        if n not in which["frame_at"]:
+        if n > which["frame_at"][-1] and not ended(which):
             raise KeyError(f"frame {n} is not computed yet")
+        nearest = which["frames"][int(np.abs(which["frame_at"] - n).argmin())]
         start = which["frames"][0].astype(float)
         # Beds thinner than three cells are out of a 6 Hz wave's reach, whatever the method.
-        made, needed = (
-            ndimage.gaussian_filter(x - start, 3.0) for x in (which["frames"][list(which["frame_at"]).index(n)], truth)
-        )
+        made, needed = (ndimage.gaussian_filter(x - start, 3.0) for x in (nearest, truth))
         rows = slice(0, len(truth) // 2) if half == "upper" else slice(len(truth) // 2, None)
         return float(np.corrcoef(made[rows].ravel(), needed[rows].ravel())[0, 1])
 

@@ -292,7 +292,8 @@ def _marmousi(
         start = found.model
         parts.append(found)
         seconds += remembered.seconds
-        shown |= {k + done: model for k, model in found.snapshots.items()}
+        # A line search may end before its budget does, where nothing lower can be told apart: its model stands.
+        shown |= {k + done: model for k, model in found.snapshots.items()} | {done + iterations: found.model}
     watched = np.concatenate([p.watched for p in parts]).astype(np.float32)
     return {
         "misfit": np.concatenate([p.misfit for p in parts]).astype(np.float32),

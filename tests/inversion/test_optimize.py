@@ -207,8 +207,8 @@ def test_journal_does_not_believe_a_damaged_record(tmp_path):
     path = tmp_path / "j"
     optimize.minimize(optimize.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
     raw = bytearray(path.read_bytes())
-    # A bit of the third record's gradient: its digest of the model is intact.
-    raw[2 * len(raw) // 6 + 40] ^= 1
+    # A bit of an exponent in the third record's gradient: its digest of the model is intact.
+    raw[2 * len(raw) // 6 + 47] ^= 1
     path.write_bytes(raw)
     found = optimize.minimize(optimize.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
     np.testing.assert_array_equal(found.misfit, run("gd", 5).misfit)
