@@ -21,7 +21,7 @@ _PATIENCE = 3
 
 
 def unordered(
-    function: Callable[..., Any], tasks: Sequence[tuple], *, address: str | None = None, jobs: int = 1
+    function: Callable[..., Any], tasks: Sequence[tuple], *, address: Any = None, jobs: int = 1
 ) -> Iterator[tuple[int, Any]]:
     """Yield `(index, function(*tasks[index]))` of every task, each as soon as it is done.
 
@@ -31,8 +31,8 @@ def unordered(
         A function of a module, which workers import by its name.
     tasks : sequence of tuple
         Arguments of each call; the calls must be independent of one another.
-    address : str, optional
-        Dask scheduler, such as "tcp://host:8786"; its workers must have this package and its data.
+    address : str or distributed.Client, optional
+        Dask scheduler, such as "tcp://host:8786", or a client of one; its workers must have this package and its data.
     jobs : int
         Processes on this machine where there is no scheduler; 1 computes in this process.
 
@@ -49,7 +49,10 @@ def unordered(
     the error is raised; on this machine the calls under way are finished and yielded first.
     """
     _checks.integer("jobs", jobs, low=1)
-    if address:
+    if isinstance(address, str):
+        with _connect(address) as client:
+            yield from _cluster(function, tasks, client)
+    elif address is not None:
         yield from _cluster(function, tasks, address)
     elif jobs == 1 or len(tasks) < 2:
         for index, task in enumerate(tasks):
@@ -118,37 +121,41 @@ def _single_threaded() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _cluster(function: Callable[..., Any], tasks: Sequence[tuple], address: str) -> Iterator[tuple[int, Any]]:
+def _connect(address: str) -> Any:
     try:
         import distributed
     except ModuleNotFoundError:
         raise RuntimeError("distributed must be installed to use a cluster. Install geolib[cluster].") from None
     try:
-        client = distributed.Client(address, timeout=10, set_as_default=False)
+        return distributed.Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise RuntimeError(
             f"a Dask scheduler must answer at {address}; none does ({error}). Start it or correct the address."
         ) from None
+
+
+def _cluster(function: Callable[..., Any], tasks: Sequence[tuple], client: Any) -> Iterator[tuple[int, Any]]:
+    import distributed
+
     failed: Exception | None = None
-    with client:
-        # Not pure: equal arguments must not bring back what an earlier version of the code computed.
-        futures = {client.submit(function, *task, pure=False): index for index, task in enumerate(tasks)}
-        for future in distributed.as_completed(list(futures), loop=client.loop):
-            index = futures.pop(future)
-            try:
-                value = future.result()
-            except distributed.KilledWorker:
-                failed = RuntimeError(
-                    f"workers must live; those that took task {index} were killed, perhaps for lack of memory. "
-                    "Give them more or use smaller parameters."
-                )
-            except concurrent.futures.CancelledError:
-                failed = RuntimeError(f"the scheduler at {address} was lost. Start it and run again.")
-            except Exception as raised:
-                failed = raised
-            else:
-                yield index, value
-            if failed is not None:
-                break
+    # Not pure: equal arguments must not bring back what an earlier version of the code computed.
+    futures = {client.submit(function, *task, pure=False): index for index, task in enumerate(tasks)}
+    for future in distributed.as_completed(list(futures), loop=client.loop):
+        index = futures.pop(future)
+        try:
+            value = future.result()
+        except distributed.KilledWorker:
+            failed = RuntimeError(
+                f"workers must live; those that took task {index} were killed, perhaps for lack of memory. "
+                "Give them more or use smaller parameters."
+            )
+        except concurrent.futures.CancelledError:
+            failed = RuntimeError(f"the scheduler at {client.scheduler.address} was lost. Start it and run again.")
+        except Exception as raised:
+            failed = raised
+        else:
+            yield index, value
+        if failed is not None:
+            break
     if failed is not None:
         raise failed

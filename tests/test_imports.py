@@ -26,6 +26,7 @@ ALLOWED = {
     "gans": BASE | {"paths"},
     "inversion": BASE,
     "plots": set(),
+    "shots": {"scheduler", "waves"},
     "studies": {
         *("_checks", "claims", "config", "data", "gans", "inversion", "models", "paths"),
         *("scheduler", "store", "tomography", "training_images", "waves"),
@@ -40,7 +41,7 @@ ALLOWED = {
         *("book", "claims", "compare", "config", "data", "paths", "reruns", "scheduler", "store", "studies"),
     },
 }
-BARE = ("models", "training_images", "waves", "gans", "tomography", "inversion", "store", "scheduler", "studies")
+BARE = ("models", "training_images", "waves", "gans", "tomography", "inversion", "store", "scheduler", "shots", "studies")
 
 
 def part_of(path: Path) -> str:

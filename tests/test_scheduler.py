@@ -11,10 +11,12 @@ import warnings
 from pathlib import Path
 
 import dask
+import distributed
 import numpy as np
 import pytest
+import torch
 
-from geolib import cli, scheduler, studies
+from geolib import cli, scheduler, shots, studies, waves
 
 ROOT = Path(__file__).parents[1]
 SLOW = """
@@ -225,6 +227,30 @@ def test_a_worker_killed_mid_run_loses_nothing(slow, cluster, tmp_path):
     for path in (tmp_path / "spread").rglob("*.unit"):
         assert path.stat().st_mtime_ns == saved.get(path.stem, path.stat().st_mtime_ns)
     same(studies.run(slow, config), spread)
+
+
+def survey():
+    grid = waves.Grid((24, 30), 10.0)
+    wavelet = waves.ricker(12.0, 0.001, 200, delay=0.08).to(torch.float64).expand(5, 1, 200)
+    sources = [[[1, 3 + 6 * n]] for n in range(5)]
+    receivers = [[[1, x] for x in range(2, 28, 3)]] * 5
+    return waves.Survey(grid, 0.001, 200, sources, receivers, wavelet)
+
+
+def test_shots_spread_give_the_same_gradient(cluster):
+    shot_lines = survey()
+    truth = torch.full((24, 30), 2000.0, dtype=torch.float64)
+    start = truth.clone()
+    truth[12:] = 2300.0
+    observed = waves.propagate(truth, shot_lines)
+    alone = shots.misfit_and_gradient(start, shot_lines, observed, at_once=2)
+    with distributed.Client(cluster.address, set_as_default=False) as client:
+        spread = shots.misfit_and_gradient(start, shot_lines, observed, at_once=2, address=client)
+    assert torch.equal(alone[0], spread[0]) and torch.equal(alone[1], spread[1])
+    misfit, gradient = waves.misfit_and_gradient(start, shot_lines, observed)
+    # Sums over shots in another order: round-off of five float64 terms.
+    torch.testing.assert_close(alone[0], misfit, rtol=1e-13, atol=0)
+    torch.testing.assert_close(alone[1], gradient, rtol=1e-12, atol=1e-13 * float(gradient.abs().max()))
 
 
 def test_the_variable_names_a_scheduler_too(slow, cluster, tmp_path, monkeypatch):

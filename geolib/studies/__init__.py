@@ -86,7 +86,7 @@ def run(
     published = _published(study, config) if reuse else None
     state = store.folder if store is not None else None
     if address is None and jobs == 1:
-        address = os.environ.get(scheduler.VARIABLE)
+        address = os.environ.get(scheduler.VARIABLE) or None
 
     def compute(names: list[str]) -> Iterator[tuple]:
         groups = tasks(study, config, names) if address or jobs > 1 else None

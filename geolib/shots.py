@@ -1,0 +1,71 @@
+"""The misfit of a survey and its gradient with the shots spread over processes or a Dask cluster."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+
+from geolib import scheduler, waves
+
+
+def misfit_and_gradient(
+    velocity: torch.Tensor,
+    survey: waves.Survey,
+    observed: torch.Tensor,
+    *,
+    at_once: int = 1,
+    address: Any = None,
+    jobs: int = 1,
+    space_order: int = 2,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what `waves.misfit_and_gradient` returns, computed by groups of shots.
+
+    Parameters
+    ----------
+    velocity : grid.shape tensor
+        Velocity, m/s.
+    survey : Survey
+        Grid, time step, boundaries, sources and receivers.
+    observed : (n_shots, n_receivers, nt) tensor
+        Observed shot gathers.
+    at_once : int
+        Shots of a group; each group is one task.
+    address : str or distributed.Client, optional
+        Where tasks go, as for `scheduler.unordered`; an inversion, which calls this often, passes a client.
+    jobs : int
+        Processes on this machine, as for `scheduler.unordered`.
+    space_order : {2, 4}
+        Order of the spatial differences.
+
+    Returns
+    -------
+    misfit : scalar tensor
+        J, in squared units of u.
+    gradient : grid.shape tensor
+        dJ/dv, per m/s.
+
+    Notes
+    -----
+    Groups are added in their order: the result is the same to the last bit however many workers there are. A task takes
+    the model and the data of its shots over the network and brings one gradient back.
+    """
+    tasks = []
+    for first in range(0, survey.n_shots, at_once):
+        part = slice(first, first + at_once)
+        names = ("source_locations", "receiver_locations", "source_amplitudes")
+        mine = dataclasses.replace(survey, **{name: getattr(survey, name)[part].clone() for name in names})
+        tasks.append((velocity, mine, observed[part].clone(), space_order))
+    found = dict(scheduler.unordered(_group, tasks, address=address, jobs=jobs))
+    misfit, gradient = velocity.new_zeros(()), torch.zeros_like(velocity)
+    for index, (_, mine, _, _) in enumerate(tasks):
+        share = mine.n_shots / survey.n_shots  # the misfit is a mean over shots
+        misfit, gradient = misfit + share * found[index][0], gradient + share * found[index][1]
+    return misfit, gradient
+
+
+def _group(
+    velocity: torch.Tensor, survey: waves.Survey, observed: torch.Tensor, space_order: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return waves.misfit_and_gradient(velocity, survey, observed, space_order=space_order)
