@@ -65,7 +65,11 @@ class Workspace(NamedTuple):
     traces: np.ndarray  # (nt, n_receivers)
 
 
-_jit = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz"})
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_entry = numba.njit(**_OPTIONS)
+# The others are called by kernels only, and compile faster without wrappers for callers from Python.
+_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_jit = numba.njit(**_INNER)
 
 
 @_jit
@@ -293,57 +297,36 @@ def _memory(state: Any, side: Any, lines: int) -> Any:
 
 
 @_jit
-def _step(state: Any, n: int, courant: Any, kept: Any, keep: bool, setup: Setup) -> None:
-    size = (setup.nz + 2 * HALO) * setup.stride
-    now, other = state[n % 2 * size : (n % 2 + 1) * size], state[(n + 1) % 2 * size : ((n + 1) % 2 + 1) * size]
-    if keep:
-        _advance_and_keep(now, other, courant, kept, setup)
-    else:
-        _advance(now, other, courant, setup)
-    if setup.weights[4] != 0:
-        _mirror(now, other, courant, kept, keep, setup)
-    for side in (setup.left, setup.right):
-        if side.points:
-            _along_x(now, other, courant, kept, keep, _memory(state, side, setup.nz), side, setup)
-    for side in (setup.top, setup.bottom):
-        if side.points:
-            _along_z(now, other, courant, kept, keep, _memory(state, side, setup.stride), side, setup)
-
-
-@_jit
-def _step_transposed(state: Any, n: int, courant: Any, kept: Any, image: Any, setup: Setup) -> None:
-    size = (setup.nz + 2 * HALO) * setup.stride
-    now, other = state[n % 2 * size : (n % 2 + 1) * size], state[(n + 1) % 2 * size : ((n + 1) % 2 + 1) * size]
-    _advance_and_image(now, other, courant, kept, image, setup)
-    if setup.weights[4] != 0:
-        _mirror(now, other, courant, kept, False, setup)
-    for side in (setup.left, setup.right):
-        if side.points:
-            _along_x_transposed(now, other, courant, _memory(state, side, setup.nz), side, setup)
-    for side in (setup.top, setup.bottom):
-        if side.points:
-            _along_z_transposed(now, other, courant, _memory(state, side, setup.stride), side, setup)
-
-
-@_jit
 def _run(state: Any, begin: int, end: int, kept: Any, keep: bool, traces: Any, record: bool, shot: Shot) -> None:
-    setup = shot.setup
+    setup, courant = shot.setup, shot.courant
     size = (setup.nz + 2 * HALO) * setup.stride
     for n in range(begin, end):
         row = kept[n - begin] if keep else kept[0]
-        _step(state, n, shot.courant, row, keep, setup)
         written = (n + 1) % 2 * size
+        now, other = state[size - written : 2 * size - written], state[written : written + size]
+        if keep:
+            _advance_and_keep(now, other, courant, row, setup)
+        else:
+            _advance(now, other, courant, setup)
+        if setup.weights[4] != 0:
+            _mirror(now, other, courant, row, keep, setup)
+        for side in (setup.left, setup.right):
+            if side.points:
+                _along_x(now, other, courant, row, keep, _memory(state, side, setup.nz), side, setup)
+        for side in (setup.top, setup.bottom):
+            if side.points:
+                _along_z(now, other, courant, row, keep, _memory(state, side, setup.stride), side, setup)
         for i in range(len(shot.sources)):
             k = shot.sources[i]
-            state[written + k] += shot.courant[k] * shot.forcing[n, i]
+            other[k] += courant[k] * shot.forcing[n, i]
             if keep:
                 row[k - HALO * setup.stride] += shot.forcing[n, i]
         if record:
             for i in range(len(shot.receivers)):
-                traces[n, i] = state[written + shot.receivers[i]]
+                traces[n, i] = other[shot.receivers[i]]
 
 
-@_jit
+@_entry
 def forward(state: Any, traces: Any, gather: Any, shot: Shot) -> None:
     """Propagate one shot; write its gather (n_receivers, nt)."""
     state[:] = 0
@@ -351,14 +334,15 @@ def forward(state: Any, traces: Any, gather: Any, shot: Shot) -> None:
     gather[:] = traces.T
 
 
-@_jit
+@_entry
 def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, source_image: Any, shot: Shot) -> float:
     """Write sum_t mu(t + dt) acc(t) of one shot into `image` and mu at the sources into `source_image`.
 
     With `fit`, `data` (n_receivers, nt) is observed data and scale / 2 sum (gather - data)^2 is the misfit returned;
     without it, `data` is the derivative of some misfit in the gather, and 0 is returned.
     """
-    state, adjoint, kept, traces, setup = work.state, work.adjoint, work.kept, work.traces, shot.setup
+    state, adjoint, kept, traces = work.state, work.adjoint, work.kept, work.traces
+    setup, courant = shot.setup, shot.courant
     size = (setup.nz + 2 * HALO) * setup.stride
     nt, segment = len(traces), len(kept)
     segments = (nt + segment - 1) // segment
@@ -385,12 +369,20 @@ def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, so
             state[:] = work.checkpoints[i]
             _run(state, begin, end, kept, True, traces, False, shot)
         for n in range(end - 1, begin - 1, -1):
-            back = nt - 1 - n
-            now = back % 2 * size
+            written = (nt - n) % 2 * size
+            now, other = adjoint[size - written : 2 * size - written], adjoint[written : written + size]
             for r in range(len(shot.receivers)):
                 k = shot.receivers[r]
-                adjoint[now + k] += shot.courant[k] * traces[n, r]
+                now[k] += courant[k] * traces[n, r]
             for r in range(len(shot.sources)):
-                source_image[r, n] = adjoint[now + shot.sources[r]]
-            _step_transposed(adjoint, back, shot.courant, kept[n - begin], image, setup)
+                source_image[r, n] = now[shot.sources[r]]
+            _advance_and_image(now, other, courant, kept[n - begin], image, setup)
+            if setup.weights[4] != 0:
+                _mirror(now, other, courant, image, False, setup)
+            for side in (setup.left, setup.right):
+                if side.points:
+                    _along_x_transposed(now, other, courant, _memory(adjoint, side, setup.nz), side, setup)
+            for side in (setup.top, setup.bottom):
+                if side.points:
+                    _along_z_transposed(now, other, courant, _memory(adjoint, side, setup.stride), side, setup)
     return misfit
