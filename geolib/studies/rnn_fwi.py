@@ -55,8 +55,8 @@ PROBES = (("gd", 0.4), ("momentum", 0.8), ("adam", 40.0), ("cg", None), ("lbfgs"
 # The evaluations at which the paper shows Marmousi.
 MARMOUSI = {"adam": (25, 50, 100), "lbfgs": (200, 600, 1000), "cg": (400, 800, 1420)}
 # One descent in units that go on from one another, so that what there is can be shown before all is done.
-EARLY_BLOCKS = ("adam-100", "lbfgs-200", "cg-400")
-LATE_BLOCKS = ("lbfgs-600", "cg-800", "lbfgs-1000", "cg-1420")
+EARLY_BLOCKS = ("adam-100", "lbfgs-200", "cg-100")
+LATE_BLOCKS = ("cg-400", "lbfgs-600", "cg-800", "lbfgs-1000", "cg-1420")
 EXTRAS = ("continuation", "noise", "finer", "linear")
 EXTRA_BUDGET = 100
 N_FRAMES = 20
