@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from scipy import stats
@@ -152,12 +155,9 @@ def events(axis: Axes, sets: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Non
     axis.legend()
 
 
-def film(path: Path, frames: np.ndarray, dt: float) -> Path:
-    """Write an animated GIF of traces `(epochs, n, nt)`, one frame for each epoch; returns its path."""
-    import matplotlib.pyplot as plt
-    from matplotlib.animation import FuncAnimation, PillowWriter
-
-    figure, axis = plt.subplots(figsize=(6, 4))
+def film(frames: np.ndarray, dt: float) -> bytes:
+    """Return an animated GIF of traces `(epochs, n, nt)` sampled at `dt` seconds, one frame for each epoch."""
+    figure, axis = plt.subplots(figsize=(5, 3))
 
     def draw(index: int) -> list:
         axis.clear()
@@ -165,6 +165,8 @@ def film(path: Path, frames: np.ndarray, dt: float) -> Path:
         axis.set_title(f"epoch {index + 1}")
         return []
 
-    FuncAnimation(figure, draw, frames=len(frames)).save(path, writer=PillowWriter(fps=4), dpi=70)
-    plt.close(figure)
-    return path
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.gif"
+        FuncAnimation(figure, draw, frames=len(frames)).save(path, writer=PillowWriter(fps=3), dpi=90)
+        plt.close(figure)
+        return path.read_bytes()
