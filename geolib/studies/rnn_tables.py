@@ -143,6 +143,21 @@ def extras(units: Units) -> tuple[Table, Table]:
     return tables
 
 
+def marmousi_table(runs: Mapping[str, Arrays], stops: tuple[int, ...] = (0, 25, 50, 100, 200, 400, 600, 1000)) -> str:
+    """Return a Markdown table of Marmousi runs at some evaluations and at the last one."""
+    lines = [
+        "| Method | Evaluation | Misfit (%) | Model error (m/s) | Upper half | Lower half | Structural similarity |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, run in runs.items():
+        last = len(run["misfit"]) - 1
+        for n in [stop for stop in stops if stop < last] + [last]:
+            misfit = 100 * run["misfit"][: n + 1].min() / run["misfit"][0]
+            errors = " | ".join(f"{run[key][n]:.0f}" for key in ("error", "error_shallow", "error_deep"))
+            lines.append(f"| {name} | {n} | {misfit:.3g} | {errors} | {run['ssim'][n]:.3f} |")
+    return "\n".join(lines)
+
+
 def marmousi(units: Units) -> dict[str, Arrays]:
     """Return the longest Marmousi run of each method, by a legend's text."""
     have = [m for m in MARMOUSI if any(name.startswith(f"marmousi-{m}-") for name in units)]

@@ -278,6 +278,10 @@ def test_tables_and_selections():
     assert rnn_tables.speeds(units, "adam")[0][0] == 0.8
     assert [len(t) for t in rnn_tables.sensitivity(units)] == [5, 5]
     assert [len(t) for t in rnn_tables.extras(units)] == [5, 5]
+    runs = rnn_tables.marmousi(units)
+    assert list(runs) == ["Adam", "CG", "L-BFGS"] and runs["CG"] is units["marmousi-cg-1420"]
+    # Eight stops and the last evaluation of three runs.
+    assert len(rnn_tables.marmousi_table(runs).splitlines()) == 2 + 3 * 9
     assert "derivative" in rnn_tables.errata({"theory": units["theory"]})
 
 
