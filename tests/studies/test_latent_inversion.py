@@ -184,6 +184,12 @@ def test_tables_count_row_by_row():
     assert "| 1 | 10000 | I | I | 21, 19, 13 | 20 |" in text
 
 
+def test_searches_are_listed_with_their_solves():
+    text = tables.searches_markdown(made_up())
+    assert "| DREAM(ZS) | binary | as published | II | I | 80 | 160 | 160 | 160 | 0.999 |" in text
+    assert text.count("pooled") == 16 and "adam" not in text
+
+
 def test_measures_cope_with_any_subset(world):
     units = made_up()
     everything = study.measures(SMALL, units)

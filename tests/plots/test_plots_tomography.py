@@ -1,0 +1,76 @@
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+from geolib.plots import tomography as draw
+
+
+@pytest.fixture
+def axes():
+    figure, axes = plt.subplots()
+    yield axes
+    figure.canvas.draw()
+    # Every axis of a finished figure says what it shows.
+    assert all(axis.get_xlabel() and axis.get_ylabel() for axis in figure.axes[:1])
+    plt.close(figure)
+
+
+def test_a_model_is_drawn_in_metres_with_depth_downwards(axes):
+    draw.draw_model(axes, np.eye(5, 3), "model", depths=(0.1, 0.4))
+    assert axes.images[0].get_extent() == pytest.approx([0, 0.3, 0.5, 0])
+    sources, receivers = axes.lines
+    assert list(sources.get_ydata()) == [0.1, 0.4] and list(receivers.get_xdata()) == pytest.approx([0.3, 0.3])
+
+
+def test_a_ray_is_drawn_at_the_centres_of_its_cells(axes):
+    lengths = np.zeros((5, 3))
+    lengths[1, 2] = 0.1
+    draw.draw_ray(axes, np.zeros((5, 3)), lengths, "ray")
+    assert axes.lines[0].get_xydata() == pytest.approx(np.array([[0.25, 0.15]]))
+
+
+def test_coverage_has_a_colour_bar(axes):
+    draw.draw_coverage(axes, np.ones((4, 3)), "coverage")
+    assert axes.figure.axes[1].get_ylabel() == "ray length (m)"
+
+
+def test_the_landscape_marks_the_truth(axes):
+    z = np.linspace(-1, 1, 7)
+    draw.draw_landscape(axes, np.add.outer(z, 2 * z), np.stack([z, z]), (0.25, -0.5), "landscape")
+    assert axes.lines[0].get_xydata() == pytest.approx(np.array([[0.25, -0.5]]))
+    # Rows of the grid are z2: along x the value grows twice as fast.
+    grid = np.asarray(axes.collections[0].get_array()).reshape(7, 7)
+    assert grid[0, 1] - grid[0, 0] == pytest.approx(2 * (grid[1, 0] - grid[0, 0]))
+
+
+def test_misfits_count_iterations_from_one(axes):
+    draw.draw_misfits(axes, [(np.array([0, 9]), np.array([5.0, 2.0]))], "misfit")
+    assert list(axes.lines[0].get_xdata()) == [1, 10] and axes.get_yscale() == "log"
+
+
+def test_curves_show_means_and_a_band(axes):
+    reference = np.linspace(0, 1, 21)[:, None] * np.ones(3)
+    draw.draw_curves(axes, np.full((2, 3), 0.3), reference, "variogram", "semivariance")
+    mean, ours = axes.lines
+    assert mean.get_ydata() == pytest.approx(0.5) and ours.get_ydata() == pytest.approx(0.3)
+    assert axes.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(0.95)
+
+
+def test_spectra_are_relative_to_their_largest_value(axes):
+    draw.draw_spectrum(axes, np.array([[4.0, 2.0, 1.0], [10.0, 1.0, 0.1]]))
+    assert [line.get_ydata()[0] for line in axes.lines] == [1, 1]
+    assert axes.lines[1].get_ydata()[2] == pytest.approx(0.01)
+
+
+def test_scores_mark_the_chosen_checkpoint(axes):
+    draw.draw_scores(axes, [{"iteration": 1, "a": -0.5}, {"iteration": 2, "a": 0.1}], ["a"], 2)
+    assert list(axes.lines[0].get_ydata()) == [0.5, 0.1] and list(axes.lines[1].get_xdata()) == [2, 2]
+
+
+def test_an_image_is_drawn_pixel_by_pixel(axes):
+    draw.draw_image(axes, np.eye(4), "image")
+    assert axes.images[0].get_array().shape == (4, 4)
