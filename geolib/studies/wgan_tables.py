@@ -192,12 +192,13 @@ def _curves(run: list[Arrays]) -> dict[str, Measure]:
     found["epoch_1_flatness"] = Measure(float(np.exp(np.log(power).mean()) / power.mean()))
     if len(run) >= 5:
         found["swd_5_over_1"] = Measure(swd[4] / swd[0])
+    if len(run) >= 10:
+        found["critic_loss_drop"] = Measure((critic[0] - critic[:10].min()) / np.ptp(critic))
+        found["generator_loss_rise"] = Measure((generator[:10].max() - generator[0]) / np.ptp(generator))
     if len(run) >= 20:
         early, late = (np.concatenate([a["critic_loss"] for a in part]).std() for part in (run[:10], run[10:]))
         found["swing_ratio"] = Measure(float(early / late))
         found["swd_20_over_5"] = Measure(swd[19] / swd[4])
-        found["critic_loss_drop"] = Measure((critic[0] - critic[:10].min()) / np.ptp(critic))
-        found["generator_loss_rise"] = Measure((generator[:10].max() - generator[0]) / np.ptp(generator))
     if len(run) >= 40:
         fit = stats.linregress(np.arange(20, len(run) + 1), generator[19:])
         half = stats.t.ppf(0.975, len(run) - 21) * fit.stderr
