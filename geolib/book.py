@@ -105,6 +105,8 @@ def fingerprint(study: str) -> str:
     root = paths.checkout()
     pins = root / "constraints.txt" if root else None
     parts = ["\n".join(code), "\n".join(prose), json.dumps(mine, default=str, sort_keys=True), json.dumps(here)]
+    # What executing a notebook does to it belongs to its content.
+    modules.append(Path(notebooks.__file__))
     files = [*modules, *shipped, *([pins] if pins and pins.is_file() else [])]
     return _digest([(str(n), p.encode()) for n, p in enumerate(parts)] + [(f.name, f.read_bytes()) for f in files])
 

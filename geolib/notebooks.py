@@ -16,6 +16,8 @@ from geolib import paths
 
 # One thread per kernel: results do not depend on the number of cores, and two notebooks run side by side.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+# Longer cells are folded on the page: readers open the code they want to see.
+SHOWN_LINES = 4
 
 
 # Every notebook has these three names; the cell is taken out again once its output is known.
@@ -150,6 +152,8 @@ def _tidy(notebook: Any) -> None:
             cell.metadata["tags"] = sorted({*tags, "hide-input"})
             prompt = "Parameters of this build" if "parameters" in tags else "Parameters changed for this run"
             cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
+        elif cell.cell_type == "code" and len(cell.source.splitlines()) > SHOWN_LINES:
+            cell.metadata["tags"] = sorted({*tags, "hide-input"})
     # Start and end times would make every build of the same notebook differ.
     for key in ("start_time", "end_time", "duration", "environment_variables", "input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)

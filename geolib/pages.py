@@ -17,7 +17,7 @@ BADGES = {
     "reproduced": "{bdg-success}`reproduced`",
     "partly": "{bdg-warning}`partly`",
     "not reproduced": "{bdg-danger}`not reproduced`",
-    "not run yet": "{bdg-secondary}`not run yet`",
+    "not run yet": "{bdg-light}`not run yet`",
 }
 
 
