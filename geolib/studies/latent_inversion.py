@@ -41,7 +41,7 @@ DIMS = {
 }
 N_LATENT = sgan.LATENT[0] * sgan.LATENT[1]
 #: Draws of the pooled search, and its stages: starts kept and steps tried with each.
-POOL, POOL_STAGES = 256, ((16, 10), (8, 10), (4, 40))
+POOL, POOL_STAGES = 256, ((16, 10), (8, 8), (4, 8))
 #: Points kept of a trial's misfit curve.
 KEPT = 250
 
