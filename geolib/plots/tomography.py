@@ -59,8 +59,12 @@ def draw_curves(axes: Axes, ours: np.ndarray, reference: np.ndarray, title: str,
     axes.set(title=title, xlabel="lag (pixels)", ylabel=label)
 
 
-def draw_misfits(axes: Axes, curves: Sequence[tuple[np.ndarray, np.ndarray]], title: str, color: str = "blue") -> None:
+def draw_misfits(
+    axes: Axes, curves: Sequence[tuple[np.ndarray, np.ndarray]], title: str, color: str = "blue", label: str = ""
+) -> None:
     """Draw WRMSE curves, each a pair (iteration, WRMSE), over the level at which the data are fitted."""
+    # One empty line carries the label, so that the legend also tells of a case without trials.
+    axes.plot([], [], color=COLORS[color], label=label or None)
     for iteration, misfit in curves:
         axes.plot(np.asarray(iteration) + 1, misfit, color=COLORS[color], alpha=0.7, linewidth=1)
     axes.axhline(1.0, color=COLORS["black"], linestyle=":", linewidth=1)

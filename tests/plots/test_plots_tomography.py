@@ -48,8 +48,9 @@ def test_the_landscape_marks_the_truth(axes):
 
 
 def test_misfits_count_iterations_from_one(axes):
-    draw.draw_misfits(axes, [(np.array([0, 9]), np.array([5.0, 2.0]))], "misfit")
-    assert list(axes.lines[0].get_xdata()) == [1, 10] and axes.get_yscale() == "log"
+    draw.draw_misfits(axes, [(np.array([0, 9]), np.array([5.0, 2.0]))], "misfit", "blue", "ours")
+    assert axes.lines[0].get_label() == "ours"
+    assert list(axes.lines[1].get_xdata()) == [1, 10] and axes.get_yscale() == "log"
 
 
 def test_curves_show_means_and_a_band(axes):
