@@ -1,0 +1,107 @@
+"""The package as it is installed elsewhere: built, put into a fresh environment, run away from the checkout."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from geolib import studies
+
+ROOT = Path(__file__).parents[1]
+# One worker builds and installs; the others would do the same again.
+pytestmark = pytest.mark.xdist_group("install")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The folder of wheel and sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
+    """Run `geolib` of a fresh environment in an empty folder."""
+    folder = tmp_path_factory.mktemp("fresh")
+    venv.create(folder / "env", with_pip=False)
+    python = folder / "env" / "bin" / "python"
+    (wheel,) = built.glob("*.whl")
+    # The other packages are this environment's, found behind the new one's: no network, no copies.
+    site = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True
+    ).stdout.strip()
+    Path(site, "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder / "work").mkdir()
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "GEOLIB_DATA")}
+
+    def call(*arguments, script=folder / "env" / "bin" / "geolib"):
+        return subprocess.run(
+            [script, *arguments], cwd=folder / "work", capture_output=True, text=True, env=environment, timeout=300
+        )
+
+    where = call("-c", "import geolib; print(geolib.__file__)", script=python).stdout
+    assert where.startswith(str(folder)), where  # and not the checkout
+    return call
+
+
+def test_the_wheel_carries_what_is_shipped(built):
+    (wheel,) = built.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for name in studies.NAMES:
+        assert f"geolib/_shipped/notebooks/{name}.ipynb" in names
+    assert {"geolib/_shipped/claims.yml", "geolib/cli.py"} <= names
+    results = {f"geolib/_shipped/results/{path.name}" for path in (ROOT / "book" / "results").glob("[!.]*")}
+    assert results <= names
+    assert not [name for name in names if name.endswith((".pt", ".unit", ".log")) or "checkpoint" in name]
+
+
+def test_the_sdist_can_be_built_from(built):
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "README.md", "LICENSE", "book/claims.yml", "book/_toc.yml"} <= names
+    assert {f"notebooks/{name}.ipynb" for name in studies.NAMES} <= names
+    assert not [name for name in names if name.startswith((".venv", "_build", "runs", "reruns", ".build"))]
+
+
+def test_list_params_and_verify_find_what_is_shipped(installed):
+    done = installed("list")
+    assert done.returncode == 0, done.stderr
+    shipped = [path.stem for path in (ROOT / "book" / "results").glob("*.nc")]
+    for line in done.stdout.splitlines():
+        for preset in ("quick", "paper"):
+            assert (f"{line.split()[0]}-{preset}" in shipped) == (preset in line.partition("[shipped:")[2])
+    done = installed("params", "rnn_fwi", "--json")
+    assert [row["name"] for row in json.loads(done.stdout)]
+    done = installed("verify", "--json")
+    assert done.returncode == 0, done.stderr
+    here = subprocess.run(
+        [sys.executable, "-m", "geolib", "verify", "--json"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout) == json.loads(here.stdout)
+
+
+def test_run_finds_the_notebooks(installed, tmp_path):
+    done = installed("run", "rnn_fwi", "-p", "experiments", "theory", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path / "out")) == ["rnn_fwi.html", "rnn_fwi.ipynb", "run.json"]
+
+
+def test_what_needs_a_checkout_says_so(installed):
+    done = installed("book")
+    assert done.returncode == 1
+    assert done.stderr.startswith("geolib: the book can be built in a checkout only")
+    assert len(done.stderr.splitlines()) == 1
