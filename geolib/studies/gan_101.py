@@ -33,6 +33,7 @@ GOALS = {"mixture": 0.4, "channels": 0.5}
 ENOUGH_SEEDS = 5
 
 DIMS = {
+    "x": ("x",),
     "loss": ("step",),
     "divergence": ("step",),
     "expected_loss": ("step",),
