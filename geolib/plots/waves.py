@@ -294,7 +294,9 @@ def gathers(shots: np.ndarray, dt: float, spacing: float) -> Figure:
 
 def stages(truth: np.ndarray, run: Arrays, evaluations: Sequence[int]) -> Figure:
     """Return the figure of the truth and a Marmousi run's models at some evaluations."""
-    reached = [n for n in evaluations if n <= run["frame_at"][-1]]
+    last = int(run["frame_at"][-1])
+    # A run that is still under way shows how far it has come.
+    reached = [n for n in evaluations if n < last] + [min(last, max(evaluations))]
     return panels({"truth": truth, **{f"evaluation {n}": frame(run, n) for n in reached}})
 
 

@@ -352,4 +352,5 @@ def _marmousi(units: Units) -> Rules:
 
 
 def _seconds(run: Arrays) -> float:
-    return float(np.median(run["seconds"]))
+    # The fast ones: other work on the machine can only make an evaluation slower.
+    return float(np.percentile(run["seconds"], 5))
