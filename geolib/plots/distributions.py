@@ -232,8 +232,8 @@ def convergence(axes: Sequence[Axes], trace: np.ndarray, gain: np.ndarray, floor
         left.plot(share, trace[index], "o-", ms=3, color=color, label=name)
         right.plot(gain[index] / np.abs(gain[index]).max(), trace[index], "o", ms=4, color=color, label=name)
     left.axhline(floor, color=COLORS["black"], lw=0.8, ls="--", label="two sets of real patches")
-    left.set(xlabel="share of the training", ylabel="sliced Wasserstein-2 distance", ylim=(0, None))
-    left.legend(fontsize=8)
+    left.set(xlabel="share of the training", ylabel="sliced Wasserstein-2 distance", ylim=(0, 1.35 * trace.max()))
+    left.legend(fontsize=8, loc="upper left")
     right.set(xlabel="critic's gain over its largest size", ylabel="sliced Wasserstein-2 distance", ylim=(0, None))
     right.legend(fontsize=8)
 
