@@ -58,9 +58,7 @@ class Config(config.Config):
         1000, "samples of the mixture that maximum likelihood is given", paper=10000, low=50, high=10**6
     )
     mixture_iterations: int = param(1000, "generator steps of the GAN that learns the mixture", paper=4000, low=50)
-    tricks: tuple[str, ...] = param(
-        TRICKS, "training tricks compared with the plain recipe", choices=TRICKS, extent=True
-    )
+    tricks: tuple[str, ...] = param(TRICKS, "training tricks to try", choices=TRICKS, extent=True)
     trick_data: tuple[str, ...] = param(
         ("mixture",), "what the tricks are tried on", paper=DATA, choices=DATA, extent=True
     )
