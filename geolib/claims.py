@@ -99,9 +99,17 @@ def load(path: Path) -> list[Claim]:
     """
     import yaml
 
+    class Plain(yaml.SafeLoader):
+        """YAML without aliases, with which a short file can stand for an endless one."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("it has an alias")
+            return super().compose_node(parent, index)
+
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        entries = yaml.load(path.read_text(encoding="utf-8"), Loader=Plain)  # a SafeLoader: it makes no objects
+    except (OSError, ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
         raise ValueError(f"claims ledger {path} must be readable YAML; {error}. Restore the file.") from None
     if not isinstance(entries, list):
         raise ValueError(f"claims ledger {path} must be a list of entries; got {type(entries).__name__}. Restore it.")
@@ -119,22 +127,24 @@ def _claim(entry: Any, number: int) -> Claim:
     where = f"claim {entry.get('id', number) if isinstance(entry, dict) else number}"
     if not isinstance(entry, dict) or not required <= set(entry) <= required | optional:
         raise ValueError(f"{where} must have the keys {', '.join(sorted(required))}; note is optional. Correct it.")
-    if not isinstance(entry["rule"], dict) or len(entry["rule"]) != 1:
+    if not isinstance(entry["rule"], dict) or [type(rule) for rule in entry["rule"]] != [str]:
         raise ValueError(f"{where} must have one rule with its setting; got {entry['rule']!r}. Write close: 0.1, say.")
     rule, setting = next(iter(entry["rule"].items()))
     _checks.choice(f"rule of {where}", rule, RULES)
     many = [value if isinstance(value, list) else [value] for value in (entry["published"], entry["measure"])]
     if rule == "compatible" and len(many[0]) != len(many[1]):
         raise ValueError(f"{where} must publish as many numbers as it measures; got {len(many[0])} and {len(many[1])}.")
-    texts = {name: str(entry[name]) for name in ("id", "paper", "place", "claim")}
-    return Claim(
-        **texts,
-        published=tuple(many[0]),
-        measure=tuple(many[1]),
-        rule=rule,
-        setting=setting,
-        note=entry.get("note", ""),
-    )
+    texts = {name: entry[name] for name in ("id", "paper", "place", "claim")} | {"note": entry.get("note", "")}
+    for name, value in [*texts.items(), *(("measure", value) for value in many[1])]:
+        if not isinstance(value, str):
+            raise ValueError(f"{name} of {where} must be a text; got {value!r}. Put it in quotes.")
+    made = Claim(**texts, published=tuple(many[0]), measure=tuple(many[1]), rule=rule, setting=setting)
+    try:
+        verdict(made, dict.fromkeys(made.measure, Measure(0.5)))
+        [float(value) for value in made.published if isinstance(value, (int, float))]
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        raise ValueError(f"{where} must have numbers that rule {rule} can judge; {error}. Correct it.") from None
+    return made
 
 
 def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:

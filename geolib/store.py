@@ -95,6 +95,8 @@ def read_unit(path: Path) -> tuple[Arrays, dict[str, Any]]:
                 raise ValueError("its arrays are compressed")
         with np.load(io.BytesIO(payload), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        if not all(isinstance(value, np.ndarray) for value in arrays.values()):
+            raise ValueError("it holds something that is no array")
         return arrays, _object(str(arrays.pop("__record__")))
     except Exception as error:  # zipfile and numpy raise a different kind for each way a file can be broken
         raise ValueError(f"{path} must be a unit file; it cannot be read ({error}). Delete it and run again.") from None

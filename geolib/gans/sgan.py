@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from geolib import _checks
+from geolib.gans import weights
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
 from geolib.gans.train import Game, Players, Step, train
 
@@ -337,9 +338,7 @@ def resume(path: Path, recipe: Recipe, device: str = "cpu") -> State:
 
 def save_weights(path: Path, network: Generator) -> None:
     """Write a generator's weights as float16 safetensors."""
-    from safetensors.torch import save_file
-
-    save_file({name: value.half().contiguous().cpu() for name, value in network.state_dict().items()}, path)
+    Path(path).write_bytes(weights.pack({name: value.half() for name, value in network.state_dict().items()}))
 
 
 def load_weights(path: Path) -> Generator:
@@ -348,41 +347,15 @@ def load_weights(path: Path) -> Generator:
     Raises
     ------
     ValueError
-        If the file is missing or damaged.
+        If the file is missing, damaged or holds other weights.
     """
+    tensors, _ = weights.read(path)
     try:
-        tensors = read_safetensors(path)
         network = Generator(tensors["merge.weight"].shape[0])
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, RuntimeError) as error:
         raise ValueError(f"weights {path} must be a generator's; {error}. Restore the file or train anew.") from None
     return network.requires_grad_(False).eval()
-
-
-def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Return the float tensors of a safetensors file, read by hand so that a bare machine needs no further package.
-
-    Raises
-    ------
-    ValueError
-        If the header is no JSON object or a tensor has an unknown type.
-    """
-    import json
-
-    raw = Path(path).read_bytes()
-    length = int.from_bytes(raw[:8], "little")
-    header = json.loads(raw[8 : 8 + length])
-    kinds = {"F16": np.float16, "F32": np.float32}
-    tensors = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if entry["dtype"] not in kinds:
-            raise ValueError(f"tensor {name} must be F16 or F32; got {entry['dtype']}. Convert it.")
-        first, last = (8 + length + offset for offset in entry["data_offsets"])
-        values = np.frombuffer(raw[first:last], dtype=kinds[entry["dtype"]]).reshape(entry["shape"])
-        tensors[name] = torch.from_numpy(values.copy())
-    return tensors
 
 
 def fit_in_folder(

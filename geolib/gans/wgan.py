@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from geolib import _checks, paths
+from geolib.gans import weights
 
 N_LATENT = 100
 N_SAMPLES = 499
@@ -239,12 +239,9 @@ def weights_path() -> Path:
 
 def pack_weights(networks: Pretrained) -> bytes:
     """Return the networks as the bytes of a safetensors file."""
-    from safetensors.torch import save
-
     tensors = {f"generator.{k}": v for k, v in networks.generator.state_dict().items()}
     tensors |= {f"critic.{k}": v for k, v in networks.critic.state_dict().items()}
-    facts = {"scale": networks.scale, "latent_low": networks.latent_low, "epoch": networks.epoch}
-    return save({k: v.contiguous() for k, v in tensors.items()}, metadata={"geolib": json.dumps(facts)})
+    return weights.pack(tensors, scale=networks.scale, latent_low=networks.latent_low, epoch=networks.epoch)
 
 
 def load_pretrained(path: Path | None = None) -> Pretrained:
@@ -270,20 +267,16 @@ def load_pretrained(path: Path | None = None) -> Pretrained:
     >>> traces = networks.sample(1000, torch.Generator().manual_seed(1))
     >>> times, polarities = metrics.first_event(traces, dt=0.004)
     """
-    from safetensors import SafetensorError, safe_open
-
     path = weights_path() if path is None else Path(path)
     if not path.is_file():
         raise ValueError(f"weights file must exist; {path} does not. Restore it or train with the wgan_traces study.")
     rng = torch.Generator()
     generator, critic = make_generator(rng=rng), make_critic(rng=rng)
+    tensors, facts = weights.read(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["geolib"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         for prefix, network in (("generator.", generator), ("critic.", critic)):
             network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-    except (SafetensorError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
+    except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"weights file {path} must hold the networks of tables 1 and 2; it does not ({reason}). Restore it."

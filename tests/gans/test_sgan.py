@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from geolib.gans import sgan
+from geolib.gans import sgan, weights
 from geolib.training_images import procedural_channels
 
 TINY = sgan.Recipe(width=2, batch=2, iterations=6, latent=2)
@@ -153,5 +153,8 @@ def test_refusals(tmp_path):
     with pytest.raises(ValueError, match="must be of this recipe"):
         sgan.resume(tmp_path / "s.pt", dataclasses.replace(TINY, rate=1e-3))
     (tmp_path / "w.safetensors").write_bytes(b"\x05\0\0\0\0\0\0\0abcde")
+    with pytest.raises(ValueError, match=r"weights file .* must be whole; it is not"):
+        sgan.load_weights(tmp_path / "w.safetensors")
+    (tmp_path / "w.safetensors").write_bytes(weights.pack({"x": torch.zeros(2)}))
     with pytest.raises(ValueError, match="must be a generator's"):
         sgan.load_weights(tmp_path / "w.safetensors")

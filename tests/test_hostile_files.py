@@ -1,0 +1,407 @@
+"""Files damaged at random or made to harm: one clear ValueError each, or the same content; nothing else."""
+
+import functools
+import hashlib
+import io
+import json
+import pickle
+import struct
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import h5py
+import nbformat
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from geolib import claims, cli, compare, notebooks, paths, store, studies
+from geolib.gans import sgan, wgan
+
+SETTINGS = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+LEDGER = """
+- {id: a.b, paper: a, place: Table 1, claim: text, published: 3, measure: m, rule: {compatible: 20}}
+- {id: a.c, paper: a, place: Fig 2, claim: other, published: [1, 2], measure: [m, n], rule: {close: 0.1}, note: a note}
+- {id: a.d, paper: a, place: p. 3, claim: third, published: yes, measure: m, rule: {between: [null, 2]}}
+"""
+
+
+class Trap:
+    """Unpickled, it leaves a mark."""
+
+    sprung = Path(tempfile.gettempdir()) / "geolib-hostile-file-was-unpickled"
+
+    def __reduce__(self):
+        return (Path.touch, (self.sprung,))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_unpickled():
+    Trap.sprung.unlink(missing_ok=True)
+    yield
+    assert not Trap.sprung.exists()
+
+
+@st.composite
+def damages(draw):
+    """A function that changes bytes: some are replaced, cut out, put in, or the end is lost."""
+    where = st.floats(0, 1, exclude_max=True)
+    kind = draw(st.sampled_from(["flip", "replace", "cut", "insert", "truncate", "zero"]))
+    place, extent = draw(where), draw(st.integers(1, 64))
+    filling = draw(st.binary(min_size=extent, max_size=extent))
+    bit = draw(st.integers(0, 7))
+
+    def damage(raw: bytes) -> bytes:
+        at = int(place * len(raw))
+        return {
+            "flip": raw[:at] + bytes([raw[at] ^ 1 << bit]) + raw[at + 1 :],
+            "replace": raw[:at] + filling + raw[at + extent :],
+            "cut": raw[:at] + raw[at + extent :],
+            "insert": raw[:at] + filling + raw[at:],
+            "truncate": raw[:at],
+            "zero": raw[:at] + bytes(extent) + raw[at + extent :],
+        }[kind]
+
+    return damage
+
+
+def refused(read, path):
+    """Return what `read` makes of a file, or None if it refuses with one ValueError of one line."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return read(path)
+    except ValueError as error:
+        assert str(path) in str(error) or "claim" in str(error), error
+        assert len(str(error)) < 2000
+        return None
+
+
+@functools.cache
+def unit() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        rng = np.random.default_rng(0)
+        arrays = {"a": rng.normal(size=(3, 4)), "b": np.array(["x", "yy"]), "c": np.array(True)}
+        store.write_unit(Path(folder) / "u", arrays, {"seconds": 1.0})
+        return (Path(folder) / "u").read_bytes()
+
+
+@functools.cache
+def results() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = {"a": np.random.default_rng(0).normal(size=(20, 30)), "b": np.array(["x"]), "c": np.array([True])}
+        made = store.Results({"n": 1}, {"u1": arrays, "u2": arrays}, {"u1": {"seconds": 1.0}})
+        store.save(Path(folder) / "r.nc", made, key="k")
+        return (Path(folder) / "r.nc").read_bytes()
+
+
+@SETTINGS
+@given(damages())
+def test_a_damaged_unit_is_refused(damage):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "u.unit"
+        path.write_bytes(damage(unit()))
+        assert refused(store.read_unit, path) is None or path.read_bytes() == unit()
+
+
+@SETTINGS
+@given(damages())
+def test_a_damaged_unit_is_moved_aside_and_computed_again(damage):
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kept = store.Store(folder)
+        kept.path("u").write_bytes(damage(unit()))
+        same = kept.path("u").read_bytes() == unit()
+        found = store.complete(["u"], lambda names: [(n, {"x": np.array(5)}) for n in names], config={}, store=kept)
+        assert same or found.units["u"]["x"] == 5
+        assert same or len(list(Path(folder).glob("u.damaged-*"))) == 1
+
+
+@SETTINGS
+@given(damages())
+def test_damaged_results_are_refused(damage):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "r.nc"
+        path.write_bytes(damage(results()))
+        assert refused(store.load, path) is None or path.read_bytes() == results()
+
+
+@SETTINGS
+@given(st.binary(max_size=400))
+def test_foreign_bytes_are_refused_everywhere(raw):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.json"
+        path.write_bytes(raw)
+        for read in (store.read_unit, store.load, sgan.load_weights, wgan.load_pretrained, notebooks.read):
+            assert refused(read, path) is None
+        refused(claims.load, path)  # "[]" is a ledger
+        assert refused(lambda found: compare.read(found.parent), path) is None
+        assert notebooks.failed(path)
+
+
+def sealed_unit(payload: bytes) -> bytes:
+    return store._MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
+
+
+def archive(members: dict[str, bytes], compression=zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return buffer.getvalue()
+
+
+def npy(header: str, content: bytes = b"") -> bytes:
+    text = header.encode() + b" " * (63 - (len(header) + 10) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + content
+
+
+RECORD = {"__record__.npy": npy("{'descr': '<U2', 'fortran_order': False, 'shape': (), }", "{}".encode("utf-32-le"))}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"a.npy": npy("{'descr': '|O', 'fortran_order': False, 'shape': (), }", pickle.dumps(Trap()))},
+        {"a.npy": pickle.dumps(Trap())},
+        {"a.npy": npy(f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({1 << 45},), }}")},
+        {"a.npy": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 2), }", bytes(32))},
+        {"a.npy": npy("__import__('os').system('true')")},
+        {"a.npy": npy("(" * 5000)},
+        {"__record__.npy": npy("{'descr': '<U2', 'fortran_order': False, 'shape': (), }", "[]".encode("utf-32-le"))},
+        {"__record__.npy": npy("{'descr': '<U9', 'fortran_order': False, 'shape': (), }", bytes(36))},
+        {},
+    ],
+    ids=["object", "pickle", "huge", "negative", "code", "deep", "list", "nul", "no record"],
+)
+def test_a_unit_made_to_harm_is_refused(tmp_path, members):
+    path = tmp_path / "u.unit"
+    path.write_bytes(sealed_unit(archive({**(RECORD if members else {}), **members})))
+    with pytest.raises(ValueError, match="must be a unit file; it cannot be read"):
+        store.read_unit(path)
+
+
+def test_a_unit_that_grows_on_reading_is_refused(tmp_path):
+    zeros = npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000,), }", bytes(8_000_000))
+    (tmp_path / "u").write_bytes(sealed_unit(archive({**RECORD, "a.npy": zeros}, zipfile.ZIP_DEFLATED)))
+    with pytest.raises(ValueError, match="its arrays are compressed"):
+        store.read_unit(tmp_path / "u")
+
+
+def sealed_results(fill) -> bytes:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs.update({"config": "{}", "key": "k"})
+        fill(file)
+    payload = buffer.getvalue()
+    return payload + store._SEAL + hashlib.sha256(payload).hexdigest().encode() + b"\n"
+
+
+def huge(file):
+    group = file.create_group("u")
+    group.attrs["record"] = "{}"
+    group.create_dataset("a", (1 << 24, 1 << 20), "f8", chunks=(1024, 1024), compression="gzip")
+
+
+def link(file):
+    file["u"] = h5py.ExternalLink("/etc/hostname", "/")
+
+
+def deep(file):
+    file.create_group("u").attrs["record"] = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        huge,
+        link,
+        deep,
+        lambda file: file.attrs.update({"config": "[]"}),
+        lambda file: file.attrs.update({"config": "{"}),
+        lambda file: file.attrs.update({"config": 3.0}),
+        lambda file: file.attrs.pop("key"),
+        lambda file: file.create_group("u"),
+    ],
+)
+def test_results_made_to_harm_are_refused(tmp_path, fill):
+    (tmp_path / "r.nc").write_bytes(sealed_results(fill))
+    with pytest.raises(ValueError, match=r"results file .* must be whole; it is damaged"):
+        store.load(tmp_path / "r.nc")
+
+
+@SETTINGS
+@given(damages())
+def test_a_damaged_ledger_is_refused_or_can_be_judged(damage):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "claims.yml"
+        path.write_bytes(damage(LEDGER.encode()))
+        judged(refused(claims.load, path))
+
+
+def judged(ledger):
+    """Whatever was accepted must be of use."""
+    measures = {"m": claims.Measure(0.5, 0.2, 0.8, 30), "n": claims.Measure(0.25)}
+    for row in claims.judge(ledger or [], measures):
+        assert row["verdict"] in claims.VERDICTS
+    claims.side_by_side(ledger or [], measures, {})
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-3, 99) | st.floats() | st.text(max_size=8)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(LEAVES, inner, max_size=2))
+TEXTS = {key: st.text(max_size=8) for key in ("id", "paper", "place", "claim", "note")}
+NUMBERS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.lists(st.integers(-9, 99) | st.floats(), max_size=3)
+)
+RULES = st.dictionaries(st.sampled_from(claims.RULES), NUMBERS | VALUES, min_size=1, max_size=1)
+
+
+@SETTINGS
+@given(
+    st.fixed_dictionaries({**TEXTS, "published": NUMBERS | VALUES}),
+    st.sampled_from(["m", "n", ["m"], ["m", "n"]]),
+    RULES,
+    st.none() | st.tuples(st.sampled_from([*TEXTS, "published", "measure", "rule"]), VALUES),
+)
+def test_a_claim_of_any_kind_is_refused_or_can_be_judged(entry, measure, rule, other):
+    entry = {**entry, "measure": measure, "rule": rule, **dict([other] if other else [])}
+    import yaml
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "claims.yml"
+        path.write_text(yaml.safe_dump([entry]), encoding="utf-8")
+        judged(refused(claims.load, path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/object/apply:os.system [touch /tmp/geolib-hostile-file-was-unpickled]",
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]",
+        "[" * 20_000,
+        "- " * 20_000,
+    ],
+    ids=["object", "aliases", "flow", "nested"],
+)
+def test_a_ledger_made_to_harm_is_refused(tmp_path, text):
+    (tmp_path / "claims.yml").write_text(text)
+    with pytest.raises(ValueError, match=r"claims ledger .* must be"):
+        claims.load(tmp_path / "claims.yml")
+
+
+@functools.cache
+def notebook() -> bytes:
+    cell = nbformat.v4.new_code_cell("1 + 1", execution_count=1)
+    cell.metadata["mystnb"] = {"figure": {"name": "a", "caption": "b"}}
+    return nbformat.writes(nbformat.v4.new_notebook(cells=[cell])).encode()
+
+
+@SETTINGS
+@given(damages())
+def test_a_damaged_notebook_is_refused_or_valid(damage):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "n.ipynb"
+        path.write_bytes(damage(notebook()))
+        found = refused(notebooks.read, path)
+        assert found is None or not list(nbformat.validator.iter_validate(found))
+        assert notebooks.failed(path) in (True, False)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+)
+
+
+@SETTINGS
+@given(st.sampled_from(["study", "parameters", "measures", "seconds", "provenance"]), JSON)
+def test_the_record_of_a_run_is_refused_or_can_be_compared(key, value):
+    record = {"study": "rnn_fwi", "parameters": {"frequency": 10.0}, "measures": {}, "seconds": 1.5}
+    record["provenance"] = {"commit": "a", "device": "b", "date": "c"}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "run.json").write_text(json.dumps({**record, key: value}))
+        run = refused(lambda path: compare.read(path.parent), Path(folder) / "run.json")
+        if run is not None:
+            compare.as_text([run, run])
+            compare.as_csv([run, run])
+
+
+@functools.cache
+def weights() -> dict:
+    with tempfile.TemporaryDirectory() as folder:
+        sgan.save_weights(Path(folder) / "sgan", sgan.Generator(2))
+        rng = torch.Generator().manual_seed(0)
+        networks = wgan.Pretrained(wgan.make_generator(rng=rng), wgan.make_critic(rng=rng), 1.0, 0.0, 1)
+        return {
+            sgan.load_weights: (Path(folder) / "sgan").read_bytes(),
+            wgan.load_pretrained: wgan.pack_weights(networks),
+        }
+
+
+@pytest.mark.parametrize("read", [sgan.load_weights, wgan.load_pretrained])
+@settings(SETTINGS, max_examples=40)
+@given(damage=damages())
+def test_damaged_weights_are_refused(read, damage):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "w.safetensors"
+        path.write_bytes(damage(weights()[read]))
+        found = refused(read, path)
+        if found is not None:  # a space in the header, say, changes nothing
+            path.write_bytes(weights()[read])
+            assert same_networks(found, read(path))
+
+
+def same_networks(left, right):
+    if isinstance(left, wgan.Pretrained):
+        facts = [(made.scale, made.latent_low, made.epoch) for made in (left, right)]
+        pairs = [(left.generator, right.generator), (left.critic, right.critic)]
+        return facts[0] == facts[1] and all(same_networks(*pair) for pair in pairs)
+    ours, theirs = left.state_dict(), right.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def safetensors(header: object) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + bytes(64)
+
+
+@pytest.mark.parametrize("read", [sgan.load_weights, wgan.load_pretrained])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pickle.dumps(Trap()),
+        struct.pack("<Q", 1 << 62) + b"{}",
+        safetensors([]),
+        safetensors({"merge.weight": 3}),
+        safetensors({"merge.weight": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}),
+        safetensors({"merge.weight": {"dtype": "F32", "shape": [1 << 40], "data_offsets": [0, 1 << 42]}}),
+        safetensors({"merge.weight": {"dtype": "F32", "shape": [1], "data_offsets": [-99, 4]}}),
+        safetensors({"merge.weight": {"dtype": ["F32"], "shape": [1], "data_offsets": "ab"}}),
+        safetensors(b"[" * 50_000),
+        safetensors({"__metadata__": {"geolib": "[]"}}),
+    ],
+)
+def test_weights_made_to_harm_are_refused(tmp_path, read, raw):
+    (tmp_path / "w").write_bytes(raw)
+    assert refused(read, tmp_path / "w") is None
+
+
+def test_the_command_names_the_damaged_file_in_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "rnn_fwi.ipynb").write_bytes(b'{"cells": 3}')
+    (tmp_path / "claims.yml").write_text("[1]")
+    (tmp_path / "rnn_fwi-paper.nc").write_bytes(results()[:-3])
+    monkeypatch.setattr(paths, "notebook", lambda study: tmp_path / f"{study}.ipynb")
+    assert cli.main(["run", "rnn_fwi", "--out", str(tmp_path / "out")]) == 1
+    monkeypatch.setattr(paths, "claims", lambda: tmp_path / "claims.yml")
+    assert cli.main(["verify"]) == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+    assert cli.main(["verify"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3 and all(line.startswith("geolib: ") for line in lines)
+    assert "rnn_fwi.ipynb must be valid" in lines[0] and "rnn_fwi-paper.nc must be whole" in lines[2]
+    assert studies.NAMES  # nothing else was touched
