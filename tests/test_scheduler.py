@@ -1,5 +1,6 @@
 """Units spread over processes and over a real Dask cluster: equal results, whatever is killed."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -316,3 +317,11 @@ def test_the_command_refuses(arguments, piece, capsys, tmp_path):
     assert cli.main(["publish", "rnn_fwi", "--folder", str(tmp_path / "runs"), *arguments]) == 2
     message = capsys.readouterr().err
     assert message.startswith("geolib: ") and piece in message and message.count("\n") == 1
+
+
+def test_the_table_of_the_page_is_that_of_the_measurement():
+    spec = importlib.util.spec_from_file_location("bench_scheduler", ROOT / "bench" / "scheduler.py")
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    result = json.loads((ROOT / "bench" / "scheduler.json").read_text())
+    assert (ROOT / "bench" / "scheduler.md").read_text() == bench.table(result)
