@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from geolib.gans import losses, weights, wgan
+from geolib.gans import losses, metrics, weights, wgan
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +160,12 @@ def test_nan_is_refused(networks):
 def test_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="precision must be one of float32, bfloat16; got 'float16'"):
         wgan.make_critic(rng=torch.Generator(), precision="float16")
+
+
+def test_the_shipped_networks_make_labelled_traces():
+    networks = wgan.load_pretrained()
+    traces = networks.sample(20, torch.Generator().manual_seed(1))
+    times, polarities = metrics.first_event(traces, dt=0.004)
+    assert networks.epoch >= 1 and traces.shape == (20, 1, 499)
+    assert np.isfinite(wgan.score(networks.critic, traces)).all()
+    assert ((times > 0) & (times < 2)).all() and set(polarities) <= {-1, 1}
