@@ -219,11 +219,11 @@ def test_every_claim_names_a_measure_that_can_come(undisturbed):
 
     ledger = [c for c in claims.load(paths.claims()) if c.paper == "wgan_traces"]
     rng = np.random.default_rng(0)
-    run = {f"epoch-{e:04d}": dict(undisturbed["epoch-0004"]) for e in range(1, 161)}
+    run = {f"epoch-{e:04d}": dict(undisturbed["epoch-0004"]) for e in range(1, 301)}
     for arrays in run.values():
         for name in ("critic_loss", "generator_loss", "swd"):
             arrays[name] = rng.random(3)
-        arrays |= {"improvement_p": np.array(0.5), "score_history": rng.random(100)}
+        arrays |= {"improvement_p": np.array(0.5), "score_history": rng.random(300)}
     known = set(study.measures(config(4), {"data": undisturbed["data"], **run}))
     open_ones = {"factor_ten_crucial"}
     assert {name for claim in ledger for name in claim.measure} - known <= open_ones
