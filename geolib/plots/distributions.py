@@ -25,7 +25,8 @@ def likelihood(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     for step, (index, fit) in enumerate(zip(unit["kept"], unit["fits"], strict=True)):
         if step % 4 == 0 or step == len(unit["kept"]) - 1:
             left.plot(unit["x"], fit, color=shades[step], lw=1.1, label=f"step {index}")
-    left.plot(unit["samples"][:200], np.full(200, -0.01), "|", color=COLORS["black"], alpha=0.4)
+    ticks = unit["samples"][:200]
+    left.plot(ticks, np.full(len(ticks), -0.01), "|", color=COLORS["black"], alpha=0.4)
     left.set(xlabel=X_LABEL, ylabel="density", xlim=(-5, 5), ylim=(-0.03, 0.54))
     left.legend(fontsize=8, ncols=2, loc="upper left")
     steps = np.arange(len(unit["loss"]))
