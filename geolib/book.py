@@ -161,6 +161,7 @@ def _book_inputs(root: Path) -> list[tuple[str, bytes]]:
         root / "_config.yml",
         root / "constraints.txt",
         root / "CONTRIBUTING.md",
+        root / "bench" / "scheduler.md",
         *sorted((root / "geolib").rglob("*.py")),
     ]
     for path in sorted((root / "book").rglob("*")):
