@@ -22,6 +22,7 @@ LIMITS = (1.2, 1.1, 1.01)
 #: The released strategy 1 gives a run up once its sum of squares exceeds this (ns^2) after so many iterations.
 EARLY_STOP = (100, 1000.0)
 ROMAN = {1: "I", 2: "II"}
+NO_TRIAL = "*No trial of this kind has been shipped yet.*"
 
 
 class Unit(NamedTuple):
@@ -137,7 +138,7 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
             share = Measure.count(count, row["trials"])
             cells.append(f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines) if rows else NO_TRIAL
 
 
 def searches_markdown(units: Units) -> str:
@@ -159,7 +160,7 @@ def searches_markdown(units: Units) -> str:
         ]
         spent = int(arrays["runs"]) if "runs" in arrays else int(runs[-1])
         lines.append("| " + " | ".join([*scenario, *first, str(spent), f"{misfit.min():.3f}"]) + " |")
-    return "\n".join(lines)
+    return "\n".join(lines) if len(lines) > 2 else NO_TRIAL
 
 
 def measures(units: Units) -> dict[str, Measure]:

@@ -188,6 +188,7 @@ def test_searches_are_listed_with_their_solves():
     text = tables.searches_markdown(made_up())
     assert "| DREAM(ZS) | binary | as published | II | I | 80 | 160 | 160 | 160 | 0.999 |" in text
     assert text.count("pooled") == 16 and "adam" not in text
+    assert tables.searches_markdown({}) == tables.as_markdown([], {}, "table2") == tables.NO_TRIAL
 
 
 def test_measures_cope_with_any_subset(world):
