@@ -17,7 +17,7 @@ from geolib import paths
 # One thread per kernel: results do not depend on the number of cores, and two notebooks run side by side.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 # Longer cells are folded on the page: readers open the code they want to see.
-SHOWN_LINES = 4
+SHOWN_LINES = 2
 
 
 # Every notebook has these three names; the cell is taken out again once its output is known.
