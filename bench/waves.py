@@ -1,0 +1,320 @@
+"""The wave engine beside deepwave and beside the eager autograd network: time, memory, scaling, the machine's limit.
+
+Writes bench/waves.json and its table, bench/waves.md. Wants a quiet machine and takes about three minutes on two cores.
+Programs are measured in turn within one run, so that a ratio is fair also where the machine is not quiet. Fairness: the
+same grid, sources, receivers, type, time step (none of deepwave's internal steps) and width of the layer; deepwave has
+its own layer, tuned to the wavelet and the model, its best number of threads, and no check of its output.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numba
+import numpy as np
+import torch
+
+from geolib.store import provenance, write_atomic
+from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker, workspace_bytes
+
+HERE = Path(__file__).parent
+SPACING, DT, FREQUENCY, FASTEST, WIDTH = 10.0, 1e-3, 10.0, 4000.0, 20
+REPEATS = 5
+LAYER = Boundary("absorbing", "absorbing", "absorbing", width=WIDTH, velocity=FASTEST, frequency=FREQUENCY)
+FREE = Boundary("free", "free", "free")
+
+
+def case(shape=(100, 300), n_shots=12, nt=1000, boundary=LAYER, dtype=torch.float32):
+    """A velocity that rises with depth, shots spread over the top, and a receiver in every column."""
+    nz, nx = shape
+    velocity = torch.linspace(1500.0, FASTEST, nz, dtype=dtype)[:, None].repeat(1, nx)
+    columns = torch.linspace(5, nx - 6, n_shots).long()
+    sources = torch.stack((torch.full_like(columns, 2), columns), -1)[:, None]
+    receivers = torch.stack((torch.full((nx,), 2), torch.arange(nx)), -1).expand(n_shots, nx, 2)
+    wavelet = ricker(FREQUENCY, DT, nt, dtype=dtype).expand(n_shots, 1, nt)
+    return velocity, Survey(Grid(shape, SPACING), DT, nt, sources, receivers, wavelet, boundary)
+
+
+def deepwave_traces(velocity, survey):
+    import deepwave
+
+    width = survey.boundary.width if survey.boundary.top == "absorbing" else 0
+    return deepwave.scalar(
+        velocity,
+        SPACING,
+        DT,
+        source_amplitudes=survey.source_amplitudes,
+        source_locations=survey.source_locations,
+        receiver_locations=survey.receiver_locations,
+        accuracy=2,
+        pml_width=width,
+        boundary=None if width else "free",
+        pml_freq=FREQUENCY,
+        max_vel=FASTEST,
+        check_output_finite=False,
+    )[-1]
+
+
+def ours(velocity, survey, observed=None):
+    return propagate(velocity, survey) if observed is None else misfit_and_gradient(velocity, survey, observed)
+
+
+def by_autograd(traces):
+    def run(velocity, survey, observed=None):
+        if observed is None:
+            return traces(velocity, survey)
+        model = velocity.clone().requires_grad_()
+        misfit = (traces(model, survey) - observed).square().sum() / (2 * survey.n_shots)
+        return misfit.detach(), torch.autograd.grad(misfit, model)[0]
+
+    return run
+
+
+PROGRAMS = {
+    "geolib": ours,
+    "deepwave": by_autograd(deepwave_traces),
+    "eager": by_autograd(lambda velocity, survey: propagate(velocity, survey, backend="eager")),
+}
+
+
+def seconds(work, *arguments) -> float:
+    start = time.perf_counter()
+    work(*arguments)
+    return time.perf_counter() - start
+
+
+def compare(names, velocity, survey, observed, threads, repeats):
+    """Return {name: {threads: [seconds]}} with the programs taking turns."""
+    say(f"timing {' and '.join(names)}")
+    found = {name: {n: [] for n in threads} for name in names}
+    for turn in range(repeats + 1):
+        for n in threads:
+            torch.set_num_threads(n)
+            for name in names:
+                elapsed = seconds(PROGRAMS[name], velocity, survey, observed)
+                if turn:  # the first warms up
+                    found[name][n].append(elapsed)
+    return found
+
+
+def ratio(found, slow, fast="geolib"):
+    """Return the median seconds of both at their best thread counts, and the median ratio of single turns."""
+    best = {name: min(found[name], key=lambda n: statistics.median(found[name][n])) for name in (fast, slow)}
+    pairs = zip(found[slow][best[slow]], found[fast][best[fast]], strict=True)
+    return {
+        "geolib_s": statistics.median(found[fast][best[fast]]),
+        "geolib_threads": best[fast],
+        f"{slow}_s": statistics.median(found[slow][best[slow]]),
+        f"{slow}_threads": best[slow],
+        "ratio": statistics.median(a / b for a, b in pairs),
+    }
+
+
+def row_of(what, found, other, target):
+    times = {"geolib": f"{found['geolib_s']:.3f} s", "other": f"{found[f'{other}_s']:.3f} s"}
+    return {"what": what, **times, "ratio": found["ratio"], "target": target}
+
+
+def agreement():
+    """Return how far both programs differ without a layer, in float64, and what their layers return."""
+    velocity, survey = case((40, 80), 2, 400, FREE, torch.float64)
+    found = {}
+    data, other = propagate(velocity, survey)[..., :-1], deepwave_traces(velocity, survey)[..., 1:]
+    found["data"] = float((data - other).abs().max() / data.abs().max())
+    model = velocity.clone().requires_grad_()
+    # The last sample, u(nt dt), is not among deepwave's traces: it is left out of both misfits.
+    (gradient,) = torch.autograd.grad(propagate(model, survey)[..., :-1].square().sum(), model)
+    (other,) = torch.autograd.grad(deepwave_traces(model, survey)[..., 1:].square().sum(), model)
+    found["gradient"] = float((gradient - other).abs().max() / gradient.abs().max())
+    far, nt = 120, 500
+    velocity, survey = case((40, 80), 1, nt, LAYER, torch.float64)
+    large = torch.nn.functional.pad(velocity[None, None], (far,) * 4, mode="replicate")[0, 0]
+    places = survey.source_locations + far, survey.receiver_locations + far
+    wide = Survey(Grid(tuple(large.shape), SPACING), DT, nt, *places, survey.source_amplitudes, FREE)
+    endless = propagate(large, wide)
+    energy = endless.square().sum()
+    found["geolib_reflected_energy"] = float((propagate(velocity, survey) - endless).square().sum() / energy)
+    other = deepwave_traces(velocity, survey)[..., 1:]
+    found["deepwave_reflected_energy"] = float((other - endless[..., :-1]).square().sum() / energy)
+    return found
+
+
+def peak(name: str) -> int:
+    """Return the bytes by which computing a gradient raises this process's resident memory at its peak."""
+    program = PROGRAMS[name]
+    small, survey = case((40, 60), 2, 60)
+    program(small, survey, torch.zeros(2, 60, 60))
+    # The eager network keeps every field: 12 shots would not fit, and one shot is enough to see its memory for a shot.
+    velocity, survey = case(n_shots=1, nt=200) if name == "eager" else case()
+    observed = torch.zeros(survey.n_shots, 300, survey.nt)
+    before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    Path("/proc/self/clear_refs").write_text("5")
+    program(velocity, survey, observed)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) * 1024 - before
+
+
+def memory() -> dict[str, int]:
+    say("measuring memory")
+    found = {}
+    for name in PROGRAMS:
+        done = subprocess.run(
+            [sys.executable, __file__, "--peak", name], capture_output=True, text=True, check=True, env=os.environ
+        )
+        found[f"{name}_bytes"] = int(done.stdout.split()[-1])
+    return found
+
+
+def say(what) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+def scaling(threads):
+    """Return seconds of both tasks as one size varies; the others are those of the main case, with 4 shots."""
+    say("timing sizes")
+    torch.set_num_threads(max(threads))
+    settings = [("nt", {"nt": n}) for n in (250, 500, 1000, 2000, 4000)]
+    settings += [("cells", {"shape": s}) for s in ((25, 75), (50, 150), (100, 300), (200, 600), (400, 1200))]
+    settings += [("shots", {"n_shots": n}) for n in (1, 2, 4, 8, 16)]
+    settings += [("threads", {"threads": n}) for n in threads]
+    rows = []
+    for varied, change in settings:
+        torch.set_num_threads(change.pop("threads", max(threads)))
+        velocity, survey = case(**{"n_shots": 4, **change})
+        observed = torch.zeros(survey.n_shots, velocity.shape[1], survey.nt)
+        nz, nx = (n + 2 * WIDTH for n in velocity.shape)
+        row = {"varied": varied, "nt": survey.nt, "cells": nz * nx, "shots": survey.n_shots}
+        row["threads"] = torch.get_num_threads()
+        for task, data in (("forward", None), ("gradient", observed)):
+            row[f"{task}_s"] = statistics.median(seconds(ours, velocity, survey, data) for _ in range(3))
+        row["cell_steps_per_s"] = nz * nx * survey.nt * survey.n_shots / row["forward_s"]
+        row["workspace_bytes"] = workspace_bytes(survey)
+        rows.append(row)
+    return rows
+
+
+@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+def triad(a, b, c, scale, n):
+    for _ in range(n):
+        for i in range(len(a)):
+            a[i] = b[i] + scale * c[i]
+
+
+@numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+def stencil(now, other, courant, width, n):
+    # The barest step on the same fields: no layer, no source, no record.
+    s = np.uint64(width)
+    for _ in range(n):
+        for k in range(s, np.uint64(len(now)) - s):
+            total = now[k - np.uint64(1)] + now[k + np.uint64(1)] + now[k - s] + now[k + s]
+            other[k] = now[k] + now[k] - other[k] + courant[k] * (total - (now[k] + now[k] + now[k] + now[k]))
+
+
+def limit():
+    """Return one core's rate for the engine, for the barest stencil and for a triad, on fields of the main case."""
+    torch.set_num_threads(1)
+    velocity, survey = case(n_shots=1)
+    nz, nx = (n + 2 * WIDTH for n in velocity.shape)
+    a, b, c = (np.zeros(nz * nx, np.float32) for _ in range(3))
+    works = {
+        "engine": lambda: ours(velocity, survey),
+        "stencil": lambda: stencil(a, b, c, nx, survey.nt),
+        "triad": lambda: triad(a, b, c, np.float32(0.5), survey.nt),
+    }
+    times = {name: [] for name in works}
+    for turn in range(REPEATS + 1):
+        for name, work in works.items():
+            elapsed = seconds(work)
+            if turn:
+                times[name].append(elapsed)
+    cells = nz * nx * survey.nt
+    # The quickest turn is the limit; the engine is held to its median.
+    rates = {name: cells / (statistics.median(t) if name == "engine" else min(t)) for name, t in times.items()}
+    return {
+        "engine_cells_per_s": rates["engine"],
+        "stencil_cells_per_s": rates["stencil"],
+        "triad_bytes_per_s": rates["triad"] * 12,
+        "fraction_of_stencil": rates["engine"] / rates["stencil"],
+        # A step reads three fields and writes one; the layers' own traffic is not counted.
+        "fraction_of_triad": rates["engine"] * 16 / (rates["triad"] * 12),
+    }
+
+
+def main() -> None:
+    threads = sorted({1, len(os.sched_getaffinity(0))})
+    velocity, survey = case()
+    observed = torch.zeros(12, 300, 1000)
+    both = ("geolib", "deepwave")
+    forward = ratio(compare(both, velocity, survey, None, threads, REPEATS), "deepwave")
+    gradient = ratio(compare(both, velocity, survey, observed, threads, REPEATS), "deepwave")
+    short, few = case(n_shots=2, nt=150)
+    zero = torch.zeros(2, 300, 150)
+    eager = ratio(compare(("geolib", "eager"), short, few, zero, threads, 2), "eager")
+    used = memory()
+    rows = [
+        row_of("forward, deepwave", forward, "deepwave", 2.5),
+        row_of("gradient, deepwave", gradient, "deepwave", 3.5),
+        row_of("gradient, eager network", eager, "eager", 30.0),
+        {
+            "what": "peak memory of a gradient, deepwave",
+            "geolib": f"{used['geolib_bytes'] / 2**20:.0f} MiB",
+            "other": f"{used['deepwave_bytes'] / 2**20:.0f} MiB",
+            "ratio": used["deepwave_bytes"] / used["geolib_bytes"],
+            "target": 10.0,
+        },
+    ]
+    result = {
+        "setting": "12 shots, 1000 steps, 100 x 300 cells + 20 absorbing on each side, order 2, float32",
+        "eager_setting": "2 shots, 150 steps, same grid; its memory: 1 shot, 200 steps",
+        "rows": rows,
+        "forward": forward,
+        "gradient": gradient,
+        "eager": eager,
+        "memory": {**used, "workspace_bytes_per_thread": workspace_bytes(survey)},
+        "agreement": agreement(),
+        "limit": limit(),
+        "scaling": scaling(threads),
+        "cores": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
+        "provenance": provenance(),
+    }
+    write_atomic(HERE / "waves.json", (json.dumps(result, indent=1) + "\n").encode())
+    write_atomic(HERE / "waves.md", table(result).encode())
+    print(table(result))
+
+
+def table(made) -> str:
+    """Return the comparison as a Markdown table with what it was measured on."""
+    lines = [
+        "| | geolib | the other | ratio, measured | at least |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for row in made["rows"]:
+        lines.append("| {what} | {geolib} | {other} | {ratio:.1f} | {target:g} |".format(**row))
+    found, limits, where = made["agreement"], made["limit"], made["provenance"]
+    sentences = [
+        f"{made['setting']}; for the eager network {made['eager_setting']}.",
+        f"Without a layer deepwave's traces and gradient differ by {found['data']:.0e} and {found['gradient']:.0e}",
+        "of the largest value in float64.",
+        f"Of a wave's energy geolib's layer returns {found['geolib_reflected_energy']:.0e} and deepwave's",
+        f"{found['deepwave_reflected_energy']:.0e}.",
+        f"One core advances {limits['engine_cells_per_s'] / 1e9:.1f} billion cells a second, layers included,",
+        f"{limits['fraction_of_stencil']:.0%} of the barest stencil on fields of the same size.",
+        f"Medians on {made['cores']} cores ({where['device']}), commit {where['commit'][:9]}, {where['date']};",
+        f"load average {made['load_average']:.1f}.",
+    ]
+    lines += ["", " ".join(sentences)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    if sys.argv[1:2] == ["--peak"]:
+        print(peak(sys.argv[2]))
+    else:
+        main()
