@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from geolib.plots.style import COLORS
@@ -131,6 +132,7 @@ def against_floor(axis: Axes, values: np.ndarray, floor: np.ndarray, label: str)
     axis.fill_between(epoch, values.min(axis=1), values.max(axis=1), color=GENERATED, alpha=0.3)
     axis.plot(epoch, values.mean(axis=1), color=GENERATED, marker="." if len(epoch) < 60 else "", label="generated")
     axis.set(xlabel="epoch", title=label)
+    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def spectra(axis: Axes, curves: Mapping[str, np.ndarray], dt: float) -> None:
