@@ -254,7 +254,7 @@ def bars(axis: Axes, table: Mapping[str, Mapping[str, float]], label: str) -> No
         axis.bar(np.arange(len(groups)) + (index + 0.5) * width - 0.4, values, width, color=COLORS[color], label=name)
     axis.set_xticks(range(len(groups)), groups)
     axis.set_ylabel(label)
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
 def vertical_profiles(
