@@ -41,7 +41,8 @@ ALLOWED = {
         *("book", "claims", "compare", "config", "data", "paths", "reruns", "scheduler", "store", "studies"),
     },
 }
-BARE = ("models", "training_images", "waves", "gans", "tomography", "inversion", "store", "scheduler", "shots", "studies")
+BARE = {"models", "training_images", "waves", "gans", "tomography", "inversion", "store", "studies"}
+BARE |= {"scheduler", "shots"}
 
 
 def part_of(path: Path) -> str:
