@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 done, 1 failed, 2 wrong usage."""
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser().parse_args(_with_negative_values(sys.argv[1:] if arguments is None else arguments))
         return options.action(options)
     except UsageError as error:
         return _complain(error, 2)
@@ -38,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"{error.name} must be installed for this command. Install geolib[book] (make install).", 1)
     except KeyboardInterrupt:
         return _complain("interrupted; finished units are kept", 1)
+
+
+def _with_negative_values(arguments: Sequence[str]) -> list[str]:
+    # argparse takes -1e-3 and -inf for options; a space before them, which `-p` strips, tells it otherwise.
+    values = [n + 2 for n, argument in enumerate(arguments) if argument == "-p"]
+    return [f" {word}" if n in values and word.startswith("-") else word for n, word in enumerate(arguments)]
 
 
 def _complain(message: object, status: int) -> int:
@@ -132,7 +138,14 @@ def _study(parser: argparse.ArgumentParser) -> None:
 
 def _configuration(parser: argparse.ArgumentParser, default: str = "quick") -> None:
     parser.add_argument(
-        "-p", dest="changes", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="set a parameter"
+        "-p",
+        dest="changes",
+        nargs=2,
+        type=str.strip,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a parameter",
     )
     parser.add_argument("--preset", default=default, metavar="PRESET", help=f"quick or paper (default: {default})")
 
