@@ -21,6 +21,7 @@ import torch
 
 from geolib.store import provenance, write_atomic
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker, workspace_bytes
+from geolib.waves.cell import pad, padded_index, padded_shape
 
 HERE = Path(__file__).parent
 SPACING, DT, FREQUENCY, FASTEST, WIDTH = 10.0, 1e-3, 10.0, 4000.0, 20
@@ -75,11 +76,39 @@ def by_autograd(traces):
     return run
 
 
+def convolution_traces(velocity, survey):
+    """Return the traces of the network as Figure 3 draws it, the Laplacian a convolution; it has no absorbing layer."""
+    kernel = velocity.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None] / SPACING**2
+    courant, shape = (pad(velocity, survey) * DT) ** 2, padded_shape(survey)
+    sources, receivers = (padded_index(x, survey) for x in (survey.source_locations, survey.receiver_locations))
+    now = before = velocity.new_zeros(survey.n_shots, 1, *shape)
+    records = []
+    for source in survey.source_amplitudes.unbind(-1):
+        laplacian = torch.nn.functional.conv2d(now, kernel, padding=1)
+        forcing = laplacian.flatten(1).scatter_add(1, sources, -source).view_as(laplacian)
+        now, before = courant * forcing + 2 * now - before, now
+        records.append(now.flatten(1).gather(1, receivers))
+    return torch.stack(records, -1)
+
+
+def eager_traces(velocity, survey):
+    return propagate(velocity, survey, backend="eager")
+
+
 PROGRAMS = {
     "geolib": ours,
     "deepwave": by_autograd(deepwave_traces),
-    "eager": by_autograd(lambda velocity, survey: propagate(velocity, survey, backend="eager")),
+    "eager": by_autograd(eager_traces),
+    "convolution": by_autograd(convolution_traces),
 }
+# These keep every field: all shots at once would not fit, so one is measured and counted for all.
+ONE_SHOT = ("eager", "convolution")
+
+
+def first_shot(velocity, survey, observed):
+    places = survey.source_locations[:1], survey.receiver_locations[:1]
+    alone = Survey(survey.grid, DT, survey.nt, *places, survey.source_amplitudes[:1], survey.boundary)
+    return velocity, alone, None if observed is None else observed[:1]
 
 
 def seconds(work, *arguments) -> float:
@@ -96,7 +125,11 @@ def compare(names, velocity, survey, observed, threads, repeats):
         for n in threads:
             torch.set_num_threads(n)
             for name in names:
-                elapsed = seconds(PROGRAMS[name], velocity, survey, observed)
+                whole = velocity, survey, observed
+                if name in ONE_SHOT:
+                    elapsed = survey.n_shots * seconds(PROGRAMS[name], *first_shot(*whole))
+                else:
+                    elapsed = seconds(PROGRAMS[name], *whole)
                 if turn:  # the first warms up
                     found[name][n].append(elapsed)
     return found
@@ -149,9 +182,10 @@ def peak(name: str) -> int:
     program = PROGRAMS[name]
     small, survey = case((40, 60), 2, 60)
     program(small, survey, torch.zeros(2, 60, 60))
-    # The eager network keeps every field: 12 shots would not fit, and one shot is enough to see its memory for a shot.
-    velocity, survey = case(n_shots=1, nt=200) if name == "eager" else case()
+    velocity, survey = case()
     observed = torch.zeros(survey.n_shots, 300, survey.nt)
+    if name in ONE_SHOT:
+        velocity, survey, observed = first_shot(velocity, survey, observed)
     before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     Path("/proc/self/clear_refs").write_text("5")
     program(velocity, survey, observed)
@@ -162,7 +196,7 @@ def peak(name: str) -> int:
 def memory() -> dict[str, int]:
     say("measuring memory")
     found = {}
-    for name in PROGRAMS:
+    for name in ("geolib", "deepwave", "eager"):
         done = subprocess.run(
             [sys.executable, __file__, "--peak", name], capture_output=True, text=True, check=True, env=os.environ
         )
@@ -252,14 +286,14 @@ def main() -> None:
     both = ("geolib", "deepwave")
     forward = ratio(compare(both, velocity, survey, None, threads, REPEATS), "deepwave")
     gradient = ratio(compare(both, velocity, survey, observed, threads, REPEATS), "deepwave")
-    short, few = case(n_shots=2, nt=150)
-    zero = torch.zeros(2, 300, 150)
-    eager = ratio(compare(("geolib", "eager"), short, few, zero, threads, 2), "eager")
+    networks = compare(("geolib", *ONE_SHOT), velocity, survey, observed, threads, 2)
+    eager, convolution = (ratio(networks, name) for name in ONE_SHOT)
     used = memory()
     rows = [
         row_of("forward, deepwave", forward, "deepwave", 2.5),
         row_of("gradient, deepwave", gradient, "deepwave", 3.5),
-        row_of("gradient, eager network", eager, "eager", 30.0),
+        row_of("gradient, network of `cell.py`", eager, "eager", 30.0),
+        row_of("gradient, network with a convolution, no layer", convolution, "convolution", 30.0),
         {
             "what": "peak memory of a gradient, deepwave",
             "geolib": f"{used['geolib_bytes'] / 2**20:.0f} MiB",
@@ -270,11 +304,11 @@ def main() -> None:
     ]
     result = {
         "setting": "12 shots, 1000 steps, 100 x 300 cells + 20 absorbing on each side, order 2, float32",
-        "eager_setting": "2 shots, 150 steps, same grid; its memory: 1 shot, 200 steps",
         "rows": rows,
         "forward": forward,
         "gradient": gradient,
         "eager": eager,
+        "convolution": convolution,
         "memory": {**used, "workspace_bytes_per_thread": workspace_bytes(survey)},
         "agreement": agreement(),
         "limit": limit(),
@@ -298,7 +332,8 @@ def table(made) -> str:
         lines.append("| {what} | {geolib} | {other} | {ratio:.1f} | {target:g} |".format(**row))
     found, limits, where = made["agreement"], made["limit"], made["provenance"]
     sentences = [
-        f"{made['setting']}; for the eager network {made['eager_setting']}.",
+        f"{made['setting']}.",
+        f"The networks need {made['memory']['eager_bytes'] / 2**30:.1f} GiB for one shot: one is measured, times 12.",
         f"Without a layer deepwave's traces and gradient differ by {found['data']:.0e} and {found['gradient']:.0e}",
         "of the largest value in float64.",
         f"Of a wave's energy geolib's layer returns {found['geolib_reflected_energy']:.0e} and deepwave's",

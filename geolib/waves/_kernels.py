@@ -19,7 +19,7 @@ import numpy as np
 
 HALO = 2
 MARGIN = 16
-_ONE, _TWO, _FIVE = np.uint64(1), np.uint64(2), np.uint64(5)
+_ONE, _TWO = np.uint64(1), np.uint64(2)
 
 
 class Side(NamedTuple):
@@ -28,7 +28,9 @@ class Side(NamedTuple):
     start: int  # first point of the strip
     points: int  # length of the strip; zero without a layer
     shift: int  # 0 if the outer end comes first, 1 if it comes last
-    offset: int  # in the state: psi and zeta, for each line points + 5 values of which two are zero at either end
+    offset: int  # of its memory in the state, psi and then zeta
+    length: int  # of its memory
+    pitch: int  # distance of lines in the memory; at least two zeros lie before and after the points of a line
     coefficients: np.ndarray  # (4, points + 1): decay, gain, decay_half, gain_half
 
 
@@ -159,22 +161,25 @@ def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: 
     decay, gain = side.coefficients[0], side.coefficients[1]
     decay_half, gain_half = side.coefficients[2], side.coefficients[3]
     lines, first = np.uint64(setup.nz), np.uint64(HALO) * s + np.uint64(MARGIN + side.start)
-    zetas = lines * (n + _FIVE)
+    zetas, pitch = np.uint64(side.length // 2), np.uint64(side.pitch)
     outer = shift * (n - _ONE)
     for row in range(lines):
-        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
         z = zetas + p
         for k in range(shift, n + shift):
-            slope = steep * (now[o + k] - now[o + k - _ONE]) + far * (now[o + k + _ONE] - now[o + k - _TWO])
+            slope = steep * (now[o + k] - now[o + k - _ONE])
+            if far != 0:
+                slope += far * (now[o + k + _ONE] - now[o + k - _TWO])
             memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * slope
         memory[p + outer + shift] -= gain_half[outer + shift] * sign * edge * now[o + outer]
     for row in range(lines):
-        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
         z = zetas + p
         for k in range(n):
             slope = memory[p + k + _ONE] - memory[p + k]
             second = near * (now[o + k - _ONE] + now[o + k + _ONE]) + centre * now[o + k]
-            second += far * (now[o + k - _TWO] + now[o + k + _TWO])
+            if far != 0:
+                second += far * (now[o + k - _TWO] + now[o + k + _TWO])
             zeta = decay[k] * memory[z + k] + gain[k] * (second + slope)
             memory[z + k] = zeta
             _add(o + k, slope + zeta, other, courant, kept, keep, setup)
@@ -189,14 +194,16 @@ def _along_z(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: 
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
     steep, sign = setup.weights[5], setup.weights[6 + side.shift]
     first = np.uint64(HALO + side.start) * s
-    zetas = (n + _FIVE) * s
+    zetas = np.uint64(side.length // 2)
     s2 = s + s
     outer = shift * (n - _ONE)
     for row in range(shift, n + shift):
         decay, gain = side.coefficients[2, row], side.coefficients[3, row]
         for j in range(s):
             p, k = (row + _TWO) * s + j, first + row * s + j
-            slope = steep * (now[k] - now[k - s]) + far * (now[k + s] - now[k - s2])
+            slope = steep * (now[k] - now[k - s])
+            if far != 0:
+                slope += far * (now[k + s] - now[k - s2])
             memory[p] = decay * memory[p] + gain * slope
     if edge != 0:
         change = side.coefficients[3, outer + shift] * sign * edge
@@ -211,7 +218,9 @@ def _along_z(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: 
             p, k = (row + _TWO) * s + j, first + row * s + j
             z = zetas + p
             slope = memory[p + s] - memory[p]
-            second = near * (now[k - s] + now[k + s]) + middle * now[k] + far * (now[k - s2] + now[k + s2])
+            second = near * (now[k - s] + now[k + s]) + middle * now[k]
+            if far != 0:
+                second += far * (now[k - s2] + now[k + s2])
             zeta = decay * memory[z] + gain * (second + slope)
             memory[z] = zeta
             _add(k, slope + zeta, other, courant, kept, keep, setup)
@@ -228,28 +237,29 @@ def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, side: S
     decay, gain = side.coefficients[0], side.coefficients[1]
     decay_half, gain_half = side.coefficients[2], side.coefficients[3]
     lines, first = np.uint64(setup.nz), np.uint64(HALO) * s + np.uint64(MARGIN + side.start)
-    zetas = lines * (n + _FIVE)
+    zetas, pitch = np.uint64(side.length // 2), np.uint64(side.pitch)
     outer = shift * (n - _ONE)
     for row in range(lines):
-        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
         z = zetas + p
         for k in range(n):
             memory[z + k] = decay[k] * memory[z + k] + gain[k] * now[o + k]
     for row in range(lines):
-        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
         z = zetas + p
         for k in range(shift, n + shift):
             difference = now[o + k] - now[o + k - _ONE] + memory[z + k] - memory[z + k - _ONE]
             memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * difference
     for row in range(lines):
-        o, p = first + row * s, row * (n + _FIVE) + _TWO
+        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
         z = zetas + p
         for k in range(n):
             second = near * (memory[z + k - _ONE] + memory[z + k + _ONE]) + centre * memory[z + k]
-            second += far * (memory[z + k - _TWO] + memory[z + k + _TWO])
-            slope = steep * (memory[p + k + _ONE] - memory[p + k])
-            slope += far * (memory[p + k + _TWO] - memory[p + k - _ONE])
-            other[o + k] += courant[o + k] * (slope + second)
+            second += steep * (memory[p + k + _ONE] - memory[p + k])
+            if far != 0:
+                second += far * (memory[z + k - _TWO] + memory[z + k + _TWO])
+                second += far * (memory[p + k + _TWO] - memory[p + k - _ONE])
+            other[o + k] += courant[o + k] * second
         other[o + outer] += courant[o + outer] * edge * (memory[z + outer] + sign * memory[p + outer + shift])
 
 
@@ -259,7 +269,7 @@ def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, side: S
     centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
     steep, sign = setup.weights[5], setup.weights[6 + side.shift]
     first = np.uint64(HALO + side.start) * s
-    zetas = (n + _FIVE) * s
+    zetas = np.uint64(side.length // 2)
     s2 = s + s
     outer = shift * (n - _ONE)
     for row in range(n):
@@ -280,11 +290,10 @@ def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, side: S
         for j in range(s):
             p, k = (row + _TWO) * s + j, first + row * s + j
             z = zetas + p
-            second = (
-                near * (memory[z - s] + memory[z + s]) + middle * memory[z] + far * (memory[z - s2] + memory[z + s2])
-            )
-            slope = steep * (memory[p + s] - memory[p]) + far * (memory[p + s2] - memory[p - s])
-            other[k] += courant[k] * (slope + second)
+            second = near * (memory[z - s] + memory[z + s]) + middle * memory[z] + steep * (memory[p + s] - memory[p])
+            if far != 0:
+                second += far * (memory[z - s2] + memory[z + s2] + memory[p + s2] - memory[p - s])
+            other[k] += courant[k] * second
     if edge != 0:
         for j in range(s):
             k = first + outer * s + j
@@ -292,8 +301,8 @@ def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, side: S
 
 
 @_jit
-def _memory(state: Any, side: Any, lines: int) -> Any:
-    return state[side.offset : side.offset + lines * (2 * side.points + 10)]
+def _memory(state: Any, side: Any) -> Any:
+    return state[side.offset : side.offset + side.length]
 
 
 @_jit
@@ -312,10 +321,10 @@ def _run(state: Any, begin: int, end: int, kept: Any, keep: bool, traces: Any, r
             _mirror(now, other, courant, row, keep, setup)
         for side in (setup.left, setup.right):
             if side.points:
-                _along_x(now, other, courant, row, keep, _memory(state, side, setup.nz), side, setup)
+                _along_x(now, other, courant, row, keep, _memory(state, side), side, setup)
         for side in (setup.top, setup.bottom):
             if side.points:
-                _along_z(now, other, courant, row, keep, _memory(state, side, setup.stride), side, setup)
+                _along_z(now, other, courant, row, keep, _memory(state, side), side, setup)
         for i in range(len(shot.sources)):
             k = shot.sources[i]
             other[k] += courant[k] * shot.forcing[n, i]
@@ -381,8 +390,8 @@ def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, so
                 _mirror(now, other, courant, image, False, setup)
             for side in (setup.left, setup.right):
                 if side.points:
-                    _along_x_transposed(now, other, courant, _memory(adjoint, side, setup.nz), side, setup)
+                    _along_x_transposed(now, other, courant, _memory(adjoint, side), side, setup)
             for side in (setup.top, setup.bottom):
                 if side.points:
-                    _along_z_transposed(now, other, courant, _memory(adjoint, side, setup.stride), side, setup)
+                    _along_z_transposed(now, other, courant, _memory(adjoint, side), side, setup)
     return misfit

@@ -265,16 +265,21 @@ def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int
     axes = list(zip(padded_shape(survey), survey.boundary.padding(len(survey.grid.shape)), layers(survey), strict=True))
     for axis, (n, widths, layer) in enumerate(reversed(axes)):
         for last, width in enumerate(widths):
-            # The strip also holds the points inside the grid that the layer's memory reaches; multiples of 8 vectorise.
-            points = min(n, width + 2 if axis else -(-(width + 2) // 8) * 8) if width else 0
+            # The strip also holds the points inside the grid that the layer's memory reaches. Along rows, strips and
+            # lines of memory start at multiples of 16, so that vectors lie in one cache line.
+            points = width + 2 if axis else n - (n - width - 2) // 16 * 16 if last else -(-(width + 2) // 8) * 8
+            points = min(n, points) if width else 0
+            pitch = stride if axis else -(-(points + 3) // 16) * 16
+            length = 2 * (stride * (points + 5) if axis else _kernels.MARGIN + nz * pitch) if width else 0
             start = n - points if last else 0
             table = np.zeros((4, points + 1), kind)
             for row, coefficient in zip(table, layer, strict=True):
-                part = coefficient[start : start + points + 1].numpy()
-                row[: len(part)] = part
-            sides.append(_kernels.Side(start, points, last, offset, table))
-            offset += (stride if axis else nz) * (2 * points + 10) if width else 0
-    absent = _kernels.Side(0, 0, 0, 0, np.zeros((4, 1), kind))
+                # Only this side's: on a small grid the strip reaches into the layer of the other.
+                own = coefficient[n - width :] if last else coefficient[: width + 1]
+                row[n - width - start if last else 0 :][: len(own)] = own.numpy()
+            sides.append(_kernels.Side(start, points, last, offset, length, pitch, table))
+            offset += length
+    absent = _kernels.Side(0, 0, 0, 0, 0, 0, np.zeros((4, 1), kind))
     sides += [absent] * (4 - len(sides))
     whole, near, far, edge = {2: (-2.0, 1.0, 0.0, 0.0), 4: (-2.5, 4 / 3, -1 / 12, 1 / 12)}[space_order]
     weights = np.array([whole * len(axes), whole, near, far, edge, 1 - 3 * far, 1, -1], kind)
