@@ -2,18 +2,20 @@
 
 import json
 import os
-import subprocess
 import sys
+
+import nbformat
+from nbclient import NotebookClient
 
 from geolib import notebooks, paths, studies
 
 
 def refresh(name: str) -> None:
     path = paths.notebook(name)
-    environment = {**os.environ, **dict.fromkeys(notebooks.THREAD_VARIABLES, "1")}
-    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "notebook", "--execute", "--inplace", str(path)]
-    subprocess.run([*command, "--ExecutePreprocessor.record_timing=False"], check=True, env=environment)
-    content = json.loads(path.read_text(encoding="utf-8"))
+    os.environ.update(dict.fromkeys(notebooks.THREAD_VARIABLES, "1"))
+    content = nbformat.read(path, as_version=4)
+    folder = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(content, timeout=None, kernel_name="python3", resources=folder, record_timing=False).execute()
     # The interpreter's version and the authoring tool are no part of a reference.
     content["metadata"] = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -33,6 +33,15 @@ class Problem:
         gradient[: self.frozen] = 0
         return float(misfit), gradient.numpy()
 
+    def by_autograd(self, model: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return misfit and gradient by back-propagation through the unrolled recurrent cell, the paper's way."""
+        velocity = torch.tensor(model, requires_grad=True)
+        residual = propagate(velocity, self.survey, backend="eager") - self.observed
+        misfit = residual.square().sum() / (2 * self.survey.n_shots)
+        (gradient,) = torch.autograd.grad(misfit, velocity)
+        gradient[: self.frozen] = 0
+        return misfit.item(), gradient.numpy()
+
     def error(self, model: np.ndarray) -> float:
         """Return the root-mean-square error of a model, m/s."""
         return float(np.sqrt(np.mean((model.astype(float) - self.truth) ** 2)))

@@ -41,7 +41,7 @@ DIMS = {
     "frame_at": ("frame",),
 }
 
-EXPERIMENTS = ("theory", "hessian", "gather", "1d", "sensitivity", "marmousi", "extras")
+EXPERIMENTS = ("theory", "hessian", "gather", "network", "1d", "sensitivity", "marmousi", "extras")
 BOUNDS = (1000.0, 8000.0)
 WIDTHS = {"float32": "f32", "float64": "f64"}
 # What the sensitivity panels change in the pinned one-dimensional setting, and the runs made there.
@@ -60,14 +60,17 @@ LATE_BLOCKS = ("cg-400", "lbfgs-600", "cg-800", "lbfgs-1000", "cg-1420")
 EXTRAS = ("continuation", "noise", "finer", "linear")
 EXTRA_BUDGET = 100
 N_FRAMES = 20
+# What is trained in the eager cell as well: one unrolled gradient costs as much as some hundred of the kernels'.
+NETWORK_PROBES: tuple[tuple[str, float | None], ...] = (("gd", 0.4), ("adam", 40.0), ("lbfgs", None))
+NETWORK_BUDGET = 12
 
 
 @dataclass(frozen=True)
 class Config(Base):
-    """Parameters of the chapter; the 1-D setting is the pinned one of EXPERIMENTS.md in both presets."""
+    """Parameters of the chapter; the 1-D setting is the same in both presets."""
 
     experiments: tuple[str, ...] = param(
-        ("theory", "hessian", "gather", "1d"),
+        ("theory", "hessian", "gather", "network", "1d"),
         "what to run",
         paper=EXPERIMENTS,
         choices=EXPERIMENTS,
@@ -123,7 +126,7 @@ def label(method: str, rate: float | None) -> str:
 
 def unit_names(config: Config) -> list[str]:
     """Return the units of a configuration, each once, the cheap ones first."""
-    names: list[str] = [name for name in ("theory", "hessian", "gather") if name in config.experiments]
+    names: list[str] = [name for name in ("theory", "hessian", "gather", "network") if name in config.experiments]
     if "1d" in config.experiments:
         names += [
             f"1d-{label(method, rate)}-{WIDTHS[precision]}"
@@ -167,6 +170,8 @@ def compute(
             yield name, _hessian(_varied(config, rest))
         elif name == "gather":
             yield name, _gather()
+        elif name == "network":
+            yield name, _network(config)
         elif name == "marmousi-setup":
             yield name, _setup()
         elif first == "marmousi":
@@ -238,6 +243,28 @@ def _watch_line(problem: Problem, last: list[np.ndarray], model: np.ndarray) -> 
     change = float(np.abs(model - last[0]).max())
     last[0] = model.copy()
     return problem.error(model), change
+
+
+def _network(config: Config) -> dict[str, np.ndarray]:
+    """Return the first descents by back-propagation through the recurrent cell, beside those of the kernels."""
+    problem = _problem(config)
+    made: dict[str, np.ndarray] = {"methods": np.array([label(*probe) for probe in NETWORK_PROBES])}
+    for name, objective in (("network", problem.by_autograd), ("kernels", problem.objective)):
+        runs = [
+            optimize.minimize(
+                objective,
+                problem.start,
+                method,
+                iterations=NETWORK_BUDGET,
+                rate=rate,
+                bounds=BOUNDS,
+                watch=lambda model: (problem.error(model),),
+            )
+            for method, rate in NETWORK_PROBES
+        ]
+        made[f"misfit_{name}"] = np.array([run.misfit for run in runs])
+        made[f"error_{name}"] = np.array([run.watched[:, 0] for run in runs])
+    return made
 
 
 def _gather() -> dict[str, np.ndarray]:
