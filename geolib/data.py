@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import warnings
 from pathlib import Path
 
 from geolib import _checks
@@ -58,7 +59,9 @@ def locate(name: str) -> Path | None:
 
 
 def _download(name: str, url: str, expected: str) -> Path | None:
-    import pooch
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pooch's progress bar misses widgets that it would not show here
+        import pooch
 
     pooch.get_logger().setLevel("WARNING")  # its progress lines would land in the notebooks
     try:
