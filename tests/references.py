@@ -1,6 +1,5 @@
 """Execute the committed notebooks in place: `make references`, after a change that is meant to change outputs."""
 
-import json
 import os
 import sys
 
@@ -18,7 +17,7 @@ def refresh(name: str) -> None:
     NotebookClient(content, timeout=None, kernel_name="python3", resources=folder, record_timing=False).execute()
     # The interpreter's version and the authoring tool are no part of a reference.
     content["metadata"] = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    nbformat.write(content, path)
 
 
 if __name__ == "__main__":
