@@ -58,6 +58,8 @@ def build(*, force: bool = False, say: Any = print) -> Path:
 
 
 def _execute_changed(root: Path, force: bool, say: Any) -> None:
+    for left in (root / "book" / "papers").glob(".executing-*"):
+        shutil.rmtree(left)  # a killed build's draft, which Sphinx would take for a page
     stale = []
     for name in studies.NAMES:
         output = root / "book" / "papers" / f"{name}.ipynb"

@@ -99,10 +99,14 @@ def test_what_reproduces_shows_every_claim(book):
 
 
 def test_a_second_build_keeps_everything(book):
+    draft = ROOT / "book" / "papers" / ".executing-killed"
+    draft.mkdir()
+    (draft / "rnn_fwi.ipynb").write_text("{")
     said = []
     builder.build(say=said.append)
     assert said == [*(f"kept: {name}, nothing it depends on changed" for name in studies.NAMES), said[-1]]
     assert said[-1] == "kept: the pages, nothing changed"
+    assert not draft.exists()  # what a killed build left would break the pages
 
 
 def test_an_edit_of_one_study_makes_only_its_notebook_stale(book, monkeypatch, tmp_path):
