@@ -80,7 +80,7 @@ def test_units_are_unique_plain_names_and_cheap_ones_come_first():
     assert names[:3] == ["theory", "hessian", "gather"] and names.index("marmousi-adam-100") > names.index("1d-tnc-f32")
     # 1-D: 4 + 5 + 5 + 4 + 4 + 4 rates and 3 line searches, twice; 4 settings with an eigenvalue and 5 probes each;
     # set-up and 3 runs in 8 blocks; 4 harder settings for 3 methods.
-    assert len(names) == 3 + 2 * 29 + 4 * 6 + 1 + 8 + 12
+    assert len(names) == 4 + 2 * 29 + 4 * 6 + 1 + 8 + 12
 
 
 def test_a_rate_given_twice_is_one_unit():
