@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from geolib import claims, data, notebooks, page, paths, studies
-from geolib.store import write_atomic
+from geolib import chapters, data, notebooks, page, paths, records, stamps, studies
+from geolib.store import provenance, write_atomic
 
 
-def build(*, force: bool = False, say: Any = print) -> Path:
+def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Path:
     """Build the book and return its first page.
 
     Parameters
     ----------
     force : bool
         Run every notebook and build every page again.
+    execute : bool
+        Run the notebooks that changed; without it their pages are built all the same and marked stale.
     say : callable
         Takes one line about each thing done or kept.
 
@@ -38,8 +42,17 @@ def build(*, force: bool = False, say: Any = print) -> Path:
     root = paths.checkout()
     if root is None:
         raise ValueError("the book can be built in a checkout only; geolib is installed elsewhere. Clone the project.")
-    _execute_changed(root, force, say)
-    _generate(root)
+    chapters.clean(root)
+    states = {name: chapters.state(root, name) for name in studies.NAMES}
+    wanted = [name for name, found in states.items() if execute and (force or found["state"] != "current")]
+    for name, found in states.items():
+        if name not in wanted:
+            kept = found["state"] == "current"
+            say(f"kept: {name}, nothing it depends on changed" if kept else f"marked {found['state']}: {name}")
+    if wanted:
+        _execute(root, wanted, say)
+        states |= {name: chapters.state(root, name) for name in wanted}
+    _generate(root, states)
     first = root / "_build" / "html" / "index.html"
     stamp = root / ".build" / "book.stamp"
     now = _digest(_book_inputs(root))
@@ -52,107 +65,51 @@ def build(*, force: bool = False, say: Any = print) -> Path:
     shutil.copy(page.mathjax(), first.parent / "_static" / "mathjax-tex-svg.js")
     for made in first.parent.rglob("*.html"):
         _make_offline(made)
+    _show_sizes(first.parent)
     write_atomic(stamp, now.encode())
     say("built: the pages")
     return first
 
 
-def _execute_changed(root: Path, force: bool, say: Any) -> None:
-    for left in (root / "book" / "papers").glob(".executing-*"):
-        shutil.rmtree(left)  # a killed build's draft, which Sphinx would take for a page
-    stale = []
-    for name in studies.NAMES:
-        output = root / "book" / "papers" / f"{name}.ipynb"
-        stamp = root / ".build" / f"{name}.stamp"
-        if not force and output.is_file() and _read(stamp) == fingerprint(name) and not notebooks.failed(output):
-            say(f"kept: {name}, nothing it depends on changed")
-        else:
-            stale.append((name, output, stamp))
-    if not stale:
-        return
-    for name, _, _ in stale:
+def _execute(root: Path, names: Sequence[str], say: Any) -> None:
+    for name in names:
         for file in getattr(studies.get(name), "FILES", ()):
             data.locate(file)  # a damaged or missing file is reported before any kernel starts
     # Kernels are single-threaded, so notebooks run side by side.
-    with ProcessPoolExecutor(max_workers=min(len(stale), os.cpu_count() or 1)) as pool:
-        say(f"executing: {', '.join(name for name, _, _ in stale)} (quick preset)")
-        prints = {name: fingerprint(name) for name, _, _ in stale}
-        futures = {name: pool.submit(notebooks.execute, name, {}, output) for name, output, _ in stale}
+    with ProcessPoolExecutor(max_workers=min(len(names), os.cpu_count() or 1)) as pool:
+        say(f"executing: {', '.join(names)} (quick preset)")
+        inputs = {name: stamps.inputs(name) for name in names}
+        futures = {name: pool.submit(_executed, name, chapters.executed(root, name)) for name in names}
         problems = []
-        for name, output, stamp in stale:
+        for name in names:
             try:
-                futures[name].result()
+                about = futures[name].result()
             except (RuntimeError, ValueError, OSError) as error:
                 problems.append(str(error))
                 continue
-            if notebooks.failed(output):
+            if notebooks.failed(chapters.executed(root, name)):
                 problems.append(f"notebook {name} did not run to its end")
                 continue
-            write_atomic(stamp, prints[name].encode())
+            chapters.stamp(root, name, {"inputs": inputs[name], "provenance": about})
             say(f"executed: {name}")
     if problems:
         raise RuntimeError("; ".join(problems))
 
 
-def fingerprint(study: str) -> str:
-    """Return a hash of everything a study's executed notebook depends on."""
-    notebook = paths.notebook(study)
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
-    prose = ["".join(c["source"]) + json.dumps(c["metadata"], sort_keys=True) for c in cells]
-    modules = _modules(f"geolib.studies.{study}", code)
-    mine = [vars(c) for c in claims.load(paths.claims()) if c.paper == study]
-    shipped = sorted(p for p in paths.results().glob(f"{study}*") if p.is_file())
-    here = {name: str(data.locate(name) is not None) for name in getattr(studies.get(study), "FILES", ())}
-    root = paths.checkout()
-    pins = root / "constraints.txt" if root else None
-    parts = ["\n".join(code), "\n".join(prose), json.dumps(mine, default=str, sort_keys=True), json.dumps(here)]
-    # What executing a notebook does to it belongs to its content.
-    modules.append(Path(notebooks.__file__))
-    files = [*modules, *shipped, *([pins] if pins and pins.is_file() else [])]
-    return _digest([(str(n), p.encode()) for n, p in enumerate(parts)] + [(f.name, f.read_bytes()) for f in files])
+def _executed(name: str, output: Path) -> dict[str, Any]:
+    start = time.perf_counter()
+    notebooks.execute(name, {}, output)
+    return {**provenance(), "seconds": round(time.perf_counter() - start, 1)}
 
 
-def _modules(start: str, code: list[str]) -> list[Path]:
-    """Return the files of all geolib modules that a module and a notebook's cells import, directly or not."""
-    package = Path(__file__).parent
-    found: dict[str, Path] = {}
-
-    def file_of(name: str) -> Path | None:
-        stem = package.parent.joinpath(*name.split("."))
-        for path in (stem.with_suffix(".py"), stem / "__init__.py"):
-            if path.is_file():
-                return path
-        return None
-
-    def imports(text: str) -> set[str]:
-        names: set[str] = set()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Import):
-                names.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                names.add(node.module)
-                names.update(f"{node.module}.{alias.name}" for alias in node.names)
-        parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 1)}
-        return {name for name in names | parents if name.split(".")[0] == "geolib"}
-
-    # Magics and shell escapes are no Python; the notebooks have none.
-    waiting = {start, *(name for text in code for name in imports(text))}
-    while waiting:
-        name = waiting.pop()
-        path = file_of(name)
-        if path is None or name in found:
-            continue
-        found[name] = path
-        waiting |= imports(path.read_text(encoding="utf-8")) - found.keys()
-    return [found[name] for name in sorted(found)]
-
-
-def _generate(root: Path) -> None:
+def _generate(root: Path, states: dict[str, dict[str, Any]]) -> None:
     from geolib import pages
 
+    files, proofs = records.shipped(), pages.proofs()
+    for name, found in states.items():
+        chapters.write(root, name, found, files, proofs[name])
     folder = root / "book" / "_generated"
-    for name, content in pages.generate(root / "book" / "papers").items():
+    for name, content in pages.generate(root / "book" / "papers", states, files).items():
         if not (folder / name).is_file() or (folder / name).read_bytes() != content:
             write_atomic(folder / name, content)
 
@@ -202,6 +159,51 @@ def _make_offline(path: Path) -> None:
     cleaned = _ONLINE.sub("", text)
     if cleaned != text:
         path.write_text(cleaned, encoding="utf-8")
+
+
+class _Loads(HTMLParser):
+    """Collects the addresses of what a browser loads to show a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Note the address of a script, an image or a style sheet."""
+        values = dict(attributes)
+        address = values.get("href") if tag == "link" and values.get("rel") == "stylesheet" else None
+        address = values.get("src") if tag in ("script", "img", "source", "video") else address
+        if address and not address.startswith("data:"):
+            self.found.add(unquote(urlsplit(address).path))
+
+
+def load_sizes(folder: Path) -> dict[str, dict[str, int]]:
+    """Return for each page of a built book the bytes of `page`, `images`, `styles and scripts`, and their `sum`."""
+    sizes = {}
+    for path in sorted([*folder.glob("*.html"), *folder.glob("papers/*.html")]):
+        row = {"page": path.stat().st_size, "images": 0, "styles and scripts": 0}
+        for address in _Loads(path.read_text(encoding="utf-8")).found:
+            file = path.parent / address
+            code = file.suffix in (".js", ".css")
+            row["styles and scripts" if code else "images"] += file.stat().st_size if file.is_file() else 0
+        sizes[path.relative_to(folder).as_posix()] = {**row, "sum": sum(row.values())}
+    return sizes
+
+
+def _show_sizes(folder: Path) -> None:
+    # Sphinx cannot know the sizes of what it has not written yet.
+    status = folder / "status.html"
+    names = ("page", "images", "styles and scripts", "sum")
+    rows = ["<tr><th>Page</th>" + "".join(f"<th>{name}, kB</th>" for name in names) + "</tr>"]
+    for page_name, row in load_sizes(folder).items():
+        cells = "".join(f"<td class='text-right'>{row[name] / 1000:.0f}</td>" for name in names)
+        rows.append(f"<tr><td><a href='{page_name}'>{page_name}</a></td>{cells}</tr>")
+    table = f'<div id="page-sizes"><table class="table">{"".join(rows)}</table></div>'
+    text = re.sub(
+        r'<div id="page-sizes">.*?</div>', lambda _: table, status.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    status.write_text(text, encoding="utf-8")
 
 
 def _digest(parts: list[tuple[str, bytes]]) -> str:

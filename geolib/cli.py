@@ -108,9 +108,11 @@ def _parser() -> argparse.ArgumentParser:
         "book",
         _book,
         "execute the notebooks that changed and build the book",
-        "geolib book\ngeolib book --force",
+        "geolib book\ngeolib book --force\ngeolib book --no-execute   # pages of what there is, marked where it is old",
     )
-    sub.add_argument("--force", action="store_true", help="execute and build everything again")
+    how = sub.add_mutually_exclusive_group()
+    how.add_argument("--force", action="store_true", help="execute and build everything again")
+    how.add_argument("--no-execute", action="store_true", help="execute nothing; mark the pages that are out of date")
     sub = command(
         "publish",
         _publish,
@@ -272,7 +274,7 @@ def _must_be_writable(argument: str, folder: Path) -> None:
 def _book(options: argparse.Namespace) -> int:
     from geolib import book
 
-    first = book.build(force=options.force, say=lambda line: print(line, flush=True))
+    first = book.build(force=options.force, execute=not options.no_execute, say=lambda line: print(line, flush=True))
     print(f"open {first.as_uri()}")
     return 0
 

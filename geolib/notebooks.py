@@ -103,7 +103,7 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
         notebook = nbformat.read(draft, as_version=4)
         if note:
             notebook.metadata["geolib"] = {"measures": json.loads(notebook.cells.pop().outputs[-1].text)}
-        _tidy(notebook)
+        tidy(notebook)
         nbformat.write(notebook, draft)
         os.replace(draft, output)
     root = paths.checkout()
@@ -145,7 +145,8 @@ def failed(path: Path) -> bool:
     return any(cell.execution_count is None or any(out.output_type == "error" for out in cell.outputs) for cell in code)
 
 
-def _tidy(notebook: Any) -> None:
+def tidy(notebook: Any) -> None:
+    """Fold the code of an executed notebook for its page, and take out what would differ between equal builds."""
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if {"parameters", "injected-parameters"} & set(tags):

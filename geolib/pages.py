@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geolib import claims, paths, studies
-from geolib.config import PRESETS
+from geolib import chapters, claims, notebooks, paths, records, studies
 
 # Text badges: emoji and colour alone would not reach every reader.
-BADGES = {
-    "reproduced": "{bdg-success}`reproduced`",
-    "partly": "{bdg-warning}`partly`",
-    "not reproduced": "{bdg-danger}`not reproduced`",
-    "not run yet": "{bdg-light}`not run yet`",
-}
+COLOURS = {"reproduced": "success", "partly": "warning", "not reproduced": "danger", "not run yet": "secondary"}
 
 
-def generate(executed: Path) -> dict[str, bytes]:
+def generate(
+    executed: Path, states: Mapping[str, Mapping[str, Any]], files: Sequence[records.Shipped]
+) -> dict[str, bytes]:
     """Return the content of every generated file by its name.
 
     Parameters
     ----------
     executed : Path
-        Folder of this build's executed notebooks, from which the landing page takes a picture of each chapter.
+        Folder of this build's pages of the chapters, from which the landing page takes a picture of each.
+    states : mapping
+        The state of each chapter (`chapters.state`).
+    files : sequence of Shipped
+        The shipped results.
     """
     ledger = claims.load(paths.claims())
     modules = {name: studies.get(name) for name in studies.NAMES}
@@ -35,9 +36,11 @@ def generate(executed: Path) -> dict[str, bytes]:
         name: claims.judge([c for c in ledger if c.paper == name], studies.shipped_measures(module))
         for name, module in modules.items()
     }
-    made = {"claims_summary.md": _summary(judged), "status.md": _status(), "errata.md": _errata()}
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    made = {"claims_summary.md": _summary(judged), "errata.md": _errata(), "records.md": records.page(files)}
+    made["status.md"] = records.status(files, states, today)
     for name, module in modules.items():
-        made[f"claims_{name}.md"] = _claims_table(judged[name])
+        made[f"claims_{name}.md"] = _claims(name, judged[name], files)
         made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
     files = {name: text.encode() for name, text in made.items()}
     cards, gallery = [], []
@@ -102,19 +105,43 @@ def _summary(judged: Mapping[str, list[dict[str, Any]]]) -> str:
     lines = ["| Paper | " + " | ".join(claims.VERDICTS) + " | all |", "|---|" + "--:|" * (len(claims.VERDICTS) + 1)]
     total = dict.fromkeys(claims.VERDICTS, 0)
     for name, rows in judged.items():
-        counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in claims.VERDICTS}
+        counts = {verdict: len(_of(rows, verdict)) for verdict in claims.VERDICTS}
         total = {verdict: total[verdict] + counts[verdict] for verdict in claims.VERDICTS}
-        link = f"[{studies.get(name).TITLE}](#claims-{name.replace('_', '-')})"
-        lines.append(f"| {link} | " + " | ".join(map(str, counts.values())) + f" | {len(rows)} |")
+        cells = [f"[{count}](#{_anchor(name, verdict)})" if count else "0" for verdict, count in counts.items()]
+        link = f"[{studies.get(name).TITLE}](#{_anchor(name)})"
+        lines.append(f"| {link} | " + " | ".join(cells) + f" | {len(rows)} |")
     lines.append("| **together** | " + " | ".join(map(str, total.values())) + f" | {sum(total.values())} |")
     return "\n".join(lines) + "\n"
 
 
-def _claims_table(rows: list[dict[str, Any]]) -> str:
-    lines = ["| Place | Claim | Published | Ours [95 % interval] | Verdict |", "|---|---|---|---|---|"]
+def _of(rows: Sequence[dict[str, Any]], verdict: str) -> list[dict[str, Any]]:
+    return [row for row in rows if row["verdict"] == verdict]
+
+
+def _anchor(name: str, verdict: str = "") -> str:
+    return "-".join(["claims", *name.split("_"), *verdict.split()])
+
+
+def _claims(name: str, rows: Sequence[dict[str, Any]], files: Sequence[records.Shipped]) -> str:
+    lines = [f"({_anchor(name)})=", f"## {studies.get(name).TITLE}\n"]
+    mine = [f"[{file.path.name}](#{file.anchor})" for file in files if studies.name_of(file.study) == name]
+    lines.append(f"Chapter {{ref}}`chapter-{name}`; computed from {', '.join(mine) or 'nothing yet'}.\n")
+    record = next((file.anchor for file in files if file.path.stem == f"{name}-paper"), "")
+    for verdict in claims.VERDICTS:
+        if found := _of(rows, verdict):
+            lines += [f"({_anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
+            lines.append(_claims_table(found, record))
+    return "\n".join(lines)
+
+
+def _claims_table(rows: Sequence[dict[str, Any]], record: str) -> str:
+    lines = ["| Place | Claim | Published | Ours [95 % interval] | Verdict, by |", "|---|---|---|---|---|"]
     for row in rows:
         note = f" *{row['note']}*" if row["note"] else ""
-        cells = [row["place"], row["claim"] + note, _plain(row["published"]), _ours(row), BADGES[row["verdict"]]]
+        badge = f"{{bdg-{COLOURS[row['verdict']]}}}`{row['verdict']}`"
+        if record and row["ours"] is not None:
+            badge += f" [record](#{record})"
+        cells = [row["place"], row["claim"] + note, _plain(row["published"]), _ours(row), badge]
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -134,12 +161,22 @@ def _ours(row: Mapping[str, Any]) -> str:
     return ", ".join(texts) + (f" (n = {row['n']})" if row["n"] else "")
 
 
-def _errata() -> str:
+def _entries() -> list[dict[str, str]]:
     import yaml
 
-    entries = yaml.safe_load((paths.claims().parent / "errata.yml").read_text(encoding="utf-8"))
-    lines = []
+    return yaml.safe_load((paths.claims().parent / "errata.yml").read_text(encoding="utf-8"))
+
+
+def proofs() -> dict[str, set[str]]:
+    """Return for each study the ids of the cells that prove an erratum."""
+    found = _entries()
+    return {name: {entry["proof"] for entry in found if entry["paper"] == name} for name in studies.NAMES}
+
+
+def _errata() -> str:
+    entries, lines = _entries(), []
     for name in studies.NAMES:
+        code = {cell.id for cell in notebooks.read(paths.notebook(name)).cells if cell.cell_type == "code"}
         lines += [
             f"## {studies.get(name).TITLE}\n",
             "| Place | Printed | Correct | Why | Proof |",
@@ -147,34 +184,11 @@ def _errata() -> str:
         ]
         for entry in (entry for entry in entries if entry["paper"] == name):
             cells = [str(entry[key]).replace("|", "\\|") for key in ("place", "printed", "correct", "why")]
-            lines.append("| " + " | ".join([*cells, f"[shown here](#{entry['proof']})"]) + " |")
+            text = "computed here" if entry["proof"] in code else "explained here"
+            cells.append(f"[{text}](#{chapters.target_of(name, entry['proof'])})")
+            lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines) + "\n"
-
-
-def _status() -> str:
-    lines = ["| Study | Preset | Units | Computed | Commit | Device | Seconds |", "|---|---|--:|---|---|---|--:|"]
-    for name in studies.NAMES:
-        for preset in PRESETS:
-            path = paths.shipped(name, preset)
-            if not path.is_file():
-                lines.append(f"| {name} | {preset} | 0 | not shipped yet | — | — | — |")
-                continue
-            results = studies.shipped(studies.get(name), preset)
-            records = list(results.records.values()) if results else []
-            dates = sorted({record.get("date", "?") for record in records})
-            commits = sorted({record.get("commit", "?").replace("+changes", "+")[:9] for record in records})
-            devices = sorted({record.get("device", "?") for record in records})
-            seconds = sum(record.get("seconds", 0.0) for record in records)
-            span = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-            lines.append(
-                f"| {name} | {preset} | {len(records)} | {span} | {_few(commits)} | {_few(devices)} | {seconds:.0f} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def _few(values: list[str]) -> str:
-    return ", ".join(values[:2]) + (f" and {len(values) - 2} more" if len(values) > 2 else "")
 
 
 def _parameters(rows: list[dict[str, Any]]) -> str:

@@ -1,0 +1,127 @@
+"""From an executed notebook to a chapter: the line that tells its state, targets for the errata, the closing record."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from geolib import notebooks, paths, records, stamps, studies
+from geolib.store import write_atomic
+
+STAMP = ".build/{name}.stamp"
+EXECUTED = ".build/executed/{name}.ipynb"
+
+
+def executed(root: Path, name: str) -> Path:
+    """Return where a build keeps the executed notebook of a study."""
+    return root / EXECUTED.format(name=name)
+
+
+def stamp(root: Path, name: str, record: Mapping[str, Any]) -> None:
+    """Keep what a notebook was executed from: `inputs`, and the `provenance` of its execution."""
+    write_atomic(root / STAMP.format(name=name), json.dumps(dict(record), indent=1).encode())
+
+
+def state(root: Path, name: str) -> dict[str, Any]:
+    """Return the state of a chapter.
+
+    Returns
+    -------
+    dict
+        `state` (current, stale or not executed), `why` (a sentence, or nothing) and `provenance` (with `seconds`).
+    """
+    path = executed(root, name)
+    try:
+        record = json.loads((root / STAMP.format(name=name)).read_text(encoding="utf-8"))
+        before, provenance = dict(record["inputs"]), dict(record["provenance"])
+    except (OSError, ValueError, KeyError, TypeError):
+        before, provenance = {}, {}
+    if not before or notebooks.failed(path):
+        why = "It shows the outputs that were committed with the notebook, which may be older than code and results."
+        return {"state": "not executed", "why": why, "provenance": {}}
+    changed = stamps.changed(before, stamps.inputs(name))
+    why = f"Changed since it was executed: {', '.join(f'`{entry}`' for entry in changed)}." if changed else ""
+    return {"state": "stale" if changed else "current", "why": why, "provenance": provenance}
+
+
+def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[records.Shipped], proofs: set[str]) -> None:
+    """Write a study's page, `book/papers/NAME.ipynb`, from its executed notebook.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    name : str
+        The study.
+    found : dict
+        Its state.
+    files : sequence of Shipped
+        All shipped results.
+    proofs : set of str
+        The ids of the cells that errata point to.
+
+    Raises
+    ------
+    ValueError
+        If a cell that is pointed to does not exist.
+    """
+    import nbformat
+
+    source = paths.notebook(name) if found["state"] == "not executed" else executed(root, name)
+    notebook = notebooks.read(source)
+    notebooks.tidy(notebook)
+    mine = [file for file in files if studies.name_of(file.study) == name]
+    title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
+    label = notebook.cells[0].source.partition("\n# ")[0]
+    notebook.cells[0].source = f"{label}\n# {title}\n\n{_state_line(found, mine)}\n{rest}"
+    cells = []
+    for cell in notebook.cells:
+        if cell.id in proofs:
+            target = nbformat.v4.new_markdown_cell(f"({target_of(name, cell.id)})=")
+            cells.append({**target, "id": f"proof-{cell.id}"})
+        cells.append(cell)
+    if lost := proofs - {cell["id"] for cell in notebook.cells}:
+        raise ValueError(f"errata.yml must name cells of {name}.ipynb; it has none with the id {', '.join(lost)}.")
+    about = [found["provenance"]] if found["provenance"] else []
+    columns = {"This build": {"Units": "—", **records.facts(studies.get(name).Config(), about)}} if about else {}
+    for file in mine:
+        units = list(file.results.records.values())
+        link = f"[{file.path.stem}](#{file.anchor})"
+        columns[link] = {"Units": str(len(units)), **records.facts(file.config, units)}
+    closing = nbformat.v4.new_markdown_cell(records.section(columns))
+    notebook.cells = [nbformat.from_dict(cell) for cell in [*cells, {**closing, "id": "record"}]]
+    path = root / "book" / "papers" / f"{name}.ipynb"
+    content = nbformat.writes(notebook).encode()
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomic(path, content)
+
+
+def target_of(name: str, cell: str) -> str:
+    """Return the label of a cell to which an erratum points."""
+    return f"proof-{name}-{cell}"
+
+
+def _state_line(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
+    about = found["provenance"]
+    text = f"This page {records.BADGES[found['state']]}"
+    if about:
+        text += f" executed {about['date']} in {about['seconds']:.0f} s"
+    for file in mine:
+        text += f" · [{file.path.stem}](#{file.anchor}) {records.BADGES[file.state]} {len(file.results.units)} units"
+    line = f":::{{div}} state-line\n{text}\n:::\n"
+    warned = [found["why"]] if found["why"] else []
+    warned += [f"`{file.path.name}` is {file.explained()}." for file in mine if file.state == "stale"]
+    if warned:
+        remedy = "`geolib book` executes the page again."
+        line += f"\n:::{{admonition}} This page may be out of date\n:class: warning\n{' '.join([*warned, remedy])}\n:::\n"
+    return line
+
+
+def clean(root: Path) -> None:
+    """Remove what a killed build left half done, which Sphinx would take for a page."""
+    for folder in (root / "book" / "papers", executed(root, "any").parent):
+        for left in folder.glob(".executing-*"):
+            shutil.rmtree(left)

@@ -1,0 +1,270 @@
+"""Where numbers come from: the record of every shipped file, the closing section of a chapter, the page of states."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import subprocess
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from geolib import paths, reruns, stamps, store, studies
+from geolib.config import Config
+
+# Text badges: colour alone would not reach every reader.
+BADGES = {
+    "current": "{bdg-success}`current`",
+    "older code": "{bdg-warning}`older code`",
+    "stale": "{bdg-danger}`stale`",
+    "not executed": "{bdg-danger}`not executed`",
+}
+# Commits are told apart by this many digits.
+_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A shipped results file, its records, and which of the code that computed them has changed since.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    study : module
+        The study it belongs to.
+    results : Results
+        Its content.
+    key : str
+        Its key; another one than the study's present key makes it stale.
+    since : dict of str to (list of str or None)
+        For each unit the modules that have changed since; None where that cannot be known.
+    """
+
+    path: Path
+    study: ModuleType
+    results: store.Results
+    key: str
+    since: Mapping[str, list[str] | None]
+
+    @property
+    def config(self) -> Config:
+        """The parameters of the run."""
+        return self.study.Config(**self.results.config)
+
+    @property
+    def anchor(self) -> str:
+        """Label of its section on the page of records."""
+        return f"record-{self.path.stem}"
+
+    @property
+    def state(self) -> str:
+        """One of stale (other meaning), older code (same meaning, by the study's version), current."""
+        try:
+            same = self.key == studies.key(self.study, self.config)
+        except (TypeError, ValueError):  # a parameter that the study no longer knows
+            same = False
+        if not same:
+            return "stale"
+        return "older code" if any(since != [] for since in self.since.values()) else "current"
+
+    def explained(self) -> str:
+        """Return what the state means, with counts."""
+        if self.state == "stale":
+            return f"computed by another version of the study (key {self.key}): its numbers may mean something else"
+        if self.state == "current":
+            return "all units were computed by the present code"
+        count = Counter("?" if since is None else "older" if since else "present" for since in self.since.values())
+        changed = sorted({Path(name).stem for since in self.since.values() for name in since or ()})
+        parts = [f"{count['present']} of {len(self.since)} units by the present code"]
+        if count["older"]:
+            parts.append(f"{count['older']} before a change of {', '.join(f'`{name}`' for name in changed)}")
+        if count["?"]:
+            parts.append(f"{count['?']} by code that had not been committed as it ran")
+        return "; ".join(parts) + ". The study's version says that they mean the same"
+
+
+def shipped() -> list[Shipped]:
+    """Return every shipped results file, in the order of the studies.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged.
+    """
+    found = []
+    for name in studies.NAMES:
+        for path in sorted(paths.results().glob(f"{name}-*.nc")):
+            results, key = store.load(path)
+            commits = {unit: str(record.get("commit", "")) for unit, record in results.records.items()}
+            known = {commit: stamps.changed_since(name, commit) for commit in set(commits.values())}
+            since = {unit: known[commits[unit]] for unit in commits}
+            found.append(Shipped(path, studies.get(name), results, key, since))
+    return found
+
+
+def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return parameters, seeds, commits, versions, hardware, time and date of units by the name of each fact."""
+    seeds = {name: value for name, value in config.as_dict().items() if "seed" in name}
+    versions = {tuple(sorted(record.get("versions", {}).items())) for record in records}
+    commits = Counter(str(record.get("commit", "unknown")) for record in records)
+    named = [f"`{_commit(commit)}`" for commit, _ in commits.most_common()]
+    return {
+        "Differs from the quick preset in": reruns.differences(config),
+        "Seeds": ", ".join(f"{name} = {value}" for name, value in seeds.items()) or "fixed in the code",
+        "Commits": _few(named),
+        "Versions": _few([", ".join(f"{name} {number}" for name, number in found) for found in sorted(versions)]),
+        "Hardware": _few(sorted({f"{r.get('device', '?')}, {r.get('cores', '?')} thread(s)" for r in records})),
+        "Computing time": seconds(sum(float(record.get("seconds", 0)) for record in records)),
+        "Date": span([str(record.get("date", "?")) for record in records]),
+    }
+
+
+def section(columns: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the closing section of a chapter: one column of facts for this build and for each shipped run."""
+    names = list(dict.fromkeys(name for column in columns.values() for name in column))
+    lines = ["### The record of this page\n", "| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    for name in names:
+        lines.append(f"| {name} | " + " | ".join(_cell(column.get(name, "—")) for column in columns.values()) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def page(files: Sequence[Shipped]) -> str:
+    """Return the sections of the page of records: one for each shipped file."""
+    parts = [_results(found) for found in files]
+    parts += [_weights(path) for path in sorted(paths.results().glob("*.safetensors"))]
+    return "\n".join(parts)
+
+
+def _results(found: Shipped) -> str:
+    records = found.results.records
+    about = {"Units": str(len(records)), **facts(found.config, list(records.values()))}
+    about |= {"State": f"{BADGES[found.state]} {found.explained()}.", "Key": f"`{found.key}`"}
+    parameters = [f"| `{name}` | {reruns.plain(value)} |" for name, value in found.results.config.items()]
+    rows = ["| Unit | Seconds | Date | Commit | Hardware | Changed since |", "|---|--:|---|---|---|---|"]
+    for unit, record in records.items():
+        since = found.since[unit]
+        cells = [
+            f"`{unit}`",
+            f"{float(record.get('seconds', 0)):.1f}",
+            str(record.get("date", "?")),
+            f"`{_commit(str(record.get('commit', 'unknown')))}`",
+            str(record.get("device", "?")),
+            "cannot be known" if since is None else ", ".join(f"`{Path(name).stem}`" for name in since) or "nothing",
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(
+        [
+            f"({found.anchor})=\n## {found.path.name}\n",
+            f"Results of the chapter {{ref}}`chapter-{studies.name_of(found.study)}`.\n",
+            *_file(found.path, about),
+            *_dropdown("All parameters", ["| Parameter | Value |", "|---|---|", *parameters]),
+            *_dropdown(f"The {len(records)} units", rows),
+        ]
+    )
+
+
+def _weights(path: Path) -> str:
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as file:
+        tensors = list(file.keys())
+        numbers = sum(file.get_slice(name).get_shape() != [] for name in tensors)
+        about = {"Tensors": f"{len(tensors)}, {numbers} of them arrays"}
+        about |= {name: f"`{value}`" for name, value in sorted((file.metadata() or {}).items())}
+    about["In this repository since"] = _added(path)
+    if (training := path.with_suffix(".json")).is_file():
+        about["Recipe and course of its training"] = f"`book/results/{training.name}`"
+    return "\n".join([f"(record-{path.stem})=\n## {path.name}\n", "Weights of a network.\n", *_file(path, about)])
+
+
+def _file(path: Path, about: Mapping[str, str]) -> list[str]:
+    content = path.read_bytes()
+    rows = {"File": f"`book/results/{path.name}`, {len(content) / 1e6:.2f} MB", **about}
+    rows["SHA-256"] = f"`{hashlib.sha256(content).hexdigest()}`"
+    return ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items()), ""]
+
+
+def _dropdown(title: str, rows: Sequence[str]) -> list[str]:
+    return [f":::{{dropdown}} {title}", *rows, ":::", ""]
+
+
+def status(files: Sequence[Shipped], chapters: Mapping[str, Mapping[str, Any]], today: datetime.date) -> str:
+    """Return the tables of states: chapters, then shipped files.
+
+    Parameters
+    ----------
+    files : sequence of Shipped
+        The shipped results.
+    chapters : mapping
+        For each study `state`, `why`, and the `provenance` of its executed notebook with `seconds`.
+    today : date
+        The day from which ages are counted.
+    """
+    lines = [f"As of {today.isoformat()}.\n", "## Chapters\n"]
+    lines += ["| Notebook | Executed | Age | Seconds | Commit | State |", "|---|---|---|--:|---|---|"]
+    for name, found in chapters.items():
+        about = found["provenance"]
+        cells = [f"{{ref}}`{name} <chapter-{name}>`", *_dates([str(about.get("date", "?"))], today)]
+        cells += [f"{about['seconds']:.0f}" if "seconds" in about else "—", f"`{_commit(about.get('commit', '—'))}`"]
+        cells.append(BADGES[found["state"]] + (f" {found['why']}" if found["why"] else ""))
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    lines += ["\n## Shipped results\n", "| File | Units | Computed | Age | Time | State |", "|---|--:|---|---|---|---|"]
+    for file in files:
+        records = list(file.results.records.values())
+        cells = [f"{{ref}}`{file.path.stem} <{file.anchor}>`", str(len(records))]
+        cells += _dates([str(record.get("date", "?")) for record in records], today)
+        cells += [seconds(sum(float(record.get("seconds", 0)) for record in records))]
+        cells.append(f"{BADGES[file.state]} {file.explained()}.")
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    for path in sorted(paths.results().glob("*.safetensors")):
+        cells = [f"{{ref}}`{path.stem} <record-{path.stem}>`", "—", _added(path), "—", "—", "weights, pinned by hash"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _dates(dates: Sequence[str], today: datetime.date) -> list[str]:
+    known = sorted(date for date in dates if date != "?")
+    if not known:
+        return ["—", "—"]
+    days = (today - datetime.date.fromisoformat(known[-1])).days
+    return [span(known), "today" if days <= 0 else f"{days} day{'s' if days > 1 else ''}"]
+
+
+def span(dates: Sequence[str]) -> str:
+    """Return the first and the last of some dates, or the one that there is."""
+    known = sorted(set(dates)) or ["?"]
+    return known[0] if len(known) == 1 else f"{known[0]} to {known[-1]}"
+
+
+def seconds(total: float) -> str:
+    """Return a computing time in the unit that suits it."""
+    for size, unit in ((3600, "h"), (60, "min")):
+        if total >= 2 * size:
+            return f"{total / size:.1f} {unit}"
+    return f"{total:.1f} s"
+
+
+def _commit(commit: str) -> str:
+    plain, plus, _ = commit.partition("+")
+    return plain[:_DIGITS] + plus
+
+
+def _added(path: Path) -> str:
+    command = ["git", "-C", str(path.parent), "log", "-1", "--format=%cs", "--", path.name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return "—"
+    return done.stdout.strip() or "—"
+
+
+def _few(values: Sequence[str], shown: int = 3) -> str:
+    return "; ".join(values[:shown]) + (f" and {len(values) - shown} more" if len(values) > shown else "") or "—"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
