@@ -6,6 +6,7 @@ import difflib
 import math
 import numbers
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -134,3 +135,27 @@ def finite(name: str, value: Any, remedy: str = "Remove the NaN or infinite entr
     bad = int(((value - value) != 0).sum())
     if bad:
         raise ValueError(f"{name} must be finite; got {bad} NaN or infinite entries. {remedy}")
+
+
+def plain_yaml(what: str, path: Path) -> Any:
+    """Return what a YAML (or JSON) file says, read without making objects and without following aliases.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, no text, no YAML, nested without end, or uses aliases, with which a short file can stand
+        for an endless one.
+    """
+    import yaml
+
+    class Plain(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("it has an alias")
+            return super().compose_node(parent, index)
+
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=Plain)
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{what} {path} must be readable YAML; {reason}. Restore the file.") from None

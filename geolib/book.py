@@ -65,6 +65,7 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
     shutil.copy(page.mathjax(), first.parent / "_static" / "mathjax-tex-svg.js")
     for made in first.parent.rglob("*.html"):
         _make_offline(made)
+    _trim_icons(first.parent)
     _show_sizes(first.parent)
     write_atomic(stamp, now.encode())
     say("built: the pages")
@@ -99,7 +100,9 @@ def _execute(root: Path, names: Sequence[str], say: Any) -> None:
 def _executed(name: str, output: Path) -> dict[str, Any]:
     start = time.perf_counter()
     notebooks.execute(name, {}, output)
-    return {**provenance(), "seconds": round(time.perf_counter() - start, 1)}
+    about = {**provenance(), "seconds": round(time.perf_counter() - start, 1)}
+    chapters.prepare_file(output)
+    return about
 
 
 def _generate(root: Path, states: dict[str, dict[str, Any]]) -> None:
@@ -159,6 +162,25 @@ def _make_offline(path: Path) -> None:
     cleaned = _ONLINE.sub("", text)
     if cleaned != text:
         path.write_text(cleaned, encoding="utf-8")
+
+
+# An icon in the script of Font Awesome: its name, sizes, other names, code and drawing.
+_ICON = re.compile(r'("?)([\w-]+)\1:\[\d+,\d+,\[([^\]]*)\],"[0-9a-f]+",(?:"[^"]*"|\[[^\]]*\])\],?')
+
+
+def _trim_icons(folder: Path) -> None:
+    # The theme's script draws two thousand icons, of which pages show a dozen.
+    import pydata_sphinx_theme
+
+    whole = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme"
+    shown = "".join(path.read_text(encoding="utf-8") for path in [*folder.rglob("*.html"), *folder.rglob("*theme.js")])
+    used = set(re.findall(r"fa-([a-z0-9-]+)", shown))
+    for source in whole.glob("static/vendor/fontawesome/*/js/all.min.js"):
+        text = source.read_text(encoding="utf-8")
+        trimmed = _ICON.sub(lambda m: m[0] if used & {m[2], *re.findall(r'"([\w-]+)"', m[3])} else "", text)
+        target = folder / "_static" / source.relative_to(whole / "static")
+        if target.is_file():
+            target.write_text(trimmed, encoding="utf-8")
 
 
 class _Loads(HTMLParser):

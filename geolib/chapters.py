@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -72,7 +74,8 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
 
     source = paths.notebook(name) if found["state"] == "not executed" else executed(root, name)
     notebook = notebooks.read(source)
-    notebooks.tidy(notebook)
+    if found["state"] == "not executed":
+        prepare(notebook)
     mine = [file for file in files if studies.name_of(file.study) == name]
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
     label = notebook.cells[0].source.partition("\n# ")[0]
@@ -99,6 +102,36 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
         write_atomic(path, content)
 
 
+def prepare(notebook: Any) -> None:
+    """Make the outputs of a notebook fit for a page: code folded, tables numbered, pictures small."""
+    notebooks.tidy(notebook)
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        if picture := output.get("data", {}).get("image/png"):
+            small = smaller(base64.b64decode(picture))
+            output["data"]["image/png"] = base64.b64encode(small).decode()
+
+
+def prepare_file(path: Path) -> None:
+    """Prepare an executed notebook in place."""
+    import nbformat
+
+    notebook = notebooks.read(path)
+    prepare(notebook)
+    write_atomic(path, nbformat.writes(notebook).encode())
+
+
+def smaller(picture: bytes, width: int | None = None) -> bytes:
+    """Return a PNG with 256 colours, and at most `width` pixels wide, where that takes fewer bytes."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    if width is not None and image.width > width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
+    return min(picture, buffer.getvalue(), key=len)
+
+
 def target_of(name: str, cell: str) -> str:
     """Return the label of a cell to which an erratum points."""
     return f"proof-{name}-{cell}"
@@ -116,7 +149,9 @@ def _state_line(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> st
     warned += [f"`{file.path.name}` is {file.explained()}." for file in mine if file.state == "stale"]
     if warned:
         remedy = "`geolib book` executes the page again."
-        line += f"\n:::{{admonition}} This page may be out of date\n:class: warning\n{' '.join([*warned, remedy])}\n:::\n"
+        line += (
+            f"\n:::{{admonition}} This page may be out of date\n:class: warning\n{' '.join([*warned, remedy])}\n:::\n"
+        )
     return line
 
 

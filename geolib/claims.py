@@ -97,20 +97,7 @@ def load(path: Path) -> list[Claim]:
     ValueError
         If an entry lacks a key, has an unknown one, an unknown rule, or an id that was used before.
     """
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        """YAML without aliases, with which a short file can stand for an endless one."""
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("it has an alias")
-            return super().compose_node(parent, index)
-
-    try:
-        entries = yaml.load(path.read_text(encoding="utf-8"), Loader=Plain)  # a SafeLoader: it makes no objects
-    except (OSError, ValueError, OverflowError, RecursionError, yaml.YAMLError) as error:
-        raise ValueError(f"claims ledger {path} must be readable YAML; {error}. Restore the file.") from None
+    entries = _checks.plain_yaml("claims ledger", path)
     if not isinstance(entries, list):
         raise ValueError(f"claims ledger {path} must be a list of entries; got {type(entries).__name__}. Restore it.")
     claims = [_claim(entry, number) for number, entry in enumerate(entries, 1)]

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from geolib import __version__, claims, data, paths, reruns, scheduler, studies
-from geolib.config import PRESETS, Config
+from geolib.config import PRESETS, Config, plain
 from geolib.store import write_atomic
 
 
@@ -81,10 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         _run,
         "rerun a notebook with new parameters into its own folder, as notebook and as one HTML page",
-        "geolib run rnn_fwi -p iterations 50\ngeolib run wgan_traces --preset paper --out my-run",
+        "geolib run rnn_fwi -p iterations 50\ngeolib run wgan_traces --preset paper --out my-run\n"
+        "geolib run rnn_fwi -f mine.yml -p frequency 8   # or -f reruns/rnn_fwi-1f2e3d4c/run.json",
     )
     _study(sub)
     _configuration(sub)
+    sub.add_argument("-f", dest="file", type=Path, metavar="FILE", help="parameters from a YAML file or a run.json")
     sub.add_argument("--out", type=Path, help="folder of the result (default: reruns/STUDY-HASH)")
     sub = command(
         "compare",
@@ -161,7 +163,8 @@ def _find(options: argparse.Namespace) -> ModuleType:
 
 def _config(options: argparse.Namespace, study: ModuleType) -> Config:
     try:
-        return study.Config.preset(options.preset, **dict(options.changes))
+        given = reruns.read_parameters(options.file) if getattr(options, "file", None) else {}
+        return study.Config.preset(options.preset, **{**given, **dict(options.changes)})
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
 
@@ -187,7 +190,7 @@ def _params(options: argparse.Namespace) -> int:
             allowed = " to ".join("…" if bound is None else f"{bound:g}" for bound in row["range"])
         unit = f" {row['unit']}" if row["unit"] else ""
         print(f"{row['name']} ({row['type']}): {row['help']}")
-        quick, paper = (f"{reruns.plain(row[preset])}{unit}" for preset in ("default", "paper"))
+        quick, paper = (f"{plain(row[preset])}{unit}" for preset in ("default", "paper"))
         print(f"    quick {quick}, paper {paper}  {allowed}".rstrip())
     return 0
 
@@ -208,7 +211,7 @@ def _announce(study: ModuleType, config: Config, preset: str, folder: Path) -> N
         data.locate(file)
     name = studies.name_of(study)
     print(f"study: {name}, {study.TITLE}")
-    print(f"preset: {preset}; differs from the quick preset in: {reruns.differences(config)}")
+    print(f"preset: {preset}; differs from the quick preset in: {config.differences()}")
     print(f"time: {reruns.expected(study, config)}")
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
 

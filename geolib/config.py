@@ -125,10 +125,21 @@ class Config:
         """Return the parameters that differ from the quick preset."""
         return {i.name: getattr(self, i.name) for i in _fields(type(self)) if getattr(self, i.name) != i.default}
 
+    def differences(self) -> str:
+        """Return the parameters that differ from the quick preset, each with both values, as one line."""
+        usual = {item.name: item.default for item in _fields(type(self))}
+        changed = [f"{name} = {plain(value)} ({plain(usual[name])})" for name, value in self.changes().items()]
+        return ", ".join(changed) if changed else "nothing"
+
     def key(self) -> str:
         """Return a hash of everything a unit's result may depend on: all parameters but those of the extent."""
         kept = {i.name: self.as_dict()[i.name] for i in _fields(type(self)) if not i.metadata["extent"]}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def plain(value: Any) -> str:
+    """Return a parameter's value as the command line takes it."""
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _fields(cls: type[Config]) -> tuple[dataclasses.Field, ...]:

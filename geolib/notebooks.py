@@ -16,9 +16,6 @@ from geolib import paths
 
 # One thread per kernel: results do not depend on the number of cores, and two notebooks run side by side.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-# Longer cells are folded on the page: readers open the code they want to see.
-SHOWN_LINES = 2
-
 
 # Every notebook has these three names; the cell is taken out again once its output is known.
 _RECORD = """from dataclasses import asdict
@@ -146,21 +143,35 @@ def failed(path: Path) -> bool:
 
 
 def tidy(notebook: Any) -> None:
-    """Fold the code of an executed notebook for its page, and take out what would differ between equal builds."""
+    """Fold the code of an executed notebook for its page, number its tables, take out what differs between equal builds.
+
+    A code cell with the metadata `mystnb.table`, a `caption` and a `name`, gets its Markdown output as a numbered table.
+    """
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if {"parameters", "injected-parameters"} & set(tags):
             cell.metadata["tags"] = sorted({*tags, "hide-input"})
             prompt = "Parameters of this build" if "parameters" in tags else "Parameters changed for this run"
             cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
-        elif cell.cell_type == "code" and len(cell.source.splitlines()) > SHOWN_LINES:
+        elif cell.cell_type == "code":  # readers open the code they want to see
             cell.metadata["tags"] = sorted({*tags, "hide-input"})
+        if cell.cell_type == "code":
+            _number_table(cell)
     # Start and end times would make every build of the same notebook differ.
     for key in ("start_time", "end_time", "duration", "environment_variables", "input_path", "output_path"):
         notebook.metadata.get("papermill", {}).pop(key, None)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+
+
+def _number_table(cell: Any) -> None:
+    # MyST-NB numbers figures by their cells' metadata; this does the same for tables, once.
+    table = cell.metadata.get("mystnb", {}).pop("table", None)
+    for output in cell.outputs if table else ():
+        if text := output.get("data", {}).get("text/markdown"):
+            lines = ["````{table} " + table["caption"], f":name: {table['name']}", "", text.strip(), "````"]
+            output["data"]["text/markdown"] = "\n".join(lines)
 
 
 @contextlib.contextmanager

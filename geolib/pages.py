@@ -53,7 +53,7 @@ def generate(
         gallery += [f"## {module.TITLE}\n", "::::{grid} 1 2 2 3\n:gutter: 3\n"]
         gallery += [_card("", figure.name, figure, figure.caption) for figure in shown]
         gallery.append("::::\n")
-        files |= {f"{figure.name}.{figure.kind}": figure.content for figure in shown}
+        files |= {f"{figure.name}.{figure.kind}": _thumbnail(figure) for figure in shown}
     files["chapters.md"] = "\n".join(["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]).encode()
     files["gallery.md"] = "\n".join(gallery).encode()
     return files
@@ -89,6 +89,10 @@ def figures(notebook: Path) -> list[Figure]:
     return found
 
 
+def _thumbnail(figure: Figure) -> bytes:
+    return chapters.smaller(figure.content, width=720) if figure.kind == "png" else figure.content
+
+
 def _card(title: str, link: str, figure: Figure, text: str) -> str:
     return f""":::{{grid-item-card}} {title}
 :link: {link}
@@ -102,7 +106,8 @@ def _card(title: str, link: str, figure: Figure, text: str) -> str:
 
 
 def _summary(judged: Mapping[str, list[dict[str, Any]]]) -> str:
-    lines = ["| Paper | " + " | ".join(claims.VERDICTS) + " | all |", "|---|" + "--:|" * (len(claims.VERDICTS) + 1)]
+    heads = [f"{{bdg-{COLOURS[verdict]}}}`{verdict}`" for verdict in claims.VERDICTS]
+    lines = ["| Paper | " + " | ".join(heads) + " | all |", "|---|" + "--:|" * (len(heads) + 1)]
     total = dict.fromkeys(claims.VERDICTS, 0)
     for name, rows in judged.items():
         counts = {verdict: len(_of(rows, verdict)) for verdict in claims.VERDICTS}
@@ -135,13 +140,13 @@ def _claims(name: str, rows: Sequence[dict[str, Any]], files: Sequence[records.S
 
 
 def _claims_table(rows: Sequence[dict[str, Any]], record: str) -> str:
-    lines = ["| Place | Claim | Published | Ours [95 % interval] | Verdict, by |", "|---|---|---|---|---|"]
+    lines = ["| Place | Claim | Published | Ours [95 % interval] |", "|---|---|---|---|"]
     for row in rows:
         note = f" *{row['note']}*" if row["note"] else ""
-        badge = f"{{bdg-{COLOURS[row['verdict']]}}}`{row['verdict']}`"
+        ours = _ours(row)
         if record and row["ours"] is not None:
-            badge += f" [record](#{record})"
-        cells = [row["place"], row["claim"] + note, _plain(row["published"]), _ours(row), badge]
+            ours = "[" + ours.replace("[", "\\[").replace("]", "\\]") + f"](#{record})"
+        cells = [row["place"], row["claim"] + note, _plain(row["published"]), ours]
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

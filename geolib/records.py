@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import paths, reruns, stamps, store, studies
-from geolib.config import Config
+from geolib import paths, stamps, store, studies
+from geolib.config import Config, plain
 
 # Text badges: colour alone would not reach every reader.
 BADGES = {
@@ -113,7 +113,7 @@ def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str
     commits = Counter(str(record.get("commit", "unknown")) for record in records)
     named = [f"`{_commit(commit)}`" for commit, _ in commits.most_common()]
     return {
-        "Differs from the quick preset in": reruns.differences(config),
+        "Differs from the quick preset in": config.differences(),
         "Seeds": ", ".join(f"{name} = {value}" for name, value in seeds.items()) or "fixed in the code",
         "Commits": _few(named),
         "Versions": _few([", ".join(f"{name} {number}" for name, number in found) for found in sorted(versions)]),
@@ -143,7 +143,7 @@ def _results(found: Shipped) -> str:
     records = found.results.records
     about = {"Units": str(len(records)), **facts(found.config, list(records.values()))}
     about |= {"State": f"{BADGES[found.state]} {found.explained()}.", "Key": f"`{found.key}`"}
-    parameters = [f"| `{name}` | {reruns.plain(value)} |" for name, value in found.results.config.items()]
+    parameters = [f"| `{name}` | {plain(value)} |" for name, value in found.results.config.items()]
     rows = ["| Unit | Seconds | Date | Commit | Hardware | Changed since |", "|---|--:|---|---|---|---|"]
     for unit, record in records.items():
         since = found.since[unit]
@@ -185,7 +185,7 @@ def _file(path: Path, about: Mapping[str, str]) -> list[str]:
     content = path.read_bytes()
     rows = {"File": f"`book/results/{path.name}`, {len(content) / 1e6:.2f} MB", **about}
     rows["SHA-256"] = f"`{hashlib.sha256(content).hexdigest()}`"
-    return ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items()), ""]
+    return ["| Fact | Value |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items()), ""]
 
 
 def _dropdown(title: str, rows: Sequence[str]) -> list[str]:
@@ -236,7 +236,7 @@ def _dates(dates: Sequence[str], today: datetime.date) -> list[str]:
 
 def span(dates: Sequence[str]) -> str:
     """Return the first and the last of some dates, or the one that there is."""
-    known = sorted(set(dates)) or ["?"]
+    known = [date.replace("-", "\u2011") for date in sorted(set(dates))] or ["?"]  # no line ends within a date
     return known[0] if len(known) == 1 else f"{known[0]} to {known[-1]}"
 
 

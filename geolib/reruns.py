@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import __version__, paths, studies
-from geolib.config import PRESETS, Config
+from geolib import __version__, _checks, paths, studies
+from geolib.config import PRESETS, Config, plain
 from geolib.store import provenance, write_atomic
 
 RECORD = "run.json"
@@ -27,19 +27,20 @@ def default_folder(study: ModuleType, config: Config) -> Path:
     return Path("reruns") / f"{studies.name_of(study)}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
 
 
-def differences(config: Config) -> str:
-    """Return the parameters that differ from the quick preset, each with both values, as one line."""
-    changed = [f"{name} = {plain(value)} ({plain(_default(config, name))})" for name, value in config.changes().items()]
-    return ", ".join(changed) if changed else "nothing"
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Return the parameters of a file: a YAML or JSON mapping of names to values, or the `run.json` of a run.
 
-
-def _default(config: Config, name: str) -> Any:
-    return type(config).__dataclass_fields__[name].default
-
-
-def plain(value: Any) -> str:
-    """Return a parameter's value as the command line takes it."""
-    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    Raises
+    ------
+    ValueError
+        If the file is no such mapping; names and values are checked by the study's configuration.
+    """
+    found = _checks.plain_yaml("parameter file", path)
+    if isinstance(found, dict) and {"study", "parameters"} <= found.keys():
+        found = found["parameters"]
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"parameter file {path} must map names to values; it does not. Write iterations: 60, say.")
+    return found
 
 
 def expected(study: ModuleType, config: Config) -> str:
@@ -98,7 +99,7 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
 
     page.mathjax()  # fails now rather than after the run if the book's packages are missing
     name = studies.name_of(study)
-    note = f"> **This run differs from the quick preset in:** {differences(config)}"
+    note = f"> **This run differs from the quick preset in:** {config.differences()}"
     note += " (in brackets: the quick preset)." if config.changes() else "."
     start = time.perf_counter()
     # Draft and result share a folder, so that all files appear together at the end.

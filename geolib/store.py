@@ -230,7 +230,7 @@ def provenance() -> dict[str, Any]:
 
     commit = _git("rev-parse", "--verify", "-q", "HEAD")
     changed = _git("status", "--porcelain", "--", ".")
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
     return {
         "commit": (commit or "unknown") + ("+changes" if changed else ""),
         "device": device,
@@ -241,6 +241,15 @@ def provenance() -> dict[str, Any]:
         },
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # no Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _git(*arguments: str) -> str:

@@ -206,3 +206,14 @@ def test_unchanged_parameters_leave_their_seconds(small, monkeypatch):
 def test_folders_tell_extents_apart():
     folders = {reruns.default_folder(STUDY, STUDY.Config(optimisers=o)) for o in ("adam", "cg", "adam,cg")}
     assert len(folders) == 3
+
+
+def test_a_file_of_parameters_makes_the_same_run_again(small, capsys):
+    (small / "mine.yml").write_text("experiments: [theory]\nfrequency: 8\n")
+    assert cli.main(["run", "rnn_fwi", "-f", str(small / "mine.yml"), "--out", str(small / "a")]) == 0
+    assert "frequency = 8.0" in capsys.readouterr().out
+    again = ["run", "rnn_fwi", "-f", str(small / "a" / "run.json"), "-p", "frequency", "9", "--out", str(small / "b")]
+    assert cli.main(again) == 0
+    one, two = (json.loads((small / name / "run.json").read_text())["parameters"] for name in "ab")
+    assert (one.pop("frequency"), two.pop("frequency")) == (8.0, 9.0)
+    assert one == two and one["experiments"] == ["theory"]

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import pickle
+import re
 import struct
 import tempfile
 import warnings
@@ -19,7 +20,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from geolib import claims, cli, compare, notebooks, paths, store, studies
+from geolib import claims, cli, compare, notebooks, paths, reruns, store, studies
 from geolib.gans import sgan, wgan
 
 SETTINGS = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -77,6 +78,7 @@ def refused(read, path):
             return read(path)
     except ValueError as error:
         assert str(path) in str(error) or "claim" in str(error), error
+        assert "\n" not in str(error), error
         assert len(str(error)) < 2000
         return None
 
@@ -328,6 +330,59 @@ def test_the_record_of_a_run_is_refused_or_can_be_compared(key, value):
         if run is not None:
             compare.as_text([run, run])
             compare.as_csv([run, run])
+
+
+PARAMETERS = "frequency: 8\nexperiments: [theory, gather]\niterations: 60\nprecision: float64\n"
+
+
+def configured(found):
+    """Whatever was accepted must make a configuration, or be refused by its one line."""
+    study = studies.get("rnn_fwi")
+    try:
+        return found if found is None else study.Config.preset("quick", **found)
+    except (ValueError, TypeError) as error:
+        assert len(str(error).splitlines()) == 1
+        return None
+
+
+@SETTINGS
+@given(damages())
+def test_a_damaged_parameter_file_is_refused_or_sets_parameters(damage):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.yml"
+        path.write_bytes(damage(PARAMETERS.encode()))
+        configured(refused(reruns.read_parameters, path))
+
+
+NAMES = st.sampled_from([row["name"] for row in studies.get("rnn_fwi").Config.describe()])
+
+
+@SETTINGS
+@given(st.dictionaries(NAMES | st.text(max_size=8), JSON | st.floats(), max_size=4), st.booleans())
+def test_a_parameter_file_of_any_content_is_refused_or_sets_parameters(content, wrapped):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mine.yml"
+        path.write_text(json.dumps({"study": "rnn_fwi", "parameters": content} if wrapped else content))
+        configured(refused(reruns.read_parameters, path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/object/apply:os.system [touch /tmp/geolib-hostile-file-was-unpickled]",
+        "a: &a [x, x]\nb: [*a, *a]",
+        "[" * 20_000,
+        "- frequency\n- 8",
+        "8: 9",
+        "",
+    ],
+    ids=["object", "aliases", "nested", "list", "number", "empty"],
+)
+def test_a_parameter_file_made_to_harm_is_refused(tmp_path, text, capsys):
+    (tmp_path / "mine.yml").write_text(text)
+    assert cli.main(["run", "rnn_fwi", "-f", str(tmp_path / "mine.yml"), "--out", str(tmp_path / "out")]) == 2
+    assert re.match(r"geolib: parameter file \S+ must .*\n$", capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
 
 
 @functools.cache

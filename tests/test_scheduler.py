@@ -305,6 +305,80 @@ def test_units_that_build_on_one_another_stay_in_one_process(slow, tmp_path):
     assert pids["u0"] == pids["u1"] != str(os.getpid()) != pids["u2"]
 
 
+def test_units_of_a_group_are_saved_one_by_one(slow, tmp_path):
+    import chain_study
+
+    chain_study.tasks = lambda config, names: [names[:6], names[6:]]
+    config, folder = chain_study.Config(units=8, seconds=0.3), tmp_path / "runs"
+    seen = []
+
+    def watch():
+        deadline = time.monotonic() + 60
+        while len(seen) < 3 and time.monotonic() < deadline:
+            count = len(list(folder.rglob("u[0-5].unit")))
+            if count and count not in seen:
+                seen.append(count)
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    made = studies.run(chain_study, config, folder=folder, jobs=2)
+    thread.join()
+    assert len(seen) == 3 and seen[0] < 6  # not all at the end of the group
+    same(studies.run(slow, slow.Config(units=8, seconds=0)), made)
+
+
+def test_a_killed_worker_loses_only_the_unit_it_was_at(slow, tmp_path):
+    import chain_study
+
+    chain_study.tasks = lambda config, names: [names[:6], names[6:]]
+    config, folder = chain_study.Config(units=8, seconds=0.3), tmp_path / "runs"
+
+    def kill():
+        (pid,) = {pid for name, pid in log(tmp_path) if name == "u2"}
+        os.kill(int(pid), signal.SIGKILL)
+
+    thread = when(lambda: len(list(folder.rglob("u[0-5].unit"))) >= 3, kill)
+    made = studies.run(chain_study, config, folder=folder, jobs=2)
+    thread.join()
+    names = [name for name, _ in log(tmp_path)]
+    assert all(names.count(name) == 1 for name in ("u0", "u1", "u2"))
+    assert len({pid for name, pid in log(tmp_path) if name in ("u2", "u5")}) == 2
+    same(studies.run(slow, slow.Config(units=8, seconds=0)), made)
+
+
+def test_the_job_script_of_the_slurm_page_is_what_it_says(tmp_path, monkeypatch):
+    """The page's own lines, with dask-jobqueue: the script it would hand to Slurm, without Slurm."""
+    dask_jobqueue = importlib.import_module("dask_jobqueue")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "book" / "cluster.md").read_text()
+    block = next(part for part in text.split("```python\n")[1:] if "SLURMCluster" in part).split("```")[0]
+    call = block[: block.index("cluster.adapt")]
+    made = {}
+    with monkeypatch.context() as patch:
+        cluster = dask_jobqueue.SLURMCluster
+        patch.setattr(dask_jobqueue, "SLURMCluster", lambda **given: cluster(**given, n_workers=0))
+        exec(call, made)
+    with made["cluster"] as started:
+        script = started.job_script()
+        address = started.scheduler_address
+    assert address.startswith("tcp://")
+    lines = script.splitlines()
+    for line in ("#SBATCH -n 1", "#SBATCH --cpus-per-task=1", "#SBATCH --mem=4G", "#SBATCH -t 12:00:00"):
+        assert line in lines, script
+    (worker,) = (line for line in lines if "dask_worker" in line or "dask worker" in line)
+    assert address in worker and "--nthreads 1" in worker and "--lifetime 11h30m" in worker
+    for setup in ("activate", "GEOLIB_DATA", "OMP_NUM_THREADS=1"):
+        assert any(setup in line for line in lines[: lines.index(worker)]), setup
+    # Options of the worker are passed on unread until a job starts: ask the worker's own parser.
+    from click.testing import CliRunner
+    from distributed.cli.dask_worker import main
+
+    shown = CliRunner().invoke(main, ["--help"]).output
+    for option in [word for word in worker.split() if word.startswith("--")]:
+        assert option in shown, option
+
+
 @pytest.mark.parametrize(
     ("arguments", "piece"),
     [

@@ -95,6 +95,8 @@ def run(
                 warnings.warn(f"units of {name_of(study)} build on one another: they are computed here.", stacklevel=2)
             yield from study.compute(config, names, **_state(study, state))
             return
+        if state is not None:
+            state.mkdir(parents=True, exist_ok=True)  # workers that see it save their units and their state there
         # A study that runs as a script is `__main__` here; workers know it by its name.
         module = study.__spec__.name if study.__spec__ else f"{__name__}.{name_of(study)}"
         same = (module, config.as_dict(), key(study, config), str(state.absolute()) if state is not None else None)
@@ -134,9 +136,17 @@ def _group(
     config = study.Config(**parameters)
     if key(study, config) != expected:
         raise RuntimeError(f"workers must have this version of {module}; one has another. Install the same everywhere.")
-    # A worker that sees the run's folder goes on from the state that a killed one left there.
+    # A worker that sees the run's folder goes on from the state and the units that a killed one left there, and saves
+    # every unit of a group at once; a single unit is saved where it was asked for.
     state = Path(folder) if folder is not None and Path(folder).is_dir() else None
-    return list(recorded(study.compute(config, names, **_state(study, state))))
+    store = Store(state) if state is not None and len(names) > 1 else None
+    kept = [(name, *found) for name in names if store is not None and (found := store.get(name)) is not None]
+    left = [name for name in names if name not in {name for name, *_ in kept}]
+    for name, arrays, record in recorded(study.compute(config, left, **_state(study, state))) if left else ():
+        if store is not None:
+            store.put(name, arrays, record)
+        kept.append((name, arrays, record))
+    return kept
 
 
 def _published(study: ModuleType, config: Config) -> Results | None:

@@ -1,5 +1,7 @@
 """The built book: complete, linked, self-contained, and kept when nothing changed."""
 
+import datetime
+import io
 import re
 import shutil
 from html.parser import HTMLParser
@@ -7,11 +9,14 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from geolib import book as builder
-from geolib import notebooks, paths, studies
+from geolib import chapters, notebooks, paths, records, stamps, studies
+from geolib import pages as pages_module
 
 pytestmark = [pytest.mark.book, pytest.mark.xdist_group("book")]
 ROOT = paths.checkout()
@@ -89,13 +94,37 @@ def test_every_figure_has_an_alternative_and_a_caption():
                 assert shown.get("figure", {}).get("caption"), f"{name}: {cell.source[:80]}"
 
 
-def test_what_reproduces_shows_every_claim(book):
+def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book):
     from geolib import claims
 
-    text = (book / "reproduces.html").read_text()
-    counts = {verdict: len(re.findall(rf">{verdict}</span>", text)) for verdict in claims.VERDICTS}
-    # Each claim has one badge.
-    assert sum(counts.values()) == len(claims.load(paths.claims()))
+    ledger = claims.load(paths.claims())
+    text, first = (book / "reproduces.html").read_text(), (book / "intro.html").read_text()
+    shown = 0
+    for name in studies.NAMES:
+        mine = [claim for claim in ledger if claim.paper == name]
+        rows = claims.judge(mine, studies.shipped_measures(studies.get(name)))
+        for verdict in claims.VERDICTS:
+            count = sum(row["verdict"] == verdict for row in rows)
+            anchor = "-".join(["claims", *name.split("_"), *verdict.split()])
+            assert (f'reproduces.html#{anchor}"' in first) == (count > 0)
+            if count:
+                part = text[text.index(f'id="{anchor}"') :].split("<table", 1)[1].split("</table>")[0]
+                assert part.count("<tr") == count + 1
+                assert verdict == "not run yet" or f"records.html#record-{name.replace('_', '-')}" in part
+            shown += count
+    assert shown == len(ledger)
+
+
+def test_the_page_of_states_shows_what_each_page_loads(book):
+    sizes = builder.load_sizes(book)
+    text = (book / "status.html").read_text()
+    rows = dict(re.findall(r"<tr><td><a href='([^']+)'>.*?<td class='text-right'>(\d+)</td></tr>", text))
+    assert rows.keys() == sizes.keys()
+    for name, row in sizes.items():
+        # The status page grows by this very table.
+        assert name == "status.html" or int(rows[name]) == round(row["sum"] / 1000)
+        # Half of it is MathJax; a page beyond this has a picture that wants trimming.
+        assert row["sum"] < 6_000_000, f"{name}: {row}"
 
 
 def test_a_second_build_keeps_everything(book):
@@ -109,23 +138,140 @@ def test_a_second_build_keeps_everything(book):
     assert not draft.exists()  # what a killed build left would break the pages
 
 
-def test_an_edit_of_one_study_makes_only_its_notebook_stale(book, monkeypatch, tmp_path):
-    copy = tmp_path / "copy"
-    ignore = shutil.ignore_patterns("__pycache__", "_build")
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """A copy of the checkout, which the package takes for its own."""
+    root = tmp_path / "copy"
+    ignore = shutil.ignore_patterns("__pycache__", "_build", "papers", "_generated")
     for folder in ("geolib", "book", "notebooks"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=ignore)
-    shutil.copy(ROOT / "constraints.txt", copy)
-    monkeypatch.setattr(builder, "__file__", str(copy / "geolib" / "book.py"))
-    before = {name: builder.fingerprint(name) for name in studies.NAMES}
-    edited = copy / "geolib" / "studies" / "rnn_fwi.py"
-    edited.write_text(edited.read_text() + "\n# an edit\n")
-    after = {name: builder.fingerprint(name) for name in studies.NAMES}
-    assert [name for name in studies.NAMES if before[name] != after[name]] == ["rnn_fwi"]
+        shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
+    shutil.copy(ROOT / "constraints.txt", root)
+    monkeypatch.setattr(stamps, "_package", lambda: root / "geolib")
+    monkeypatch.setattr(paths, "_PACKAGE", root / "geolib")
+    return root
+
+
+def edit(path):
+    path.write_text(path.read_text() + "\n# an edit\n")
+
+
+def test_an_edit_of_one_study_makes_only_its_notebook_stale(copy):
+    before = {name: stamps.inputs(name) for name in studies.NAMES}
+    edit(copy / "geolib" / "studies" / "rnn_fwi.py")
+    after = {name: stamps.inputs(name) for name in studies.NAMES}
+    assert {name: stamps.changed(before[name], after[name]) for name in studies.NAMES} == {
+        **dict.fromkeys(studies.NAMES, []),
+        "rnn_fwi": ["geolib/studies/rnn_fwi.py"],
+    }
     # The training loop serves the adversarial chapters, not the wave inversion.
-    shared = copy / "geolib" / "gans" / "train.py"
-    shared.write_text(shared.read_text() + "\n# an edit\n")
-    last = {name: builder.fingerprint(name) for name in studies.NAMES}
-    assert {name for name in studies.NAMES if after[name] != last[name]} == set(studies.NAMES) - {"rnn_fwi"}
+    edit(copy / "geolib" / "gans" / "train.py")
+    last = {name: stamps.inputs(name) for name in studies.NAMES}
+    assert {name for name in studies.NAMES if stamps.changed(after[name], last[name])} == set(studies.NAMES) - {
+        "rnn_fwi"
+    }
+
+
+def one_byte_of_the_code(copy):
+    edit(copy / "geolib" / "waves" / "cell.py")
+    return "`geolib/waves/cell.py`"
+
+
+def one_byte_of_a_result(copy):
+    path = copy / "book" / "results" / "rnn_fwi-paper.nc"
+    raw = bytearray(path.read_bytes())
+    raw[1000] ^= 1
+    path.write_bytes(raw)
+    return "`book/results/rnn_fwi-paper.nc`"
+
+
+def one_word_of_the_notebook(copy):
+    path = copy / "notebooks" / "rnn_fwi.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source += " More."
+    nbformat.write(notebook, path)
+    return "`notebooks/rnn_fwi.ipynb (text)`"
+
+
+def one_claim(copy):
+    path = copy / "book" / "claims.yml"
+    entries = yaml.safe_load(path.read_text())
+    next(entry for entry in entries if entry["paper"] == "rnn_fwi")["claim"] += " More."
+    path.write_text(yaml.safe_dump(entries))
+    return "`book/claims.yml (rnn_fwi)`"
+
+
+@pytest.mark.parametrize("change", [one_byte_of_the_code, one_byte_of_a_result, one_word_of_the_notebook, one_claim])
+def test_a_page_that_is_not_executed_again_says_what_has_changed(copy, change):
+    name, page = "rnn_fwi", copy / "book" / "papers" / "rnn_fwi.ipynb"
+    files = [file for file in records.shipped() if file.path.stem == "rnn_fwi-paper"]
+
+    def shown():
+        found = chapters.state(copy, name)
+        chapters.write(copy, name, found, files, set())
+        return found["state"], nbformat.read(page, as_version=4).cells[0].source
+
+    state, top = shown()
+    assert state == "not executed" and "outputs that were committed with the notebook" in top
+    executed = chapters.executed(copy, name)
+    executed.parent.mkdir(parents=True)
+    shutil.copy(copy / "notebooks" / f"{name}.ipynb", executed)
+    about = {"date": "2026-01-02", "seconds": 12.3, "commit": "abc"}
+    chapters.stamp(copy, name, {"inputs": stamps.inputs(name), "provenance": about})
+    state, top = shown()
+    assert state == "current" and "executed 2026-01-02 in 12 s" in top and "out of date" not in top
+    changed = change(copy)
+    state, top = shown()
+    assert state == "stale"
+    assert "{bdg-danger}`stale`" in top and f"Changed since it was executed: {changed}." in top
+    table = records.status(files, {name: chapters.state(copy, name)}, datetime.date(2026, 1, 5))
+    assert "{bdg-danger}`stale`" in table and changed in table and "| 3 days |" in table
+    (copy / ".build" / f"{name}.stamp").write_text("{")
+    assert chapters.state(copy, name)["state"] == "not executed"
+
+
+def test_a_chapter_ends_with_its_record_and_marks_the_cells_that_prove(copy):
+    cell = nbformat.read(copy / "notebooks" / "rnn_fwi.ipynb", as_version=4).cells[-2]
+    files = [file for file in records.shipped() if file.path.stem == "rnn_fwi-paper"]
+    chapters.write(copy, "rnn_fwi", chapters.state(copy, "rnn_fwi"), files, {cell.id})
+    cells = nbformat.read(copy / "book" / "papers" / "rnn_fwi.ipynb", as_version=4).cells
+    number = next(n for n, other in enumerate(cells) if other.id == cell.id)
+    assert cells[number - 1].source == f"(proof-rnn_fwi-{cell.id})="
+    last = cells[-1].source
+    assert last.startswith("### The record of this page") and "](#record-rnn_fwi-paper)" in last
+    for fact in ("Units", "Seeds", "Commits", "Versions", "Hardware", "Computing time", "Date"):
+        assert f"| {fact} |" in last
+    with pytest.raises(ValueError, match=r"errata.yml must name cells of rnn_fwi.ipynb; it has none with the id gone"):
+        chapters.write(copy, "rnn_fwi", chapters.state(copy, "rnn_fwi"), files, {"gone"})
+
+
+def test_every_erratum_leads_to_a_cell_of_its_chapter():
+    for name, cells in pages_module.proofs().items():
+        known = {cell.id for cell in nbformat.read(paths.notebook(name), as_version=4).cells}
+        assert cells and cells <= known, name
+
+
+def test_a_table_of_a_cell_is_numbered_once():
+    cell = nbformat.v4.new_code_cell("Markdown(table)", execution_count=1)
+    cell.metadata["mystnb"] = {"table": {"caption": "What it holds.", "name": "tbl-x"}}
+    cell.outputs = [nbformat.v4.new_output("display_data", data={"text/markdown": "| a |\n|---|\n| 1 |"})]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    for _ in range(2):
+        notebooks.tidy(notebook)
+        text = notebook.cells[0].outputs[0].data["text/markdown"]
+        assert text == "````{table} What it holds.\n:name: tbl-x\n\n| a |\n|---|\n| 1 |\n````"
+
+
+def test_a_picture_keeps_its_content_in_fewer_bytes():
+    rng = np.random.default_rng(0)
+    picture = np.zeros((200, 300, 3), np.uint8)
+    picture[50:150, 40:260] = (0, 114, 178)
+    picture[rng.random((200, 300)) < 0.3] = (230, 159, 0)
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "png")
+    small = chapters.smaller(buffer.getvalue())
+    assert len(small) < len(buffer.getvalue())
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(small)).convert("RGB")), picture)
+    assert Image.open(io.BytesIO(chapters.smaller(buffer.getvalue(), width=100))).size == (100, 67)
 
 
 def test_a_notebook_that_did_not_run_to_its_end_counts_as_failed(tmp_path):
