@@ -143,9 +143,9 @@ def failed(path: Path) -> bool:
 
 
 def tidy(notebook: Any) -> None:
-    """Fold the code of an executed notebook for its page, number its tables, take out what differs between equal builds.
+    """Fold an executed notebook's code for its page, number its tables, take out what differs between equal builds.
 
-    A code cell with the metadata `mystnb.table`, a `caption` and a `name`, gets its Markdown output as a numbered table.
+    A code cell with the metadata `mystnb.table` (`caption`, `name`) has its Markdown output shown as a numbered table.
     """
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])

@@ -36,13 +36,13 @@ def generate(
         name: claims.judge([c for c in ledger if c.paper == name], studies.shipped_measures(module))
         for name, module in modules.items()
     }
-    today = datetime.datetime.now(datetime.timezone.utc).date()
+    today = datetime.datetime.now(datetime.UTC).date()
     made = {"claims_summary.md": _summary(judged), "errata.md": _errata(), "records.md": records.page(files)}
     made["status.md"] = records.status(files, states, today)
     for name, module in modules.items():
         made[f"claims_{name}.md"] = _claims(name, judged[name], files)
         made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
-    files = {name: text.encode() for name, text in made.items()}
+    content = {name: text.encode() for name, text in made.items()}
     cards, gallery = [], []
     for name, module in modules.items():
         shown = figures(executed / f"{name}.ipynb")
@@ -53,10 +53,10 @@ def generate(
         gallery += [f"## {module.TITLE}\n", "::::{grid} 1 2 2 3\n:gutter: 3\n"]
         gallery += [_card("", figure.name, figure, figure.caption) for figure in shown]
         gallery.append("::::\n")
-        files |= {f"{figure.name}.{figure.kind}": _thumbnail(figure) for figure in shown}
-    files["chapters.md"] = "\n".join(["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]).encode()
-    files["gallery.md"] = "\n".join(gallery).encode()
-    return files
+        content |= {f"{figure.name}.{figure.kind}": _thumbnail(figure) for figure in shown}
+    content["chapters.md"] = "\n".join(["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]).encode()
+    content["gallery.md"] = "\n".join(gallery).encode()
+    return content
 
 
 @dataclass(frozen=True)

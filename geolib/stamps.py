@@ -83,7 +83,7 @@ def modules(start: str, code: list[str]) -> list[Path]:
 def changed_since(study: str, commit: str) -> list[str] | None:
     """Return the modules that compute a study's units and whose code differs from that of a commit.
 
-    Comments, docstrings and the layout of the text are no difference, nor is a module that only carries or judges units.
+    Comments, docstrings and layout are no difference, nor is a module that only carries or judges units.
 
     Returns
     -------
