@@ -157,9 +157,14 @@ _ONLINE = re.compile(
 )
 
 
+_MATHJAX = re.compile(r"<script>window\.MathJax[^<]*</script>\s*|<script[^>]*mathjax-tex-svg[^>]*></script>\s*")
+
+
 def _make_offline(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     cleaned = _ONLINE.sub("", text)
+    if 'class="math' not in cleaned:
+        cleaned = _MATHJAX.sub("", cleaned)  # two megabytes for nothing
     if cleaned != text:
         path.write_text(cleaned, encoding="utf-8")
 

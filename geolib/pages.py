@@ -184,13 +184,13 @@ def _errata() -> str:
         code = {cell.id for cell in notebooks.read(paths.notebook(name)).cells if cell.cell_type == "code"}
         lines += [
             f"## {studies.get(name).TITLE}\n",
-            "| Place | Printed | Correct | Why | Proof |",
-            "|---|---|---|---|---|",
+            "| Place | Printed | Correct | Why, and the proof |",
+            "|---|---|---|---|",
         ]
         for entry in (entry for entry in entries if entry["paper"] == name):
             cells = [str(entry[key]).replace("|", "\\|") for key in ("place", "printed", "correct", "why")]
-            text = "computed here" if entry["proof"] in code else "explained here"
-            cells.append(f"[{text}](#{chapters.target_of(name, entry['proof'])})")
+            text = "Computed here" if entry["proof"] in code else "Explained here"
+            cells[-1] += f" [{text}](#{chapters.target_of(name, entry['proof'])})"
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines) + "\n"
