@@ -36,7 +36,7 @@ def generator_facts(world: Any, draws: int = 16, points: int = 31) -> dict[str, 
     # A fixed sample of the prior: these are properties of the weights, not of a trial.
     sample = np.random.default_rng(0).uniform(-1, 1, (draws, world.true_latents[1].shape[1]))
     latents = torch.as_tensor(sample, dtype=torch.float32, device=device)
-    _, jacobians = forward_mode(lambda z: world.simulate("consistent", "continuous", z))(latents)
+    _, jacobians = forward_mode(lambda z: world.simulate("consistent", "continuous", z, forward_mode=True))(latents)
     with torch.no_grad():
         images = world.models(latents)
         scales = (0.25, 0.5, 2.0, 4.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from geolib.claims import Measure
 from geolib.config import Config as BaseConfig
 from geolib.config import param
 from geolib.gans import sgan
+from geolib.gans.frozen import Frozen
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import central_differences, forward_mode, gauss_newton, levenberg_marquardt
 from geolib.studies import latent_facts, latent_tables
@@ -78,7 +80,7 @@ class Config(BaseConfig):
     adam_iterations: int = param(100, "updates of strategy 1", paper=10_000, low=1, high=100_000, extent=True)
     gn_iterations: int = param(8, "updates of strategy 2", paper=5000, low=1, high=100_000, extent=True)
     dream_runs: int = param(4000, "forward runs of DREAM(ZS)", paper=800_000, low=16, high=10_000_000, extent=True)
-    batch: int = param(8, "trials computed together; results agree to round-off", low=1, high=4096, extent=True)
+    batch: int = param(16, "trials computed together; results agree to round-off", low=1, high=4096, extent=True)
 
 
 def _units(config: Config) -> Iterator[Unit]:
@@ -119,6 +121,10 @@ class World:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network = network or sgan.load_weights(weights_path(config.width))
         self.network = network.to(self.device).requires_grad_(False)
+        self.reduced = config.precision == "bfloat16"
+        # Without Numba, as on a bare machine, the network's own layers do the work.
+        fast = self.device.type == "cpu" and importlib.util.find_spec("numba") is not None
+        self.frozen = Frozen(self.network, torch.bfloat16 if self.reduced else torch.float32) if fast else None
         survey = tomography.Crosshole()
         self.matrices = {o: tomography.ray_matrix(survey, o).astype(np.float32) for o in tomography.CELL_ORDERS}
         self.dense = {}
@@ -126,19 +132,22 @@ class World:
             self.dense = {o: torch.from_numpy(m.toarray()).to(self.device) for o, m in self.matrices.items()}
         self.true_latents = {model: self._true_latent(model) for model in (1, 2)}
 
-    def models(self, latents: Tensor) -> Tensor:
-        """Return facies models in [0, 1], shape (n, 7500), of latents (n, 15)."""
-        reduced = self.config.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
-            images = self.network(latents.view(-1, 1, *sgan.LATENT))
+    def models(self, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
+        """Return facies models in [0, 1], shape (n, 7500), of latents (n, 15); see `simulate` for `forward_mode`."""
+        latents = latents.view(-1, 1, *sgan.LATENT)
+        if self.frozen is not None and not forward_mode:
+            return sgan.to_model(self.frozen(latents)).flatten(1)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced):
+            images = self.network(latents)
         return sgan.to_model(images.float()).flatten(1)
 
-    def simulate(self, operator: str, case: str, latents: Tensor) -> Tensor:
+    def simulate(self, operator: str, case: str, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
         """Return traveltimes in ns, shape (n, 576), or for operator ``image`` the model itself.
 
         Case ``surrogate`` is the binary case without its threshold: linear in the model, with derivatives that tell.
+        With `forward_mode` the network's own layers are used, which forward-mode derivatives can follow.
         """
-        models = self.models(latents)
+        models = self.models(latents, forward_mode=forward_mode)
         if operator == "image":
             return models
         if case != "continuous":
@@ -350,7 +359,7 @@ def _pooled_search(world: World, unit: Unit) -> dict[str, np.ndarray]:
         return (times - observed).square().mean(1).sqrt()
 
     def guide(latents: Tensor) -> Tensor:
-        return world.simulate(unit.operator, case, latents)
+        return world.simulate(unit.operator, case, latents, forward_mode=True)
 
     solves, damping, record = unit.budget, None, []
     pool = pool[misfit(case, pool).argsort()]
