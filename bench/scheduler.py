@@ -22,7 +22,7 @@ from geolib import scheduler, shots, studies, waves
 from geolib.store import provenance, write_atomic
 
 HERE = Path(__file__).parent
-ROUNDS, EMPTY, COUNTS, MODELLED = 3, 200, (1, 2), (1, 2, 10, 100)
+ROUNDS, EMPTY, COUNTS, MODELLED = 3, 200, (1, 2, 4), (1, 2, 4, 10, 100)
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 STUDY = studies.get("rnn_fwi")
 # Sixteen descents of the same method: units of equal cost.
@@ -125,9 +125,9 @@ def table(result: dict) -> str:
     about = result["provenance"]
     lines.append(
         f"\nMedians of {result['rounds']} rounds of {result['units']} units and {result['shots']} shots on "
-        f"{result['cores']} cores ({about['device']}), commit {about['commit'][:9]}, {about['date']}. The machine was "
-        f"shared: its load average was {result['load']:.1f}, and the processes ran at nice {result['nice']}. A task "
-        f"costs the scheduler and the network {1e3 * max(row['task_s'] for row in result['measured']):.1f} ms."
+        f"{result['cores']} cores ({about['device']}), commit {about['commit'][:9]}, {about['date']}. The load average of "
+        f"the machine was {result['load']:.1f}, these workers included; the processes ran at nice {result['nice']}. A "
+        f"task costs the scheduler and the network {1e3 * max(row['task_s'] for row in result['measured']):.1f} ms."
     )
     return "\n".join(lines) + "\n"
 
