@@ -125,9 +125,9 @@ def table(result: dict) -> str:
     about = result["provenance"]
     lines.append(
         f"\nMedians of {result['rounds']} rounds of {result['units']} units and {result['shots']} shots on "
-        f"{result['cores']} cores ({about['device']}), commit {about['commit'][:9]}, {about['date']}. The load average of "
-        f"the machine was {result['load']:.1f}, these workers included; the processes ran at nice {result['nice']}. A "
-        f"task costs the scheduler and the network {1e3 * max(row['task_s'] for row in result['measured']):.1f} ms."
+        f"{result['cores']} cores ({about['device']}), commit {about['commit'][:9]}, {about['date']}. The load average "
+        f"of the machine was {result['load']:.1f}, these workers included; the processes ran at nice {result['nice']}. "
+        f"A task costs the scheduler and the network {1e3 * max(row['task_s'] for row in result['measured']):.1f} ms."
     )
     return "\n".join(lines) + "\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,9 +55,39 @@ def generate(
         gallery += [_card("", figure.name, figure, figure.caption) for figure in shown]
         gallery.append("::::\n")
         content |= {f"{figure.name}.{figure.kind}": _thumbnail(figure) for figure in shown}
+    root = paths.checkout()
+    if root is not None and (bench := root / "bench" / "scheduler.json").is_file():
+        content["throughput.png"] = throughput(json.loads(bench.read_text(encoding="utf-8")))
     content["chapters.md"] = "\n".join(["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]).encode()
     content["gallery.md"] = "\n".join(gallery).encode()
     return content
+
+
+def throughput(measurement: Mapping[str, Any]) -> bytes:
+    """Return the picture of units and shots a second against workers: measured, and the model, as a PNG."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    from geolib.plots import style
+
+    style.use_style()
+    figure, axes = style.new_figure(1, 2, height=2.8)
+    for axis, name, label in zip(axes, ("units_per_s", "shots_per_s"), ("units", "shots"), strict=True):
+        seen, modelled = measurement["measured"], measurement["modelled"]
+        one, most = modelled[0][name], modelled[-1]["workers"]
+        bend = min(most, max(row[name] for row in modelled) / one)  # from here the scheduler is the limit
+        axis.loglog([1, bend, most], [one, bend * one, modelled[-1][name]], "--", label="model")
+        axis.loglog([row["workers"] for row in seen], [row[name] for row in seen], "o", label="measured")
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_formatter(StrMethodFormatter("{x:g}"))
+            side.set_minor_formatter(NullFormatter())
+        axis.set_xlabel("workers")
+        axis.set_ylabel(f"{label} per second")
+        axis.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    plt.close(figure)
+    return chapters.smaller(buffer.getvalue())
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ ALLOWED = {
     "stamps": {"claims", "data", "notebooks", "paths", "studies"},
     "records": {"config", "paths", "stamps", "store", "studies"},
     "chapters": {"notebooks", "paths", "records", "stamps", "store", "studies"},
-    "pages": {"chapters", "claims", "notebooks", "paths", "records", "studies"},
+    "pages": {"chapters", "claims", "notebooks", "paths", "plots", "records", "studies"},
     "book": {"chapters", "data", "notebooks", "page", "pages", "paths", "records", "stamps", "store", "studies"},
     "reruns": BASE | {"__version__", "config", "notebooks", "page", "paths", "records", "store", "studies"},
     "compare": BASE | {"claims", "config", "pages", "reruns", "studies"},
