@@ -212,6 +212,7 @@ def _announce(study: ModuleType, config: Config, preset: str, folder: Path) -> N
     name = studies.name_of(study)
     print(f"study: {name}, {study.TITLE}")
     print(f"preset: {preset}; differs from the quick preset in: {config.differences()}")
+    print(f"does: executes notebook {paths.notebook(name)} in one process; units: {len(study.unit_names(config))}")
     print(f"time: {reruns.expected(study, config)}")
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
 

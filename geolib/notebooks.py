@@ -111,6 +111,15 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     return output
 
 
+def append(path: Path, text: str) -> None:
+    """Add a cell of Markdown to the end of a notebook."""
+    import nbformat
+
+    notebook = read(path)
+    notebook.cells.append(nbformat.v4.new_markdown_cell(text))
+    nbformat.write(notebook, path)
+
+
 def read(path: Path) -> Any:
     """Return a notebook.
 

@@ -19,6 +19,8 @@ _STYLE = """
 body { max-width: 52rem; margin: 0 auto; padding: 1rem; font-family: system-ui, sans-serif; line-height: 1.55; }
 img { max-width: 100%; height: auto; } pre, table { overflow-x: auto; display: block; }
 table { border-collapse: collapse; } td, th { border: 1px solid #bbb; padding: .2rem .5rem; text-align: left; }
+div.output pre, div.cell_output pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+mjx-container { overflow-x: auto; max-width: 100%; }
 div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
 figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: #444; }
 div.admonition { border-left: 4px solid #0072B2; background: #f0f6fb; padding: .3rem 1rem; margin: 1rem 0; }

@@ -95,7 +95,7 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
     RuntimeError
         If a cell fails; the folder is then left as it was.
     """
-    from geolib import notebooks, page
+    from geolib import notebooks, page, records
 
     page.mathjax()  # fails now rather than after the run if the book's packages are missing
     name = studies.name_of(study)
@@ -107,6 +107,8 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
         executed = notebooks.execute(
             name, config.changes(), Path(draft) / f"{name}.ipynb", progress=progress, note=note
         )
+        taken = {**provenance(), "seconds": round(time.perf_counter() - start, 1)}
+        notebooks.append(executed, records.section({"This run": records.facts(config, [taken])}))
         record = {
             "study": name,
             "key": studies.key(study, config),
@@ -114,8 +116,8 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
             "parameters": config.as_dict(),
             "changes": json.loads(json.dumps(config.changes())),
             "measures": notebooks.read(executed).metadata["geolib"]["measures"],
-            "seconds": round(time.perf_counter() - start, 1),
-            "provenance": provenance(),
+            "seconds": taken.pop("seconds"),
+            "provenance": taken,
         }
         rendered = page.render(executed, Path(draft) / f"{name}.html", study.TITLE)
         (folder / RECORD).unlink(missing_ok=True)  # it vouches for the other two

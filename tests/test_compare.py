@@ -68,8 +68,9 @@ def test_a_run_announces_itself_notes_its_changes_and_records_its_measures(small
     quick = ",".join(STUDY.Config().experiments)
     differs = f"experiments = theory ({quick}), frequency = 8.0 (10.0)"
     assert printed[1] == f"preset: quick; differs from the quick preset in: {differs}"
-    assert printed[2] == "time: unknown, nothing like it is recorded here"
-    assert printed[3] == f"page, once done: {(out / 'rnn_fwi.html').as_uri()}"
+    assert printed[2].startswith("does: executes notebook ") and printed[2].endswith(" in one process; units: 1")
+    assert printed[3] == "time: unknown, nothing like it is recorded here"
+    assert printed[4] == f"page, once done: {(out / 'rnn_fwi.html').as_uri()}"
     assert "This run differs from the quick preset in" in (out / "rnn_fwi.html").read_text()
     cells = nbformat.read(out / "rnn_fwi.ipynb", as_version=4).cells
     assert cells[1].source.startswith(f"> **This run differs from the quick preset in:** {differs} ")
