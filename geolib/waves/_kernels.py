@@ -5,9 +5,13 @@ where acc = D u - h^2 s plus what the absorbing layer adds. Its transpose, writt
 the derivative of the misfit in u, is the same step on mu with the layer's two memory variables updated in reverse
 order. Then dJ/dv = 2 / v sum_t mu(t + dt) acc(t): all that the gradient needs is at hand without a division.
 
-Fields are flat, padded arrays: HALO zero rows above and below, MARGIN zero columns before each row and at least HALO
-after it. C is zero in the padding, so the padding stays zero and one loop runs over all rows without a branch.
-Indices are unsigned, for signed ones Numba would test for negative values and the loops would not vectorise.
+Fields are flat: HALO zero rows above and below the grid, and between the rows a gap of at least 2 HALO zero columns. C
+is zero in halo and gap, so one loop runs over all rows without a branch. The layers on the right of a row and on the
+left of the next are neighbours in memory and form one strip, gap included, whose coefficients are zero where no layer
+is. At order 4 the point two steps outside the grid mirrors the outermost one with opposite sign; `_mirror` writes it.
+
+Indices are unsigned, for signed ones Numba would test for negative values and the loops would not vectorise. Loops
+along a row carry the values of the last point along: a vector is then shifted in registers and not loaded twice.
 """
 
 from __future__ import annotations
@@ -18,20 +22,18 @@ import numba
 import numpy as np
 
 HALO = 2
-MARGIN = 16
-_ONE, _TWO = np.uint64(1), np.uint64(2)
+_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+_LEAD = np.uint64(16)  # zeros before the lines of an x-strip's memory
 
 
-class Side(NamedTuple):
-    """The absorbing layer of one side: its points along the axis and where its memory lies in the state."""
+class Strip(NamedTuple):
+    """Points that an absorbing layer updates along one axis, and where their memory, psi and then zeta, lies."""
 
-    start: int  # first point of the strip
-    points: int  # length of the strip; zero without a layer
-    shift: int  # 0 if the outer end comes first, 1 if it comes last
-    offset: int  # of its memory in the state, psi and then zeta
-    length: int  # of its memory
-    pitch: int  # distance of lines in the memory; at least two zeros lie before and after the points of a line
-    coefficients: np.ndarray  # (4, points + 1): decay, gain, decay_half, gain_half
+    start: int  # along rows, the distance of a strip from the start of a row; along columns, the first row
+    points: int  # along the axis; zero without a layer
+    offset: int  # of the memory in the state
+    length: int  # of the memory
+    coefficients: np.ndarray  # (6, n): decay, gain; half a point on decay, gain; at the next point decay, gain
 
 
 class Setup(NamedTuple):
@@ -39,19 +41,19 @@ class Setup(NamedTuple):
 
     nz: int
     nx: int
+    lead: int  # zero columns before the first point of a row
     stride: int
-    weights: np.ndarray  # second difference: centre on all axes, centre on one, near, far, edge; slope: near; 1, -1
-    left: Side
-    right: Side
-    top: Side
-    bottom: Side
+    weights: np.ndarray  # second difference: centre on all axes, centre on one, near, far; slope: near
+    along_x: Strip
+    top: Strip
+    bottom: Strip
 
 
 class Shot(NamedTuple):
     """One shot: its model, source and positions (flat indices)."""
 
     setup: Setup
-    courant: np.ndarray  # (v dt / h)^2, flat padded field
+    courant: np.ndarray  # (v dt / h)^2, a field
     forcing: np.ndarray  # (nt, n_sources): -h^2 s
     sources: np.ndarray
     receivers: np.ndarray
@@ -63,7 +65,7 @@ class Workspace(NamedTuple):
     state: np.ndarray  # two fields and the layers' memory
     adjoint: np.ndarray  # the same of the adjoint
     checkpoints: np.ndarray  # (segments - 1, state): where each segment but the last starts
-    kept: np.ndarray  # (segment, rows): acc of each step of one segment
+    kept: np.ndarray  # (segment, field): acc of each step of one segment
     traces: np.ndarray  # (nt, n_receivers)
 
 
@@ -75,40 +77,64 @@ _jit = numba.njit(**_INNER)
 
 
 @_jit
+def _mirror(now: Any, setup: Setup) -> None:
+    s, n, height = np.uint64(setup.stride), np.uint64(setup.nx), np.uint64(setup.nz)
+    first = np.uint64(HALO) * s
+    for row in range(height):
+        k = first + row * s + np.uint64(setup.lead)
+        now[k - _TWO] = -now[k]
+        now[k + n + _ONE] = -now[k + n - _ONE]
+    if setup.nz > 1:
+        for j in range(s):
+            now[j] = -now[first + j]
+            now[first + (height + _ONE) * s + j] = -now[first + (height - _ONE) * s + j]
+
+
+@_jit
 def _advance(now: Any, other: Any, courant: Any, setup: Setup) -> None:
-    # `other` holds u(t - dt) and receives u(t + dt).
+    # `other` holds u(t - dt) and receives u(t + dt) in the rows between the layers.
     s = np.uint64(setup.stride)
     whole, near, far = setup.weights[0], setup.weights[2], setup.weights[3]
-    begin, end = np.uint64(HALO) * s, np.uint64(HALO + setup.nz) * s
+    begin, end = np.uint64(HALO + setup.top.points) * s, np.uint64(HALO + setup.bottom.start) * s
+    left, here = now[begin - _ONE], now[begin]
     if far == 0:
         for k in range(begin, end):
-            acc = now[k - _ONE] + now[k + _ONE] + now[k - s] + now[k + s] + whole * now[k]
-            other[k] = now[k] + now[k] - other[k] + courant[k] * acc
+            right = now[k + _ONE]
+            acc = left + right + now[k - s] + now[k + s] + whole * here
+            other[k] = here + here - other[k] + courant[k] * acc
+            left, here = here, right
     else:
         s2 = s + s
         for k in range(begin, end):
-            acc = near * (now[k - _ONE] + now[k + _ONE] + now[k - s] + now[k + s]) + whole * now[k]
+            right = now[k + _ONE]
+            acc = near * (left + right + now[k - s] + now[k + s]) + whole * here
             acc += far * (now[k - _TWO] + now[k + _TWO] + now[k - s2] + now[k + s2])
-            other[k] = now[k] + now[k] - other[k] + courant[k] * acc
+            other[k] = here + here - other[k] + courant[k] * acc
+            left, here = here, right
 
 
 @_jit
 def _advance_and_keep(now: Any, other: Any, courant: Any, kept: Any, setup: Setup) -> None:
     s = np.uint64(setup.stride)
     whole, near, far = setup.weights[0], setup.weights[2], setup.weights[3]
-    begin, end = np.uint64(HALO) * s, np.uint64(HALO + setup.nz) * s
+    begin, end = np.uint64(HALO + setup.top.points) * s, np.uint64(HALO + setup.bottom.start) * s
+    left, here = now[begin - _ONE], now[begin]
     if far == 0:
         for k in range(begin, end):
-            acc = now[k - _ONE] + now[k + _ONE] + now[k - s] + now[k + s] + whole * now[k]
-            kept[k - begin] = acc
-            other[k] = now[k] + now[k] - other[k] + courant[k] * acc
+            right = now[k + _ONE]
+            acc = left + right + now[k - s] + now[k + s] + whole * here
+            kept[k] = acc
+            other[k] = here + here - other[k] + courant[k] * acc
+            left, here = here, right
     else:
         s2 = s + s
         for k in range(begin, end):
-            acc = near * (now[k - _ONE] + now[k + _ONE] + now[k - s] + now[k + s]) + whole * now[k]
+            right = now[k + _ONE]
+            acc = near * (left + right + now[k - s] + now[k + s]) + whole * here
             acc += far * (now[k - _TWO] + now[k + _TWO] + now[k - s2] + now[k + s2])
-            kept[k - begin] = acc
-            other[k] = now[k] + now[k] - other[k] + courant[k] * acc
+            kept[k] = acc
+            other[k] = here + here - other[k] + courant[k] * acc
+            left, here = here, right
 
 
 @_jit
@@ -116,193 +142,164 @@ def _advance_and_image(now: Any, other: Any, courant: Any, kept: Any, image: Any
     s = np.uint64(setup.stride)
     whole, near, far = setup.weights[0], setup.weights[2], setup.weights[3]
     begin, end = np.uint64(HALO) * s, np.uint64(HALO + setup.nz) * s
+    left, here = now[begin - _ONE], now[begin]
     if far == 0:
         for k in range(begin, end):
-            image[k - begin] += now[k] * kept[k - begin]
-            acc = now[k - _ONE] + now[k + _ONE] + now[k - s] + now[k + s] + whole * now[k]
-            other[k] = now[k] + now[k] - other[k] + courant[k] * acc
+            right = now[k + _ONE]
+            image[k] += here * kept[k]
+            acc = left + right + now[k - s] + now[k + s] + whole * here
+            other[k] = here + here - other[k] + courant[k] * acc
+            left, here = here, right
     else:
         s2 = s + s
         for k in range(begin, end):
-            image[k - begin] += now[k] * kept[k - begin]
-            acc = near * (now[k - _ONE] + now[k + _ONE] + now[k - s] + now[k + s]) + whole * now[k]
+            right = now[k + _ONE]
+            image[k] += here * kept[k]
+            acc = near * (left + right + now[k - s] + now[k + s]) + whole * here
             acc += far * (now[k - _TWO] + now[k + _TWO] + now[k - s2] + now[k + s2])
-            other[k] = now[k] + now[k] - other[k] + courant[k] * acc
+            other[k] = here + here - other[k] + courant[k] * acc
+            left, here = here, right
 
 
 @_jit
-def _add(k: Any, change: Any, other: Any, courant: Any, kept: Any, keep: bool, setup: Setup) -> None:
+def _add(k: Any, change: Any, other: Any, courant: Any, kept: Any, keep: bool) -> None:
     other[k] += courant[k] * change
     if keep:
-        kept[k - np.uint64(HALO) * np.uint64(setup.stride)] += change
+        kept[k] += change
 
 
 @_jit
-def _mirror(now: Any, other: Any, courant: Any, kept: Any, keep: bool, setup: Setup) -> None:
-    # At order 4 the point two steps outside the grid mirrors the outermost one with opposite sign.
-    s, edge = np.uint64(setup.stride), setup.weights[4]
-    first = np.uint64(HALO) * s + np.uint64(MARGIN)
-    last_row, last_column = np.uint64(setup.nz - 1) * s, np.uint64(setup.nx - 1)
-    for row in range(np.uint64(setup.nz)):
-        begin = first + row * s
-        _add(begin, edge * now[begin], other, courant, kept, keep, setup)
-        _add(begin + last_column, edge * now[begin + last_column], other, courant, kept, keep, setup)
-    if setup.nz > 1:
-        for k in range(first, first + np.uint64(setup.nx)):
-            _add(k, edge * now[k], other, courant, kept, keep, setup)
-            _add(k + last_row, edge * now[k + last_row], other, courant, kept, keep, setup)
-
-
-@_jit
-def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, side: Side, setup: Setup) -> None:
-    n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
-    centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
-    steep, sign = setup.weights[5], setup.weights[6 + side.shift]
-    decay, gain = side.coefficients[0], side.coefficients[1]
-    decay_half, gain_half = side.coefficients[2], side.coefficients[3]
-    lines, first = np.uint64(setup.nz), np.uint64(HALO) * s + np.uint64(MARGIN + side.start)
-    zetas, pitch = np.uint64(side.length // 2), np.uint64(side.pitch)
-    outer = shift * (n - _ONE)
-    for row in range(lines):
-        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
-        z = zetas + p
-        for k in range(shift, n + shift):
-            slope = steep * (now[o + k] - now[o + k - _ONE])
-            if far != 0:
-                slope += far * (now[o + k + _ONE] - now[o + k - _TWO])
-            memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * slope
-        memory[p + outer + shift] -= gain_half[outer + shift] * sign * edge * now[o + outer]
-    for row in range(lines):
-        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
-        z = zetas + p
+def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, setup: Setup) -> None:
+    (psi, zeta), strip, s = memory, setup.along_x, np.uint64(setup.stride)
+    far, steep = setup.weights[3], setup.weights[4]
+    decay, gain = strip.coefficients[0], strip.coefficients[1]
+    decay_half, gain_half = strip.coefficients[2], strip.coefficients[3]
+    n, lines = np.uint64(strip.points), np.uint64(setup.nz + 1)
+    for line in range(lines):  # the strip before the first row, then the one after each row
+        o, p = (np.uint64(HALO - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
+        # psi is kept for the half point to the right; where a strip begins all coefficients are zero.
+        here, last = now[o], psi[p - _ONE]
+        step = here - now[o - _ONE]
         for k in range(n):
-            slope = memory[p + k + _ONE] - memory[p + k]
-            second = near * (now[o + k - _ONE] + now[o + k + _ONE]) + centre * now[o + k]
+            right = now[o + k + _ONE]
+            difference = steep * (right - here)
             if far != 0:
-                second += far * (now[o + k - _TWO] + now[o + k + _TWO])
-            zeta = decay[k] * memory[z + k] + gain[k] * (second + slope)
-            memory[z + k] = zeta
-            _add(o + k, slope + zeta, other, courant, kept, keep, setup)
-        change = gain[outer] * edge * now[o + outer]
-        memory[z + outer] += change
-        _add(o + outer, change, other, courant, kept, keep, setup)
+                difference += far * (now[o + k + _TWO] - now[o + k - _ONE])
+            ahead = decay_half[k] * psi[p + k] + gain_half[k] * difference
+            slope = ahead - last
+            curvature = decay[k] * zeta[p + k] + gain[k] * (difference - step + slope)
+            psi[p + k], zeta[p + k] = ahead, curvature
+            _add(o + k, slope + curvature, other, courant, kept, keep)
+            here, step, last = right, difference, ahead
 
 
 @_jit
-def _along_z(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, side: Side, setup: Setup) -> None:
-    n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
-    centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
-    steep, sign = setup.weights[5], setup.weights[6 + side.shift]
-    first = np.uint64(HALO + side.start) * s
-    zetas = np.uint64(side.length // 2)
-    s2 = s + s
-    outer = shift * (n - _ONE)
-    for row in range(shift, n + shift):
-        decay, gain = side.coefficients[2, row], side.coefficients[3, row]
-        for j in range(s):
-            p, k = (row + _TWO) * s + j, first + row * s + j
-            slope = steep * (now[k] - now[k - s])
-            if far != 0:
-                slope += far * (now[k + s] - now[k - s2])
-            memory[p] = decay * memory[p] + gain * slope
-    if edge != 0:
-        change = side.coefficients[3, outer + shift] * sign * edge
-        for j in range(s):
-            memory[(outer + shift + _TWO) * s + j] -= change * now[first + outer * s + j]
+def _along_z(
+    now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, strip: Strip, setup: Setup
+) -> None:
+    (psi, zeta), n, s = memory, np.uint64(strip.points), np.uint64(setup.stride)
+    centre, near, far, steep = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    first, s2 = np.uint64(HALO + strip.start) * s, s + s
+    decay_half, gain_half = strip.coefficients[2, 0], strip.coefficients[3, 0]
+    for j in range(s):
+        k, p = first + j, s2 + j
+        difference = steep * (now[k] - now[k - s])
+        if far != 0:
+            difference += far * (now[k + s] - now[k - s2])
+        psi[p] = decay_half * psi[p] + gain_half * difference
     for row in range(n):
-        decay, gain = side.coefficients[0, row], side.coefficients[1, row]
-        middle = centre
-        if row == outer:
-            middle = centre + edge
+        decay, gain = strip.coefficients[0, row], strip.coefficients[1, row]
+        decay_half, gain_half = strip.coefficients[2, row + _ONE], strip.coefficients[3, row + _ONE]
+        left, here = now[first + row * s - _ONE], now[first + row * s]
         for j in range(s):
-            p, k = (row + _TWO) * s + j, first + row * s + j
-            z = zetas + p
-            slope = memory[p + s] - memory[p]
-            second = near * (now[k - s] + now[k + s]) + middle * now[k]
+            k, p = first + row * s + j, (row + _TWO) * s + j
+            right = now[k + _ONE]
+            difference = steep * (now[k + s] - here)
+            second = near * (now[k - s] + now[k + s]) + centre * here
+            acc = near * (left + right) + centre * here
             if far != 0:
+                difference += far * (now[k + s2] - now[k - s])
                 second += far * (now[k - s2] + now[k + s2])
-            zeta = decay * memory[z] + gain * (second + slope)
-            memory[z] = zeta
-            _add(k, slope + zeta, other, courant, kept, keep, setup)
-
-
-# The loops over rows are separate so that no vector is loaded while the store of what it overlaps is still under way.
+                acc += far * (now[k - _TWO] + now[k + _TWO])
+            below = decay_half * psi[p + s] + gain_half * difference
+            slope = below - psi[p]
+            curvature = decay * zeta[p] + gain * (second + slope)
+            psi[p + s], zeta[p] = below, curvature
+            acc += second + slope + curvature
+            other[k] = here + here - other[k] + courant[k] * acc
+            if keep:
+                kept[k] = acc
+            left, here = here, right
 
 
 @_jit
-def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, side: Side, setup: Setup) -> None:
-    n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
-    centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
-    steep, sign = setup.weights[5], setup.weights[6 + side.shift]
-    decay, gain = side.coefficients[0], side.coefficients[1]
-    decay_half, gain_half = side.coefficients[2], side.coefficients[3]
-    lines, first = np.uint64(setup.nz), np.uint64(HALO) * s + np.uint64(MARGIN + side.start)
-    zetas, pitch = np.uint64(side.length // 2), np.uint64(side.pitch)
-    outer = shift * (n - _ONE)
-    for row in range(lines):
-        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
-        z = zetas + p
+def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, setup: Setup) -> None:
+    (psi, zeta), strip, s = memory, setup.along_x, np.uint64(setup.stride)
+    centre, near, far, steep = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    decay_half, gain_half = strip.coefficients[2], strip.coefficients[3]
+    decay_next, gain_next = strip.coefficients[4], strip.coefficients[5]
+    n, lines = np.uint64(strip.points), np.uint64(setup.nz + 1)
+    right_end = np.uint64(setup.lead + setup.nx - strip.start)
+    left_end = np.uint64(setup.stride + setup.lead - strip.start)
+    for line in range(lines):
+        o, p = (np.uint64(HALO - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
+        # Here zeta is kept for the point to the right.
+        here, last = now[o], zeta[p - _ONE]
         for k in range(n):
-            memory[z + k] = decay[k] * memory[z + k] + gain[k] * now[o + k]
-    for row in range(lines):
-        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
-        z = zetas + p
-        for k in range(shift, n + shift):
-            difference = now[o + k] - now[o + k - _ONE] + memory[z + k] - memory[z + k - _ONE]
-            memory[p + k] = decay_half[k] * memory[p + k] + gain_half[k] * difference
-    for row in range(lines):
-        o, p = first + row * s, row * pitch + np.uint64(MARGIN)
-        z = zetas + p
+            right = now[o + k + _ONE]
+            ahead = decay_next[k] * zeta[p + k] + gain_next[k] * right
+            psi[p + k] = decay_half[k] * psi[p + k] + gain_half[k] * (right - here + ahead - last)
+            zeta[p + k] = ahead
+            here, last = right, ahead
+        if far != 0:
+            zeta[p + left_end - _THREE] = -zeta[p + left_end - _ONE]
+            psi[p + left_end - _TWO] = psi[p + left_end - _ONE]
+            zeta[p + right_end] = -zeta[p + right_end - _TWO]
+            psi[p + right_end] = psi[p + right_end - _ONE]
+    # A loop of its own: no vector is loaded while the store of what it overlaps is still under way.
+    for line in range(lines):
+        o, p = (np.uint64(HALO - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
         for k in range(n):
-            second = near * (memory[z + k - _ONE] + memory[z + k + _ONE]) + centre * memory[z + k]
-            second += steep * (memory[p + k + _ONE] - memory[p + k])
+            second = near * (zeta[p + k - _TWO] + zeta[p + k]) + centre * zeta[p + k - _ONE]
+            second += steep * (psi[p + k] - psi[p + k - _ONE])
             if far != 0:
-                second += far * (memory[z + k - _TWO] + memory[z + k + _TWO])
-                second += far * (memory[p + k + _TWO] - memory[p + k - _ONE])
+                second += far * (zeta[p + k - _THREE] + zeta[p + k + _ONE])
+                second += far * (psi[p + k + _ONE] - psi[p + k - _TWO])
             other[o + k] += courant[o + k] * second
-        other[o + outer] += courant[o + outer] * edge * (memory[z + outer] + sign * memory[p + outer + shift])
 
 
 @_jit
-def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, side: Side, setup: Setup) -> None:
-    n, shift, s = np.uint64(side.points), np.uint64(side.shift), np.uint64(setup.stride)
-    centre, near, far, edge = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
-    steep, sign = setup.weights[5], setup.weights[6 + side.shift]
-    first = np.uint64(HALO + side.start) * s
-    zetas = np.uint64(side.length // 2)
-    s2 = s + s
-    outer = shift * (n - _ONE)
+def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, strip: Strip, setup: Setup) -> None:
+    (psi, zeta), n, s = memory, np.uint64(strip.points), np.uint64(setup.stride)
+    centre, near, far, steep = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    first, s2 = np.uint64(HALO + strip.start) * s, s + s
+    for row in range(n + _ONE):
+        decay, gain = strip.coefficients[0, row], strip.coefficients[1, row]
+        decay_half, gain_half = strip.coefficients[2, row], strip.coefficients[3, row]
+        for j in range(s):
+            k, p = first + row * s + j, (row + _TWO) * s + j
+            here = decay * zeta[p] + gain * now[k]
+            psi[p] = decay_half * psi[p] + gain_half * (now[k] - now[k - s] + here - zeta[p - s])
+            zeta[p] = here
+    if far != 0:
+        end = (n + _THREE) * s
+        for j in range(s):
+            zeta[j], psi[s + j] = -zeta[s2 + j], psi[s2 + j]
+            zeta[end + j], psi[end + j] = -zeta[end - s2 + j], psi[end - s + j]
     for row in range(n):
-        decay, gain = side.coefficients[0, row], side.coefficients[1, row]
         for j in range(s):
-            z = zetas + (row + _TWO) * s + j
-            memory[z] = decay * memory[z] + gain * now[first + row * s + j]
-    for row in range(shift, n + shift):
-        decay, gain = side.coefficients[2, row], side.coefficients[3, row]
-        for j in range(s):
-            p, k = (row + _TWO) * s + j, first + row * s + j
-            z = zetas + p
-            memory[p] = decay * memory[p] + gain * (now[k] - now[k - s] + memory[z] - memory[z - s])
-    for row in range(n):
-        middle = centre
-        if row == outer:
-            middle = centre + edge
-        for j in range(s):
-            p, k = (row + _TWO) * s + j, first + row * s + j
-            z = zetas + p
-            second = near * (memory[z - s] + memory[z + s]) + middle * memory[z] + steep * (memory[p + s] - memory[p])
+            k, p = first + row * s + j, (row + _TWO) * s + j
+            second = near * (zeta[p - s] + zeta[p + s]) + centre * zeta[p] + steep * (psi[p + s] - psi[p])
             if far != 0:
-                second += far * (memory[z - s2] + memory[z + s2] + memory[p + s2] - memory[p - s])
+                second += far * (zeta[p - s2] + zeta[p + s2] + psi[p + s2] - psi[p - s])
             other[k] += courant[k] * second
-    if edge != 0:
-        for j in range(s):
-            k = first + outer * s + j
-            other[k] += courant[k] * edge * sign * memory[(outer + shift + _TWO) * s + j]
 
 
 @_jit
-def _memory(state: Any, side: Any) -> Any:
-    return state[side.offset : side.offset + side.length]
+def _memory(state: Any, strip: Any) -> Any:
+    # Two arrays and not one: then a loop that writes to both is known to vectorise.
+    middle, end = strip.offset + strip.length // 2, strip.offset + strip.length
+    return state[strip.offset : middle], state[middle:end]
 
 
 @_jit
@@ -310,26 +307,22 @@ def _run(state: Any, begin: int, end: int, kept: Any, keep: bool, traces: Any, r
     setup, courant = shot.setup, shot.courant
     size = (setup.nz + 2 * HALO) * setup.stride
     for n in range(begin, end):
-        row = kept[n - begin] if keep else kept[0]
+        field = kept[n - begin] if keep else kept[0]
         written = (n + 1) % 2 * size
         now, other = state[size - written : 2 * size - written], state[written : written + size]
+        if setup.weights[3] != 0:
+            _mirror(now, setup)
         if keep:
-            _advance_and_keep(now, other, courant, row, setup)
+            _advance_and_keep(now, other, courant, field, setup)
         else:
             _advance(now, other, courant, setup)
-        if setup.weights[4] != 0:
-            _mirror(now, other, courant, row, keep, setup)
-        for side in (setup.left, setup.right):
-            if side.points:
-                _along_x(now, other, courant, row, keep, _memory(state, side), side, setup)
-        for side in (setup.top, setup.bottom):
-            if side.points:
-                _along_z(now, other, courant, row, keep, _memory(state, side), side, setup)
+        for strip in (setup.top, setup.bottom):
+            if strip.points:
+                _along_z(now, other, courant, field, keep, _memory(state, strip), strip, setup)
+        if setup.along_x.points:
+            _along_x(now, other, courant, field, keep, _memory(state, setup.along_x), setup)
         for i in range(len(shot.sources)):
-            k = shot.sources[i]
-            other[k] += courant[k] * shot.forcing[n, i]
-            if keep:
-                row[k - HALO * setup.stride] += shot.forcing[n, i]
+            _add(shot.sources[i], shot.forcing[n, i], other, courant, field, keep)
         if record:
             for i in range(len(shot.receivers)):
                 traces[n, i] = other[shot.receivers[i]]
@@ -345,7 +338,7 @@ def forward(state: Any, traces: Any, gather: Any, shot: Shot) -> None:
 
 @_entry
 def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, source_image: Any, shot: Shot) -> float:
-    """Write sum_t mu(t + dt) acc(t) of one shot into `image` and mu at the sources into `source_image`.
+    """Write sum_t mu(t + dt) acc(t) of one shot into the field `image` and mu at the sources into `source_image`.
 
     With `fit`, `data` (n_receivers, nt) is observed data and scale / 2 sum (gather - data)^2 is the misfit returned;
     without it, `data` is the derivative of some misfit in the gather, and 0 is returned.
@@ -385,13 +378,12 @@ def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, so
                 now[k] += courant[k] * traces[n, r]
             for r in range(len(shot.sources)):
                 source_image[r, n] = now[shot.sources[r]]
+            if setup.weights[3] != 0:
+                _mirror(now, setup)
             _advance_and_image(now, other, courant, kept[n - begin], image, setup)
-            if setup.weights[4] != 0:
-                _mirror(now, other, courant, image, False, setup)
-            for side in (setup.left, setup.right):
-                if side.points:
-                    _along_x_transposed(now, other, courant, _memory(adjoint, side), side, setup)
-            for side in (setup.top, setup.bottom):
-                if side.points:
-                    _along_z_transposed(now, other, courant, _memory(adjoint, side), side, setup)
+            if setup.along_x.points:
+                _along_x_transposed(now, other, courant, _memory(adjoint, setup.along_x), setup)
+            for strip in (setup.top, setup.bottom):
+                if strip.points:
+                    _along_z_transposed(now, other, courant, _memory(adjoint, strip), strip, setup)
     return misfit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -187,11 +188,13 @@ class _Shots:
         self.type = _array(amplitudes).dtype
         self.setup, self.state_size = _setup(survey, space_order, self.type)
         # A 1-D grid is one row: its depth runs along the kernels' fast axis.
-        self.shape = (self.setup.nz, self.setup.nx)
+        self.shape = nz, nx = self.setup.nz, self.setup.nx
+        self.field_size = (nz + 2 * _kernels.HALO) * self.setup.stride
         courant = (_array(velocity).reshape(-1, *self.shape) * (survey.dt / survey.grid.spacing)) ** 2
-        field = np.zeros((len(courant), self.setup.nz + 2 * _kernels.HALO, self.setup.stride), self.type)
-        field[:, _kernels.HALO : -_kernels.HALO, _kernels.MARGIN : _kernels.MARGIN + self.setup.nx] = courant
-        self.courant = field.reshape(len(courant), -1)
+        self.grid = slice(None), slice(_kernels.HALO, -_kernels.HALO), slice(self.setup.lead, self.setup.lead + nx)
+        self.courant = _empty((len(courant), self.field_size), self.type)
+        self.courant[:] = 0
+        self._fields(self.courant)[self.grid] = courant
         self.forcing = _array(amplitudes).swapaxes(1, 2) * -(survey.grid.spacing**2)
         self.sources, self.receivers = (
             self._flat(locations) for locations in (survey.source_locations, survey.receiver_locations)
@@ -199,7 +202,10 @@ class _Shots:
 
     def _flat(self, locations: torch.Tensor) -> np.ndarray:
         row, column = np.divmod(padded_index(locations, self.survey).numpy(), self.setup.nx)
-        return (row + self.kernels.HALO) * self.setup.stride + column + self.kernels.MARGIN
+        return (row + self.kernels.HALO) * self.setup.stride + column + self.setup.lead
+
+    def _fields(self, flat: np.ndarray) -> np.ndarray:
+        return flat.reshape(len(flat), -1, self.setup.stride)
 
     def _shot(self, i: int) -> Shot:
         courant = self.courant[i if len(self.courant) > 1 else 0]
@@ -207,14 +213,14 @@ class _Shots:
         return self.kernels.Shot(self.setup, courant, forcing, self.sources[i], self.receivers[i])
 
     def _workspace(self) -> Workspace:
-        rows, nt = self.setup.nz * self.setup.stride, self.survey.nt
-        segment = _segment(nt, rows, self.state_size, self.type.itemsize)
+        nt = self.survey.nt
+        segment = _segment(nt, self.field_size, self.state_size, self.type.itemsize)
         segments = -(-nt // segment)
         return self.kernels.Workspace(
-            _empty(self.state_size, self.type),
-            _empty(self.state_size, self.type),
+            _empty((self.state_size,), self.type),
+            _empty((self.state_size,), self.type),
             np.empty((segments - 1, self.state_size), self.type),
-            np.empty((segment, rows), self.type),
+            _empty((segment, self.field_size), self.type),
             np.empty((nt, self.receivers.shape[1]), self.type),
         )
 
@@ -223,7 +229,7 @@ class _Shots:
         result = np.empty((self.survey.n_shots, self.receivers.shape[1], self.survey.nt), self.type)
 
         def work(take: Callable[[], int | None]) -> None:
-            state = _empty(self.state_size, self.type)
+            state = _empty((self.state_size,), self.type)
             traces = np.empty((self.survey.nt, self.receivers.shape[1]), self.type)
             while (i := take()) is not None:
                 self.kernels.forward(state, traces, result[i], self._shot(i))
@@ -235,19 +241,18 @@ class _Shots:
         """Return misfit, gradient in the padded velocity and gradient in the source amplitudes."""
         n_shots, kernels = self.survey.n_shots, self.kernels
         misfits = np.zeros(n_shots)
-        images = np.empty((n_shots, self.setup.nz, self.setup.stride), self.type)
+        images = _empty((n_shots, self.field_size), self.type)
         source_images = np.empty((n_shots, self.sources.shape[1], self.survey.nt), self.type)
         given, scale = _array(data), self.type.type(1 / n_shots)
 
         def work(take: Callable[[], int | None]) -> None:
             workspace = self._workspace()
             while (i := take()) is not None:
-                misfits[i] = kernels.gradient(
-                    workspace, given[i], scale, fit, images[i].reshape(-1), source_images[i], self._shot(i)
-                )
+                shot = self._shot(i)
+                misfits[i] = kernels.gradient(workspace, given[i], scale, fit, images[i], source_images[i], shot)
 
         _share(n_shots, work)
-        image = torch.from_numpy(images[:, :, kernels.MARGIN : kernels.MARGIN + self.setup.nx])
+        image = torch.from_numpy(self._fields(images)[self.grid])
         if len(self.courant) == 1:
             image = image.sum(0)
         gradient = image.reshape(self.velocity.shape) * 2 / self.velocity.detach()
@@ -259,50 +264,73 @@ def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int
     from geolib.waves import _kernels
 
     nz, nx = [1, *padded_shape(survey)][-2:]
-    stride = -(-(_kernels.MARGIN + nx + _kernels.HALO) // 16) * 16
+    widths, tables = survey.boundary.padding(len(survey.grid.shape)), layers(survey)
+    lead, stride, start, points = _row_layout(nx, *widths[-1], 2 * _kernels.HALO)
     offset = 2 * (nz + 2 * _kernels.HALO) * stride
-    sides: list[Any] = []
-    axes = list(zip(padded_shape(survey), survey.boundary.padding(len(survey.grid.shape)), layers(survey), strict=True))
-    for axis, (n, widths, layer) in enumerate(reversed(axes)):
-        for last, width in enumerate(widths):
-            # The strip also holds the points inside the grid that the layer's memory reaches. Along rows, strips and
-            # lines of memory start at multiples of 16, so that vectors lie in one cache line.
-            points = width + 2 if axis else n - (n - width - 2) // 16 * 16 if last else -(-(width + 2) // 8) * 8
-            points = min(n, points) if width else 0
-            pitch = stride if axis else -(-(points + 3) // 16) * 16
-            length = 2 * (stride * (points + 5) if axis else _kernels.MARGIN + nz * pitch) if width else 0
-            start = n - points if last else 0
-            table = np.zeros((4, points + 1), kind)
-            for row, coefficient in zip(table, layer, strict=True):
-                # Only this side's: on a small grid the strip reaches into the layer of the other.
-                own = coefficient[n - width :] if last else coefficient[: width + 1]
-                row[n - width - start if last else 0 :][: len(own)] = own.numpy()
-            sides.append(_kernels.Side(start, points, last, offset, length, pitch, table))
-            offset += length
-    absent = _kernels.Side(0, 0, 0, 0, 0, 0, np.zeros((4, 1), kind))
-    sides += [absent] * (4 - len(sides))
-    whole, near, far, edge = {2: (-2.0, 1.0, 0.0, 0.0), 4: (-2.5, 4 / 3, -1 / 12, 1 / 12)}[space_order]
-    weights = np.array([whole * len(axes), whole, near, far, edge, 1 - 3 * far, 1, -1], kind)
-    return _kernels.Setup(nz, nx, stride, weights, *sides), offset
+    # Where the kernels carry a value along a row, half points and "next" points go by the point on their left.
+    decay, gain, decay_half, gain_half = (c.numpy() for c in tables[-1])
+    by_row = (decay, 0), (gain, 0), (decay_half, -1), (gain_half, -1), (decay, -1), (gain, -1)
+    coefficients = np.zeros((6, stride), kind)
+    for row, (values, shift) in zip(coefficients, by_row, strict=True):
+        row[(np.arange(len(values)) + lead + shift - start) % stride] = values
+    length = 2 * (16 + (nz + 1) * points) + 32 if points else 0
+    along_x = _kernels.Strip(start, points, offset, length, coefficients[:, :points].copy())
+    along_z = []
+    for first, last in _bands(nz, *(widths[0] if len(widths) == 2 else (0, 0))):
+        offset, length = offset + length, 2 * stride * (last - first + 5)
+        coefficients = np.zeros((4, last - first + 1), kind)
+        for row, table in zip(coefficients, tables[0], strict=True):
+            values = table[first : last + 1].numpy()
+            row[: len(values)] = values
+        along_z.append(_kernels.Strip(first, last - first, offset, length, coefficients))
+    whole, near, far = {2: (-2.0, 1.0, 0.0), 4: (-2.5, 4 / 3, -1 / 12)}[space_order]
+    weights = np.array([whole * len(widths), whole, near, far, 1 - 3 * far], kind)
+    return _kernels.Setup(nz, nx, lead, stride, weights, along_x, *along_z), offset + length
 
 
-def _segment(nt: int, rows: int, state_size: int, itemsize: int) -> int:
-    # Memory, segment * rows + nt / segment * state, is least where both terms are equal; half of that segment costs a
+def _row_layout(nx: int, left: int, right: int, gap: int) -> tuple[int, int, int, int]:
+    """Return zero columns before a row, stride of rows, start of the strip over both its layers, and its points."""
+    # Besides its layers, a strip holds the two points inside the grid that their memory reaches.
+    layouts = []
+    for lead in range(16):
+        stride = _ceil16(lead + nx + gap)
+        start = (lead + nx - (right and right + 2)) // 16 * 16
+        points = stride + _ceil16(lead + (left and left + 2)) - start
+        if points >= stride:
+            start, points = lead + nx, stride
+        # A point of a strip was measured to take twice as long as a point of a row.
+        layouts.append((stride + 2 * points, lead, stride, start, points if left or right else 0))
+    return min(layouts)[1:]
+
+
+def _bands(nz: int, top: int, bottom: int) -> list[tuple[int, int]]:
+    """Return the rows of both strips, from the first to before the last; strips that would overlap are one."""
+    below, above = top and min(nz, top + 2), max(0, nz - (bottom and bottom + 2))
+    return [(0, below), (above, nz)] if below <= above else [(0, nz), (nz, nz)]
+
+
+def _ceil16(n: int) -> int:
+    return -(-n // 16) * 16
+
+
+def _segment(nt: int, field_size: int, state_size: int, itemsize: int) -> int:
+    # Memory, segment * field + nt / segment * state, is least where both terms are equal; half of that segment costs a
     # quarter more memory and is a tenth faster, for the kept fields then stay in cache.
-    if nt * rows * itemsize <= STORE_ALL:
+    if nt * field_size * itemsize <= STORE_ALL:
         return nt
-    return min(nt, max(1, round(0.5 * (nt * state_size / rows) ** 0.5)))
+    return min(nt, max(1, round(0.5 * (nt * state_size / field_size) ** 0.5)))
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().contiguous().numpy()
 
 
-def _empty(n: int, kind: np.dtype) -> np.ndarray:
+def _empty(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
     # Fields that start on a cache line: vectors then never straddle two.
-    raw = np.empty(n * kind.itemsize + 64, np.uint8)
+    size = math.prod(shape) * kind.itemsize
+    raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
-    return raw[start : start + n * kind.itemsize].view(kind)
+    return raw[start : start + size].view(kind).reshape(shape)
 
 
 def _share(n: int, work: Callable[[Callable[[], int | None]], None]) -> None:
