@@ -300,14 +300,18 @@ def stages(truth: np.ndarray, run: Arrays, evaluations: Sequence[int]) -> Figure
     return panels({"truth": truth, **{f"evaluation {n}": frame(run, n) for n in reached}})
 
 
-def losses(runs: Mapping[str, Arrays]) -> Figure:
-    """Return the figure of misfit, model error and similarity by evaluation, and of the misfit by seconds."""
+def losses(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> Figure:
+    """Return the figure of misfit, model error and similarity by evaluation, and of the misfit by seconds.
+
+    `cost` holds the seconds of one evaluation by legend text; without it the seconds of each evaluation as it was made.
+    """
     figure, axes = new_figure(2, 2, width=8.0, height=5.4)
     for axis, name in zip(axes, ("misfit", "error", "ssim"), strict=False):
         histories(axis, runs, name)
     for color, (name, run) in zip(ORDER, runs.items(), strict=False):
-        axes[3].semilogy(np.cumsum(run["seconds"]), run["misfit"] / run["misfit"][0], color=COLORS[color], label=name)
-    axes[3].set(xlabel="seconds on one core", ylabel="misfit / first misfit")
+        seconds = cost[name] * np.arange(run["misfit"].size) if cost else np.cumsum(run["seconds"])
+        axes[3].semilogy(seconds, run["misfit"] / run["misfit"][0], color=COLORS[color], label=name)
+    axes[3].set(xlabel="seconds of one core", ylabel="misfit / first misfit")
     axes[0].legend(fontsize=8)
     return figure
 

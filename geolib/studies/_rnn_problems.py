@@ -13,6 +13,10 @@ from scipy import ndimage
 from geolib import models
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
 
+SPACING = 10.0
+COLUMNS = 6 + 25 * np.arange(12)
+"""Columns of Marmousi's sources."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -119,14 +123,16 @@ def problem_2d(extra: str = "", frequency: float = 6.0) -> Problem:
 
 
 def _survey_2d(shape: tuple[int, ...], refine: int, frequency: float) -> Survey:
-    dt, nt, columns = 0.8e-3 / refine, 2500 * refine, 6 + 25 * np.arange(12)
+    dt, nt = 0.8e-3 / refine, 2500 * refine
     n_receivers = 288
-    sources = [[[(4 + 1) * refine - 1, int(x) * refine]] for x in columns]
-    receivers = [[[(2 + 1) * refine - 1, x * refine] for x in range(n_receivers)]] * len(columns)
+    sources = [[[(4 + 1) * refine - 1, int(x) * refine]] for x in COLUMNS]
+    receivers = [[[(2 + 1) * refine - 1, x * refine] for x in range(n_receivers)]] * len(COLUMNS)
     # A point source fills one cell: on cells of a quarter of the area its density is four times as high.
     wavelet = ricker(frequency, dt, nt) * refine**2
     boundary = Boundary(width=20 * refine, velocity=3000.0, frequency=frequency)
-    return Survey(Grid(shape, 10.0 / refine), dt, nt, sources, receivers, wavelet.expand(12, 1, -1), boundary)
+    return Survey(
+        Grid(shape, SPACING / refine), dt, nt, sources, receivers, wavelet.expand(len(COLUMNS), 1, -1), boundary
+    )
 
 
 def qualities(problem: Problem, model: np.ndarray) -> tuple[float, ...]:

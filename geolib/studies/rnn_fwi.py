@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,7 +141,7 @@ def unit_names(config: Config) -> list[str]:
     if {"marmousi", "extras"} & set(config.experiments):
         names.append("marmousi-setup")
     if "marmousi" in config.experiments:
-        names += [f"marmousi-{block}" for block in EARLY_BLOCKS]
+        names += ["marmousi-cost"] + [f"marmousi-{block}" for block in EARLY_BLOCKS]
     if "extras" in config.experiments:
         names += [f"{extra}-{method}" for extra in EXTRAS for method in MARMOUSI]
     if "marmousi" in config.experiments:
@@ -153,7 +154,7 @@ def tasks(config: Config, names: Sequence[str]) -> list[list[str]]:
     groups: dict[str, list[str]] = {}
     for name in names:
         first, _, rest = name.partition("-")
-        shared = first == "marmousi" and rest != "setup"
+        shared = first == "marmousi" and rest not in ("setup", "cost")
         groups.setdefault(name.rpartition("-")[0] if shared else name, []).append(name)
     return list(groups.values())
 
@@ -174,6 +175,8 @@ def compute(
             yield name, _network(config)
         elif name == "marmousi-setup":
             yield name, _setup()
+        elif name == "marmousi-cost":
+            yield name, _cost()
         elif first == "marmousi":
             method, _, budget = rest.partition("-")
             journal = folder / f"marmousi-{method}.journal" if folder is not None else None
@@ -287,6 +290,22 @@ def _setup() -> dict[str, np.ndarray]:
         "gathers": problem.observed[:, ::4, ::8].numpy().astype(np.float32),
         "origin": np.array(models.marmousi()[1]),
     }
+
+
+def _cost(iterations: int = 4, turns: int = 3) -> dict[str, np.ndarray]:
+    """Return what an evaluation takes of one core with each method, its own work included; turns are medianed."""
+    problem = problem_2d()
+    problem.objective(problem.start)  # compiles
+    spent: list[float] = []
+    for method in list(MARMOUSI) * turns:
+        # Processor time: other work on the machine does not count.
+        begin = time.process_time()
+        rate = 40.0 if method == "adam" else None
+        found = optimize.minimize(
+            problem.objective, problem.start, method, iterations=iterations, rate=rate, bounds=BOUNDS
+        )
+        spent.append((time.process_time() - begin) / len(found.misfit))
+    return {"methods": np.array(list(MARMOUSI)), "cost": np.median(np.reshape(spent, (turns, -1)), axis=0)}
 
 
 def _marmousi(

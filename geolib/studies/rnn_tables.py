@@ -143,18 +143,58 @@ def extras(units: Units) -> tuple[Table, Table]:
     return tables
 
 
-def marmousi_table(runs: Mapping[str, Arrays], stops: tuple[int, ...] = (0, 25, 50, 100, 200, 400, 600, 1000)) -> str:
-    """Return a Markdown table of Marmousi runs at some evaluations and at the last one."""
+def winners(units: Units) -> str:
+    """Return a Markdown table of the harder settings after 100 evaluations and the method with the closest model."""
+    methods = [LABELS[m] for m in MARMOUSI]
     lines = [
-        "| Method | Evaluation | Misfit (%) | Model error (m/s) | Upper half | Lower half | Structural similarity |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        f"| Setting | {' | '.join(methods)} | Closest model |",
+        "|---|" + "--:|" * len(methods) + "---|",
+    ]
+    errors, similarities = extras(units)
+    first: dict[str, float] = {}
+    for key, setting in {"marmousi": "as in the paper", **HARDER}.items():
+        if len(errors.get(setting, {})) < len(methods):
+            continue
+        runs = marmousi(units) if key == "marmousi" else {LABELS[m]: units[f"{key}-{m}"] for m in MARMOUSI}
+        misfits = {m: run["misfit"][:101] if key == "marmousi" else run["misfit"] for m, run in runs.items()}
+        first = first or {m: values[0] for m, values in misfits.items()}
+        if key == "continuation":
+            # Its last stage has the paper's frequency, and there the smooth start's misfit to be compared with.
+            shares = {m: values[-30:].min() / first[m] for m, values in misfits.items()}
+        else:
+            shares = {m: values.min() / values[0] for m, values in misfits.items()}
+        cells = [f"{errors[setting][m]:.0f} / {similarities[setting][m]:.3f} / {100 * shares[m]:.2f}" for m in methods]
+        best = min(methods, key=lambda m: errors[setting][m])
+        lines.append(f"| {setting} | {' | '.join(cells)} | {best} |")
+    return "\n".join(lines)
+
+
+def costs(units: Units) -> dict[str, float]:
+    """Return what one evaluation on Marmousi takes of a core, s, by a legend's text; empty before it is measured."""
+    unit = units.get("marmousi-cost")
+    if unit is None:
+        return {}
+    return {LABELS[str(m)]: float(cost) for m, cost in zip(unit["methods"], unit["cost"], strict=True)}
+
+
+def marmousi_table(
+    runs: Mapping[str, Arrays],
+    cost: Mapping[str, float],
+    stops: tuple[int, ...] = (0, 25, 50, 100, 200, 400, 600, 1000),
+) -> str:
+    """Return a Markdown table of Marmousi runs at some evaluations and at the last one; `cost` is that of `costs`."""
+    lines = [
+        "| Method | Evaluation | Minutes of a core | Misfit (%) | Model error (m/s) | Upper half | Lower half "
+        "| Structural similarity |",
+        "|---|" + "--:|" * 7,
     ]
     for name, run in runs.items():
         last = len(run["misfit"]) - 1
         for n in [stop for stop in stops if stop < last] + [last]:
+            minutes = f"{n * cost[name] / 60:.1f}" if cost else "—"
             misfit = 100 * run["misfit"][: n + 1].min() / run["misfit"][0]
             errors = " | ".join(f"{run[key][n]:.0f}" for key in ("error", "error_shallow", "error_deep"))
-            lines.append(f"| {name} | {n} | {misfit:.3g} | {errors} | {run['ssim'][n]:.3f} |")
+            lines.append(f"| {name} | {n} | {minutes} | {misfit:.3g} | {errors} | {run['ssim'][n]:.3f} |")
     return "\n".join(lines)
 
 

@@ -52,6 +52,8 @@ def fake(names, seed=0):
                 "gathers": np.ones((12, 8, 9)),
                 "origin": np.array("here"),
             }
+        elif name == "marmousi-cost":
+            units[name] = {"methods": np.array(["adam", "lbfgs", "cg"]), "cost": np.array([2.0, 2.5, 2.0])}
         else:
             truth = np.repeat([2000.0, 3000.0, 4000.0, 5000.0], 50)
             run = {
@@ -79,8 +81,8 @@ def test_units_are_unique_plain_names_and_cheap_ones_come_first():
         assert all(not set(name) & set("/\\\0 ") for name in names)
     assert names[:3] == ["theory", "hessian", "gather"] and names.index("marmousi-adam-100") > names.index("1d-tnc-f32")
     # 1-D: 4 + 5 + 5 + 4 + 4 + 4 rates and 3 line searches, twice; 4 settings with an eigenvalue and 5 probes each;
-    # set-up and 3 runs in 8 blocks; 4 harder settings for 3 methods.
-    assert len(names) == 4 + 2 * 29 + 4 * 6 + 1 + 8 + 12
+    # set-up, cost and 3 runs in 8 blocks; 4 harder settings for 3 methods.
+    assert len(names) == 4 + 2 * 29 + 4 * 6 + 2 + 8 + 12
 
 
 def test_a_rate_given_twice_is_one_unit():
@@ -251,10 +253,11 @@ def test_blocks_of_a_descent_go_on_from_one_another(tmp_path, monkeypatch):
     short, long = (units for _, units in study.compute(config, blocks, tmp_path))
     assert len(calls) == long["misfit"].size == 7 and short["misfit"].size == 3
     np.testing.assert_array_equal(long["misfit"][:3], short["misfit"])
-    assert study.tasks(config, ["theory", *blocks, "marmousi-setup", "noise-cg"]) == [
+    assert study.tasks(config, ["theory", *blocks, "marmousi-setup", "marmousi-cost", "noise-cg"]) == [
         ["theory"],
         blocks,
         ["marmousi-setup"],
+        ["marmousi-cost"],
         ["noise-cg"],
     ]
 
@@ -280,9 +283,31 @@ def test_tables_and_selections():
     assert [len(t) for t in rnn_tables.extras(units)] == [5, 5]
     runs = rnn_tables.marmousi(units)
     assert list(runs) == ["Adam", "CG", "L-BFGS"] and runs["CG"] is units["marmousi-cg-1420"]
-    # Eight stops and the last evaluation of three runs.
-    assert len(rnn_tables.marmousi_table(runs).splitlines()) == 2 + 3 * 9
+    # Eight stops and the last evaluation of three runs; an evaluation of CG takes 2 s.
+    cost = rnn_tables.costs(units)
+    lines = rnn_tables.marmousi_table(runs, cost).splitlines()
+    assert len(lines) == 2 + 3 * 9 and " 50.0 |" in next(line for line in lines if "| CG | 1500 |" in line)
+    assert cost == {"Adam": 2.0, "L-BFGS": 2.5, "CG": 2.0} and rnn_tables.costs({}) == {}
     assert "derivative" in rnn_tables.errata({"theory": units["theory"]})
+
+
+def test_the_closest_model_wins_a_harder_setting():
+    """CG has the smallest error, Adam the smallest misfit: the model decides."""
+    units = fake(study.unit_names(study.Config.preset("paper")))
+    for method, (error, misfit) in {"adam": (300.0, 0.01), "cg": (200.0, 0.02), "lbfgs": (250.0, 0.03)}.items():
+        unit = units[f"noise-{method}"]
+        unit |= {"error": np.full(101, error), "ssim": np.full(101, 0.5), "misfit": np.linspace(1, misfit, 101)}
+    rows = [line for line in rnn_tables.winners(units).splitlines() if line.startswith("| noise")]
+    assert rows == ["| noise at 10 dB | 300 / 0.500 / 1.00 | 200 / 0.500 / 2.00 | 250 / 0.500 / 3.00 | CG |"]
+    del units["noise-cg"]
+    assert "| noise" not in rnn_tables.winners(units)
+
+
+def test_an_evaluation_costs_what_the_processor_spent(monkeypatch):
+    monkeypatch.setattr(study, "problem_2d", small_2d)
+    found = study._cost(iterations=2, turns=2)
+    assert list(found["methods"]) == list(study.MARMOUSI) and found["cost"].shape == (3,)
+    assert (found["cost"] > 0).all()
 
 
 def test_figures_have_labelled_axes():
@@ -299,7 +324,8 @@ def test_figures_have_labelled_axes():
         plots.bars_figure({"speed": speed, "error": error}, [None, 1.0]),
         plots.gathers(setup["gathers"], 1e-3, 10.0),
         plots.stages(setup["velocity"], film, (100, 800, 1420)),
-        plots.losses({"a": film}),
+        plots.losses({"a": film}, {"a": 2.0}),
+        plots.losses({"a": film}, {}),
         plots.columns(setup["velocity"], {"a": film}),
     ]
     for figure in figures:
