@@ -348,7 +348,7 @@ def table(made) -> str:
         f"{found['deepwave_reflected_energy']:.0e}.",
         f"One core advances {limits['engine_cells_per_s'] / 1e9:.1f} billion cells a second, layers included,",
         f"{limits['fraction_of_stencil']:.0%} of the barest stencil on fields of the same size and",
-        f"{limits['fraction_of_triad']:.0%} of what a triad's memory traffic would allow a step that reads three fields",
+        f"{limits['fraction_of_triad']:.0%} of what a triad's traffic allows a step that reads three fields",
         f"and writes one; {limits['layer_share']:.0%} of its time goes to the layers.",
         f"Medians of {FORWARD_REPEATS} turns forward, {REPEATS} with gradient, {NETWORK_REPEATS} with networks,",
         f"taken in turn on {made['cores']} cores ({where['device']}), commit {where['commit'][:9]}, {where['date']};",
