@@ -13,6 +13,14 @@ from typing import Any
 
 from geolib import chapters, claims, notebooks, paths, records, studies
 
+# The measurements of bench/ in the order of the page on speed; the scheduler's is on the page beside it.
+SPEED = {
+    "waves": "The wave engine",
+    "wgan_traces": "The Wasserstein GAN",
+    "latent_inversion": "Inversion in a latent space",
+    "gan_101": "Adversarial networks in one dimension",
+}
+
 # Text badges: emoji and colour alone would not reach every reader.
 COLOURS = {"reproduced": "success", "partly": "warning", "not reproduced": "danger", "not run yet": "secondary"}
 
@@ -56,11 +64,51 @@ def generate(
         gallery.append("::::\n")
         content |= {f"{figure.name}.{figure.kind}": _thumbnail(figure) for figure in shown}
     root = paths.checkout()
+    content |= speed(root / "bench" if root is not None else Path())
     if root is not None and (bench := root / "bench" / "scheduler.json").is_file():
         content["throughput.png"] = throughput(json.loads(bench.read_text(encoding="utf-8")))
     content["chapters.md"] = "\n".join(["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]).encode()
     content["gallery.md"] = "\n".join(gallery).encode()
     return content
+
+
+def speed(bench: Path) -> dict[str, bytes]:
+    """Return what the page on speed takes in: the tables that were measured, one after the other, and a picture."""
+    text, made = "", {}
+    for name, title in SPEED.items():
+        if (bench / f"{name}.md").is_file():
+            text += f"## {title}\n\n{(bench / f'{name}.md').read_text(encoding='utf-8')}\n"
+        if name == "waves" and (bench / "waves.json").is_file():
+            made["scaling.png"] = scaling(json.loads((bench / "waves.json").read_text(encoding="utf-8")))
+            text += SCALING
+    return {"speed.md": (text or "Nothing was measured.\n").encode(), **made}
+
+
+SCALING = """:::{figure} /_generated/scaling.png
+:name: fig-scaling
+:alt: Four panels on logarithmic axes. The time of a forward run and of a gradient rises in proportion to the steps, the
+  cells and the shots; two threads halve it; the bytes of a thread's workspace rise with the root of the steps.
+
+How the wave engine scales: seconds of a forward run (circles) and of misfit and gradient (squares) as one size varies
+from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion to the first point. The dashed line is
+the workspace of one thread (right axis).
+:::
+
+"""
+
+
+def scaling(measurement: Mapping[str, Any]) -> bytes:
+    """Return the picture of the wave engine's seconds against steps, cells, shots and threads, as a PNG."""
+    import matplotlib.pyplot as plt
+
+    from geolib.plots import style, waves
+
+    style.use_style()
+    figure = waves.scaling(measurement["scaling"])
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    plt.close(figure)
+    return chapters.smaller(buffer.getvalue())
 
 
 def throughput(measurement: Mapping[str, Any]) -> bytes:

@@ -316,6 +316,35 @@ def losses(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> Figure:
     return figure
 
 
+def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return the figure of the engine's seconds as one size varies, and of a thread's workspace.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Each with ``varied`` (the name of the size), its value under that name, ``forward_s``, ``gradient_s`` and
+        ``workspace_bytes``.
+    """
+    texts = {"nt": "time steps", "cells": "cells, layers included", "shots": "shots", "threads": "threads"}
+    figure, axes = new_figure(2, 2, width=8.0, height=5.2)
+    for axis, (name, text) in zip(axes, texts.items(), strict=True):
+        chosen = [row for row in rows if row["varied"] == name]
+        size = np.array([row[name] for row in chosen], float)
+        for color, marker, task in (("blue", "o", "forward"), ("vermilion", "s", "gradient")):
+            seconds = np.array([row[f"{task}_s"] for row in chosen])
+            axis.loglog(size, seconds, marker=marker, color=COLORS[color], label=task)
+            ideal = size[0] / size if name == "threads" else size / size[0]
+            axis.loglog(size, seconds[0] * ideal, ":", color=COLORS[color], linewidth=1)
+        axis.set(xlabel=text, ylabel="seconds")
+        if name in ("nt", "cells"):
+            beside = axis.twinx()
+            beside.loglog(size, [row["workspace_bytes"] / 2**20 for row in chosen], "--", color=COLORS["green"])
+            beside.set_ylabel("workspace (MiB)")
+            beside.grid(False)
+    axes[0].legend(fontsize=8)
+    return figure
+
+
 def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int] = (20, 150, 250)) -> Figure:
     """Return the figure of `vertical_profiles` through the last models of Marmousi runs."""
     figure, axes = new_figure(1, len(chosen), width=8.0, height=3.8, sharey=True)

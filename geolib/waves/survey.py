@@ -48,8 +48,10 @@ class Boundary:
 
     Parameters
     ----------
-    top, sides, bottom : {"free", "absorbing"}
-        `sides` are left and right; a 1-D grid has none.
+    top, bottom : {"free", "absorbing"}
+        Upper and lower side.
+    sides : {"free", "absorbing"} or pair of these
+        Left and right, one kind for both or (left, right); a 1-D grid has none.
     width : int
         Points of each absorbing layer, outside the grid.
     velocity, frequency : float
@@ -58,22 +60,26 @@ class Boundary:
     """
 
     top: str = "free"
-    sides: str = "absorbing"
+    sides: str | tuple[str, str] = "absorbing"
     bottom: str = "absorbing"
     width: int = 20
     velocity: float = 4000.0
     frequency: float = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("top", "sides", "bottom"):
-            _checks.choice(name, getattr(self, name), KINDS)
+        if isinstance(self.sides, str):
+            object.__setattr__(self, "sides", (self.sides, self.sides))
+        if not isinstance(self.sides, tuple) or len(self.sides) != 2:
+            raise ValueError(f"sides must be a kind or a pair of kinds; got {self.sides!r}. Give (left, right).")
+        for name, kind in (("top", self.top), *(("sides", side) for side in self.sides), ("bottom", self.bottom)):
+            _checks.choice(name, kind, KINDS)
         object.__setattr__(self, "width", _checks.integer("width", self.width, low=1, unit="cells"))
         object.__setattr__(self, "velocity", _checks.number("boundary velocity", self.velocity, low=1e-9, unit="m/s"))
         object.__setattr__(self, "frequency", _checks.number("boundary frequency", self.frequency, low=0, unit="Hz"))
 
     def padding(self, ndim: int) -> tuple[tuple[int, int], ...]:
         """Return the layers' points before and after the grid along each axis."""
-        before_after = ((self.top, self.bottom), (self.sides, self.sides))[:ndim]
+        before_after = ((self.top, self.bottom), tuple(self.sides))[:ndim]
         width = {"free": 0, "absorbing": self.width}
         return tuple((width[before], width[after]) for before, after in before_after)
 

@@ -326,6 +326,13 @@ def test_figures_have_labelled_axes():
         plots.stages(setup["velocity"], film, (100, 800, 1420)),
         plots.losses({"a": film}, {"a": 2.0}),
         plots.losses({"a": film}, {}),
+        plots.scaling(
+            [
+                {"varied": v, v: n, "forward_s": n, "gradient_s": 5 * n, "workspace_bytes": 2**20}
+                for v in ("nt", "cells", "shots", "threads")
+                for n in (1, 2, 4)
+            ]
+        ),
         plots.columns(setup["velocity"], {"a": film}),
     ]
     for figure in figures:

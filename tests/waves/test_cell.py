@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from geolib.waves import Boundary, Grid, Survey, WaveCell, propagate, ricker
 from geolib.waves.absorbing import layers
@@ -82,3 +83,22 @@ def test_one_step_is_the_difference_equation():
     expected = velocity**2 * survey.dt**2 * laplacian + 2 * now[0] - before[0]
     torch.testing.assert_close(state.now[0], expected, rtol=0, atol=1e-14)
     assert torch.equal(state.before, now)
+
+
+def test_every_side_may_be_of_another_kind():
+    left, right = (
+        make(boundary=Boundary("free", kinds, "absorbing", width=2))
+        for kinds in (("absorbing", "free"), ("free", "absorbing"))
+    )
+    assert left.boundary.padding(2) == ((0, 2), (2, 0)) and right.boundary.padding(2) == ((0, 2), (0, 2))
+
+
+def test_the_cell_stays_on_the_device_of_its_velocity():
+    """Tensors that only pretend to be on a device: mixing in one of another device is an error here too."""
+    survey = make()
+    with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
+        velocity = torch.full((3, 4), 2000.0, dtype=torch.float64, device="cuda")
+        cell = WaveCell(velocity, survey)
+        record, state = cell(torch.zeros(1, 1, dtype=torch.float64, device="cuda"), cell.start())
+    found = (record, state.now, state.before, *sum(state.memory, ()))
+    assert {tensor.device.type for tensor in found} == {"cuda"}

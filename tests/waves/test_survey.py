@@ -108,6 +108,8 @@ def test_a_grid_refuses_bad_input(shape, spacing, message):
     [
         ({"top": "rigid"}, r"top must be one of free, absorbing; got 'rigid'\."),
         ({"sides": "absorb"}, r"sides must be one of free, absorbing; got 'absorb'\. Did you mean 'absorbing'\?"),
+        ({"sides": ("free", "rigid")}, r"sides must be one of free, absorbing; got 'rigid'\."),
+        ({"sides": ("free",)}, r"sides must be a kind or a pair of kinds; got \('free',\)\. Give \(left, right\)\."),
         ({"width": 0}, r"width must be at least 1 cells; got 0\."),
         ({"velocity": -1.0}, r"boundary velocity must be at least 1e-09 m/s; got -1\."),
         ({"frequency": -1.0}, r"boundary frequency must be at least 0 Hz; got -1\."),
