@@ -142,7 +142,8 @@ def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:
     - ``compatible: N``: the published count out of N and ours may come from one proportion (Fisher's exact test,
       p >= 0.05); with fewer than 20 trials of ours at best partly;
     - ``close: R``: ours within the share R of the published value, partly within twice that;
-    - ``between: [low, high]``: our value and its interval lie within; partly if only the value does, null is open;
+    - ``between: [low, high]``: our value, or its whole interval, lies within; partly if the interval holds values
+      within and without; null is open;
     - ``holds: true``: the share of cases in which the statement held is one; partly if neither one nor zero;
     - ``equals: true``: the same number.
 
@@ -174,10 +175,11 @@ def _single(claim: Claim, published: Any, ours: Measure) -> str:
     if claim.rule == "between":
         low, high = (-math.inf if claim.setting[0] is None else claim.setting[0]), claim.setting[1]
         high = math.inf if high is None else high
-        if not low <= ours.value <= high:
-            return "not reproduced"
-        inside = (ours.low is None or ours.low >= low) and (ours.high is None or ours.high <= high)
-        return "reproduced" if inside else "partly"
+        ends = [ours.value if end is None else end for end in (ours.low, ours.high)]
+        if low <= ends[0] and ends[1] <= high:
+            return "reproduced"
+        # An interval with values on both sides decides nothing, wherever its middle lies.
+        return "not reproduced" if ends[1] < low or ends[0] > high else "partly"
     if claim.rule == "holds":
         return "reproduced" if ours.value == 1 else "not reproduced" if ours.value == 0 else "partly"
     return "reproduced" if ours.value == float(published) else "not reproduced"

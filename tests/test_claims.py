@@ -36,6 +36,8 @@ def test_mean_interval_is_students():
         (claim("between", [None, 200]), Measure(150, 120, 180), "reproduced"),
         (claim("between", [None, 200]), Measure(150, 120, 220), "partly"),
         (claim("between", [100, None]), Measure(50), "not reproduced"),
+        (claim("between", [None, 200]), Measure(210, 180, 240), "partly"),  # decides no more than 190 would
+        (claim("between", [None, 200]), Measure(230, 210, 250), "not reproduced"),
         (claim("holds", True), Measure(1.0), "reproduced"),
         (claim("holds", True), Measure(0.4), "partly"),
         (claim("holds", True), Measure(0.0), "not reproduced"),
