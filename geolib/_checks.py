@@ -31,9 +31,13 @@ def number(
             ) from None
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; got {value!r} ({type(value).__name__}). {remedy or 'Give digits.'}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
     if not math.isfinite(result):
-        raise ValueError(f"{name} must be finite; got {value!r}. {remedy or 'Give an ordinary number.'}")
+        shown = repr(value) if len(repr(value)) < 40 else f"{repr(value)[:20]}..."
+        raise ValueError(f"{name} must be finite; got {shown}. {remedy or 'Give an ordinary number.'}")
     _within(name, result, low, high, unit, remedy)
     return result
 
@@ -53,8 +57,10 @@ def integer(
     result = number(name, value, remedy=remedy or "Give a whole number.")
     if result != int(result):
         raise ValueError(f"{name} must be a whole number; got {value!r}. {remedy or f'Take {round(result)}.'}")
-    _within(name, int(result), low, high, unit, remedy)
-    return int(result)
+    # A float holds whole numbers up to 2^53 only.
+    whole = int(value) if isinstance(value, numbers.Integral) else int(result)
+    _within(name, whole, low, high, unit, remedy)
+    return whole
 
 
 def _within(name: str, value: float, low: float | None, high: float | None, unit: str, remedy: str) -> None:
@@ -62,12 +68,12 @@ def _within(name: str, value: float, low: float | None, high: float | None, unit
         return
     suffix = f" {unit}" if unit else ""
     if low is not None and high is not None:
-        rule, way = f"between {low:g} and {high:g}{suffix}", "Choose a value in that range."
+        rule, way = f"between {low:.10g} and {high:.10g}{suffix}", "Choose a value in that range."
     elif low is not None:
-        rule, way = f"at least {low:g}{suffix}", f"Take {low:g} or more."
+        rule, way = f"at least {low:.10g}{suffix}", f"Take {low:.10g} or more."
     else:
-        rule, way = f"at most {high:g}{suffix}", f"Take {high:g} or less."
-    raise ValueError(f"{name} must be {rule}; got {value:g}. {remedy or way}")
+        rule, way = f"at most {high:.10g}{suffix}", f"Take {high:.10g} or less."
+    raise ValueError(f"{name} must be {rule}; got {value:.10g}. {remedy or way}")
 
 
 def flag(name: str, value: Any) -> bool:

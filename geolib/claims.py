@@ -10,8 +10,8 @@ from typing import Any
 
 from geolib import _checks
 
-VERDICTS = ("reproduced", "partly", "not reproduced", "not run yet")
-RULES = ("compatible", "close", "between", "holds", "equals")
+VERDICTS = ("reproduced", "partly", "not reproduced", "taken over", "not run yet")
+RULES = ("compatible", "close", "between", "holds", "equals", "setting")
 # A count is called reproduced only from this many trials on: fewer could hardly contradict anything.
 ENOUGH_TRIALS = 20
 
@@ -53,7 +53,7 @@ class Measure:
 
     @classmethod
     def mean(cls, values: Sequence[float]) -> Measure:
-        """Return the mean of independent values with Student's 95 % interval (no interval for a single value)."""
+        """Return the mean of independent values with Student's 95 % interval (none for equal values)."""
         import numpy as np
         from scipy import stats
 
@@ -61,8 +61,8 @@ class Measure:
         if data.size == 0:
             raise ValueError("values must hold at least one number; got none. Run a unit first.")
         centre = float(data.mean())
-        if data.size == 1:
-            return cls(centre, n=1)
+        if np.ptp(data) == 0:  # one value, or several whose spread is not known to be zero
+            return cls(centre, n=int(data.size))
         half = float(stats.t.ppf(0.975, data.size - 1) * data.std(ddof=1) / math.sqrt(data.size))
         return cls(centre, centre - half, centre + half, int(data.size))
 
@@ -119,8 +119,10 @@ def _claim(entry: Any, number: int) -> Claim:
     rule, setting = next(iter(entry["rule"].items()))
     _checks.choice(f"rule of {where}", rule, RULES)
     many = [value if isinstance(value, list) else [value] for value in (entry["published"], entry["measure"])]
-    if rule == "compatible" and len(many[0]) != len(many[1]):
+    if len(many[0]) not in ({len(many[1])} if rule == "compatible" else {1, len(many[1])}):
         raise ValueError(f"{where} must publish as many numbers as it measures; got {len(many[0])} and {len(many[1])}.")
+    if not _obeyed(rule, setting):
+        raise ValueError(f"{where} must have a setting that rule {rule} knows; got {setting!r}. See claims.verdict.")
     texts = {name: entry[name] for name in ("id", "paper", "place", "claim")} | {"note": entry.get("note", "")}
     for name, value in [*texts.items(), *(("measure", value) for value in many[1])]:
         if not isinstance(value, str):
@@ -134,6 +136,22 @@ def _claim(entry: Any, number: int) -> Claim:
     return made
 
 
+def _obeyed(rule: str, setting: Any) -> bool:
+    """Return whether a rule has a setting that it can follow."""
+
+    def number(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+    if rule == "compatible":
+        return isinstance(setting, int) and not isinstance(setting, bool) and setting > 0
+    if rule == "close":
+        return number(setting) and setting >= 0
+    if rule == "between":
+        ends = isinstance(setting, list) and len(setting) == 2 and all(end is None or number(end) for end in setting)
+        return ends and (None in setting or setting[0] <= setting[1])
+    return setting is True
+
+
 def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:
     """Return the verdict of one claim.
 
@@ -145,7 +163,8 @@ def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:
     - ``between: [low, high]``: our value, or its whole interval, lies within; partly if the interval holds values
       within and without; null is open;
     - ``holds: true``: the share of cases in which the statement held is one; partly if neither one nor zero;
-    - ``equals: true``: the same number.
+    - ``equals: true``: the same number;
+    - ``setting: true``: a number of the paper's that we took over, so that it is no finding of ours.
 
     A claim with several numbers is reproduced if all are, not reproduced if none is, and partly otherwise.
     """
@@ -175,14 +194,15 @@ def _single(claim: Claim, published: Any, ours: Measure) -> str:
     if claim.rule == "between":
         low, high = (-math.inf if claim.setting[0] is None else claim.setting[0]), claim.setting[1]
         high = math.inf if high is None else high
-        ends = [ours.value if end is None else end for end in (ours.low, ours.high)]
-        if low <= ends[0] and ends[1] <= high:
+        ends = [ours.value, *(end for end in (ours.low, ours.high) if end is not None)]
+        if low <= min(ends) and max(ends) <= high:
             return "reproduced"
         # An interval with values on both sides decides nothing, wherever its middle lies.
-        return "not reproduced" if ends[1] < low or ends[0] > high else "partly"
+        return "partly" if min(ends) <= high and max(ends) >= low else "not reproduced"
     if claim.rule == "holds":
         return "reproduced" if ours.value == 1 else "not reproduced" if ours.value == 0 else "partly"
-    return "reproduced" if ours.value == float(published) else "not reproduced"
+    same = "taken over" if claim.rule == "setting" else "reproduced"
+    return same if ours.value == float(published) else "not reproduced"
 
 
 def judge(claims: Sequence[Claim], measures: Mapping[str, Measure]) -> list[dict[str, Any]]:

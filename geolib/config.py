@@ -160,7 +160,11 @@ def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any] | types.Ma
             value = [value]
         if not isinstance(value, (list, tuple)) or not value:
             raise TypeError(f"{name} must be a list with at least one entry; got {value!r}. Separate by commas.")
-        return tuple(_coerce(name, entry, typing.get_args(kind)[0], meta) for entry in value)
+        entries = tuple(_coerce(name, entry, typing.get_args(kind)[0], meta) for entry in value)
+        # What there is to run, each once; the two ends of a range may be equal.
+        if meta["extent"] and len(set(entries)) < len(entries):
+            raise ValueError(f"{name} must have entries that differ; got {plain(entries)}. Name each once.")
+        return entries
     if kind is bool:
         return _checks.flag(name, value)
     if kind is int:

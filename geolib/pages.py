@@ -22,7 +22,13 @@ SPEED = {
 }
 
 # Text badges: emoji and colour alone would not reach every reader.
-COLOURS = {"reproduced": "success", "partly": "warning", "not reproduced": "danger", "not run yet": "secondary"}
+COLOURS = {
+    "reproduced": "success",
+    "partly": "warning",
+    "not reproduced": "danger",
+    "taken over": "info",
+    "not run yet": "secondary",
+}
 
 
 def generate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -145,9 +147,11 @@ class Store:
         write_unit(self.path(name), arrays, record)
 
     def clean(self) -> None:
-        """Remove what a killed process left half written."""
+        """Remove what a killed process left half written an hour ago or earlier: younger files may be in the making."""
         for part in self.folder.glob(".*.part"):
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - part.stat().st_mtime > 3600:
+                    part.unlink()
 
 
 Compute = Callable[[list[str]], Iterable[tuple]]
@@ -163,7 +167,9 @@ def complete(
     label: str = "",
     only_finished: bool = False,
 ) -> Results:
-    """Return the results of all units, computing only those that neither `published` nor `store` holds.
+    """Return the results of all units, computing only those that neither `store` nor `published` holds.
+
+    Where both hold a unit, the store's is the later one and wins.
 
     Parameters
     ----------
@@ -189,13 +195,13 @@ def complete(
     """
     names = list(names)
     results = Results(dict(config))
-    if store is not None:
+    if store is not None and not only_finished:
         store.clean()
     for name in names:
-        if published is not None and name in published.units:
-            results.units[name], results.records[name] = published.units[name], published.records.get(name, {})
-        elif store is not None and (found := store.get(name)) is not None:
+        if store is not None and (found := store.get(name)) is not None:
             results.units[name], results.records[name] = found
+        elif published is not None and name in published.units:
+            results.units[name], results.records[name] = published.units[name], published.records.get(name, {})
     missing = [name for name in names if name not in results.units]
     if only_finished:
         return results
@@ -216,6 +222,7 @@ def complete(
 
 def recorded(items: Iterable[tuple]) -> Iterator[tuple[str, Arrays, dict[str, Any]]]:
     """Yield name, arrays and provenance of each `(name, arrays)`; an item that brings its own provenance keeps it."""
+    _commit()  # before the first unit: what is running is the code of now, whatever is committed meanwhile
     start = time.perf_counter()
     for name, arrays, *given in items:
         seconds = round(time.perf_counter() - start, 3)
@@ -228,11 +235,9 @@ def provenance() -> dict[str, Any]:
     """Return commit, versions, device and date, as far as they can be known here."""
     import torch
 
-    commit = _git("rev-parse", "--verify", "-q", "HEAD")
-    changed = _git("status", "--porcelain", "--", ".")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
     return {
-        "commit": (commit or "unknown") + ("+changes" if changed else ""),
+        "commit": _commit(),
         "device": device,
         "cores": torch.get_num_threads(),
         "versions": {
@@ -241,6 +246,12 @@ def provenance() -> dict[str, Any]:
         },
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
+
+
+@functools.cache
+def _commit() -> str:
+    commit, changed = _git("rev-parse", "--verify", "-q", "HEAD"), _git("status", "--porcelain", "--", ".")
+    return (commit or "unknown") + ("+changes" if changed else "")
 
 
 def _processor() -> str:

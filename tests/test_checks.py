@@ -68,3 +68,11 @@ def test_refusals_are_one_line_with_argument_rule_value_and_remedy(call, kind, m
 def test_finite_accepts_arrays_and_tensors():
     _checks.finite("a", np.ones(3))
     _checks.finite("a", torch.ones(3))
+
+
+def test_large_numbers_keep_their_digits():
+    assert _checks.integer("n", 2**53 + 1) == 2**53 + 1
+    with pytest.raises(ValueError, match=re.escape("x must be finite; got 1000000000000000000")):
+        _checks.number("x", 10**400)
+    with pytest.raises(ValueError, match="x must be at most 1000001; got 1000002"):
+        _checks.number("x", 1000002, high=1000001)

@@ -22,6 +22,7 @@ def test_mean_interval_is_students():
     theirs = stats.ttest_1samp([1.0, 2.0, 4.0], 0).confidence_interval()
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-12)
     assert Measure.mean([3.0]) == Measure(3.0, n=1)
+    assert Measure.mean([0.0] * 6) == Measure(0.0, n=6)  # no spread seen is no interval of width zero
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,10 @@ def test_mean_interval_is_students():
         (claim("holds", True), Measure(0.0), "not reproduced"),
         (claim("equals", True, [15]), Measure(15), "reproduced"),
         (claim("equals", True, [15]), Measure(14), "not reproduced"),
+        (claim("setting", True, [15]), Measure(15), "taken over"),
+        (claim("setting", True, [15]), Measure(14), "not reproduced"),
+        (claim("between", [None, 200]), Measure(float("nan")), "not reproduced"),
+        (claim("between", [0, 1]), Measure(5.0, 0.2, 0.4), "partly"),  # a value outside its own interval
     ],
 )
 def test_verdicts_by_rule(entry, measure, expected):
@@ -69,6 +74,13 @@ ENTRY = "- {id: a, paper: p, place: q, claim: c, published: 1, measure: m, rule:
         (ENTRY.replace("claim: c, ", ""), "claim a must have the keys"),
         (ENTRY.replace("{close: 0.1}", "close"), "claim a must have one rule with its setting; got 'close'"),
         (ENTRY.replace("close: ", "clos: "), "rule of claim a must be one of"),
+        (ENTRY.replace("close: 0.1", "close: -0.5"), "a setting that rule close knows; got -0.5"),
+        (ENTRY.replace("close: 0.1", "close: .nan"), "a setting that rule close knows; got nan"),
+        (ENTRY.replace("close: 0.1", "holds: false"), "a setting that rule holds knows; got False"),
+        (ENTRY.replace("close: 0.1", "between: [2, 1]"), "a setting that rule between knows; got [2, 1]"),
+        (ENTRY.replace("close: 0.1", "between: [0, 1, 7]"), "a setting that rule between knows; got [0, 1, 7]"),
+        (ENTRY.replace("close: 0.1", "compatible: 100.9"), "a setting that rule compatible knows; got 100.9"),
+        (ENTRY.replace("published: 1", "published: [1, 2, 3]"), "as many numbers as it measures; got 3 and 1"),
     ],
 )
 def test_damaged_ledgers_are_refused(tmp_path, text, message):

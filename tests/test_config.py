@@ -23,6 +23,18 @@ class Example(config.Config):
             raise ValueError("steps must be at most 100 with smooth; reduce steps.")
 
 
+@dataclass(frozen=True)
+class Listed(config.Config):
+    rates: tuple[float, ...] = config.param((0.1, 0.2), "what to run", extent=True)
+    ends: tuple[float, ...] = config.param((0.0, 1.0), "a range")
+
+
+def test_what_there_is_to_run_is_named_once():
+    with pytest.raises(ValueError, match=r"rates must have entries that differ; got 0\.2,0\.2\. Name each once"):
+        Listed(rates="0.2,2e-1")
+    assert Listed(ends=(1.0, 1.0)).ends == (1.0, 1.0)
+
+
 def test_presets_and_changes():
     assert Example.preset().steps == 10
     assert Example.preset("paper", rate=0.5).changes() == {"steps": 1000, "rate": 0.5}

@@ -124,6 +124,22 @@ def test_damaged_published_results_are_refused(tmp_path, damage):
         store.load(path)
 
 
+def test_a_unit_computed_again_wins_over_the_published_one(tmp_path):
+    kept = Store(tmp_path)
+    kept.put("a", {"x": np.array(2.0)}, RECORD)
+    published = store.Results({}, {"a": {"x": np.array(1.0)}, "b": {"x": np.array(3.0)}}, {"a": {}, "b": {}})
+    found = store.complete(["a", "b"], lambda names: [], config={}, store=kept, published=published)
+    assert [float(found.units[name]["x"]) for name in "ab"] == [2.0, 3.0]
+
+
+def test_looking_at_a_folder_leaves_a_running_job_its_files(tmp_path):
+    half = tmp_path / ".a.unit.xyz.part"
+    half.touch()
+    os.utime(half, (0, 0))
+    store.complete(["a"], lambda names: [], config={}, store=Store(tmp_path), only_finished=True)
+    assert half.exists()
+
+
 def test_provenance_names_commit_versions_and_device():
     record = store.provenance()
     assert re.fullmatch(r"([0-9a-f]{40}|unknown)(\+changes)?", record["commit"])
@@ -176,6 +192,11 @@ def test_a_run_killed_at_random_moments_ends_like_one_left_alone(tmp_path):
         for n in range(40):
             left, right = (Store(tmp_path / run / "units").get(f"u{n}")[0] for run in ("quiet", "killed"))
             same(left, right)
-    assert not list((folder / "units").glob(".*.part"))
+    # What the kills left half written may be another process's work; an hour later it cannot.
+    for part in (folder / "units").glob(".*.part"):
+        os.utime(part, (0, 0))
+    (folder / "units" / ".young.part").touch()
+    Store(folder / "units").clean()
+    assert [part.name for part in (folder / "units").glob(".*.part")] == [".young.part"]
     # A kill loses at most the one unit under way.
     assert len((folder / "log").read_text().split()) <= 40 + kills

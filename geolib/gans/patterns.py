@@ -69,9 +69,10 @@ def proportion(samples: Tensor) -> Tensor:
 
 
 def orientation(samples: Tensor) -> Tensor:
-    """Return the main direction of each patch `(n,)` in radians within (-pi/2, pi/2], from its structure tensor.
+    """Return the main direction of each patch `(n,)` in radians within [-pi/2, pi/2), from its structure tensor.
 
-    The direction is that along which the patch changes least, measured from the x axis towards z (downwards).
+    The direction is that along which the patch changes least, measured from the x axis towards z (downwards); NaN for a
+    patch that changes nowhere.
 
     References
     ----------
@@ -81,7 +82,8 @@ def orientation(samples: Tensor) -> Tensor:
     dz, dx = field[:, 2:, 1:-1] - field[:, :-2, 1:-1], field[:, 1:-1, 2:] - field[:, 1:-1, :-2]
     across = 0.5 * torch.atan2(2 * (dx * dz).sum((1, 2)), (dx.square() - dz.square()).sum((1, 2)))
     along = across + math.pi / 2
-    return torch.remainder(along + math.pi / 2, math.pi) - math.pi / 2
+    found = torch.remainder(along + math.pi / 2, math.pi) - math.pi / 2
+    return torch.where((dx.square() + dz.square()).sum((1, 2)) > 0, found, torch.nan)
 
 
 def psnr(estimate: Tensor, truth: Tensor) -> float:

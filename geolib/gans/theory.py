@@ -274,13 +274,15 @@ def _bilinear_matrix(method: str, rate: float, damping: float) -> Tensor:
 
 
 def bilinear_factor(method: str, rate: float, damping: float = 1.0) -> float:
-    """Return by what the distance to the equilibrium is multiplied per step in the long run.
+    """Return by what the distance to the equilibrium is multiplied per step in the long run, in the ranges named.
 
     sqrt(1 + r^2) for simultaneous steps (they spiral outwards for every rate), 1 for alternating steps with r < 2 (they
     circle), sqrt(1 - r^2 + r^4) for extragradient, and the spectral radius sqrt(1 - r g + r^2) for damping g <= 2 with
     the penalty taken at the old point. The running mean of a path that circles falls as 1 / steps, so its factor is 1.
     """
     _checks.choice("method", method, GAMES)
+    _checks.number("rate", rate, low=0, high=2)
+    _checks.number("damping", damping, low=0, high=2)
     if method == "simultaneous":
         return (1 + rate**2) ** 0.5
     if method == "extragradient":

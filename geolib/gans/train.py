@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from geolib import _checks
 from geolib.gans.losses import Loss
 
 Penalty = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
 # What a network takes beside its first argument (labels, codes) travels as a tuple, so one loop serves all variants.
 Inputs = tuple[Tensor, ...]
+_PARTS = ("rng", "generator", "critic", "generator_optimizer", "critic_optimizer")
 
 
 @dataclass
@@ -66,6 +68,11 @@ class Game:
     penalty_every: int = 1
     reuse_real: bool = False
     extra: Callable[[Tensor, Inputs, Inputs], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the counts."""
+        _checks.integer("critic_steps", self.critic_steps, low=1)
+        _checks.integer("penalty_every", self.penalty_every, low=1)
 
 
 @dataclass(frozen=True)
@@ -171,6 +178,11 @@ def unpack(players: Players, rng: torch.Generator, arrays: Mapping[str, np.ndarr
     ValueError
         If the arrays are of other networks or incomplete.
     """
+    lacking = sorted(_expected(players, arrays) ^ {key for key in arrays if key.split(".")[0] in _PARTS})
+    if lacking:
+        raise ValueError(
+            f"checkpoint must hold the state of these networks; {lacking[0]!r} differs. Delete it and start anew."
+        )
     try:
         for name, network, optimizer in _sides(players):
             weights = {k.removeprefix(f"{name}."): v for k, v in arrays.items() if k.startswith(f"{name}.")}
@@ -182,11 +194,25 @@ def unpack(players: Players, rng: torch.Generator, arrays: Mapping[str, np.ndarr
                     state.setdefault(int(index), {})[slot] = torch.from_numpy(np.array(value))
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
         rng.set_state(torch.from_numpy(np.array(arrays["rng"])))
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"checkpoint must hold the state of these networks; {reason}. Delete it and start anew."
         ) from None
+
+
+def _expected(players: Players, arrays: Mapping[str, np.ndarray]) -> set[str]:
+    """Return the names that a whole checkpoint of these players has, given what its optimisers keep of a weight."""
+    optimizers = [optimizer for _, _, optimizer in _sides(players)]
+    slots = {(key.split(".")[0], key.split(".")[-1]) for key in arrays if key.split(".")[0].endswith("_optimizer")}
+    if type(optimizers[0]) is type(optimizers[1]):
+        slots = {(side, slot) for side in _PARTS if side.endswith("_optimizer") for _, slot in slots}
+    names = {"rng"}
+    for name, network, optimizer in _sides(players):
+        names |= {f"{name}.{key}" for key in network.state_dict()}
+        n = sum(len(group["params"]) for group in optimizer.param_groups)
+        names |= {f"{side}.{i}.{slot}" for side, slot in slots if side == f"{name}_optimizer" for i in range(n)}
+    return names
 
 
 def _sides(players: Players) -> tuple[tuple[str, nn.Module, torch.optim.Optimizer], ...]:

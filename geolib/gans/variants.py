@@ -20,7 +20,7 @@ Draw = Callable[[], tuple[Tensor, tuple[Tensor, ...]]]
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """Return the network with He-uniform weights drawn from `generator` and zero biases; norms are the identity."""
+    """Return the network with PyTorch's usual uniform weights drawn from `generator`, zero biases, identity norms."""
     for module in network.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)

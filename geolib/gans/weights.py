@@ -16,9 +16,18 @@ _KINDS = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I64": np.int
 
 
 def pack(tensors: Mapping[str, Tensor], **facts: Any) -> bytes:
-    """Return tensors and a few JSON-ready facts about them as the bytes of a safetensors file."""
+    """Return tensors and a few JSON-ready facts about them as the bytes of a safetensors file.
+
+    Raises
+    ------
+    TypeError
+        If a tensor is of a kind that `read` does not know.
+    """
     from safetensors.torch import save
 
+    for name, value in tensors.items():
+        if value.dtype not in (torch.float16, torch.float32, torch.float64, torch.int64):
+            raise TypeError(f"tensor {name!r} must be float or int64; got {value.dtype}. Convert it first.")
     kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     return save(kept, metadata={"facts": json.dumps(facts), "sha256": _checksum(kept, facts)})
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -194,28 +195,41 @@ def publish(
     Raises
     ------
     ValueError
-        If the file there holds results of another configuration.
+        If the file there holds results of another configuration, or there is nothing to publish.
     """
     path = paths.shipped(name_of(study), preset)
-    earlier = None
-    if path.is_file():
-        try:
-            earlier, found = load(path)
-        except ValueError as error:
-            warnings.warn(f"{error} It is written anew.", stacklevel=2)
-        else:
-            if found != key(study, config):
-                raise ValueError(
-                    f"{path.name} must hold results of this configuration ({key(study, config)}); it holds {found}. "
-                    "Move it away to replace it."
-                )
+    _earlier(study, config, path)  # refused before anything is computed
     results = run(study, config, folder=folder, reuse=True, only_finished=only_finished, address=address, jobs=jobs)
+    if not results.units:
+        raise ValueError(f"folder must hold a finished unit to be published; {folder} does not. Run the study first.")
+    # Read again: another run may have published meanwhile.
+    earlier = _earlier(study, config, path)
     if earlier is not None:
-        # Units published by a larger run stay: the file only grows.
+        if set(results.units) < set(earlier.units):
+            results.config = earlier.config  # that of the larger run, whose units stay: the file only grows
         results.units = {**earlier.units, **results.units}
         results.records = {**earlier.records, **results.records}
     save(path, results, key=key(study, config), dims=study.DIMS)
     return path
+
+
+def _earlier(study: ModuleType, config: Config, path: Path) -> Results | None:
+    """Return what is published in a file of this configuration; a damaged file is moved aside."""
+    if not path.is_file():
+        return None
+    try:
+        results, found = load(path)
+    except ValueError as error:
+        aside = path.with_suffix(f".damaged-{time.time_ns()}")
+        path.rename(aside)
+        warnings.warn(f"{error} It was moved to {aside.name} and is written anew.", stacklevel=3)
+        return None
+    if found != key(study, config):
+        raise ValueError(
+            f"{path.name} must hold results of this configuration ({key(study, config)}); it holds {found}. "
+            "Move it away to replace it."
+        )
+    return results
 
 
 def shipped(study: ModuleType, preset: str = "paper") -> Results | None:
@@ -251,7 +265,9 @@ def main(study: ModuleType, arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     try:
         results = run(study, config, folder=options.folder, reuse=True, address=options.scheduler, jobs=options.jobs)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, OSError, ArithmeticError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
-    print(f"{name_of(study)}: {len(results.units)} units in {options.folder}")
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: stopped; finished units are in {options.folder}\n")
+    print(f"{name_of(study)}: {len(results.units)} units; those computed here are in {options.folder}")
     return 0

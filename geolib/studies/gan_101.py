@@ -27,7 +27,7 @@ VARIANTS = ("wgan", "dcgan", "conditional", "infogan", "superres")
 THEORY = ("likelihood", "value", "discriminator", "starvation", "bilinear", "turns", "mixture", "unaided")
 OUTCOMES = ("distance", "unrest", "time", "equal_cost", "critic_error", "accuracy", "extreme")
 STATISTICS = models.STATISTICS
-# A distance that marks a training as under way: about a third of where it starts.
+# A distance that a training comes near the data with: about a third of where it starts.
 GOALS = {"mixture": 0.4, "channels": 0.5}
 # Below this number of seeds an interval says more about the seeds than about the trick.
 ENOUGH_SEEDS = 5
@@ -127,10 +127,10 @@ def outcomes(units: Mapping[str, Arrays], data: str, trick: str, critic_steps: i
     -------
     dict
         Ratios for `distance` (mean over the last quarter of the training), `unrest` (standard deviation of its
-        logarithm over the last half), `time` (steps until the distance falls to `GOALS`; the whole training
-        where it never does), `equal_cost` (distance after as many network updates as the plain recipe made);
-        differences for `critic_error`, `accuracy` and `extreme` (share of answers within 0.05 of 0 or 1), means
-        over the last half.
+        logarithm over the last half), `time` (steps until the distance falls to where the plain recipe ends;
+        the whole training where it never does), `equal_cost` (distance after as many network updates as the plain
+        recipe made); differences for `critic_error`, `accuracy` and `extreme` (share of answers within 0.05 of 0
+        or 1), means over the last half.
     """
     found: dict[str, list[float]] = {name: [] for name in OUTCOMES}
     prefix = f"trick-{data}-{trick}-"
@@ -144,7 +144,7 @@ def outcomes(units: Mapping[str, Arrays], data: str, trick: str, critic_steps: i
         goal = base[last].mean()
         found["distance"].append(ours[last].mean() / goal)
         found["unrest"].append(np.log(ours[half]).std() / np.log(base[half]).std())
-        found["time"].append((_first(ours, GOALS[data]) + 1) / (_first(base, GOALS[data]) + 1))
+        found["time"].append((_first(ours, goal) + 1) / (_first(base, goal) + 1))
         updates = critic_steps + 1 if trick in ("critic_steps", "all") else 2
         stop = max(1, round(n * 2 / updates))
         found["equal_cost"].append(ours[stop - max(1, stop // 4) : stop].mean() / goal)

@@ -131,3 +131,10 @@ def test_refusals():
         theory.bilinear_game("dampd", 0.1, 1)
     with pytest.raises(ValueError, match=r"method must be one of"):
         theory.bilinear_factor("euler", 0.1)
+
+
+def test_the_factor_is_given_where_its_formula_holds():
+    with pytest.raises(ValueError, match="damping must be between 0 and 2; got 3"):
+        theory.bilinear_factor("damped", 0.2, 3.0)
+    with pytest.raises(ValueError, match="rate must be between 0 and 2; got 3"):
+        theory.bilinear_factor("alternating", 3.0)

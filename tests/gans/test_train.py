@@ -1,3 +1,4 @@
+import dataclasses
 from functools import partial
 
 import numpy as np
@@ -6,7 +7,7 @@ import torch
 from torch import nn
 
 from geolib.gans import losses
-from geolib.gans.train import Game, Players, pack, train, unpack
+from geolib.gans.train import Game, Players, _critic_step, _generator_step, pack, train, unpack
 
 
 def players(seed=0, width=4):
@@ -64,12 +65,16 @@ def test_unpack_refuses_other_networks():
         unpack(players(width=5), rng, saved)
 
 
-def test_unpack_refuses_an_incomplete_state():
-    p, rng = players(), torch.Generator()
-    saved = pack(p, rng)
-    del saved["rng"]
-    with pytest.raises(ValueError, match="checkpoint must hold the state of these networks; 'rng'"):
-        unpack(p, rng, saved)
+@pytest.mark.parametrize("lost", ["rng", "critic.0.bias", "critic_optimizer", "generator_optimizer.0.exp_avg_sq"])
+def test_unpack_refuses_an_incomplete_state_and_changes_nothing(lost):
+    rng = torch.Generator()
+    trained, untouched = players(), players(seed=5)
+    list(train(trained, game(torch.Generator().manual_seed(1)), 2))
+    saved = {key: value for key, value in pack(trained, rng).items() if not key.startswith(lost)}
+    before = [x.detach().clone() for x in untouched.critic.parameters()]
+    with pytest.raises(ValueError, match=rf"checkpoint must hold the state of these networks; '{lost}.*' differs"):
+        unpack(untouched, rng, saved)
+    assert all(torch.equal(a, b) for a, b in zip(before, untouched.critic.parameters(), strict=True))
 
 
 @pytest.mark.parametrize(("reuse", "draws"), [(True, 4), (False, 12)])
@@ -102,6 +107,30 @@ def test_each_step_leaves_the_other_network_alone():
     list(train(frozen, game(rng), 3))
     assert all(torch.equal(a, b) for a, b in zip(before, p.generator.parameters(), strict=True))
     assert all(x.requires_grad for x in p.critic.parameters())
+
+
+@pytest.mark.parametrize("side", ["critic", "generator"])
+def test_a_step_moves_one_network_only(side):
+    p, rng = players(), torch.Generator().manual_seed(1)
+    rules = game(rng)
+    real, conditions = rules.draw_real()
+    before = {name: [x.detach().clone() for x in getattr(p, name).parameters()] for name in ("critic", "generator")}
+    if side == "critic":
+        _critic_step(p, rules, real, conditions, 0)
+    else:
+        _generator_step(p, rules, len(real), conditions)
+    moved = {
+        name: not all(torch.equal(a, b) for a, b in zip(old, getattr(p, name).parameters(), strict=True))
+        for name, old in before.items()
+    }
+    assert moved == {"critic": side == "critic", "generator": side == "generator"}
+
+
+@pytest.mark.parametrize("change", [{"critic_steps": 0}, {"penalty_every": 0}])
+def test_rules_that_cannot_be_played_are_refused(change):
+    (name,) = change
+    with pytest.raises(ValueError, match=rf"{name} must be at least 1; got 0\. Take 1 or more"):
+        dataclasses.replace(game(torch.Generator()), **change)
 
 
 def test_a_training_that_blows_up_is_refused():

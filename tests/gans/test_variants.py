@@ -202,6 +202,10 @@ def test_orientation_is_the_angle_a_patch_was_turned_by(degrees):
     assert gap.abs().max() < math.radians(1.5)  # central differences shorten the steeper slope
 
 
+def test_a_featureless_patch_has_no_orientation():
+    assert patterns.orientation(torch.ones(2, 1, 16, 16)).isnan().all()
+
+
 def test_patches_refuse_an_image_that_is_too_small():
     with pytest.raises(ValueError, match=r"image must be larger than 64 pixels for patches of 32 at spacing 2"):
         patterns.patches(torch.zeros(50, 50), 1, 32, spacing=2.0, generator=source())
@@ -214,7 +218,8 @@ def test_proportion_reads_the_share_of_channel():
 
 
 def test_similarity_agrees_with_scikit_image():
-    metrics = pytest.importorskip("skimage.metrics")
+    from skimage import metrics
+
     truth = torch.rand(1, 1, 32, 32, generator=source()) * 2 - 1
     other = (truth + 0.2 * torch.randn(truth.shape, generator=source(1))).clamp(-1, 1)
     a, b = other[0, 0].double().numpy(), truth[0, 0].double().numpy()

@@ -132,6 +132,14 @@ def test_outcomes_of_known_traces():
     assert all(v.size == 0 for v in study.outcomes(units, "channels", "leaky").values())
 
 
+def test_time_is_counted_to_where_the_plain_recipe_ends():
+    stuck = np.linspace(2.0, 1.0, 24)  # never near the data, yet it gets somewhere
+    units = {"trick-channels-plain-0": series(stuck), "trick-channels-leaky-0": series(np.geomspace(2.0, 0.1, 24))}
+    found = study.outcomes(units, "channels", "leaky")["time"]
+    # The last quarter's mean is 1.109, which they pass at the 22nd and the 6th record.
+    assert found == pytest.approx([6 / 22])
+
+
 def test_judgements_follow_the_interval():
     assert study.judgement("distance", Measure(0.5, 0.4, 0.6, 6)) == "helps"
     assert study.judgement("distance", Measure(1.5, 1.2, 1.9, 6)) == "harms"
