@@ -1,29 +1,57 @@
-"""Milliseconds of forward and gradient per trial of strategy 1, package against one trial at a time, interleaved.
+"""Time of forward and gradient per trial of strategy 1, and of DREAM(ZS) per forward run, beside the alternatives.
 
-Both use the shipped generator and the binary case. The plain loop takes one latent at a time through torch's own layers
-and a dense ray matrix in float32; the package takes a batch, its own route through the last layers and sparse rays, in
-float32 and in bfloat16. The share of the cores' measured matrix-multiply rate is that of the package in float32.
+All drive the shipped generator in the binary case, one after the other in each round. The plain loop takes one latent
+at a time through torch's own layers and a dense ray matrix, as the released code does; the package takes a batch, in
+float32 and in bfloat16. PyDREAM, where it is installed (`pip install pydream`), drives the same generator with a process
+for each chain; without crossover adaptation, which does not run on NumPy 2. All times are processor time, its
+processes' included. Writes `latent_inversion.json` and `.md` beside this file.
 """
 
+import json
+import os
+import resource
 import statistics
+import sys
+import tempfile
 import time
+import warnings
+from pathlib import Path
 
+import numpy as np
 import torch
+from scipy.stats import uniform
 
+from geolib import store
 from geolib.gans import sgan
+from geolib.inversion import dream
 from geolib.studies import latent_inversion as study
 
-BATCH, ROUNDS = 8, 7
+BATCH, ROUNDS, GENERATIONS = 16, 7, 40
 
 
-def best_rate() -> float:
-    """Multiplications per second of a large float32 product."""
-    matrix = torch.randn(1024, 1024)
-    matrix @ matrix
-    start = time.process_time()
-    for _ in range(5):
-        matrix @ matrix
-    return 5 * 1024**3 / (time.process_time() - start)
+def processor_seconds() -> float:
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def best_rates() -> dict[str, float]:
+    """Floating-point operations per second of large matrix products, by library and precision."""
+    matrix, pixels, kernel = torch.randn(1024, 1024), torch.randn(1, 1024, 32, 32), torch.randn(1024, 1024, 1, 1)
+    pixels, kernel = (x.to(memory_format=torch.channels_last) for x in (pixels, kernel))
+    runs = {
+        "MKL float32": lambda: matrix @ matrix,
+        "oneDNN float32": lambda: torch.nn.functional.conv2d(pixels, kernel),
+        "oneDNN bfloat16": lambda: short @ short,
+    }
+    short = matrix.bfloat16()
+    rates = {}
+    for name, run in runs.items():
+        run()
+        start = time.process_time()
+        for _ in range(10):
+            run()
+        rates[name] = 10 * 2 * 1024**3 / (time.process_time() - start)
+    return rates
 
 
 def multiplications(width: int) -> float:
@@ -33,12 +61,13 @@ def multiplications(width: int) -> float:
     return wide + 25 * width * (2145 + 2 * 8385)
 
 
-def main() -> None:
+def gradients() -> dict[str, float]:
+    """Milliseconds per trial."""
     world = study.World(study.Config(), "cpu")
-    short = study.World(study.Config(precision="bfloat16"), "cpu", world.network)
+    short = study.World(study.Config(precision="bfloat16"), "cpu")
     plain = sgan.load_weights(study.weights_path(32)).requires_grad_(True)
     matrix = torch.from_numpy(world.matrices["consistent"].toarray())
-    data = world.data(study.Unit("consistent", "binary", "adam", 1, 1, 1, 0))[0]
+    data = world.observed("consistent", "binary", 1, 1)[0]
     latents = torch.rand(BATCH, 15, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
     def one_by_one() -> None:
@@ -56,18 +85,88 @@ def main() -> None:
     spent: dict[str, list[float]] = {name: [] for name in runs}
     for index in range(ROUNDS + 1):
         for name, run in runs.items():
-            # Processor time: other work on the machine must not decide.
             start = time.process_time()
             run()
             if index:
-                spent[name].append((time.process_time() - start) / BATCH)
-    middle = {name: statistics.median(values) for name, values in spent.items()}
+                spent[name].append(1e3 * (time.process_time() - start) / BATCH)
+    return {name: statistics.median(values) for name, values in spent.items()}
+
+
+def samplers() -> dict[str, float]:
+    """Milliseconds of processor time per forward run."""
+    world = study.World(study.Config(), "cpu")
+    data, _ = world.observed("consistent", "binary", 1, 1)
+
+    def simulate(states: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return world.simulate("consistent", "binary", torch.as_tensor(states, dtype=torch.float32)).numpy()
+
+    likelihood = dream.gaussian(simulate, data.numpy(), 1.0)
+    likelihood(np.zeros((8, 15)) + 0.5)
+    start = processor_seconds()
+    chains = dream.sample(likelihood, 15, GENERATIONS, np.random.default_rng(0))
+    found = {"package": 1e3 * (processor_seconds() - start) / chains.runs}
+    try:
+        from pydream.core import run_dream
+        from pydream.parameters import SampledParam
+    except ImportError:
+        return found
+    prior = SampledParam(uniform, loc=-np.ones(15), scale=2 * np.ones(15))
+    options = {"nchains": 8, "adapt_crossover": False, "multitry": False, "save_history": False, "verbose": False}
+
+    def run(generations: int) -> float:
+        start = processor_seconds()
+        run_dream([prior], lambda z: float(likelihood(z[None])[0]), niterations=generations, **options)
+        return processor_seconds() - start
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        os.chdir(folder)
+        # Two lengths, so that starting its processes does not count.
+        few, many = run(5), run(5 + GENERATIONS)
+    return found | {"PyDREAM": 1e3 * (many - few) / (8 * GENERATIONS)}
+
+
+def main() -> None:
+    folder = Path(__file__).resolve().parent
+    middle, rates = gradients(), best_rates()
+    operations = 4 * multiplications(32)  # a product is two, and the way back takes as many as the way there
+    share = {
+        kind: 1e3 * operations / middle[kind] / max(rate for name, rate in rates.items() if kind in name)
+        for kind in ("float32", "bfloat16")
+    }
+    sampled = samplers()
+    record = {key: store.provenance()[key] for key in ("commit", "device", "cores", "versions", "date")}
+    result = {
+        "batch": BATCH,
+        "gradient_ms": middle,
+        "matrix_product_gflops": {name: rate / 1e9 for name, rate in rates.items()},
+        "share_of_peak": share,
+        "dream_ms_per_run": sampled,
+        "load": os.getloadavg()[0],
+        "record": record,
+    }
+    (folder / "latent_inversion.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    lines = ["| Strategy 1, forward and gradient | ms per trial | speed | share of the peak |", "|---|--:|--:|--:|"]
     for name, value in middle.items():
-        ratio = middle["plain loop"] / value
-        print(f"latent_inversion {name}: {1e3 * value:.2f} ms per trial ({ratio:.2f} times the plain loop's speed)")
-    share = 2 * multiplications(32) / middle["float32"] / best_rate()
-    print(f"latent_inversion float32: {100 * share:.0f} % of the matrix-multiply rate")
+        part = f"{100 * share[name]:.0f} %" if name in share else "—"
+        lines.append(f"| {name} | {value:.2f} | {middle['plain loop'] / value:.2f} | {part} |")
+    lines += ["", "| DREAM(ZS), 8 chains | ms per forward run | speed |", "|---|--:|--:|"]
+    slowest = max(sampled.values())
+    lines += [f"| {name} | {value:.2f} | {slowest / value:.2f} |" for name, value in sampled.items()]
+    peaks = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items())
+    lines += [
+        "",
+        f"Processor time, batches of {BATCH}, width 32, {record['cores']} threads, {record['device']}, torch "
+        f"{record['versions']['torch']}, commit {record['commit'][:9]}, {record['date']}, load average "
+        f"{result['load']:.1f}. Measured matrix products in GFLOP/s: {peaks}.",
+    ]
+    if "PyDREAM" not in sampled:
+        lines.append("PyDREAM was not installed.")
+    text = "\n".join(lines) + "\n"
+    (folder / "latent_inversion.md").write_text(text, encoding="utf-8")
+    print(text)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
