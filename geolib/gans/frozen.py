@@ -64,7 +64,7 @@ class _Images(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, latent: Tensor, frozen: Frozen) -> Tensor:
-        from geolib.gans import _frozen_kernels as kernels
+        from geolib.gans import _kernels as kernels
 
         n, _, rows, columns = latent.shape
         x = latent.detach().to(frozen.kind).reshape(n, -1) @ frozen.dense(rows, columns)
@@ -88,7 +88,7 @@ class _Images(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple:
-        from geolib.gans import _frozen_kernels as kernels
+        from geolib.gans import _kernels as kernels
 
         frozen, shape, features, moments, inner, middle = ctx.kept
         slope = torch.empty_like(features[-1])

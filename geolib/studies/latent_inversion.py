@@ -18,9 +18,9 @@ from geolib.config import Config as BaseConfig
 from geolib.config import param
 from geolib.gans import sgan
 from geolib.gans.frozen import Frozen
-from geolib.inversion import dream, latent
-from geolib.inversion.gauss_newton import central_differences, forward_mode, gauss_newton, levenberg_marquardt
-from geolib.studies import latent_facts, latent_tables
+from geolib.inversion import latent
+from geolib.inversion.gauss_newton import gauss_newton
+from geolib.studies import latent_effects, latent_facts, latent_searches, latent_tables
 from geolib.studies.latent_tables import EARLY_STOP, MARKS, SCENARIOS, Unit
 
 TITLE = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
@@ -39,11 +39,12 @@ DIMS = {
     "singular_values": ("draw", "latent"),
     "landscape": ("zoom", "z2", "z1"),
     "record": ("improvement", "runs_and_misfit"),
+    "outcome": ("choice", "trial"),
     "draws": ("chain", "draw", "latent"),
 }
 N_LATENT = sgan.LATENT[0] * sgan.LATENT[1]
-#: Draws of the pooled search, and its stages: starts kept and steps tried with each.
-POOL, POOL_STAGES = 256, ((16, 10), (8, 8), (4, 8))
+#: Times larger batches where there is a GPU.
+CUDA_FACTOR = 25
 #: Points kept of a trial's misfit curve.
 KEPT = 250
 
@@ -71,20 +72,33 @@ class Config(BaseConfig):
     )
     methods: tuple[str, ...] = param(
         ("adam", "gn"),
-        "strategy 1, strategy 2, the global search and our pooled one",
+        "strategy 1, strategy 2 (gnx: with exact derivatives), the global search and our pooled one",
         paper=("adam", "gn", "dream", "lm"),
-        choices=("adam", "gn", "dream", "lm"),
+        choices=("adam", "gn", "gnx", "dream", "lm"),
         extent=True,
     )
     trials: int = param(2, "starts for each row of the tables", paper=100, low=1, high=10_000, extent=True)
     adam_iterations: int = param(100, "updates of strategy 1", paper=10_000, low=1, high=100_000, extent=True)
     gn_iterations: int = param(8, "updates of strategy 2", paper=5000, low=1, high=100_000, extent=True)
     dream_runs: int = param(4000, "forward runs of DREAM(ZS)", paper=800_000, low=16, high=10_000_000, extent=True)
+    effects: tuple[str, ...] = param(
+        ("clipping",),
+        "which choices of the method are varied, each unit a comparison on shared starts",
+        paper=latent_effects.KINDS,
+        choices=latent_effects.KINDS,
+        extent=True,
+    )
+    effect_trials: int = param(
+        2, "starts for each true model in such a comparison", paper=20, low=1, high=1000, extent=True
+    )
+    effect_iterations: int = param(50, "updates of strategy 1 in it", paper=1000, low=1, high=100_000, extent=True)
     batch: int = param(16, "trials computed together; results agree to round-off", low=1, high=4096, extent=True)
 
 
 def _units(config: Config) -> Iterator[Unit]:
-    budgets = {"adam": config.adam_iterations, "gn": config.gn_iterations, "dream": config.dream_runs, "lm": POOL}
+    gn = config.gn_iterations
+    budgets = {"adam": config.adam_iterations, "gn": gn, "gnx": gn}
+    budgets |= {"dream": config.dream_runs, "lm": latent_searches.POOL}
     for method in config.methods:
         for operator in config.operators:
             for case in config.cases:
@@ -100,7 +114,8 @@ def _units(config: Config) -> Iterator[Unit]:
 
 def unit_names(config: Config) -> list[str]:
     """Return the names of all trials of a configuration."""
-    return [latent_tables.GENERATOR, *(unit.name for unit in _units(config))]
+    effects = [latent_effects.name(kind, config.effect_iterations, config.effect_trials) for kind in config.effects]
+    return [latent_tables.GENERATOR, *effects, *(unit.name for unit in _units(config))]
 
 
 class World:
@@ -226,9 +241,12 @@ def compute(
         if batch == [latent_tables.GENERATOR]:
             yield batch[0], latent_facts.generator_facts(world)
             continue
+        if latent_tables.alone(batch[0]):
+            yield batch[0], latent_effects.compare(world, batch[0])
+            continue
         units = [Unit.parse(name) for name in batch]
         if units[0].method in ("dream", "lm"):
-            search = _global_search if units[0].method == "dream" else _pooled_search
+            search = latent_searches.globally if units[0].method == "dream" else latent_searches.pooled
             yield batch[0], search(world, units[0])
             continue
         # A batch is always full: its shape, hence its round-off, does not depend on which trials are missing.
@@ -240,7 +258,7 @@ def tasks(config: Config, names: list[str]) -> list[list[str]]:
     """Return the batches in which `compute` takes the units; they may be computed apart from one another."""
     groups: dict[tuple, list[str]] = {}
     for name in names:
-        alike = (name,) if name == latent_tables.GENERATOR else Unit.parse(name)[:4]
+        alike = (name,) if latent_tables.alone(name) else Unit.parse(name)[:4]
         groups.setdefault(alike, []).append(name)
     batches = []
     for alike, members in groups.items():
@@ -250,7 +268,9 @@ def tasks(config: Config, names: list[str]) -> list[list[str]]:
 
 
 def _size(config: Config, method: str) -> int:
-    return {"adam": config.batch, "dream": 1, "lm": 1}.get(method, max(1, config.batch // 4))
+    # A GPU has room for more: its time per batch hardly grows up to a few hundred trials.
+    batch = config.batch * (CUDA_FACTOR if torch.cuda.is_available() else 1)
+    return {"adam": batch, "dream": 1, "lm": 1}.get(method, max(1, batch // 4))
 
 
 def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:
@@ -270,9 +290,8 @@ def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:
         )
         best_latent = found.best_latent
     else:
-        linearise = central_differences(
-            lambda normal: world.simulate(unit.operator, unit.case, latent.to_uniform(normal)), config.perturbation
-        )
+        step = config.perturbation if unit.method == "gn" else None
+        linearise = latent_searches.linearise(world, unit.operator, unit.case, step)
         start = latent.to_normal(first)
         found = gauss_newton(linearise, data, start, unit.budget, sigma=config.noise)
         best_latent = latent.to_uniform(found.best_latent)
@@ -304,82 +323,6 @@ def _arrays(ratio: np.ndarray, rmse: float, n_data: int) -> dict[str, np.ndarray
         "true_rmse": np.array(rmse),
         "stopped": np.array(stop),
         "best_if_stopped": np.array(running[stop] if stop >= 0 else running[-1]),
-    }
-
-
-def _global_search(world: World, unit: Unit) -> dict[str, np.ndarray]:
-    """Run DREAM(ZS) on a scenario until it fits the data as well as the truth does, or its runs are spent."""
-    data, rmse = world.data(unit)
-    observed = data.cpu().numpy().astype(float)
-
-    def simulate(states: np.ndarray) -> np.ndarray:
-        latents = torch.as_tensor(states, dtype=torch.float32, device=world.device)
-        with torch.no_grad():
-            return world.simulate(unit.operator, unit.case, latents).cpu().numpy().astype(float)
-
-    sigma, n_data = world.config.noise, observed.shape[1]
-    settings = dream.Settings()
-    generations = max(1, unit.budget // settings.n_chains)
-    chains = dream.sample(
-        dream.gaussian(simulate, observed, sigma),
-        N_LATENT,
-        generations,
-        np.random.default_rng([world.config.seed, 4, unit.model, unit.noise, unit.trial]),
-        settings=settings,
-        thin=max(1, generations // 1000),
-        target=-0.5 * n_data * (rmse / sigma) ** 2,
-    )
-    record = chains.record.copy()
-    record[:, 1] = np.sqrt(-2 * record[:, 1] / n_data) * sigma / rmse
-    return {
-        "record": record,
-        "best_latent": chains.best.astype(np.float32),
-        "true_latent": world.true_latents[unit.model][0].cpu().numpy(),
-        "draws": chains.draws[:, -200:].astype(np.float32),
-        "acceptance_rate": chains.acceptance_rate,
-        "crossover": chains.crossover,
-        "runs": np.array(chains.runs),
-        "true_rmse": np.array(rmse),
-    }
-
-
-def _pooled_search(world: World, unit: Unit) -> dict[str, np.ndarray]:
-    """Descend by Levenberg-Marquardt from the best of many draws, dropping the worse half twice.
-
-    The case without threshold guides the steps, the case itself is judged. A forward-mode product counts as a solve.
-    """
-    observed, rmse = world.data(unit)
-    rng = np.random.default_rng([world.config.seed, 5, unit.trial])
-    pool = torch.as_tensor(rng.uniform(-1, 1, (unit.budget, N_LATENT)), dtype=torch.float32, device=world.device)
-    case = "surrogate" if unit.case == "binary" else unit.case
-
-    def misfit(kind: str, latents: Tensor) -> Tensor:
-        with torch.no_grad():
-            times = torch.cat([world.simulate(unit.operator, kind, part) for part in latents.split(16)])
-        return (times - observed).square().mean(1).sqrt()
-
-    def guide(latents: Tensor) -> Tensor:
-        return world.simulate(unit.operator, case, latents, forward_mode=True)
-
-    solves, damping, record = unit.budget, None, []
-    pool = pool[misfit(case, pool).argsort()]
-    for kept, iterations in POOL_STAGES:
-        pool, damping = pool[:kept], None if damping is None else damping[:kept]
-        data = observed.expand(kept, -1)
-        pool, reached, damping = levenberg_marquardt(forward_mode(guide), guide, data, pool, iterations, damping)
-        order = reached.argsort()
-        pool, damping = pool[order], damping[order]
-        solves += kept * iterations * (N_LATENT + 2)
-        ratios = (misfit(unit.case, pool) / rmse).cpu().numpy()
-        record.append((solves, ratios.min()))
-    # Nothing bounds the search, as the generator ignores the latent's length: the result is scaled into the box.
-    best = pool[int(ratios.argmin())]
-    return {
-        "record": np.array(record),
-        "final": ratios,
-        "best_latent": (best / best.abs().max().clamp_min(1)).cpu().numpy(),
-        "true_latent": world.true_latents[unit.model][0].cpu().numpy(),
-        "true_rmse": np.array(rmse),
     }
 
 

@@ -11,6 +11,7 @@ from scipy import stats
 
 from geolib import tomography
 from geolib.claims import Measure
+from geolib.studies import latent_effects
 from geolib.studies.latent_facts import local_minima
 
 #: Name of the unit that holds the generator's own properties.
@@ -23,6 +24,11 @@ LIMITS = (1.2, 1.1, 1.01)
 EARLY_STOP = (100, 1000.0)
 ROMAN = {1: "I", 2: "II"}
 NO_TRIAL = "*No trial of this kind has been shipped yet.*"
+
+
+def alone(name: str) -> bool:
+    """Return whether a unit is no trial: the generator's facts or a comparison of choices."""
+    return name == GENERATOR or name.startswith("effect-")
 
 
 class Unit(NamedTuple):
@@ -74,7 +80,7 @@ def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
     """
     found: dict[int, float] = {}
     for name, arrays in units.items():
-        if name == GENERATOR:
+        if alone(name):
             continue
         unit = Unit.parse(name)
         if any(getattr(unit, key) != value for key, value in wanted.items()) or "marks" not in arrays:
@@ -91,8 +97,8 @@ def table(units: Units, case: str, operator: str = "consistent") -> list[dict[st
     Rows without a trial are left out; iteration counts are those of the paper and those that were run.
     """
     rows = []
-    for strategy, method in ((1, "adam"), (2, "gn")):
-        names = [name for name in units if name != GENERATOR]
+    for strategy, method in ((1, "adam"), (2, "gn"), ("2 exact", "gnx")):
+        names = [name for name in units if not alone(name)]
         budgets = {u.budget for u in map(Unit.parse, names) if u.method == method}
         for iterations in sorted(budgets | set(MARKS)):
             for model, noise in SCENARIOS:
@@ -147,7 +153,7 @@ def searches_markdown(units: Units) -> str:
     lines = ["| Search | Case | Cell order | Model | Noise | to 1.1 | to 1.01 | to 1.0 | Solves in all | Best WRMSE |"]
     lines.append("|" + "---|" * 10)
     for name, arrays in units.items():
-        if name == GENERATOR or (unit := Unit.parse(name)).method not in kinds:
+        if alone(name) or (unit := Unit.parse(name)).method not in kinds:
             continue
         runs, misfit = arrays["record"].T
         first = [f"{runs[misfit <= limit].min():.0f}" if (misfit <= limit).any() else "—" for limit in (1.1, 1.01, 1.0)]
@@ -171,7 +177,8 @@ def measures(units: Units) -> dict[str, Measure]:
     ``table3.s1-10000.le1.01.all``; Table 1 ``table1.I.image``.
     """
     found = _facts(units.get(GENERATOR, {}))
-    trials = {name: arrays for name, arrays in units.items() if name != GENERATOR}
+    trials = {name: arrays for name, arrays in units.items() if not alone(name)}
+    found.update(latent_effects.measures(units))
     counts: dict[str, list[tuple[int, int]]] = {}
     for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
         for name, case in (("table2", "continuous"), ("table3", "binary")):

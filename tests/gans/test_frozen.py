@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from geolib import paths
-from geolib.gans import _frozen_kernels as kernels
+from geolib.gans import _kernels as kernels
 from geolib.gans import sgan
 from geolib.gans.frozen import Frozen
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from geolib import claims, paths, studies
-from geolib.studies import latent_facts
+from geolib.studies import latent_effects, latent_facts, latent_searches
 from geolib.studies import latent_inversion as study
 from geolib.studies import latent_tables as tables
 
@@ -52,11 +52,19 @@ def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "i
     return units
 
 
+def comparison(kind, best=0):
+    """A made-up comparison of six starts, in which the choice numbered `best` wins everywhere."""
+    choices = [str(choice) for choice in latent_effects.CHOICES[kind]]
+    outcome = np.full((len(choices), 6), 2.0)
+    outcome[best] = 1.0
+    return {"choices": np.array(choices), "outcome": outcome, "updates": np.array(3)}
+
+
 def test_unit_names_are_unique_and_can_be_read_back():
     names = study.unit_names(study.Config.preset("paper"))
-    assert len(names) == len(set(names)) == 1 + 2 * 2 * 4 * (100 + 100 + 1 + 1) + 2 * 100
+    assert len(names) == len(set(names)) == 1 + 6 + 2 * 2 * 4 * (100 + 100 + 1 + 1) + 2 * 100
     assert names[0] == tables.GENERATOR
-    assert all(tables.Unit.parse(name).name == name for name in names[1:])
+    assert all(tables.Unit.parse(name).name == name for name in names[7:])
     with pytest.raises(ValueError, match="unit name must look like"):
         tables.Unit.parse("nonsense")
 
@@ -111,7 +119,7 @@ def test_gauss_newton_and_the_global_search_run(world):
 
 
 def test_the_pooled_search_fits_the_data(world, monkeypatch):
-    monkeypatch.setattr(study, "POOL_STAGES", ((3, 3), (2, 2)))
+    monkeypatch.setattr(latent_searches, "POOL_STAGES", ((3, 3), (2, 2)))
     unit = tables.Unit("consistent", "binary", "lm", 32, 1, 1, 0)
     found = run(SMALL, [unit.name], world)[unit.name]
     np.testing.assert_array_equal(found["record"][:, 0], [32 + 9 * 17, 32 + 13 * 17])
@@ -119,14 +127,75 @@ def test_the_pooled_search_fits_the_data(world, monkeypatch):
     assert found["record"][-1, 1] < 3 and np.abs(found["best_latent"]).max() <= 1
 
 
+def test_exact_derivatives_of_the_continuous_case_are_the_limit_of_differences(world):
+    start = latent_to_normal(world)
+    exact = latent_searches.linearise(world, "consistent", "continuous", None)(start)
+    differences = latent_searches.linearise(world, "consistent", "continuous", 0.003)(start)
+    torch.testing.assert_close(exact[0], differences[0])
+    # Kinks of the rectifiers inside the step leave a per cent of the Jacobian.
+    gap = (exact[1] - differences[1]).norm() / exact[1].norm()
+    assert gap < 0.05
+
+
+def latent_to_normal(world):
+    return study.latent.to_normal(world.true_latents[1] * 0.9)
+
+
+def test_strategy_2_with_exact_derivatives_runs_and_is_tabulated(world):
+    config = study.Config(methods=("gnx",), cases=("binary",), gn_iterations=2, trials=1)
+    names = [n for n in study.unit_names(config) if "m1-n1" in n]
+    found = run(config, names, world)
+    assert found[names[0]]["trajectory"].shape == (2,)
+    assert tables.table(found, "binary")[0]["strategy"] == "2 exact"
+
+
+@pytest.mark.parametrize("kind", ["clipping", "precision", "damping"])
+def test_choices_are_compared_on_the_same_starts(world, kind):
+    found = latent_effects.compare(world, latent_effects.name(kind, 3, 1))
+    assert found["outcome"].shape == (len(latent_effects.CHOICES[kind]), 2)
+    assert np.isfinite(found["outcome"]).all()
+    # Before the first update every choice of a strategy stands at the same starts.
+    first = latent_effects.compare(world, latent_effects.name(kind, 1, 1))["outcome"]
+    np.testing.assert_allclose(first, first[[0] * len(first)], rtol=0.05 if kind == "precision" else 0)
+    assert len(np.unique(first[0])) == 2
+
+
+def test_effects_are_judged_by_the_largest_comparison():
+    units = {
+        latent_effects.name("clipping", 10, 3): comparison("clipping", best=1),
+        latent_effects.name("clipping", 100, 3): comparison("clipping"),
+        latent_effects.name("damping", 10, 3): comparison("damping", best=2),
+    }
+    found = study.measures(SMALL, units)
+    assert found["clipping.stochastic_is_best"].value == 1 and found["damping.no_gain"].value == 0
+    assert found["effect.damping.10.0"].value == 1 and found["effect.damping.10.0"].n == 6
+    text = latent_effects.as_markdown(units)
+    # Six of six better: p = 2 / 2^6.
+    assert (
+        "| damping | 10.0 | 6 | 1.000 | 6 of 6 | 0.03 |" in text and "| clipping | none | 6 | 2.000 | 0 of 6 |" in text
+    )
+    assert "shipped yet" in latent_effects.as_markdown({})
+
+
+def test_diagnostics_tell_chains_that_agree_from_those_that_do_not():
+    pytest.importorskip("arviz")
+    draws = np.random.default_rng(0).standard_normal((4, 300, 2))
+    agree = latent_searches.diagnostics(draws)
+    apart = latent_searches.diagnostics(draws + 3 * np.arange(4)[:, None, None])
+    assert agree["r_hat"] < 1.02 and agree["ess_bulk"] > 600
+    assert apart["r_hat"] > 1.5 and apart["ess_bulk"] < 20
+
+
 def test_each_method_is_sent_to_its_search(world, monkeypatch):
     monkeypatch.setattr(latent_facts, "generator_facts", lambda _: "facts")
-    monkeypatch.setattr(study, "_global_search", lambda *_: "dream")
-    monkeypatch.setattr(study, "_pooled_search", lambda *_: "lm")
+    monkeypatch.setattr(latent_effects, "compare", lambda *_: "effects")
+    monkeypatch.setattr(latent_searches, "globally", lambda *_: "dream")
+    monkeypatch.setattr(latent_searches, "pooled", lambda *_: "lm")
     config = study.Config(methods=("dream", "lm"), cases=("binary",))
     found = run(config, study.unit_names(config), world)
-    assert {tables.Unit.parse(n).method if "-" in n else "facts": v for n, v in found.items()} == {
-        "facts": "facts",
+    assert {n if tables.alone(n) else tables.Unit.parse(n).method: v for n, v in found.items()} == {
+        tables.GENERATOR: "facts",
+        "effect-clipping-i50-t2": "effects",
         "dream": "dream",
         "lm": "lm",
     }
@@ -144,6 +213,7 @@ def test_a_stopped_run_resumes_and_only_computes_what_is_missing(tmp_path, monke
     config = study.Config(adam_iterations=3, methods=("adam",), cases=("binary",), batch=2)
     monkeypatch.setattr(study, "World", lambda *_: world)
     monkeypatch.setattr(latent_facts, "generator_facts", lambda _: {"x": np.zeros(1)})
+    monkeypatch.setattr(latent_effects, "compare", lambda *_: {"x": np.zeros(1)})
     whole = studies.run(study, config)
     asked = []
     real = study.compute
@@ -222,10 +292,11 @@ def test_local_minima_are_counted():
 
 def test_every_claim_of_the_tables_names_a_measure_that_a_full_run_gives(facts):
     ledger = [claim for claim in claims.load(paths.claims()) if claim.paper == "latent_inversion"]
-    found = study.measures(SMALL, made_up(operators=("consistent", "image")) | {tables.GENERATOR: facts})
+    effects = {latent_effects.name(kind, 20, 1): comparison(kind) for kind in latent_effects.KINDS}
+    found = study.measures(SMALL, made_up(operators=("consistent", "image")) | {tables.GENERATOR: facts} | effects)
     missing = {name for claim in ledger for name in claim.measure if name not in found}
     # What these need is not part of the presets, or the released data.
-    later = ("clipping.", "rates.", "perturbation.", "damping.", "normal_latent.", "jacobian.", "operator.")
+    later = ("normal_latent.", "jacobian.", "operator.")
     assert [name for name in missing if not name.startswith(later)] == []
     assert sum(".table" in claim.id and ".s" in claim.id for claim in ledger) == 48
 

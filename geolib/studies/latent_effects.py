@@ -1,0 +1,138 @@
+"""What single choices of the method change: each choice on the same starts, data and number of updates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+
+from geolib.claims import Measure
+from geolib.inversion import latent
+from geolib.inversion.gauss_newton import gauss_newton
+from geolib.studies import latent_searches
+
+#: What is varied, and through which values; the paper's own comes first.
+CHOICES: dict[str, tuple] = {
+    "clipping": ("stochastic", "standard", "none", "released"),
+    "rate": (0.01, 0.1, 0.001),
+    "precision": ("float32", "bfloat16"),
+    "perturbation": (0.1, 0.25, 0.01, 0.5),
+    "damping": (1.0, 0.1, 10.0),
+    "jacobian": ("differences", "exact"),
+}
+KINDS = tuple(CHOICES)
+#: A Gauss-Newton update takes 31 solves, one of Adam about three: so many times fewer are compared.
+GN_SHARE = 20
+#: Noise realisation of all comparisons, and the first of the trials: none that the tables judge.
+NOISE, FIRST_TRIAL = 2, 5000
+
+
+def name(kind: str, iterations: int, trials: int) -> str:
+    """Return the unit's name of a comparison of `iterations` updates on `trials` starts for each true model."""
+    return f"effect-{kind}-i{iterations}-t{trials}"
+
+
+def compare(world: Any, unit: str) -> dict[str, np.ndarray]:
+    """Return the best WRMSE of every start under every choice, binary case, true rays, both models.
+
+    Parameters
+    ----------
+    world : latent_inversion.World
+        Generator, operators and true data.
+    unit : str
+        From `name`.
+
+    Returns
+    -------
+    dict
+        ``choices`` as text, ``outcome`` (choice, start) the best WRMSE, and the number of ``updates``.
+    """
+    _, kind, updates, starts = unit.split("-")
+    iterations, trials = int(updates[1:]), int(starts[1:])
+    if kind in ("perturbation", "damping", "jacobian"):
+        iterations = max(1, iterations // GN_SHARE)
+    pairs = [world.observed("consistent", "binary", model, NOISE) for model in (1, 2)]
+    data = torch.cat([observed.expand(trials, -1) for observed, _ in pairs])
+    rmse = np.repeat([root for _, root in pairs], trials)
+    first, draws = starts_of(world, trials, iterations)
+    searches = [_search(world, kind, choice, data, first, draws) for choice in CHOICES[kind]]
+    return {
+        "choices": np.array([str(choice) for choice in CHOICES[kind]]),
+        "outcome": np.array([found.best.numpy() / rmse for found in searches]),
+        "updates": np.array(iterations),
+    }
+
+
+def starts_of(world: Any, trials: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the same starts for both models, one after the other, by the tables' rule but of other trials."""
+    from geolib.studies.latent_tables import Unit
+
+    units = [Unit("consistent", "binary", "adam", iterations, 1, NOISE, FIRST_TRIAL + t) for t in range(trials)]
+    return world.starts(units * 2, iterations)
+
+
+def _search(
+    world: Any, kind: str, choice: Any, data: torch.Tensor, first: torch.Tensor, draws: torch.Tensor
+) -> latent.Search:
+    """Run strategy 1, or strategy 2 for what only it has, with everything but one choice as published."""
+    if kind in ("clipping", "rate", "precision"):
+        if kind == "precision" and choice != world.config.precision:
+            world = type(world)(replace(world.config, precision=choice), str(world.device), world.network)
+            # The data stay those of the world that was given.
+        rule = choice if kind == "clipping" else "stochastic"
+        rate = choice if kind == "rate" else 0.01
+        return latent.adam(
+            lambda z: world.simulate("consistent", "binary", z), data, first, draws, rate=rate, clipping=rule
+        )
+    step = choice if kind == "perturbation" else None if choice == "exact" else 0.1
+    linearise = latent_searches.linearise(world, "consistent", "binary", step)
+    damping = choice if kind == "damping" else 1.0
+    start = latent.to_normal(first)
+    return gauss_newton(linearise, data, start, draws.shape[1], sigma=world.config.noise, damping=damping)
+
+
+def measures(units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
+    """Return for each kind whether the published choice has the smallest median over starts, and all the medians."""
+    names = {"clipping": "clipping.stochastic_is_best", "rate": "rates.published_is_best"}
+    names |= {"perturbation": "perturbation.published_is_best", "damping": "damping.no_gain"}
+    found: dict[str, Measure] = {}
+    for kind, arrays in largest(units).items():
+        outcome = arrays["outcome"]
+        median = np.median(outcome, axis=1)
+        for choice, value in zip(arrays["choices"].tolist(), median, strict=True):
+            found[f"effect.{kind}.{choice}"] = Measure(float(value), n=outcome.shape[1])
+        if kind in names:
+            found[names[kind]] = Measure(float(median[0] <= median.min()), n=outcome.shape[1])
+    return found
+
+
+def largest(units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Mapping[str, np.ndarray]]:
+    """Return by kind the comparison with the most updates and starts."""
+    found: dict[str, tuple[int, Mapping[str, np.ndarray]]] = {}
+    for unit, arrays in units.items():
+        if not unit.startswith("effect-"):
+            continue
+        _, kind, updates, starts = unit.split("-")
+        size = int(updates[1:]) * int(starts[1:])
+        if size > found.get(kind, (0, None))[0]:
+            found[kind] = (size, arrays)
+    return {kind: arrays for kind, (_, arrays) in found.items()}
+
+
+def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+    """Return the comparisons as Markdown: median best WRMSE, starts better than with the published choice, p value."""
+    lines = ["| Choice | Value | Starts | Median best WRMSE | Better than as published | p (sign test) |"]
+    lines.append("|---|---|--:|--:|--:|--:|")
+    for kind, arrays in largest(units).items():
+        outcome = arrays["outcome"]
+        for row, choice in enumerate(arrays["choices"].tolist()):
+            cells = [kind, choice, str(outcome.shape[1]), f"{np.median(outcome[row]):.3f}"]
+            better, worse = int((outcome[row] < outcome[0]).sum()), int((outcome[row] > outcome[0]).sum())
+            p = stats.binomtest(better, better + worse).pvalue if better + worse else 1.0
+            cells += [f"{better} of {outcome.shape[1]}", f"{p:.2f}"] if row else ["—", "—"]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) if len(lines) > 2 else "*No comparison has been shipped yet.*"
