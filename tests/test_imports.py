@@ -21,6 +21,7 @@ ALLOWED = {
     "scheduler": BASE,
     "models": BASE | {"data"},
     "training_images": BASE | {"data"},
+    "geostatistics": BASE | {"training_images"},
     "tomography": BASE,
     "waves": BASE,
     "gans": BASE | {"paths"},
@@ -44,7 +45,7 @@ ALLOWED = {
         *("book", "claims", "compare", "config", "data", "paths", "reruns", "scheduler", "store", "studies"),
     },
 }
-BARE = {"models", "training_images", "waves", "gans", "tomography", "inversion", "store", "studies"}
+BARE = {"models", "training_images", "geostatistics", "waves", "gans", "tomography", "inversion", "store", "studies"}
 BARE |= {"scheduler", "shots"}
 
 

@@ -16,6 +16,15 @@ from torch.nn import functional
 from geolib.gans.sgan import Generator
 
 
+def available() -> bool:
+    """Return whether Numba is there, which the fused kernels need."""
+    try:
+        from geolib.gans import _kernels  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 class Frozen:
     """A generator's function of the latent, with fixed weights, on a CPU.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,8 +15,7 @@ from geolib import paths, tomography
 from geolib.claims import Measure
 from geolib.config import Config as BaseConfig
 from geolib.config import param
-from geolib.gans import sgan
-from geolib.gans.frozen import Frozen
+from geolib.gans import frozen, sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import gauss_newton
 from geolib.studies import latent_effects, latent_facts, latent_searches, latent_tables
@@ -138,8 +136,9 @@ class World:
         self.network = network.to(self.device).requires_grad_(False)
         self.reduced = config.precision == "bfloat16"
         # Without Numba, as on a bare machine, the network's own layers do the work.
-        fast = self.device.type == "cpu" and importlib.util.find_spec("numba") is not None
-        self.frozen = Frozen(self.network, torch.bfloat16 if self.reduced else torch.float32) if fast else None
+        fast = self.device.type == "cpu" and frozen.available()
+        precision = torch.bfloat16 if self.reduced else torch.float32
+        self.frozen = frozen.Frozen(self.network, precision) if fast else None
         survey = tomography.Crosshole()
         self.matrices = {o: tomography.ray_matrix(survey, o).astype(np.float32) for o in tomography.CELL_ORDERS}
         self.dense = {}

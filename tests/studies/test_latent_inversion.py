@@ -1,4 +1,8 @@
 import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -324,3 +328,35 @@ def test_a_width_without_weights_is_refused():
 def test_the_extent_leaves_the_key_alone():
     quick, paper = study.Config(), study.Config.preset("paper")
     assert quick.key() == paper.key() != study.Config(perturbation=0.25).key()
+
+
+def test_the_study_runs_with_torch_numpy_scipy_and_tqdm_alone(tmp_path):
+    banned = {"numba", "h5netcdf", "h5py", "matplotlib", "yaml", "pooch", "PIL", "safetensors", "seaborn"}
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import importlib.abc, sys
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {banned}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refuse())
+""")
+    command = [sys.executable, "-m", "geolib.studies.latent_inversion", "--preset", "paper", "--folder", str(tmp_path)]
+    small = {"operators": "consistent", "cases": "binary", "methods": "adam,gn,dream", "trials": 1, "batch": 2}
+    small |= {"adam_iterations": 2, "gn_iterations": 1, "dream_runs": 16}
+    small |= {"effects": "rate", "effect_iterations": 2, "effect_trials": 1}
+    for name, value in small.items():
+        command += ["-p", name, str(value)]
+    root = Path(studies.__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(root)])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert "14 units in" in done.stdout, done.stderr
+    assert len(list(tmp_path.rglob("*.unit"))) == 14
+
+
+def test_a_gpu_takes_larger_batches(monkeypatch):
+    config = study.Config.preset("paper", trials=200, cases=["binary"], operators=["consistent"], methods=["adam"])
+    on_cpu = study.tasks(config, study.unit_names(config))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    on_gpu = study.tasks(config, study.unit_names(config))
+    assert max(map(len, on_cpu)) == config.batch and max(map(len, on_gpu)) == 400
+    assert sorted(itertools.chain(*on_cpu)) == sorted(itertools.chain(*on_gpu))
