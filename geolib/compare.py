@@ -136,7 +136,7 @@ def as_csv(runs: Sequence[Run]) -> str:
 
 
 def as_page(runs: Sequence[Run], title: str) -> str:
-    """Return a page that needs no other file: the tables, then each figure of all runs side by side.
+    """Return a page that needs no other file: the tables, then the figures of all runs side by side.
 
     Raises
     ------
@@ -152,9 +152,13 @@ def as_page(runs: Sequence[Run], title: str) -> str:
             f'<div class="wide"><table>{_row("th", ["", *names])}{body}</table></div>' if rows else "<p>None.</p>"
         )
     shown = [{figure.name: figure for figure in _figures(run)} for run in runs]
-    for name in _union(shown):
+    names_of_figures = _union(shown)
+    # What differs comes first; a figure that is the same everywhere is shown once.
+    same = {name for name in names_of_figures if len({_content(figures.get(name)) for figures in shown}) == 1}
+    for name in sorted(names_of_figures, key=lambda name: name in same):
         caption = next(html.escape(figures[name].caption) for figures in shown if name in figures)
-        cells = [_figure(label, figures.get(name)) for label, figures in zip(names, shown, strict=True)]
+        pairs = [("the same in all runs", shown[0])] if name in same else zip(names, shown, strict=True)
+        cells = [_figure(label, figures.get(name)) for label, figures in pairs]
         parts.append(f'<h2 id="{html.escape(name)}">{html.escape(name)}</h2><p>{caption}</p>')
         parts.append(f'<div class="row">{"".join(cells)}</div>')
     head = (
@@ -167,6 +171,10 @@ def as_page(runs: Sequence[Run], title: str) -> str:
 
 def _row(tag: str, cells: Sequence[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _content(figure: pages.Figure | None) -> bytes | None:
+    return figure.content if figure is not None else None
 
 
 def _figure(label: str, figure: pages.Figure | None) -> str:

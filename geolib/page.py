@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote
 
-from geolib import paths
+from geolib import notebooks, paths
 from geolib.store import write_atomic
 
 _STYLE = """
@@ -24,7 +24,8 @@ mjx-container { overflow-x: auto; max-width: 100%; }
 div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
 figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: #444; }
 div.admonition { border-left: 4px solid #0072B2; background: #f0f6fb; padding: .3rem 1rem; margin: 1rem 0; }
-.admonition-title { font-weight: 600; } a.headerlink { display: none; }
+.admonition-title { font-weight: 600; }
+a.headerlink, div.related, div.footer, div.sphinxsidebar { display: none; }
 """
 _CONFIG = """
 project = {title!r}
@@ -40,7 +41,9 @@ mathjax_path = "mathjax-tex-svg.js"
 html_static_path = ["static"]
 html_css_files = ["page.css"]
 bibtex_bibfiles = {bibliography!r}
+bibtex_reference_style = "author_year"
 """
+_REFERENCES = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
 
 
 def mathjax() -> Path:
@@ -69,16 +72,20 @@ def render(notebook: Path, page: Path, title: str) -> Path:
     RuntimeError
         If Sphinx cannot build the page.
     """
+    import nbformat
     from sphinx.application import Sphinx
 
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "source", Path(folder) / "html"
         (source / "static").mkdir(parents=True)
-        shutil.copy(notebook, source / "index.ipynb")
+        bibliography = [str(path) for path in [paths.bibliography()] if path.is_file()]
+        content = notebooks.read(notebook)
+        if bibliography and any("{cite" in cell.source for cell in content.cells):
+            # Without a list of references a citation is shown as nothing.
+            content.cells.append(nbformat.v4.new_markdown_cell(_REFERENCES))
+        nbformat.write(content, source / "index.ipynb")
         shutil.copy(mathjax(), source / "static" / "mathjax-tex-svg.js")
         (source / "static" / "page.css").write_text(_STYLE)
-        root = paths.checkout()
-        bibliography = [str(root / "book" / "references.bib")] if root else []
         (source / "conf.py").write_text(_CONFIG.format(title=title, bibliography=bibliography))
         try:
             app = Sphinx(source, source, target, target / ".doctrees", "html", status=None, warning=io.StringIO())

@@ -26,6 +26,12 @@ def claims() -> Path:
     return root / "book" / "claims.yml" if root else _SHIPPED / "claims.yml"
 
 
+def bibliography() -> Path:
+    """Return the list of references."""
+    root = checkout()
+    return root / "book" / "references.bib" if root else _SHIPPED / "references.bib"
+
+
 def notebook(study: str) -> Path:
     """Return the notebook of a study.
 

@@ -1,5 +1,6 @@
 """Reruns: what is announced, recorded and put side by side; sweeps that go on from where they stopped."""
 
+import base64
 import csv
 import json
 import re
@@ -8,6 +9,7 @@ import nbformat
 import pytest
 
 from geolib import cli, compare, notebooks, paths, reruns, studies
+from geolib import page as pages
 from geolib.claims import Measure
 
 STUDY = studies.get("rnn_fwi")
@@ -136,6 +138,28 @@ def test_two_runs_side_by_side(tmp_path, capsys):
     assert "What &lt;b&gt; to see" in page and 'alt="a &quot;quoted&quot; alt"' in page
     assert page.count("no such figure") == 2
     assert not re.search(r"<script|<link|(src|href)=\"(?!data:)", page)
+
+
+def test_figures_that_differ_come_first(tmp_path):
+    runs = [compare.read(fake(tmp_path / name)) for name in ("one", "two")]
+    for run, code in zip(runs, (b"one", b"two"), strict=True):
+        notebook = nbformat.read(run.notebook, as_version=4)
+        second = nbformat.from_dict(json.loads(json.dumps(notebook.cells[0])))
+        second.id, second.metadata["mystnb"]["figure"]["name"] = "other", "fig-z"
+        second.outputs[0].data["image/png"] = base64.b64encode(code).decode()
+        notebook.cells.append(second)
+        nbformat.write(notebook, run.notebook)
+    text = compare.as_page(runs, "title")
+    assert text.index('id="fig-z"') < text.index('id="fig-a"')
+    assert text.count("the same in all runs") == 1 and text.count("data:image/png") == 3
+
+
+def test_the_page_of_a_rerun_names_whom_it_cites(tmp_path):
+    cells = [nbformat.v4.new_markdown_cell("# Title\n\n{cite:t}`laloy2019` found it {cite:p}`kingma2015`.")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "x.ipynb")
+    text = pages.render(tmp_path / "x.ipynb", tmp_path / "x.html", "Title").read_text()
+    assert "Laloy" in text and "Kingma" in text and "<h2>References" in text
+    assert not re.search(r"<p>[^<]*\[\]", text)
 
 
 def test_equal_runs_differ_in_nothing(tmp_path):

@@ -33,7 +33,7 @@ ALLOWED = {
         *("scheduler", "store", "tomography", "training_images", "waves"),
     },
     "notebooks": {"paths"},
-    "page": {"paths", "store"},
+    "page": {"notebooks", "paths", "store"},
     "stamps": {"claims", "data", "notebooks", "paths", "studies"},
     "records": {"config", "paths", "stamps", "store", "studies"},
     "chapters": {"notebooks", "paths", "records", "stamps", "store", "studies"},

@@ -62,7 +62,7 @@ def test_the_wheel_carries_what_is_shipped(built):
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in studies.NAMES:
         assert f"geolib/_shipped/notebooks/{name}.ipynb" in names
-    assert {"geolib/_shipped/claims.yml", "geolib/cli.py"} <= names
+    assert {"geolib/_shipped/claims.yml", "geolib/_shipped/references.bib", "geolib/cli.py"} <= names
     results = {f"geolib/_shipped/results/{path.name}" for path in (ROOT / "book" / "results").glob("[!.]*")}
     assert results <= names
     assert not [name for name in names if name.endswith((".pt", ".unit", ".log")) or "checkpoint" in name]
