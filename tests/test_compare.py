@@ -162,6 +162,20 @@ def test_the_page_of_a_rerun_names_whom_it_cites(tmp_path):
     assert not re.search(r"<p>[^<]*\[\]", text)
 
 
+def test_the_page_of_a_rerun_shows_and_numbers_its_tables(tmp_path):
+    table = nbformat.v4.new_output("display_data", {"text/markdown": "| a | b |\n|---|---|\n| 1 | 2 |"})
+    cells = [nbformat.v4.new_code_cell("table", execution_count=n, outputs=[table]) for n in (1, 2)]
+    cells[1].metadata["mystnb"] = {"table": {"caption": "What *it* holds.", "name": "tbl-x"}}
+    title = nbformat.v4.new_markdown_cell("# Title\n\nSee {numref}`tbl-x`.")
+    notebook = nbformat.v4.new_notebook(cells=[title, *cells])
+    notebooks.tidy(notebook)
+    nbformat.write(notebook, tmp_path / "x.ipynb")
+    text = pages.render(tmp_path / "x.ipynb", tmp_path / "x.html", "Title").read_text()
+    assert text.count("<table") == 2 and "|---|" not in text
+    assert '<a class="reference internal" href="#tbl-x"><span class="std std-numref">Table 1</span></a>' in text
+    assert '<span class="caption-text">What <em>it</em> holds.</span>' in text
+
+
 def test_equal_runs_differ_in_nothing(tmp_path):
     text = compare.as_text([compare.read(fake(tmp_path / name)) for name in ("one", "two")])
     assert "Parameters that differ: none" in text
