@@ -163,8 +163,10 @@ def test_the_page_of_a_rerun_names_whom_it_cites(tmp_path):
 
 
 def test_the_page_of_a_rerun_shows_and_numbers_its_tables(tmp_path):
-    table = nbformat.v4.new_output("display_data", {"text/markdown": "| a | b |\n|---|---|\n| 1 | 2 |"})
-    cells = [nbformat.v4.new_code_cell("table", execution_count=n, outputs=[table]) for n in (1, 2)]
+    cells = [nbformat.v4.new_code_cell("table", execution_count=n) for n in (1, 2)]
+    for cell in cells:
+        data = {"text/markdown": "| a | b |\n|---|---|\n| 1 | 2 |"}
+        cell.outputs = [nbformat.v4.new_output("display_data", data)]
     cells[1].metadata["mystnb"] = {"table": {"caption": "What *it* holds.", "name": "tbl-x"}}
     title = nbformat.v4.new_markdown_cell("# Title\n\nSee {numref}`tbl-x`.")
     notebook = nbformat.v4.new_notebook(cells=[title, *cells])
