@@ -80,7 +80,7 @@ def values(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     left.legend(fontsize=8)
     right.plot(unit["shares"], unit["share_values"], color=MADE)
     right.plot(1, -np.log(4), "o", color=COLORS["black"], label="-log 4")
-    right.set(xlabel="share of the data's own density in the generator's", ylabel="value at the best D")
+    right.set(xlabel="share of the data in the generator", ylabel="value at the best D")
     right.legend(fontsize=8)
 
 
@@ -233,7 +233,11 @@ def convergence(axes: Sequence[Axes], trace: np.ndarray, gain: np.ndarray, floor
         left.plot(share, trace[index], "o-", ms=3, color=color, label=name)
         right.plot(gain[index] / np.abs(gain[index]).max(), trace[index], "o", ms=4, color=color, label=name)
     left.axhline(floor, color=COLORS["black"], lw=0.8, ls="--", label="two sets of real patches")
-    left.set(xlabel="share of the training", ylabel="sliced Wasserstein-2 distance", ylim=(0, 1.35 * trace.max()))
+    left.set(
+        xlabel="share of the training (1: its end)",
+        ylabel="sliced Wasserstein-2 distance",
+        ylim=(0, 1.35 * trace.max()),
+    )
     left.legend(fontsize=8, loc="upper left")
     right.set(xlabel="critic's gain over its largest size", ylabel="sliced Wasserstein-2 distance", ylim=(0, None))
     right.legend(fontsize=8)
@@ -283,7 +287,7 @@ def information(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     left.plot(share, unit["bound"][1], "s-", ms=3, color=COLORS["orange"], label="without")
     left.axhline(0, color=COLORS["black"], lw=0.8)
     low, high = np.nanmin(unit["bound"]), np.nanmax(unit["bound"])
-    left.set(xlabel="share of the training", ylabel="lower bound of I(c; x) (nats)")
+    left.set(xlabel="share of the training (1: its end)", ylabel="lower bound of I(c; x) (nats)")
     # Room for the legend; single records of a bound can plunge while the reader catches up.
     left.set_ylim(max(low, -1.0) - 0.1, high + 0.45 * (high - max(low, -1.0)) + 0.1)
     left.legend(fontsize=8, loc="upper left")
