@@ -144,11 +144,11 @@ def extras(units: Units) -> tuple[Table, Table]:
 
 
 def winners(units: Units) -> str:
-    """Return a Markdown table of the harder settings after 100 evaluations and the method with the closest model."""
+    """Return a Markdown table of the harder settings at their start and after 100 evaluations, and who wins there."""
     methods = [LABELS[m] for m in MARMOUSI]
     lines = [
-        f"| Setting | {' | '.join(methods)} | Closest model |",
-        "|---|" + "--:|" * len(methods) + "---|",
+        f"| Setting | Start | {' | '.join(methods)} | Smallest error | Most similar |",
+        "|---|" + "--:|" * (1 + len(methods)) + "---|---|",
     ]
     errors, similarities = extras(units)
     first: dict[str, float] = {}
@@ -163,10 +163,25 @@ def winners(units: Units) -> str:
             shares = {m: values[-30:].min() / first[m] for m, values in misfits.items()}
         else:
             shares = {m: values.min() / values[0] for m, values in misfits.items()}
-        cells = [f"{errors[setting][m]:.0f} / {similarities[setting][m]:.3f} / {100 * shares[m]:.2f}" for m in methods]
-        best = min(methods, key=lambda m: errors[setting][m])
-        lines.append(f"| {setting} | {' | '.join(cells)} | {best} |")
+        start = next(iter(runs.values()))
+        cells = [f"{start['error'][0]:.0f} / {start['ssim'][0]:.3f} / 100"]
+        cells += [f"{errors[setting][m]:.0f} / {similarities[setting][m]:.3f} / {100 * shares[m]:.2f}" for m in methods]
+        cells += [min(methods, key=errors[setting].__getitem__), max(methods, key=similarities[setting].__getitem__)]
+        lines.append(f"| {setting} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def wins(units: Units) -> dict[str, int]:
+    """Return in how many settings after 100 evaluations a method has the smallest error, or the largest (`last`)."""
+    errors, similarities = extras(units)
+    whole = [name for name in errors if len(errors[name]) == len(MARMOUSI)]
+    found = {"settings": len(whole)}
+    for method in MARMOUSI:
+        label = LABELS[method]
+        found[f"{method}_error"] = sum(errors[s][label] == min(errors[s].values()) for s in whole)
+        found[f"{method}_ssim"] = sum(similarities[s][label] == max(similarities[s].values()) for s in whole)
+        found[f"{method}_last"] = sum(errors[s][label] == max(errors[s].values()) for s in whole)
+    return found
 
 
 def costs(units: Units) -> dict[str, float]:
