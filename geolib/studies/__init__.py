@@ -10,6 +10,7 @@ A study is a module with
 - `tasks(config, names)`, only where `compute` takes `folder` or is faster for several units at once: names in groups
   that may be computed apart from one another, in other processes or on other machines;
 - `measures(config, units)`, the numbers that the claims ledger asks for, from whatever units there are;
+- `condense(units)`, optional: the units as they are shipped, without what another of them holds as well;
 - `DIMS`, names of axes by array name, and `FILES`, the names in `geolib.data.FILES` that it reads.
 """
 
@@ -209,6 +210,8 @@ def publish(
             results.config = earlier.config  # that of the larger run, whose units stay: the file only grows
         results.units = {**earlier.units, **results.units}
         results.records = {**earlier.records, **results.records}
+    if hasattr(study, "condense"):
+        results.units = study.condense(results.units)
     save(path, results, key=key(study, config), dims=study.DIMS)
     return path
 

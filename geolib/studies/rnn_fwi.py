@@ -352,6 +352,17 @@ def _marmousi(
     }
 
 
+def condense(units: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the units for shipping: of a Marmousi descent that a longer one goes on from, the last model only."""
+    shipped = dict(units)
+    for method in MARMOUSI:
+        blocks = [f"marmousi-{b}" for b in EARLY_BLOCKS + LATE_BLOCKS if b.startswith(f"{method}-")]
+        for name in [block for block in blocks if block in units][:-1]:
+            last = {key: units[name][key][-1:] for key in ("frames", "frame_at")}
+            shipped[name] = {**units[name], **last}
+    return shipped
+
+
 def measures(config: Config, units: dict[str, dict[str, np.ndarray]]) -> dict[str, Measure]:
     """Return what the claims ledger asks for, as far as the units are there."""
     return _rnn_measures.measures(units)

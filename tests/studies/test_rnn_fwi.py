@@ -262,6 +262,18 @@ def test_blocks_of_a_descent_go_on_from_one_another(tmp_path, monkeypatch):
     ]
 
 
+def test_only_the_longest_descent_ships_its_film():
+    units = fake(["marmousi-adam-100", "marmousi-cg-100", "marmousi-cg-800", "marmousi-setup", "noise-cg"])
+    shipped = study.condense(units)
+    assert list(shipped) == list(units)
+    whole = 1 + len(FRAMES)
+    kept = [len(shipped[name]["frames"]) for name in units if name != "marmousi-setup"]
+    assert kept == [whole, 1, whole, whole]
+    assert shipped["marmousi-cg-100"]["frame_at"] == units["marmousi-cg-100"]["frame_at"][-1]
+    assert len(units["marmousi-cg-100"]["frames"]) == whole
+    assert study.condense(shipped).keys() == units.keys()
+
+
 def test_ssim_knows_identity_and_noise():
     truth = study.models.marmousi_like(np.random.default_rng(0))
     noise = np.random.default_rng(1).normal(0, 300, truth.shape)
