@@ -297,7 +297,13 @@ def stages(truth: np.ndarray, run: Arrays, evaluations: Sequence[int]) -> Figure
     last = int(run["frame_at"][-1])
     # A run that is still under way shows how far it has come.
     reached = [n for n in evaluations if n < last] + [min(last, max(evaluations))]
-    return panels({"truth": truth, **{f"evaluation {n}": frame(run, n) for n in reached}})
+    return panels({"truth": truth, **{quality(run, n): frame(run, n) for n in reached}})
+
+
+def quality(run: Arrays, evaluation: int) -> str:
+    """Return a title: the evaluation with the model's error and similarity there."""
+    n = min(evaluation, len(run["error"]) - 1)  # a line search may end before its budget does
+    return f"evaluation {evaluation}: {run['error'][n]:.0f} m/s, SSIM {run['ssim'][n]:.2f}"
 
 
 def losses(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> Figure:
@@ -362,7 +368,7 @@ def film(run: Arrays, title: str) -> bytes:
     pictures = []
     for model, evaluation in zip(run["frames"], run["frame_at"], strict=True):
         image.set_data(model / 1000)
-        axis.set_title(f"{title}, evaluation {evaluation}")
+        axis.set_title(f"{title}, {quality(run, int(evaluation))}")
         picture = io.BytesIO()
         # The whole figure, not what is drawn: every frame must have the same size.
         figure.savefig(picture, format="png", dpi=80, bbox_inches=figure.bbox_inches)

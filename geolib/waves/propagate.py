@@ -52,7 +52,7 @@ def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, b
 
     Notes
     -----
-    Fused: about 0.3 ns for each cell and step on one core of 2025 in float32, layers included. Its gradient propagates
+    Fused: about 0.2 ns for each cell and step on one core of 2025 in float32, layers included. Its gradient propagates
     again from checkpoints, takes four to five times as long, and works in `workspace_bytes`.
     The eager backend keeps all wavefields for its gradient.
 
