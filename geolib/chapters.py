@@ -120,14 +120,12 @@ def prepare_file(path: Path) -> None:
     write_atomic(path, nbformat.writes(notebook).encode())
 
 
-def smaller(picture: bytes, width: int | None = None) -> bytes:
-    """Return a PNG with 256 colours, and at most `width` pixels wide, where that takes fewer bytes."""
+def smaller(picture: bytes) -> bytes:
+    """Return a PNG with 256 colours where that takes fewer bytes."""
     from PIL import Image
 
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    if width is not None and image.width > width:
-        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
     image.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
     return min(picture, buffer.getvalue(), key=len)
 

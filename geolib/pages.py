@@ -68,7 +68,7 @@ def generate(
         gallery += [f"## {module.TITLE}\n", "::::{grid} 1 2 2 3\n:gutter: 3\n"]
         gallery += [_card("", figure.name, figure, figure.caption) for figure in shown]
         gallery.append("::::\n")
-        content |= {f"{figure.name}.{figure.kind}": _thumbnail(figure) for figure in shown}
+        content |= {f"{figure.name}.{figure.kind}": figure.content for figure in shown}
     root = paths.checkout()
     content |= speed(root / "bench" if root is not None else Path())
     if root is not None and (bench := root / "bench" / "scheduler.json").is_file():
@@ -172,10 +172,6 @@ def figures(notebook: Path) -> list[Figure]:
                 found.append(Figure(figure["name"], figure["caption"], alternative, kind, raw, landing))
                 break
     return found
-
-
-def _thumbnail(figure: Figure) -> bytes:
-    return chapters.smaller(figure.content, width=720) if figure.kind == "png" else figure.content
 
 
 def _card(title: str, link: str, figure: Figure, text: str) -> str:
