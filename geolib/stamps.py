@@ -57,27 +57,29 @@ def modules(start: str, code: list[str]) -> list[Path]:
                 return path
         return None
 
-    def imports(text: str) -> set[str]:
-        names: set[str] = set()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Import):
-                names.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-                names.add(node.module)
-                names.update(f"{node.module}.{alias.name}" for alias in node.names)
-        parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 1)}
-        return {name for name in names | parents if name.split(".")[0] == "geolib"}
-
     # Magics and shell escapes are no Python; the notebooks have none.
-    waiting = {start, *(name for text in code for name in imports(text))}
+    waiting = {start, *(name for text in code for name in _imports(text))}
     while waiting:
         name = waiting.pop()
         path = file_of(name)
         if path is None or name in found:
             continue
         found[name] = path
-        waiting |= imports(path.read_text(encoding="utf-8")) - found.keys()
+        waiting |= _imports(path.read_text(encoding="utf-8")) - found.keys()
     return [found[name] for name in sorted(found)]
+
+
+@functools.cache
+def _imports(text: str) -> frozenset[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 1)}
+    return frozenset(name for name in names | parents if name.split(".")[0] == "geolib")
 
 
 def changed_since(study: str, commit: str) -> list[str] | None:
