@@ -7,6 +7,7 @@ for each chain, without crossover adaptation, which does not run on NumPy 2. All
 processes' included. Writes `latent_inversion.json` and `.md` beside this file.
 """
 
+import functools
 import json
 import os
 import resource
@@ -92,8 +93,8 @@ def gradients() -> dict[str, float]:
     return {name: statistics.median(values) for name, values in spent.items()}
 
 
-def samplers() -> dict[str, float]:
-    """Milliseconds of processor time per forward run."""
+@functools.cache
+def likelihood() -> dream.LogLikelihood:
     world = study.World(study.Config(), "cpu")
     data, _ = world.observed("consistent", "binary", 1, 1)
 
@@ -101,10 +102,18 @@ def samplers() -> dict[str, float]:
         with torch.no_grad():
             return world.simulate("consistent", "binary", torch.as_tensor(states, dtype=torch.float32)).numpy()
 
-    likelihood = dream.gaussian(simulate, data.numpy(), 1.0)
-    likelihood(np.zeros((8, 15)) + 0.5)
+    return dream.gaussian(simulate, data.numpy(), 1.0)
+
+
+def of_one(state: np.ndarray) -> float:
+    return float(likelihood()(state[None])[0])
+
+
+def samplers() -> dict[str, float]:
+    """Milliseconds of processor time per forward run."""
+    likelihood()(np.full((8, 15), 0.5))
     start = processor_seconds()
-    chains = dream.sample(likelihood, 15, GENERATIONS, np.random.default_rng(0))
+    chains = dream.sample(likelihood(), 15, GENERATIONS, np.random.default_rng(0))
     found = {"package": 1e3 * (processor_seconds() - start) / chains.runs}
     try:
         from pydream.core import run_dream
@@ -116,14 +125,16 @@ def samplers() -> dict[str, float]:
 
     def run(generations: int) -> float:
         start = processor_seconds()
-        run_dream([prior], lambda z: float(likelihood(z[None])[0]), niterations=generations, **options)
+        run_dream([prior], of_one, niterations=generations, **options)
         return processor_seconds() - start
 
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        home = Path.cwd()
         os.chdir(folder)
         # Two lengths, so that starting its processes does not count.
         few, many = run(5), run(5 + GENERATIONS)
+        os.chdir(home)
     return found | {"PyDREAM": 1e3 * (many - few) / (8 * GENERATIONS)}
 
 

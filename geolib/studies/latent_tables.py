@@ -91,6 +91,15 @@ def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
     return found
 
 
+def longest(units: Units, operator: str, case: str, model: int) -> list[Mapping[str, np.ndarray]]:
+    """Return the longest trials of strategy 1 on a true model, either noise, the best first."""
+    named = [(Unit.parse(name), arrays) for name, arrays in units.items() if not alone(name)]
+    wanted = (operator, case, "adam", model)
+    mine = [(u.budget, a) for u, a in named if (u.operator, u.case, u.method, u.model) == wanted]
+    end = max((budget for budget, _ in mine), default=0)
+    return sorted((a for budget, a in mine if budget == end), key=lambda a: float(a["best"][-1]))
+
+
 def table(units: Units, case: str, operator: str = "consistent") -> list[dict[str, Any]]:
     """Return the rows of Table 2 (continuous) or 3 (binary): strategy, iterations, model, noise, trials and counts.
 
@@ -123,6 +132,8 @@ def table(units: Units, case: str, operator: str = "consistent") -> list[dict[st
 def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int]], name: str) -> str:
     """Return rows of Table 2 or 3 as Markdown, ours with Wilson 95 % intervals beside the published counts of 100.
 
+    The last column is the p value of Fisher's exact test that both counts at 1.01 come from one proportion.
+
     Parameters
     ----------
     rows : list of dict
@@ -135,7 +146,7 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
     head = "| Strategy | Iterations | Model | Noise | Published, of 100 | Trials | " + " | ".join(
         f"Ours, ≤ {limit}" for limit in LIMITS
     )
-    lines = [head + " |", "|" + "---|" * (6 + len(LIMITS))]
+    lines = [head + " | p, ≤ 1.01 |", "|" + "---|" * (7 + len(LIMITS))]
     for row in rows:
         label = f"latent_inversion.{name}.s{row['strategy']}-{row['iterations']}-{row['model']}-{row['noise']}"
         theirs = ", ".join(map(str, published[label])) if label in published else "—"
@@ -143,8 +154,38 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
         for count in row["counts"]:
             share = Measure.count(count, row["trials"])
             cells.append(f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)")
+        cells.append(
+            f"{_compatible(published[label][-1], 100, row['counts'][-1], row['trials']):.2g}" if theirs != "—" else "—"
+        )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) if rows else NO_TRIAL
+
+
+def _compatible(theirs: int, of: int, ours: int, trials: int) -> float:
+    return float(stats.fisher_exact([[theirs, of - theirs], [ours, trials - ours]]).pvalue)
+
+
+def images_markdown(units: Units, published: Mapping[str, Sequence[int]]) -> str:
+    """Return Table 1 as Markdown: images recovered to 0.02 and latents to 0.01, theirs of 50 and ours of so many.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    published : mapping
+        Counts by claim id, such as ``latent_inversion.table1.I``.
+    """
+    found = _image_measures({name: arrays for name, arrays in units.items() if not alone(name)})
+    lines = ["| Model | Recovered | Published, of 50 | Trials | Ours | p |", "|---|---|--:|--:|--:|--:|"]
+    for model in ROMAN.values():
+        for place, what in enumerate(("image", "latent")):
+            share = found.get(f"table1.{model}.{what}")
+            if share is not None and share.n:
+                theirs, count = published[f"latent_inversion.table1.{model}"][place], round(share.value * share.n)
+                interval = f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)"
+                p = f"{_compatible(theirs, 50, count, share.n):.2g}"
+                lines.append("| " + " | ".join([model, what, str(theirs), str(share.n), interval, p]) + " |")
+    return "\n".join(lines) if len(lines) > 2 else NO_TRIAL
 
 
 def searches_markdown(units: Units) -> str:

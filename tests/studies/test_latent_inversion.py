@@ -256,6 +256,26 @@ def test_tables_count_row_by_row():
     assert tables.best_by(units, 100, method="adam", case="binary", operator="consistent", model=1, noise=1)[0] > 5
     text = tables.as_markdown(rows, {"latent_inversion.table3.s1-10000-I-I": (21, 19, 13)}, "table3")
     assert "| 1 | 10000 | I | I | 21, 19, 13 | 20 |" in text
+    # Fisher's exact test of 13 of 100 against 2 of 20.
+    assert text.splitlines()[2 + rows.index(last)].endswith("| 1 |")
+    assert tables._compatible(13, 100, 18, 20) < 1e-6 < 0.9 < tables._compatible(13, 100, 2, 20)
+
+
+def test_table_1_is_set_beside_the_published():
+    text = tables.images_markdown(
+        made_up(operators=("image",)), {f"latent_inversion.table1.{m}": (17, 16) for m in ("I", "II")}
+    )
+    # Of 20 trials the first two end at 0 and 0.05: one image; every second latent is exact.
+    assert "| I | image | 17 | 20 | 1 (1 to 24 %) |" in text and "| II | latent | 16 | 20 | 10 (30 to 70 %) |" in text
+    assert tables.images_markdown({}, {}) == tables.NO_TRIAL
+
+
+def test_the_longest_trials_come_best_first():
+    units = made_up({"adam": 100, "gn": 5, "dream": 8, "lm": 8}, trials=3) | made_up(trials=2)
+    found = tables.longest(units, "consistent", "binary", 2)
+    ends = [float(arrays["best"][-1]) for arrays in found]
+    assert len(found) == 2 * 2 and ends == sorted(ends) and found[0]["marks"][-1] == 10_000
+    assert tables.longest({}, "consistent", "binary", 1) == []
 
 
 def test_searches_are_listed_with_their_solves():
