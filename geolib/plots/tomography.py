@@ -49,13 +49,15 @@ def draw_coverage(axes: Axes, coverage: np.ndarray, title: str, spacing: float =
     axes.grid(False)
 
 
-def draw_curves(axes: Axes, ours: np.ndarray, reference: np.ndarray, title: str, label: str) -> None:
+def draw_curves(
+    axes: Axes, ours: np.ndarray, reference: np.ndarray, title: str, label: str, name: str = "generator"
+) -> None:
     """Draw curves over lags 1, 2, ...: the mean of `ours` (n, lags) over mean and 5-95 % band of `reference`."""
     lags = np.arange(1, ours.shape[1] + 1)
     low, high = np.nanpercentile(reference, [5, 95], axis=0)
     axes.fill_between(lags, low, high, color=COLORS["sky"], alpha=0.35, linewidth=0, label="training image, 5-95 %")
     axes.plot(lags, np.nanmean(reference, 0), color=COLORS["blue"], label="training image, mean")
-    axes.plot(lags, np.nanmean(ours, 0), color=COLORS["vermilion"], linestyle="--", label="generator, mean")
+    axes.plot(lags, np.nanmean(ours, 0), color=COLORS["vermilion"], linestyle="--", label=f"{name}, mean")
     axes.set(title=title, xlabel="lag (pixels)", ylabel=label)
 
 
