@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from geolib.plots.style import COLORS, SIGNED_MAP, VELOCITY_MAP, new_figure
 
@@ -342,11 +343,19 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
             ideal = size[0] / size if name == "threads" else size / size[0]
             axis.loglog(size, seconds[0] * ideal, ":", color=COLORS[color], linewidth=1)
         axis.set(xlabel=text, ylabel="seconds")
+        sides = [axis.yaxis]
         if name in ("nt", "cells"):
             beside = axis.twinx()
             beside.loglog(size, [row["workspace_bytes"] / 2**20 for row in chosen], "--", color=COLORS["green"])
             beside.set_ylabel("workspace (MiB)")
             beside.grid(False)
+            sides.append(beside.yaxis)
+        for side in sides:
+            side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            side.set_major_formatter(StrMethodFormatter("{x:g}"))
+            side.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.set_xticks(size, [f"{n:,.0f}" for n in size], fontsize=8)
     axes[0].legend(fontsize=8)
     return figure
 
