@@ -89,11 +89,13 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
     if lost := proofs - {cell["id"] for cell in notebook.cells}:
         raise ValueError(f"errata.yml must name cells of {name}.ipynb; it has none with the id {', '.join(lost)}.")
     about = [found["provenance"]] if found["provenance"] else []
-    columns = {"This build": {"Units": "—", **records.facts(studies.get(name).Config(), about)}} if about else {}
+    study = studies.get(name)
+    units = str(len(study.unit_names(study.Config())))
+    columns = {"This build": {"Units": units, **records.facts(study.Config(), about)}} if about else {}
     for file in mine:
-        units = list(file.results.records.values())
+        found_there = list(file.results.records.values())
         link = f"[{file.path.stem}](#{file.anchor})"
-        columns[link] = {"Units": str(len(units)), **records.facts(file.config, units)}
+        columns[link] = {"Units": str(len(found_there)), **records.facts(file.config, found_there)}
     closing = nbformat.v4.new_markdown_cell(records.section(columns))
     notebook.cells = [nbformat.from_dict(cell) for cell in [*cells, {**closing, "id": "record"}]]
     path = root / "book" / "papers" / f"{name}.ipynb"
