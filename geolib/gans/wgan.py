@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from geolib import _checks, paths
 from geolib.gans import weights
+from geolib.gans.layers import LEAKY_SLOPE, Convolution, Kink
 
 N_LATENT = 100
 N_SAMPLES = 499
@@ -31,8 +32,6 @@ GENERATOR_LAYERS = (
 #: Table 2: filters of the four convolutions of kernel 3, then of the two of kernel 1 along the former time axis.
 CRITIC_FILTERS = (64, 64, 64, 1)
 CRITIC_HEAD = (250, 1)
-# The paper gives no slope; 0.2 is the usual one of adversarial networks (Radford et al. 2016).
-LEAKY_SLOPE = 0.2
 
 
 class Critic(nn.Module):
@@ -50,23 +49,17 @@ class Critic(nn.Module):
         _checks.choice("precision", precision, ("float32", "bfloat16"))
         self.reduced = precision == "bfloat16"
         layers: list[nn.Module] = []
-        channels = 1
-        for filters in CRITIC_FILTERS:
+        for before, after in itertools.pairwise((1, *CRITIC_FILTERS)):
             # Without padding 1 the length would shrink to 491, where the table keeps 499.
-            layers += [nn.Conv1d(channels, filters, 3, padding=1), nn.LeakyReLU(LEAKY_SLOPE)]
-            channels = filters
+            layers += [Convolution(before, after, 3), Kink()]
         self.features = nn.Sequential(*layers)
         middle, last = CRITIC_HEAD
-        self.head = nn.Sequential(
-            nn.Conv1d(N_SAMPLES, middle, 1), nn.LeakyReLU(LEAKY_SLOPE), nn.Conv1d(middle, last, 1)
-        )
+        self.head = nn.Sequential(Convolution(N_SAMPLES, middle, 1), Kink(), Convolution(middle, last, 1))
 
     def forward(self, traces: Tensor) -> Tensor:
         """Return scores `(n,)` of traces `(n, 1, 499)`."""
         _checks.shape("traces", traces, (None, 1, N_SAMPLES), "Resample and trim them to 499 samples.")
-        context = torch.autocast(traces.device.type, torch.bfloat16) if self.reduced else contextlib.nullcontext()
-        with context:
-            features = self.features(traces)
+        features = self.features(traces.to(torch.bfloat16) if self.reduced else traces)
         return self.head(features.to(traces.dtype).transpose(1, 2)).flatten()
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +14,22 @@ import torch
 
 from geolib import config
 from geolib.claims import Measure
-from geolib.gans import losses, metrics, wgan
-from geolib.gans.train import Game, Players, pack, train, unpack
+from geolib.gans import metrics, wgan
 from geolib.store import Arrays, Store, write_atomic
-from geolib.studies import wgan_tables
+from geolib.studies import wgan_tables, wgan_training
 from geolib.studies.wgan_data import AMPLITUDE_FACTOR, N_STEPS, SAMPLING, SOURCE_ROW, SPACING, Data, dataset
+from geolib.studies.wgan_training import BETAS, torch_rng
 
 TITLE = "Seismic traces from a Wasserstein GAN (Niu et al. 2020)"
 QUESTION = "Can an adversarial network learn to draw seismic traces, and how does one know when to stop training it?"
 FILES = ()
-VERSION = 1
+VERSION = 2
 DIMS = {
     **dict.fromkeys(("critic_loss", "generator_loss", "penalty"), ("iteration",)),
     **dict.fromkeys(("samples", "traces"), ("trace", "sample")),
     **dict.fromkeys(("velocity", "thickness"), ("model", "layer")),
 }
 
-BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
 N_SHOWN = 16  # traces of fixed latents kept of every epoch
 N_SETS = 3  # independent sets of generated traces, whose spread gives the measures their interval
 N_HISTORY = 64  # traces of every epoch that later critics score again (Figure 6)
@@ -50,6 +49,7 @@ class Config(config.Config):
     critic_steps: int = config.param(2, "Critic steps for each generator step", low=1, high=20)
     penalty_weight: float = config.param(10.0, "Weight of the gradient penalty", low=0, high=1e4)
     learning_rate: float = config.param(1e-4, "Learning rate of both Adam optimisers", low=0, high=1)
+    averaging: float = config.param(0.999, "Decay of the running mean of the generator's weights", low=0, high=1)
     precision: str = config.param(
         "float32", "Arithmetic of the critic's convolutions", paper="bfloat16", choices=("float32", "bfloat16")
     )
@@ -82,100 +82,70 @@ def unit_names(config: Config) -> list[str]:
     return ["data", *(f"epoch-{epoch:04d}" for epoch in range(1, config.n_epochs + 1))]
 
 
-@dataclass
-class Progress:
-    """A training between two epochs: networks, random state, and what the next epochs look back on."""
-
-    players: Players
-    rng: torch.Generator
-    epoch: int = 0
-    history: list[np.ndarray] = field(default_factory=list)  # N_HISTORY traces of every epoch so far
-    recent: list[np.ndarray] = field(default_factory=list)  # n_held_out traces of the last LAG epochs
-    arrays: Arrays = field(default_factory=dict)  # the unit of the last epoch
-
-
 def compute(config: Config, names: Iterable[str], folder: Path | None = None) -> Iterator[tuple[str, Arrays]]:
-    """Yield the units in order; with `folder` the state is saved after each epoch and a later call goes on from it."""
+    """Yield the units in order; with `folder` each epoch is kept there and a later call goes on from it."""
     wanted = set(names)
     data = dataset(config)
     reference = Reference(config, data)
     if "data" in wanted:
         yield "data", {**_data_arrays(config, data), **reference.floors()}
-    epochs = sorted(int(name.removeprefix("epoch-")) for name in wanted - {"data"})
-    if not epochs:
+    numbers = sorted(int(name.removeprefix("epoch-")) for name in wanted - {"data"})
+    if not numbers:
         return
     store = Store(folder) if folder is not None else None
-    progress = _restore(config, store)
-    if progress.epoch > epochs[0]:
-        progress = start(config)  # an earlier epoch was lost: nothing but the beginning leads to it
-    if progress.epoch == epochs[0]:
-        yield f"epoch-{progress.epoch:04d}", progress.arrays  # killed after the state was saved, before the unit was
-    training = torch.from_numpy(data.training)
-    while progress.epoch < epochs[-1]:
-        run_epoch(config, training, reference, progress)
-        if store is not None:
-            store.put("state", _state(progress), {"key": config.key(), "epoch": progress.epoch, "scale": data.scale})
-        if progress.epoch in epochs:
-            yield f"epoch-{progress.epoch:04d}", progress.arrays
+    gallery = Gallery(config, reference)
+    for epoch, kept in wgan_training.epochs(config, torch.from_numpy(data.training), store, numbers[-1]):
+        gallery.add(epoch, kept)
+        if epoch in numbers:
+            yield f"epoch-{epoch:04d}", wgan_training.under("curve.", kept) | gallery.assess(epoch)
 
 
-def start(config: Config) -> Progress:
-    """Return a training before its first epoch."""
-    rng = _torch_rng(config.seed, 10)
-    generator = wgan.make_generator(config.init_std, rng=rng)
-    critic = wgan.make_critic(config.init_std, rng=rng, precision=config.precision)
-    adam = partial(torch.optim.Adam, lr=config.learning_rate, betas=BETAS)
-    return Progress(Players(generator, critic, adam(generator.parameters()), adam(critic.parameters())), rng)
+class Gallery:
+    """The networks of the last epoch added, and what its assessment looks back on."""
 
+    def __init__(self, config: Config, reference: Reference) -> None:
+        self.config, self.reference = config, reference
+        rng = torch.Generator()
+        self.generator, self.mean = wgan.make_generator(rng=rng), wgan.make_generator(rng=rng)
+        self.critic = wgan.make_critic(rng=rng, precision=config.precision)
+        self.history: list[np.ndarray] = []  # N_HISTORY traces of every epoch
+        self.recent: deque[np.ndarray] = deque(maxlen=LAG + 1)  # n_held_out traces of the last epochs
 
-def run_epoch(config: Config, training: torch.Tensor, reference: Reference, progress: Progress) -> None:
-    """Train one epoch and assess it; changes `progress` in place."""
-    rng, players = progress.rng, progress.players
-    passes = 1 if config.reuse_real else config.critic_steps
-    orders = [torch.randperm(len(training), generator=rng) for _ in range(passes)]
-    batches = iter([rows for order in orders for rows in order.split(config.batch)])
-    game = Game(
-        losses.WASSERSTEIN,
-        draw_real=lambda: (training[next(batches)], ()),
-        draw_inputs=lambda n, _: (wgan.draw_latents(n, rng, config.latent_low),),
-        critic_steps=config.critic_steps,
-        penalty=lambda c, x, y: config.penalty_weight * losses.gradient_penalty(c, x, y, rng),
-        reuse_real=config.reuse_real,
-    )
-    steps = list(train(players, game, math.ceil(len(training) / config.batch)))
-    progress.epoch += 1
-    curves = {name: [getattr(s, name) for s in steps] for name in ("critic_loss", "generator_loss", "penalty")}
-    progress.arrays = {name: np.array(v, dtype=np.float32) for name, v in curves.items()}
-    progress.arrays |= _assess(config, reference, progress)
+    def add(self, epoch: int, kept: Mapping[str, np.ndarray]) -> None:
+        """Take the networks of the next epoch."""
+        for name, network in (("generator", self.generator), ("mean", self.mean), ("critic", self.critic)):
+            wgan_training.fill(network, kept, name)
+        # The random numbers of the assessment are its own: looking at a training must not change it.
+        self.history.append(self._draw(self.generator, N_HISTORY, 11))
+        self.recent.append(self._draw(self.generator, self.config.n_held_out, 12, epoch))
 
+    def assess(self, epoch: int) -> Arrays:
+        """Return samples, scores, and the measures of quality."""
+        config, data, critic = self.config, self.reference.data, self.critic
+        shown, samples = self.history[-1], self.recent[-1]
+        noise = torch.randn(64, 1, wgan.N_SAMPLES, generator=torch_rng(config.seed, 13)).numpy()
+        more = [self._draw(self.generator, len(samples), 14, epoch, i) for i in range(1, N_SETS)]
+        arrays = {
+            "samples": shown[:N_SHOWN, 0],
+            "score_samples": wgan.score(critic, shown[:N_SHOWN]),
+            "score_training": wgan.score(critic, data.training[: config.n_held_out]),
+            "score_validation": wgan.score(critic, data.validation),
+            "score_generated": wgan.score(critic, samples),
+            "score_zero": wgan.score(critic, np.zeros_like(noise[:1])),
+            "score_noise": wgan.score(critic, noise),
+            **self.reference.quality(samples, more),
+            **self.reference.mean_quality(self._draw(self.mean, len(samples), 12, epoch)),
+        }
+        if epoch <= 20 or epoch % 10 == 0:  # all traces so far: too many to score at every epoch of a long run
+            history = wgan.score(critic, np.concatenate(self.history))
+            arrays["score_history"] = history.reshape(-1, N_HISTORY).mean(axis=1)
+        if len(self.recent) > LAG:
+            test = metrics.relative_mmd_test(data.validation, samples, self.recent[0], self.reference.width)
+            arrays |= {"improvement": np.array(-test.difference), "improvement_p": np.array(test.p_value)}
+        return arrays
 
-def _assess(config: Config, reference: Reference, progress: Progress) -> Arrays:
-    generator, critic = progress.players.generator, progress.players.critic
-    # The random numbers of the assessment are its own: looking at a training must not change it.
-    draw = partial(wgan.sample, generator, low=config.latent_low)
-    shown = draw(N_HISTORY, _torch_rng(config.seed, 11))
-    samples = draw(config.n_held_out, _torch_rng(config.seed, 12, progress.epoch))
-    noise = torch.randn(64, 1, wgan.N_SAMPLES, generator=_torch_rng(config.seed, 13)).numpy()
-    progress.history.append(shown)
-    data = reference.data
-    arrays = {
-        "samples": shown[:N_SHOWN, 0],
-        "score_samples": wgan.score(critic, shown[:N_SHOWN]),
-        "score_training": wgan.score(critic, data.training[: config.n_held_out]),
-        "score_validation": wgan.score(critic, data.validation),
-        "score_generated": wgan.score(critic, samples),
-        "score_zero": wgan.score(critic, np.zeros_like(noise[:1])),
-        "score_noise": wgan.score(critic, noise),
-        "score_history": wgan.score(critic, np.concatenate(progress.history)).reshape(-1, N_HISTORY).mean(axis=1),
-        **reference.quality(
-            samples, [draw(config.n_held_out, _torch_rng(config.seed, 14, progress.epoch, i)) for i in range(1, N_SETS)]
-        ),
-    }
-    if len(progress.recent) == LAG:
-        test = metrics.relative_mmd_test(data.validation, samples, progress.recent[0], reference.width)
-        arrays |= {"improvement": np.array(-test.difference), "improvement_p": np.array(test.p_value)}
-    progress.recent = [*progress.recent, samples][-LAG:]
-    return arrays
+    def _draw(self, generator: torch.nn.Module, n: int, *entropy: int) -> np.ndarray:
+        return wgan.sample(generator, n, torch_rng(self.config.seed, *entropy), low=self.config.latent_low)
 
 
 class Reference:
@@ -186,13 +156,15 @@ class Reference:
         self.width = metrics.median_distance(data.training[: config.n_held_out])
 
     def quality(self, samples: np.ndarray, more: list[np.ndarray]) -> Arrays:
-        """Return every measure `(sets,)` on the validation set, and on the test set with the prefix `test_`."""
+        """Return every measure `(sets,)` on the validation set, and statistics of the traces."""
         distance, _ = metrics.nearest(self.data.training, samples)
-        found = {"nearest": distance.astype(np.float32), **_trace_statistics(samples)}
-        for prefix, real in (("", self.data.validation), ("test_", self.data.test)):
-            rows = [self._measure(real, each) for each in (samples, *more)]
-            found |= {f"{prefix}{name}": np.array([row[name] for row in rows]) for name in rows[0]}
-        return found
+        rows = [self._measure(self.data.validation, each) for each in (samples, *more)]
+        found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        return {**found, "nearest": distance.astype(np.float32), **_trace_statistics(samples)}
+
+    def mean_quality(self, samples: np.ndarray) -> Arrays:
+        """Return the measures of traces of the averaged generator."""
+        return {f"mean_{k}": np.array(v) for k, v in self._measure(self.data.validation, samples).items()}
 
     def floors(self) -> Arrays:
         """Return the measures between parts of the training set and the validation set: what real traces reach."""
@@ -235,42 +207,8 @@ def _data_arrays(config: Config, data: Data) -> Arrays:
     }
 
 
-def _torch_rng(*entropy: int) -> torch.Generator:
-    seed = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(seed >> np.uint64(1)))
-
-
-def _state(progress: Progress) -> Arrays:
-    return {
-        **{f"players.{name}": value for name, value in pack(progress.players, progress.rng).items()},
-        **{f"unit.{name}": value for name, value in progress.arrays.items()},
-        "history": np.stack(progress.history),
-        "recent": np.stack(progress.recent),
-    }
-
-
-def _restore(config: Config, store: Store | None) -> Progress:
-    progress = start(config)
-    found = store.get("state") if store is not None else None
-    if found is None:
-        return progress
-    arrays, record = found
-    if record.get("key") != config.key():
-        raise ValueError(
-            f"checkpoint must be of this configuration ({config.key()}); got {record.get('key')}. Use another folder."
-        )
-    unpack(progress.players, progress.rng, _under("players.", arrays))
-    progress.epoch, progress.arrays = int(record["epoch"]), _under("unit.", arrays)
-    progress.history, progress.recent = list(arrays["history"]), list(arrays["recent"])
-    return progress
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
-
-
-def export_weights(config: Config, folder: Path, path: Path | None = None) -> Path:
-    """Write the networks of the last saved epoch of a run as safetensors.
+def export_weights(config: Config, folder: Path, epoch: int, path: Path | None = None) -> Path:
+    """Write generator and critic of an epoch as safetensors.
 
     Parameters
     ----------
@@ -278,23 +216,21 @@ def export_weights(config: Config, folder: Path, path: Path | None = None) -> Pa
         The run's configuration.
     folder : Path
         The folder of its units.
+    epoch : int
+        Which epoch's networks.
     path : Path, optional
         Where to write; by default the shipped weights.
 
     Raises
     ------
     ValueError
-        If the folder holds no state of a finished epoch.
+        If the folder does not hold that epoch.
     """
-    store = Store(folder)
-    found = store.get("state")
-    if found is None:
-        raise ValueError(f"folder must hold the state of a training; {folder} does not. Run at least one epoch.")
-    progress = _restore(config, store)
-    players = progress.players
-    networks = wgan.Pretrained(
-        players.generator, players.critic, float(found[1]["scale"]), config.latent_low, progress.epoch
-    )
+    kept = wgan_training.load_networks(Store(folder), epoch)
+    rng = torch.Generator()
+    generator = wgan_training.fill(wgan.make_generator(rng=rng), kept, "generator")
+    critic = wgan_training.fill(wgan.make_critic(rng=rng), kept, "critic")
+    networks = wgan.Pretrained(generator, critic, dataset(config).scale, config.latent_low, epoch)
     path = wgan.weights_path() if path is None else path
     write_atomic(path, wgan.pack_weights(networks))
     return path
