@@ -105,6 +105,7 @@ class Convolution(nn.Conv1d):
     def __init__(self, in_channels: int, out_channels: int, taps: int) -> None:
         super().__init__(in_channels, out_channels, taps, padding=taps // 2)
         self.taps = taps
+        self.bias: nn.Parameter  # always there
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the convolved values `(n, out_channels, length)`."""
