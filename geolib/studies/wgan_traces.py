@@ -230,7 +230,9 @@ def export_weights(config: Config, folder: Path, epoch: int, path: Path | None =
     rng = torch.Generator()
     generator = wgan_training.fill(wgan.make_generator(rng=rng), kept, "generator")
     critic = wgan_training.fill(wgan.make_critic(rng=rng), kept, "critic")
-    networks = wgan.Pretrained(generator, critic, dataset(config).scale, config.latent_low, epoch)
+    found = Store(folder).get("data")
+    scale = float(found[0]["scale"]) if found else dataset(config).scale
+    networks = wgan.Pretrained(generator, critic, scale, config.latent_low, epoch)
     path = wgan.weights_path() if path is None else path
     write_atomic(path, wgan.pack_weights(networks))
     return path

@@ -12,7 +12,7 @@ from geolib import claims, studies
 from geolib.claims import Measure
 from geolib.gans import wgan
 from geolib.store import Store, read_unit
-from geolib.studies import wgan_data, wgan_tables
+from geolib.studies import wgan_data, wgan_tables, wgan_training
 from geolib.studies import wgan_traces as study
 
 TINY = {"n_traces": 12, "batch": 8, "seed": 3}
@@ -116,7 +116,7 @@ def test_paper_preset_is_the_papers():
     paper = study.Config.preset("paper")
     assert (paper.n_traces, paper.batch, paper.critic_steps) == (10_000, 64, 2)
     assert (paper.learning_rate, paper.penalty_weight) == (1e-4, 10.0)
-    assert study.BETAS[0] == 0.5
+    assert wgan_training.BETAS[0] == 0.5
 
 
 def test_epochs_extend_a_run(undisturbed, tmp_path):
@@ -134,6 +134,24 @@ def test_a_run_stopped_between_state_and_unit_goes_on(undisturbed, tmp_path):
     missing = [n for n in names if store.get(n) is None]
     assert missing == ["epoch-0003", "epoch-0004"]
     assert equal(dict(study.compute(config(4), missing, store.folder)), {n: undisturbed[n] for n in missing})
+
+
+def test_a_lost_unit_is_assessed_again_without_training(undisturbed, tmp_path, monkeypatch):
+    names = study.unit_names(config(4))
+    list(study.compute(config(4), names, tmp_path))
+
+    def trained(*_):
+        raise AssertionError("a kept epoch must not be trained again")
+
+    monkeypatch.setattr(wgan_training, "run_epoch", trained)
+    assert equal(dict(study.compute(config(4), names, tmp_path)), undisturbed)
+
+
+def test_lost_networks_are_trained_again(undisturbed, tmp_path):
+    names = study.unit_names(config(4))
+    list(study.compute(config(3), names[:4], tmp_path))
+    (tmp_path / "networks-0002.unit").unlink()
+    assert equal(dict(study.compute(config(4), names, tmp_path)), undisturbed)
 
 
 def test_a_lost_early_epoch_is_computed_again(undisturbed, tmp_path):
@@ -169,7 +187,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(undisturbed, tmp_path, wait_f
         while process.poll() is None and not list(tmp_path.glob(f"*/*/{wait_for}")):
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-    before = {path: read_unit(path)[1] for path in tmp_path.glob("*/*/*.unit") if path.stem != "state"}
+    before = {path: read_unit(path)[1] for path in tmp_path.glob("*/*/*.unit") if path.stem.startswith(("data", "epoch"))}
     results = studies.run(study, config(4), folder=tmp_path)
     assert equal(results.units, undisturbed)
     assert before and all(results.records[path.stem] == record for path, record in before.items())  # nothing twice
@@ -177,11 +195,23 @@ def test_a_killed_run_ends_like_an_undisturbed_one(undisturbed, tmp_path, wait_f
 
 def test_the_assessment_leaves_the_training_alone(undisturbed):
     # Real batches, latents and mixing draw from one generator; a longer history to score must not move it.
-    progress = study.start(config())
-    data = study.dataset(config())
-    state = progress.rng.get_state()
-    study._assess(config(), study.Reference(config(), data), progress)
-    assert torch.equal(progress.rng.get_state(), state)
+    training = torch.from_numpy(study.dataset(config()).training)
+    kept = dict(wgan_training.epochs(config(), training, None, 4))  # trained without any look in between
+    for epoch, arrays in kept.items():
+        assert np.array_equal(arrays["curve.critic_loss"], undisturbed[f"epoch-{epoch:04d}"]["critic_loss"])
+
+
+def test_the_averaged_generator_follows_slowly():
+    rng = torch.Generator().manual_seed(0)
+    mean, current = wgan.make_generator(rng=rng), wgan.make_generator(rng=rng)
+    first, last = mean[0].weight.detach().clone(), current[0].weight.detach()
+    current[1].running_mean.fill_(3.0)
+    wgan_training.average(mean, current, iteration=80, decay=0.999)
+    # 81 / 90 of the old and 9 / 90 of the new, to float32 round-off of numbers near one
+    assert torch.allclose(mean[0].weight, 0.9 * first + 0.1 * last, atol=1e-6)
+    wgan_training.average(mean, current, iteration=10**6, decay=0.5)
+    assert torch.allclose(mean[0].weight, 0.45 * first + 0.55 * last, atol=1e-6)
+    assert torch.equal(mean[1].running_mean, current[1].running_mean)
 
 
 def test_two_real_batches_for_each_pair(undisturbed):
@@ -193,14 +223,15 @@ def test_two_real_batches_for_each_pair(undisturbed):
 def test_weights_of_a_run_can_be_exported(undisturbed, tmp_path):
     studies.run(study, config(4), folder=tmp_path)
     (folder,) = tmp_path.glob("*/*")
-    found = wgan.load_pretrained(study.export_weights(config(4), folder, tmp_path / "w.safetensors"))
-    last = undisturbed["epoch-0004"]
-    assert found.epoch == 4 and found.scale == float(undisturbed["data"]["scale"])
-    assert np.array_equal(wgan.score(found.critic, last["samples"][:, None]), last["score_samples"])
+    for epoch in (3, 4):
+        found = wgan.load_pretrained(study.export_weights(config(4), folder, epoch, tmp_path / "w.safetensors"))
+        arrays = undisturbed[f"epoch-{epoch:04d}"]
+        assert found.epoch == epoch and found.scale == float(undisturbed["data"]["scale"])
+        assert np.array_equal(wgan.score(found.critic, arrays["samples"][:, None]), arrays["score_samples"])
     with pytest.raises(
-        ValueError, match=r"folder must hold the state of a training; .* does not. Run at least one epoch"
+        ValueError, match=r"folder must hold the networks of epoch 5; .* does not. Run that epoch first."
     ):
-        study.export_weights(config(4), tmp_path / "empty", tmp_path / "x")
+        study.export_weights(config(4), folder, 5, tmp_path / "x")
 
 
 def test_measures_cope_with_any_subset(undisturbed):
@@ -252,5 +283,5 @@ def test_the_rule_stops_after_three_idle_tests(values, expected):
 
 
 def test_quality_table_has_a_row_for_each_measure(undisturbed):
-    rows = wgan_tables.quality_rows(undisturbed, 4, "test_")
+    rows = wgan_tables.quality_rows(undisturbed, 4)
     assert wgan_tables.quality_table(rows).count("\n") == 1 + len(wgan_tables.QUALITY)
