@@ -21,8 +21,9 @@ QUALITY = {
     "coverage": "coverage (k = 5)",
     "neighbour_accuracy": "nearest-neighbour classifier, accuracy",
 }
-#: The rule: stop when the relative test has found no improvement this many epochs in a row.
-ALPHA, PATIENCE = 0.05, 3
+#: The rule: stop when the relative test has found no improvement this many epochs in a row. As many as lie between the
+#: two generators of a test: the opening of the game swings, and no swing shorter than that may end a training.
+ALPHA, PATIENCE = 0.05, 10
 TRAINED = 100  # the epoch whose networks the paper calls the best
 
 

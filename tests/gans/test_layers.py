@@ -66,7 +66,7 @@ def test_a_gradient_penalty_gives_the_gradients_that_pytorch_gives(critic):
     for network in (critic, Plain(critic)):
         loss = network(fake).mean() - network(real).mean()
         loss = loss + 10 * losses.gradient_penalty(network, real, fake, torch.Generator().manual_seed(2))
-        gradients = torch.autograd.grad(loss, [p for p in critic.parameters()][:-1])  # the last bias cancels out
+        gradients = torch.autograd.grad(loss, list(critic.parameters())[:-1])  # the last bias cancels out
         found.append((loss.detach(), *gradients))
     for ours, theirs in zip(*found, strict=True):
         # The largest entries are near 1e6; both sum about 1e5 products in float64.

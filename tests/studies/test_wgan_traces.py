@@ -187,7 +187,9 @@ def test_a_killed_run_ends_like_an_undisturbed_one(undisturbed, tmp_path, wait_f
         while process.poll() is None and not list(tmp_path.glob(f"*/*/{wait_for}")):
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-    before = {path: read_unit(path)[1] for path in tmp_path.glob("*/*/*.unit") if path.stem.startswith(("data", "epoch"))}
+    before = {
+        path: read_unit(path)[1] for path in tmp_path.glob("*/*/*.unit") if path.stem.startswith(("data", "epoch"))
+    }
     results = studies.run(study, config(4), folder=tmp_path)
     assert equal(results.units, undisturbed)
     assert before and all(results.records[path.stem] == record for path, record in before.items())  # nothing twice
@@ -278,8 +280,8 @@ def test_twelve_of_fourteen_default_deviations_are_smaller():
         ([0.04, 0.5, 0.5], None),
     ],
 )
-def test_the_rule_stops_after_three_idle_tests(values, expected):
-    assert wgan_tables.stopping_epoch({11 + i: p for i, p in enumerate(values)}) == expected
+def test_the_rule_stops_after_idle_tests_in_a_row(values, expected):
+    assert wgan_tables.stopping_epoch({11 + i: p for i, p in enumerate(values)}, patience=3) == expected
 
 
 def test_quality_table_has_a_row_for_each_measure(undisturbed):

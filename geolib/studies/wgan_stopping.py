@@ -1,0 +1,150 @@
+"""Does the stopping rule of `wgan_traces` stop on noise? Several seeds at reduced scale, trained beyond its verdict.
+
+A rule that reads one noisy number for each epoch stops at the first unlucky run of them. The relative test asks whether
+a change is larger than its own noise, at a lag of ten epochs. Both rules are applied to the same trainings, which go on
+whatever they say, so that what was missed by stopping is known.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from geolib import config
+from geolib.claims import Measure
+from geolib.gans import metrics, wgan
+from geolib.store import Arrays
+from geolib.studies import wgan_tables, wgan_traces, wgan_training
+from geolib.studies.wgan_data import dataset, draw_models, forward
+
+TITLE = "The stopping rule at reduced scale"
+QUESTION = "Does the rule stop on noise?"
+FILES = ()
+VERSION = 1
+DIMS: dict[str, tuple[str, ...]] = {}
+NAIVE_PATIENCE = 3
+
+
+@dataclass(frozen=True)
+class Config(config.Config):
+    """Parameters of the trainings."""
+
+    n_seeds: int = config.param(2, "Trainings, of seeds 1, 2, ...", paper=3, low=1, high=100, extent=True)
+    n_epochs: int = config.param(13, "Epochs of each", paper=50, low=11, high=1000)
+    n_traces: int = config.param(16, "Traces to train on", paper=640, low=8, high=100_000)
+    batch: int = config.param(8, "Traces in a batch", paper=32, low=2, high=4096)
+    learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
+    n_judge: int = config.param(16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000)
+    n_null: int = config.param(20, "Tests of one generator against itself", paper=200, low=1, high=10_000)
+
+    def training(self, seed: int) -> wgan_traces.Config:
+        """Return the configuration of one training."""
+        return wgan_traces.Config(
+            n_epochs=self.n_epochs,
+            n_traces=self.n_traces,
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            precision="bfloat16",
+            seed=seed,
+        )
+
+
+def unit_names(config: Config) -> list[str]:
+    """Return one unit for each seed."""
+    return [f"seed-{seed}" for seed in range(1, config.n_seeds + 1)]
+
+
+def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]]:
+    """Yield the units."""
+    for name in names:
+        yield name, _train(config, int(name.removeprefix("seed-")))
+
+
+def _train(config: Config, seed: int) -> Arrays:
+    training = config.training(seed)
+    data = dataset(training)
+    # The validation set of a training this small would be too small to judge by.
+    models = draw_models(training, config.n_judge, np.random.default_rng([seed, 1]))
+    real = (forward(*models, training.frequency) / data.scale).astype(np.float32)
+    width = metrics.median_distance(real)
+    generator = wgan.make_generator(rng=torch.Generator())
+
+    def draw(*entropy: int) -> np.ndarray:
+        return wgan.sample(generator, config.n_judge, wgan_training.torch_rng(seed, *entropy))
+
+    sets: list[np.ndarray] = []
+    p_values, mmd2, swd = [], [], []
+    for epoch, kept in wgan_training.epochs(training, torch.from_numpy(data.training), None, config.n_epochs):
+        wgan_training.fill(generator, kept, "generator")
+        sets.append(draw(12, epoch))
+        mmd2.append(metrics.mmd2(real, sets[-1], width))
+        swd.append(metrics.sliced_wasserstein(real, sets[-1], np.random.default_rng([seed, 20])))
+        if epoch > wgan_traces.LAG:
+            p_values.append(metrics.relative_mmd_test(real, sets[-1], sets[-1 - wgan_traces.LAG], width).p_value)
+    null = [
+        metrics.relative_mmd_test(real, draw(30, i), draw(31, i), width).p_value for i in range(config.n_null)
+    ]  # one generator, drawn twice: nothing has improved
+    floor = [metrics.mmd2(real, part, width) for part in _parts(data.training, config.n_judge)]
+    return {name: np.array(v) for name, v in {"p": p_values, "mmd2": mmd2, "swd": swd, "null_p": null}.items()} | {
+        "floor_mmd2": np.array(floor)
+    }
+
+
+def _parts(traces: np.ndarray, n: int) -> list[np.ndarray]:
+    return [traces[i : i + n] for i in range(0, len(traces) - n + 1, n)]
+
+
+def naive_epoch(values: np.ndarray, patience: int = NAIVE_PATIENCE) -> int | None:
+    """Return the epoch at which one stops who waits `patience` epochs for a new least value, or None."""
+    best = np.minimum.accumulate(values)
+    idle = 0
+    for epoch in range(2, len(values) + 1):
+        idle = 0 if values[epoch - 1] < best[epoch - 2] else idle + 1
+        if idle == patience:
+            return epoch
+    return None
+
+
+def rules(arrays: Mapping[str, np.ndarray]) -> dict[str, int | None]:
+    """Return the epoch at which each rule stops a training: the test with two patiences, and the naive one."""
+    tests = {wgan_traces.LAG + 1 + i: float(p) for i, p in enumerate(arrays["p"])}
+    return {
+        "test": wgan_tables.stopping_epoch(tests),
+        "test_impatient": wgan_tables.stopping_epoch(tests, patience=NAIVE_PATIENCE),
+        "naive": naive_epoch(arrays["mmd2"]),
+    }
+
+
+def missed(arrays: Mapping[str, np.ndarray], epoch: int | None) -> float:
+    """Return how many times smaller the discrepancy still became after an epoch: 1 if no more, or if none stopped it.
+
+    Means of five epochs on either side are compared, so that one lucky epoch does not decide.
+    """
+    values = np.convolve(arrays["mmd2"], np.full(5, 0.2), mode="valid")  # entry i ends at epoch i + 5
+    if epoch is None or epoch <= 5:
+        return 1.0 if epoch is None else float(arrays["mmd2"][epoch - 1] / values.min())
+    here = values[epoch - 5]
+    return float(here / min(here, values[epoch - 5 :].min()))
+
+
+def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
+    """Return how often each rule stops too early: the discrepancy still halves after it."""
+    found: dict[str, Measure] = {}
+    for rule in ("test", "test_impatient", "naive"):
+        early = [missed(arrays, rules(arrays)[rule]) > 2 for arrays in units.values()]
+        if early:
+            found[f"early_{rule}"] = Measure.count(sum(early), len(early))
+    null = [p < wgan_tables.ALPHA for arrays in units.values() for p in arrays["null_p"]]
+    if null:
+        found["null_share"] = Measure.count(sum(null), len(null))
+    return found
+
+
+if __name__ == "__main__":
+    from geolib import studies
+
+    raise SystemExit(studies.main(sys.modules[__name__]))
