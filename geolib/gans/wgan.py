@@ -42,14 +42,17 @@ class Critic(nn.Module):
     precision : str
         "float32" or "bfloat16". The head always runs in the precision of its input: scores near -10 would be rounded
         to 0.06 in bfloat16, which is more than the gap that the training is about.
+    channels : int
+        Channels of the input: the trace, and what a conditional critic is told beside it.
     """
 
-    def __init__(self, precision: str = "float32") -> None:
+    def __init__(self, precision: str = "float32", channels: int = 1) -> None:
         super().__init__()
         _checks.choice("precision", precision, ("float32", "bfloat16"))
         self.reduced = precision == "bfloat16"
+        self.channels = channels
         layers: list[nn.Module] = []
-        for before, after in itertools.pairwise((1, *CRITIC_FILTERS)):
+        for before, after in itertools.pairwise((channels, *CRITIC_FILTERS)):
             # Without padding 1 the length would shrink to 491, where the table keeps 499.
             layers += [Convolution(before, after, 3), Kink()]
         self.features = nn.Sequential(*layers)
@@ -57,8 +60,9 @@ class Critic(nn.Module):
         self.head = nn.Sequential(Convolution(N_SAMPLES, middle, 1), Kink(), Convolution(middle, last, 1))
 
     def forward(self, traces: Tensor) -> Tensor:
-        """Return scores `(n,)` of traces `(n, 1, 499)`."""
-        _checks.shape("traces", traces, (None, 1, N_SAMPLES), "Resample and trim them to 499 samples.")
+        """Return scores `(n,)` of traces `(n, channels, 499)`."""
+        shape = (None, self.channels, N_SAMPLES)
+        _checks.shape("traces", traces, shape, "Resample and trim them to 499 samples.")
         features = self.features(traces.to(torch.bfloat16) if self.reduced else traces)
         return self.head(features.to(traces.dtype).transpose(1, 2)).flatten()
 
@@ -91,10 +95,12 @@ def make_generator(std: float | None = 0.2, *, rng: torch.Generator) -> nn.Seque
     return initialise(network, std, rng)
 
 
-def make_critic(std: float | None = 0.2, *, rng: torch.Generator, precision: str = "float32") -> Critic:
+def make_critic(
+    std: float | None = 0.2, *, rng: torch.Generator, precision: str = "float32", channels: int = 1
+) -> Critic:
     """Return the critic of table 2 (150 404 parameters) with initial kernels of standard deviation `std`."""
     with torch.device("meta"):
-        network = Critic(precision)
+        network = Critic(precision, channels)
     return initialise(network, std, rng)
 
 

@@ -1,0 +1,213 @@
+"""Shot gathers of two-dimensional layered models, from the package's engine and from a Wasserstein GAN.
+
+Niu et al. (2020) name two-dimensional gathers as the next step. The earths have four layers with dipping interfaces,
+the source is in the middle of a line of receivers, and the direct wave is removed as for the traces. What tells a
+gather from an image is moveout: the first reflection of a plane interface arrives at times whose squares are a parabola
+in offset.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geolib import config, waves
+from geolib.claims import Measure
+from geolib.gans import metrics, variants
+from geolib.gans.train import train
+from geolib.store import Arrays
+from geolib.studies.wgan_training import CURVES, keep_memory, torch_rng
+
+TITLE = "Shot gathers from a Wasserstein GAN"
+QUESTION = "Can the game that makes traces make two-dimensional shot gathers?"
+FILES = ()
+VERSION = 1
+DIMS: dict[str, tuple[str, ...]] = {}
+
+SIZE = 64  # receivers, and samples in time
+SPACING = 20.0  # m, of the grid and of the receivers
+DEPTH_POINTS = 60
+DT, DECIMATION = 2.5e-3, 8  # s; 512 steps, every eighth kept: 64 samples of 20 ms
+SAMPLING = DT * DECIMATION
+FREQUENCY = 8.0  # Hz, peak of the Ricker wavelet: nine points in its shortest wavelength
+FASTEST = 4500.0  # m/s
+DIP = 0.12  # largest slope of an interface
+
+
+@dataclass(frozen=True)
+class Config(config.Config):
+    """Parameters of data and training."""
+
+    n_gathers: int = config.param(40, "Gathers to train on", paper=3000, low=8, high=100_000)
+    n_held_out: int = config.param(16, "Gathers to judge by", paper=500, low=8, high=10_000)
+    iterations: int = config.param(4, "Generator steps", paper=1000, low=1, high=1_000_000)
+    batch: int = config.param(8, "Gathers in a batch", paper=32, low=2, high=4096)
+    width: int = config.param(4, "Channels of the widest image layer", paper=12, low=1, high=256)
+    learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
+    seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
+
+
+def unit_names(config: Config) -> list[str]:
+    """Return the one unit."""
+    return ["training"]
+
+
+def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]]:
+    """Yield the unit."""
+    for name in names:
+        yield name, _train(config)
+
+
+def draw_models(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return n models `(n, 60, 64)` in m/s of four layers with plane, dipping interfaces; velocity rises with depth."""
+    x = np.arange(SIZE) - (SIZE - 1) / 2
+    z = np.arange(DEPTH_POINTS)[:, None]
+    base = np.cumsum(rng.uniform([12, 8, 8], [22, 16, 16], (n, 3)), axis=1)  # points below the surface
+    slope = rng.uniform(-DIP, DIP, (n, 3))
+    layer = (z > base[..., None, None] + slope[..., None, None] * x).sum(axis=1)
+    velocity = np.sort(rng.uniform(1600, FASTEST, (n, 4)), axis=1)
+    return np.take_along_axis(velocity, layer.reshape(n, -1), axis=1).reshape(layer.shape)
+
+
+def model_gathers(models: np.ndarray) -> np.ndarray:
+    """Return the shot gathers `(n, 64 samples, 64 receivers)` of models, float32, the largest size in each being 1."""
+    gathers = raw_gathers(models)
+    return (gathers / np.abs(gathers).max(axis=(1, 2), keepdims=True)).astype(np.float32)
+
+
+def raw_gathers(models: np.ndarray) -> np.ndarray:
+    """Return the shot gathers `(n, 64 samples, 64 receivers)` of models less the direct wave, as modelled.
+
+    The direct wave is the run through the first layer's velocity alone, which reflects nothing but from the surface.
+    """
+    nt = SIZE * DECIMATION
+    wavelet = waves.ricker(FREQUENCY, DT, nt)
+    line = torch.tensor([[[1, i] for i in range(SIZE)]])
+    made = []
+    for part in np.array_split(models, max(1, len(models) // 50)):
+        n = len(part)
+        survey = waves.Survey(
+            waves.Grid(part.shape[1:], SPACING),
+            DT,
+            nt,
+            torch.tensor([[[1, SIZE // 2]]]).expand(n, 1, 2),
+            line.expand(n, SIZE, 2),
+            wavelet.expand(n, 1, nt),
+            waves.Boundary(velocity=2500.0, frequency=FREQUENCY),
+        )
+        first = np.broadcast_to(part[:, :1, SIZE // 2 : SIZE // 2 + 1], part.shape)
+        with torch.no_grad():
+            full, direct = (
+                waves.propagate(torch.as_tensor(np.ascontiguousarray(m), dtype=torch.float32), survey).numpy()
+                for m in (part, first)
+            )
+        made.append((full - direct)[:, :, ::DECIMATION].transpose(0, 2, 1))
+    return np.concatenate(made)
+
+
+def moveout_misfit(gathers: np.ndarray) -> np.ndarray:
+    """Return for each gather by how many seconds its first event departs from a reflection's moveout (median).
+
+    The first event is picked on each receiver; the squares of the times are fitted by a parabola in offset, which is
+    exact for a plane interface under a homogeneous layer, dipping or not. A second fit leaves out the worst quarter.
+    """
+    offset = (np.arange(SIZE) - SIZE // 2) * SPACING / 1000
+    found = []
+    for gather in gathers:
+        times, _ = metrics.first_event(gather.T, SAMPLING, share=0.3)
+        kept = np.isfinite(times)
+        if kept.sum() < SIZE // 2:
+            found.append(np.nan)
+            continue
+        for _ in range(2):
+            fit = np.polynomial.Polynomial.fit(offset[kept], np.square(times[kept]), 2)
+            off = np.abs(times - np.sqrt(np.maximum(fit(offset), 0)))
+            kept = np.isfinite(times) & (off <= np.nanquantile(off, 0.75))
+        found.append(np.nanmedian(off))
+    return np.array(found)
+
+
+def _train(config: Config) -> Arrays:
+    models = draw_models(config.n_gathers + 2 * config.n_held_out, np.random.default_rng([config.seed, 0]))
+    gathers = model_gathers(models)
+    real, judge, other = np.split(gathers, [config.n_gathers, config.n_gathers + config.n_held_out])
+    training = torch.from_numpy(real)[:, None]
+    rng = torch_rng(config.seed, 10)
+
+    def draw() -> tuple[Tensor, tuple[Tensor, ...]]:
+        return training[torch.randint(len(training), (config.batch,), generator=rng)], ()
+
+    players, game = variants.wgan(draw, SIZE, config.width, config.learning_rate, rng)
+    keep_memory()
+    untrained = _sample(players.generator, config.n_held_out, torch_rng(config.seed, 11))
+    steps = list(train(players, game, config.iterations))
+    samples = _sample(players.generator, config.n_held_out, torch_rng(config.seed, 11))
+    width = metrics.median_distance(judge)
+    arrays = {name: np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in CURVES}
+    for label, each in (("generated", samples), ("untrained", untrained), ("floor", other)):
+        directions = np.random.default_rng([config.seed, 20])
+        density, coverage = metrics.density_coverage(judge, each)
+        distance, _ = metrics.nearest(real, each)
+        arrays |= {
+            f"{label}_swd": np.array(metrics.sliced_wasserstein(judge, each, directions)),
+            f"{label}_mmd2": np.array(metrics.mmd2(judge, each, width)),
+            f"{label}_density": np.array(density),
+            f"{label}_coverage": np.array(coverage),
+            f"{label}_nearest": distance.astype(np.float32),
+            f"{label}_moveout": moveout_misfit(each).astype(np.float32),
+        }
+    shown = config.n_gathers + np.arange(4)
+    return arrays | {"samples": samples[:4], "gathers": judge[:4], "models": models[shown].astype(np.float32)}
+
+
+@torch.no_grad()
+def _sample(generator: torch.nn.Module, n: int, rng: torch.Generator) -> np.ndarray:
+    training = generator.training
+    generator.eval()
+    made = generator(torch.randn(n, variants.LATENT, generator=rng))[:, 0].numpy()
+    generator.train(training)
+    return made
+
+
+def table(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the measures of generated, untrained and unseen modelled gathers as a Markdown table."""
+    rows = {
+        "sliced Wasserstein-2 distance": lambda n: f"{float(arrays[f'{n}_swd']):.4f}",
+        "squared maximum mean discrepancy": lambda n: f"{float(arrays[f'{n}_mmd2']):.4f}",
+        "density (k = 5)": lambda n: f"{float(arrays[f'{n}_density']):.3f}",
+        "coverage (k = 5)": lambda n: f"{float(arrays[f'{n}_coverage']):.3f}",
+        "distance to the nearest training gather, median": lambda n: f"{np.median(arrays[f'{n}_nearest']):.2f}",
+        "departure from a reflection's moveout, median (ms)": lambda n: f"{1e3 * _median(arrays[f'{n}_moveout']):.1f}",
+    }
+    lines = ["| Measure | Generated | Untrained generator | Unseen modelled gathers (floor) |", "|---|---|---|---|"]
+    order = ("generated", "untrained", "floor")
+    return "\n".join([*lines, *(f"| {k} | {' | '.join(f(n) for n in order)} |" for k, f in rows.items())])
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+
+
+def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
+    """Return the generated gathers' measures as multiples of their floors."""
+    found: dict[str, Measure] = {}
+    for arrays in units.values():
+        n = len(arrays["generated_nearest"])
+        for name in ("swd", "coverage"):
+            found[f"gathers_{name}_over_floor"] = Measure(
+                float(arrays[f"generated_{name}"] / arrays[f"floor_{name}"]), n=n
+            )
+        found["gathers_moveout"] = Measure(1e3 * _median(arrays["generated_moveout"]), n=n)
+        found["gathers_moveout_floor"] = Measure(1e3 * _median(arrays["floor_moveout"]), n=n)
+    return found
+
+
+if __name__ == "__main__":
+    from geolib import studies
+
+    raise SystemExit(studies.main(sys.modules[__name__]))

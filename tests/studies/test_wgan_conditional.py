@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+
+from geolib import studies
+from geolib.studies import wgan_conditional as study
+
+
+def conditions(n=40, band=False):
+    return study.draw_conditions(n, np.random.default_rng(1), band)
+
+
+@pytest.fixture(scope="module")
+def units():
+    return studies.run(study, study.Config()).units
+
+
+def test_the_band_is_kept_from_the_training():
+    low, high = study.BAND
+    outside, inside = conditions(500)[:, 0], conditions(500, True)[:, 0]
+    assert not ((outside > low) & (outside < high)).any() and (outside < low).any() and (outside > high).any()
+    assert ((inside >= low) & (inside <= high)).all()
+    size = np.abs(conditions(500)[:, 1])
+    assert size.min() >= study.CONTRAST[0] and size.max() <= study.CONTRAST[1]
+
+
+def test_the_reader_reads_modelled_traces():
+    asked = np.concatenate([conditions(), conditions(band=True)])
+    traces = study.model_traces(asked, np.random.default_rng(2)) / 3.0
+    off = np.abs(study.Reader(3.0).read(traces) - asked)
+    # Interfaces fall on a grid of 5 m, the template's own too; later reflections may touch the first one's tail.
+    assert np.median(off[:, 0]) <= 5 and off[:, 0].max() <= 10
+    assert np.median(off[:, 1]) < 0.015
+
+
+def test_the_reader_sees_a_shift_and_a_flip():
+    reader = study.Reader(1.0)
+    trace = study.model_traces(np.array([[200.0, 0.15]]), np.random.default_rng(0))
+    first, later, flipped = (reader.read(t)[0] for t in (trace, np.roll(trace, 5, axis=1), -trace))
+    step = 5 * study.SAMPLING * study.FIRST_VELOCITY / 2
+    assert later[0] - first[0] == pytest.approx(step, abs=1e-6)  # whole samples: the same parabola
+    assert flipped[1] == pytest.approx(-first[1], rel=1e-9)
+
+
+def test_codes_span_one_and_pulses_stand_at_the_two_way_time():
+    codes, pulses = study.encode(np.array([[150.0, 0.28], [400.0, -0.28], [250.0, 0.14]]))
+    assert torch.allclose(codes, torch.tensor([[-1.0, 1.0], [1.0, -1.0], [-0.2, 0.5]]))
+    assert pulses.shape == (3, 1, 499)
+    assert pulses[:, 0].abs().argmax(1).tolist() == [30, 80, 50]  # 2 z / 2500 m/s / 4 ms
+    assert torch.allclose(pulses.abs().amax((1, 2)), torch.tensor([1.0, 1.0, 0.5]))
+
+
+def test_the_generator_is_told_the_codes():
+    codes = torch.tensor([[0.25, -0.5]])
+    made = study.latents(codes, torch.Generator().manual_seed(0))
+    assert made.shape == (1, 100, 1) and made[0, :2, 0].tolist() == [0.25, -0.5]
+
+
+def test_a_run_is_complete_and_deterministic(units):
+    arrays = units["training"]
+    assert arrays["generated"].shape == arrays["asked"].shape == (16, 2)
+    assert arrays["kept_back"].sum() == 8
+    again = studies.run(study, study.Config()).units["training"]
+    assert np.array_equal(arrays["generated"], again["generated"])
+    assert study.table(arrays).count("\n") == 7
+    found = study.measures(study.Config(), units)
+    assert found["modelled_depth_kept_back"].value < 5 < found["generated_depth_kept_back"].value  # hardly trained
+
+
+def test_a_generator_that_listens_beats_one_that_does_not():
+    asked = conditions(200)
+    arrays = {"asked": asked, "generated": asked + np.array([2.0, 0.001])}
+    heard, deaf = (study.errors(arrays, name, np.arange(200)) for name in ("generated", "shuffled"))
+    assert heard[0].value == pytest.approx(2) and heard[2].value == 1
+    assert deaf[0].value > 40 and 0.3 < deaf[2].value < 0.7
