@@ -87,18 +87,20 @@ def median_distance(samples: np.ndarray) -> float:
         If most samples coincide: such a kernel has no width.
     """
     flat = _flat("samples", samples)
-    width = float(np.sqrt(np.median(_squared_distances(flat, flat)[np.triu_indices(len(flat), 1)])))
+    width = float(np.sqrt(np.median(squared_distances(flat, flat)[np.triu_indices(len(flat), 1)])))
     if width == 0:
         raise ValueError("samples must differ from one another; their median distance is 0. Use data that varies.")
     return width
 
 
-def _kernel(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
-    squared = _squared_distances(a, b)
+def kernel(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
+    """Return the kernel `(n, m)` between two sets of flat samples: the mean Gaussian of `BANDWIDTHS` times `width`."""
+    squared = squared_distances(a, b)
     return np.mean([np.exp(-squared / (2 * (h * width) ** 2)) for h in BANDWIDTHS], axis=0)
 
 
-def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the squared distances `(n, m)` between two sets of flat samples."""
     # One matrix product instead of a loop over pairs; rounding can leave tiny negative numbers where samples coincide.
     squared = np.square(a).sum(1)[:, None] + np.square(b).sum(1) - 2 * (a @ b.T)
     return np.maximum(squared, 0.0, out=squared)
@@ -134,8 +136,8 @@ def mmd2(first: np.ndarray, second: np.ndarray, width: float) -> float:
     """
     a, b = _pair(first, second)
     width = _checks.number("width", width, low=0)
-    cross = _kernel(a, b, width).mean()
-    return _off_diagonal_mean(_kernel(a, a, width)) + _off_diagonal_mean(_kernel(b, b, width)) - 2 * float(cross)
+    cross = kernel(a, b, width).mean()
+    return _off_diagonal_mean(kernel(a, a, width)) + _off_diagonal_mean(kernel(b, b, width)) - 2 * float(cross)
 
 
 def relative_mmd_test(reference: np.ndarray, new: np.ndarray, old: np.ndarray, width: float) -> RelativeTest:
@@ -172,8 +174,8 @@ def relative_mmd_test(reference: np.ndarray, new: np.ndarray, old: np.ndarray, w
     n = len(r)
 
     def part(x: np.ndarray) -> np.ndarray:
-        cross = _kernel(x, r, width)
-        return _kernel(x, x, width) - cross - cross.T
+        cross = kernel(x, r, width)
+        return kernel(x, x, width) - cross - cross.T
 
     h = part(a) - part(b)
     np.fill_diagonal(h, 0.0)
@@ -200,13 +202,18 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[fl
     ----------
     Naeem et al. (2020), Reliable fidelity and diversity metrics for generative models, equations 3 and 4.
     """
+    inside = ball_members(real, fake, k)
+    return float(inside.sum() / (k * inside.shape[1])), float(inside.any(axis=1).mean())
+
+
+def ball_members(real: np.ndarray, fake: np.ndarray, k: int = 5) -> np.ndarray:
+    """Return `(n_real, n_fake)` booleans: whether a generated sample lies in the k-neighbour ball of a real one."""
     a, b = _pair(real, fake)
     k = _checks.integer("k", k, low=1)
     if len(a) <= k:
         raise ValueError(f"real must hold more than k = {k} samples; got {len(a)}. Draw more.")
-    radius = np.partition(_squared_distances(a, a), k, axis=1)[:, k]  # entry 0 is the sample itself
-    inside = _squared_distances(a, b) < radius[:, None]
-    return float(inside.sum() / (k * len(b))), float(inside.any(axis=1).mean())
+    radius = np.partition(squared_distances(a, a), k, axis=1)[:, k]  # entry 0 is the sample itself
+    return squared_distances(a, b) < radius[:, None]
 
 
 def neighbour_accuracy(real: np.ndarray, fake: np.ndarray) -> float:
@@ -216,11 +223,16 @@ def neighbour_accuracy(real: np.ndarray, fake: np.ndarray) -> float:
     ----------
     Lopez-Paz and Oquab (2017), Revisiting classifier two-sample tests, section 3.
     """
+    return float(neighbour_hits(real, fake).mean())
+
+
+def neighbour_hits(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
+    """Return for each sample, real ones first, whether its nearest other sample is of the same set."""
     a, b = _pair(real, fake)
     both, label = np.concatenate([a, b]), np.repeat([0, 1], [len(a), len(b)])
-    distance = _squared_distances(both, both)
+    distance = squared_distances(both, both)
     np.fill_diagonal(distance, np.inf)
-    return float((label[distance.argmin(axis=1)] == label).mean())
+    return label[distance.argmin(axis=1)] == label
 
 
 def nearest(training: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -231,7 +243,7 @@ def nearest(training: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.n
     a, b = _pair(training, samples)
     best, index = np.full(len(b), np.inf), np.zeros(len(b), dtype=np.int64)
     for start in range(0, len(a), 2000):  # bounds the memory at 2000 rows
-        distance = np.sqrt(_squared_distances(a[start : start + 2000], b))
+        distance = np.sqrt(squared_distances(a[start : start + 2000], b))
         row = distance.argmin(axis=0)
         closer = distance[row, np.arange(len(b))] < best
         best = np.where(closer, distance[row, np.arange(len(b))], best)

@@ -1,0 +1,134 @@
+"""The traces of chosen epochs of `wgan_traces` under every measure, with bootstrap intervals, from the kept networks.
+
+Run it beside a training or after it: `python -m geolib.studies.wgan_quality --folder runs`. Needs scikit-learn.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from geolib import paths, studies
+from geolib.claims import Measure
+from geolib.gans import quality, wgan
+from geolib.store import Arrays, Results, Store, load, provenance, save
+from geolib.studies import wgan_traces, wgan_training
+from geolib.studies.wgan_data import SAMPLING, dataset
+from geolib.studies.wgan_training import torch_rng
+
+SHOWN = (1, 5, 10, 20, 47, 60, 80, 100, 150, 200)
+LABEL = "quality"
+
+
+def assess(config: wgan_traces.Config, folder: Path, epochs: list[int], chosen: int) -> Results:
+    """Return the measures of the traces of epochs, and of the chosen one on the test set.
+
+    Parameters
+    ----------
+    config : Config
+        The run's configuration.
+    folder : Path
+        Where its units are.
+    epochs : list of int
+        Epochs to judge on the validation set, by the generator and by the averaged one.
+    chosen : int
+        The epoch to judge on the test set, which nothing else looks at.
+
+    Returns
+    -------
+    Results
+        Units `floor`, `test-floor`, `epoch-0010`, `mean-0010`, `test-epoch-0010`, ...; an array of each is a measure's
+        value and the ends of its interval.
+
+    Raises
+    ------
+    ValueError
+        If the folder does not hold an epoch.
+
+    Notes
+    -----
+    About ten seconds for each set of 1000 traces.
+    """
+    store, data = Store(folder), dataset(config)
+    n = config.n_held_out
+    results = Results(config.as_dict())
+
+    def judge(name: str, real: np.ndarray, fake: np.ndarray, training: np.ndarray) -> None:
+        rng = np.random.default_rng([config.seed, 30])
+        found = quality.compare(real, fake, training, SAMPLING, rng)
+        found["classifier_accuracy"] = quality.classifier_accuracy(real, fake, rng)
+        results.units[name] = {label: np.array(interval) for label, interval in found.items()}
+        results.records[name] = provenance()
+
+    # Traces that were trained on stand for a perfect generator; of its neighbours, they themselves do not count.
+    judge("floor", data.validation, data.training[:n], data.training[n:])
+    judge("test-floor", data.test, data.training[:n], data.training[n:])
+    for epoch in sorted({*epochs, chosen}):
+        kept = wgan_training.load_networks(store, epoch)
+        for part, prefix in (("generator", "epoch"), ("mean", "mean")):
+            network = wgan_training.fill(wgan.make_generator(rng=torch.Generator()), kept, part)
+            samples = wgan.sample(network, n, torch_rng(config.seed, 15, epoch), config.latent_low)
+            if epoch in epochs:
+                judge(f"{prefix}-{epoch:04d}", data.validation, samples, data.training)
+            if epoch == chosen:
+                judge(f"test-{prefix}-{epoch:04d}", data.test, samples, data.training)
+    return results
+
+
+def interval(arrays: Mapping[str, np.ndarray], name: str) -> Measure:
+    """Return a measure of a unit."""
+    value, low, high = arrays[name].tolist()
+    return Measure(value, low, high)
+
+
+def table(units: Mapping[str, Arrays], columns: Mapping[str, str]) -> str:
+    """Return the measures as a Markdown table with a column for each unit, given as heading and name."""
+    there = {heading: units[name] for heading, name in columns.items() if name in units}
+    lines = ["| Measure | " + " | ".join(there) + " |", "|---|" + "---|" * len(there)]
+    for name, label in quality.LABELS.items():
+        lines.append(f"| {label} | " + " | ".join(str(interval(arrays, name)) for arrays in there.values()) + " |")
+    return "\n".join(lines)
+
+
+def judged(units: Mapping[str, Arrays]) -> list[int]:
+    """Return the epochs judged on the validation set, in order."""
+    return sorted(int(name.removeprefix("epoch-")) for name in units if name.startswith("epoch-"))
+
+
+def chosen_epoch(units: Mapping[str, Arrays]) -> int:
+    """Return the epoch that was judged on the test set."""
+    return max(int(name.removeprefix("test-epoch-")) for name in units if name.startswith("test-epoch-"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Judge the kept epochs of the paper-scale run, ship the measures, and export the chosen epoch's networks."""
+    parser = argparse.ArgumentParser(prog="python -m geolib.studies.wgan_quality", description=assess.__doc__)
+    parser.add_argument("--folder", default="runs", help="where the run is (default: runs)")
+    parser.add_argument("--chosen", type=int, help="epoch to ship and to judge on the test set (default: the last)")
+    options = parser.parse_args(arguments)
+    config = wgan_traces.Config.preset("paper")
+    key = studies.key(wgan_traces, config)
+    folder = Path(options.folder) / studies.name_of(wgan_traces) / key
+    done = sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.unit"))
+    if not done:
+        parser.exit(1, f"{parser.prog}: folder must hold finished epochs; {folder} holds none. Train first.\n")
+    chosen = options.chosen or done[-1]
+    results = assess(config, folder, sorted({e for e in SHOWN if e in done} | {chosen}), chosen)
+    path = paths.shipped(studies.name_of(wgan_traces), LABEL)
+    save(path, results, key=key)
+    print(f"{path} and {wgan_traces.export_weights(config, folder, chosen)}: epoch {chosen} of {done[-1]}")
+    return 0
+
+
+def shipped() -> dict[str, Arrays]:
+    """Return the shipped units, none if there are none."""
+    path = paths.shipped(studies.name_of(wgan_traces), LABEL)
+    return load(path)[0].units if path.is_file() else {}
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
