@@ -76,7 +76,7 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
     notebook = notebooks.read(source)
     if found["state"] == "not executed":
         prepare(notebook)
-    mine = [file for file in files if studies.name_of(file.study) == name]
+    mine = [file for file in files if file.chapter == name]
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
     label = notebook.cells[0].source.partition("\n# ")[0]
     notebook.cells[0].source = f"{label}\n# {title}\n\n{_state_line(found, mine)}\n{rest}"

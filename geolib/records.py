@@ -56,6 +56,12 @@ class Shipped:
         return self.study.Config(**self.results.config)
 
     @property
+    def chapter(self) -> str:
+        """The study whose chapter shows the results."""
+        name = studies.name_of(self.study)
+        return studies.COMPANIONS.get(name, name)
+
+    @property
     def anchor(self) -> str:
         """Label of its section on the page of records."""
         return f"record-{self.path.stem}"
@@ -96,7 +102,7 @@ def shipped() -> list[Shipped]:
         If a file is damaged.
     """
     found = []
-    for name in studies.NAMES:
+    for name in (*studies.NAMES, *studies.COMPANIONS):
         for path in sorted(paths.results().glob(f"{name}-*.nc")):
             results, key = store.load(path)
             commits = {unit: str(record.get("commit", "")) for unit, record in results.records.items()}
@@ -159,7 +165,7 @@ def _results(found: Shipped) -> str:
     return "\n".join(
         [
             f"({found.anchor})=\n## {found.path.name}\n",
-            f"Results of the chapter {{ref}}`chapter-{studies.name_of(found.study)}`.\n",
+            f"Results of the chapter {{ref}}`chapter-{found.chapter}`.\n",
             *_file(found.path, about),
             *_dropdown("All parameters", ["| Parameter | Value |", "|---|---|", *parameters]),
             *_dropdown(f"The {len(records)} units", rows),

@@ -34,7 +34,8 @@ def inputs(study: str) -> dict[str, str]:
     root = paths.checkout()
     # What executing a notebook does to it belongs to its content.
     files = [*modules(f"geolib.studies.{study}", code), Path(notebooks.__file__)]
-    files += sorted(path for path in paths.results().glob(f"{study}*") if path.is_file())
+    for name in (study, *(name for name, chapter in studies.COMPANIONS.items() if chapter == study)):
+        files += sorted(path for path in paths.results().glob(f"{name}*") if path.is_file())
     if root is not None and (root / "constraints.txt").is_file():
         files.append(root / "constraints.txt")
     return found | {_label(path): _hash(path.read_bytes()) for path in files}

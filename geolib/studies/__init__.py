@@ -32,11 +32,14 @@ from geolib.config import Config
 from geolib.store import Arrays, Results, Store, complete, load, recorded, save
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
+#: Studies without a chapter of their own, and the chapter that shows them.
+COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_conditional", "wgan_gathers"), "wgan_traces")
 
 
 def get(name: str) -> ModuleType:
-    """Return the module of a study; an unknown name raises ValueError with the nearest one."""
-    _checks.choice("study", name, NAMES)
+    """Return the module of a study or companion; an unknown name raises ValueError with the nearest study."""
+    if name not in COMPANIONS:
+        _checks.choice("study", name, NAMES)
     return importlib.import_module(f"geolib.studies.{name}")
 
 

@@ -6,6 +6,7 @@ Run it beside a training or after it: `python -m geolib.studies.wgan_quality --f
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,11 +59,12 @@ def assess(config: wgan_traces.Config, folder: Path, epochs: list[int], chosen: 
     results = Results(config.as_dict())
 
     def judge(name: str, real: np.ndarray, fake: np.ndarray, training: np.ndarray) -> None:
+        begin = time.perf_counter()
         rng = np.random.default_rng([config.seed, 30])
         found = quality.compare(real, fake, training, SAMPLING, rng)
         found["classifier_accuracy"] = quality.classifier_accuracy(real, fake, rng)
         results.units[name] = {label: np.array(interval) for label, interval in found.items()}
-        results.records[name] = provenance()
+        results.records[name] = {**provenance(), "seconds": time.perf_counter() - begin}
 
     # Traces that were trained on stand for a perfect generator; of its neighbours, they themselves do not count.
     judge("floor", data.validation, data.training[:n], data.training[n:])
