@@ -118,10 +118,10 @@ def score_histogram(axis: Axes, scores: Mapping[str, np.ndarray], lines: Mapping
 
 
 def score_history(axis: Axes, history: np.ndarray, real: float) -> None:
-    """Draw the mean score of each epoch's traces under the last critic, over the mean of real ones (Figure 6)."""
+    """Draw the mean score of each epoch's traces under one critic, over the mean of real ones (Figure 6)."""
     axis.plot(np.arange(1, history.size + 1), history, color=GENERATED, marker=".", label="generated, mean")
     axis.axhline(real, color="grey", linestyle="--", label="real, mean")
-    axis.set(xlabel="epoch of the generator", ylabel="score under the last critic")
+    axis.set(xlabel="epoch of the generator", ylabel="critic score")
     axis.legend()
 
 
@@ -157,14 +157,44 @@ def events(axis: Axes, sets: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Non
     axis.legend()
 
 
-def film(frames: np.ndarray, dt: float) -> bytes:
-    """Return an animated GIF of traces `(epochs, n, nt)` sampled at `dt` seconds, one frame for each epoch."""
+def stops(axis: Axes, values: np.ndarray, epochs: Mapping[str, int | None]) -> None:
+    """Draw a discrepancy over epochs, and the epochs at which rules stop; a rule that does not stop has no line."""
+    axis.semilogy(np.arange(1, values.size + 1), values, color=GENERATED)
+    colors = ("vermilion", "green", "purple")
+    for name, dash, (label, epoch) in zip(colors, ("-", "--", ":"), epochs.items(), strict=False):
+        if epoch is not None:
+            axis.axvline(epoch, color=COLORS[name], linestyle=dash, label=label)
+    axis.set(xlabel="epoch")
+
+
+def asked_obtained(axis: Axes, asked: np.ndarray, sets: Mapping[str, np.ndarray], label: str) -> None:
+    """Draw what was obtained against what was asked for, "real" and "generated", over the line of equality."""
+    for name, values in sets.items():
+        axis.plot(asked, values, ".", color=_BY_LABEL[name], ms=3, alpha=0.6, label=name)
+    ends = [asked.min(), asked.max()]
+    axis.plot(ends, ends, color="black", lw=0.8)
+    margin = 0.3 * (ends[1] - ends[0])
+    axis.set(xlabel=f"{label}, asked", ylabel=f"{label}, obtained", ylim=(ends[0] - margin, ends[1] + margin))
+
+
+def gathers(axes: Sequence[Axes], images: np.ndarray, dt: float, spacing: float) -> None:
+    """Draw shot gathers `(n, nt, n_receivers)` sampled at `dt` seconds, receivers `spacing` metres apart, in grey."""
+    for axis, image in zip(axes, images, strict=False):
+        half = image.shape[1] * spacing / 2000
+        extent = (-half, half, image.shape[0] * dt, 0.0)
+        axis.imshow(image, cmap="gray", vmin=-0.4, vmax=0.4, aspect="auto", extent=extent, interpolation="nearest")
+        axis.tick_params(labelsize=7)
+
+
+def film(frames: np.ndarray, dt: float, epochs: Sequence[int] | None = None) -> bytes:
+    """Return an animated GIF of traces `(frames, n, nt)` sampled at `dt` seconds, numbered by `epochs` or 1, 2, ..."""
+    numbers = list(epochs) if epochs is not None else list(range(1, len(frames) + 1))
     figure, axis = plt.subplots(figsize=(5, 3))
 
     def draw(index: int) -> list:
         axis.clear()
         wiggles(axis, frames[index], dt, GENERATED)
-        axis.set_title(f"epoch {index + 1}")
+        axis.set_title(f"epoch {numbers[index]}")
         return []
 
     with tempfile.TemporaryDirectory() as folder:

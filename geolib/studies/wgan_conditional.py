@@ -1,8 +1,8 @@
 """Traces to order: a generator that is told depth and velocity contrast of the first reflector, and what it makes.
 
-Niu et al. (2020) name labelled traces as the use of their generator and conditions as the way there. Here two of the
-generator's hundred inputs are the conditions. What was obtained is measured on the trace by a matched filter, whose own
-error on modelled traces is the floor. One range of depths is kept from the training altogether.
+Niu et al. (2020) name labelled traces as the use of their generator and conditions as the way there. Here sixteen of
+the generator's hundred inputs carry the conditions. What was obtained is measured on the trace by a matched filter,
+whose own error on modelled traces is the floor. One range of depths is kept from the training altogether.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ CONTRAST = (0.08, 0.28)  # size of (v2 - v1) / (v2 + v1); either sign
 DEEPER = (1500.0, 4500.0)  # m/s, of the layers below
 FREQUENCY = 20.0  # Hz
 LOBE = 13  # samples between the first lobe of a reflection and its largest, at most
+N_CODES = 16  # inputs of the generator, of its hundred, that carry the conditions
 N_SHOWN = 4  # traces of one condition kept for the figure
 
 
@@ -45,10 +46,10 @@ N_SHOWN = 4  # traces of one condition kept for the figure
 class Config(config.Config):
     """Parameters of data and training."""
 
-    n_traces: int = config.param(32, "Traces to train on", paper=4000, low=8, high=100_000)
+    n_traces: int = config.param(32, "Traces to train on", paper=3000, low=8, high=100_000)
     iterations: int = config.param(4, "Generator steps", paper=2000, low=1, high=1_000_000)
-    batch: int = config.param(8, "Traces in a batch", paper=32, low=2, high=4096)
-    learning_rate: float = config.param(3e-4, "Learning rate of both Adam optimisers", low=0, high=1)
+    batch: int = config.param(8, "Traces in a batch", paper=16, low=2, high=4096)
+    learning_rate: float = config.param(4e-4, "Learning rate of both Adam optimisers", low=0, high=1)
     n_asked: int = config.param(16, "Conditions asked for, inside and outside the range kept back", paper=500, low=8)
     seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
 
@@ -86,16 +87,20 @@ def model_traces(conditions: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def encode(conditions: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Return what the generator is told, `(n, 2)` within -1 to 1, and what the critic is told, `(n, 1, 499)`.
+    """Return what the generator is told, `(n, 16)` within -1 to 1, and what the critic is told, `(n, 1, 499)`.
 
-    The critic is a stack of short convolutions: numbers constant in time would not tell it where to look. It gets a
-    pulse as high as the contrast at the two-way time of the depth.
+    The generator gets the contrast times cosines and sines of the depth: linear maps of these are pulses at any depth,
+    where the two bare numbers would first have to be made into them. The critic is a stack of short convolutions:
+    numbers constant in time would not tell it where to look. It gets a pulse as high as the contrast where the
+    reflection is to come.
     """
     depth, contrast = torch.as_tensor(conditions, dtype=torch.float32).T
-    codes = torch.stack([2 * (depth - DEPTH[0]) / (DEPTH[1] - DEPTH[0]) - 1, contrast / CONTRAST[1]], dim=1)
-    sample = 2 * depth / FIRST_VELOCITY / SAMPLING
+    height = (contrast / CONTRAST[1])[:, None]
+    angles = torch.pi * ((depth - DEPTH[0]) / (DEPTH[1] - DEPTH[0]))[:, None] * torch.arange(N_CODES // 2)
+    codes = height * torch.cat([angles.cos(), (angles + angles[:, 1:2]).sin()], dim=1)
+    sample = (2 * depth / FIRST_VELOCITY + 1.5 / FREQUENCY) / SAMPLING
     pulse = torch.exp(-0.5 * ((torch.arange(wgan.N_SAMPLES) - sample[:, None]) / 2).square())
-    return codes, (codes[:, 1:] * pulse)[:, None]
+    return codes, (height * pulse)[:, None]
 
 
 class ConditionalCritic(nn.Module):
@@ -111,7 +116,7 @@ class ConditionalCritic(nn.Module):
 
 
 def latents(codes: Tensor, rng: torch.Generator) -> Tensor:
-    """Return latents `(n, 100, 1)` whose first two entries are the codes."""
+    """Return latents `(n, 100, 1)` whose first entries are the codes."""
     return torch.cat([codes[:, :, None], wgan.draw_latents(len(codes), rng)[:, codes.shape[1] :]], dim=1)
 
 

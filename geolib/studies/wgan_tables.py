@@ -60,21 +60,30 @@ def stopping_epoch(p_values: Mapping[int, float], alpha: float = ALPHA, patience
     return None
 
 
+def level_epoch(history: np.ndarray) -> int:
+    """Return the epoch from which scores under one critic stay within two deviations of the last ten epochs."""
+    band = 2 * history[-10:].std()
+    outside = np.flatnonzero(np.abs(history - history[-10:].mean()) > band)
+    return int(outside[-1] + 2) if len(outside) else 1
+
+
+def last_history(run: list[Arrays]) -> int:
+    """Return the last epoch whose critic has scored the traces of all epochs before it."""
+    return max(e for e, arrays in enumerate(run, 1) if "score_history" in arrays)
+
+
 def p_values(run: list[Arrays]) -> dict[int, float]:
     """Return the p-values of the relative test by epoch."""
     return {e: float(arrays["improvement_p"]) for e, arrays in enumerate(run, 1) if "improvement_p" in arrays}
 
 
-def quality_rows(units: Mapping[str, Arrays], epoch: int, prefix: str = "") -> list[dict[str, Any]]:
-    """Return for each measure its name, the value of an epoch's traces, and the floor between real traces.
-
-    With the prefix `test_` the values are those on the test set, which played no part in any choice.
-    """
+def quality_rows(units: Mapping[str, Arrays], epoch: int) -> list[dict[str, Any]]:
+    """Return for each measure its name, the value of an epoch's traces, and the floor between real traces."""
     arrays, data = units[f"epoch-{epoch:04d}"], units["data"]
     return [
         {
             "measure": label,
-            "generated": Measure.mean(arrays[prefix + name].tolist()),
+            "generated": Measure.mean(arrays[name].tolist()),
             "floor": Measure.mean(data[f"floor_{name}"].tolist()),
         }
         for name, label in QUALITY.items()
@@ -219,10 +228,7 @@ def _curves(run: list[Arrays]) -> dict[str, Measure]:
         found["generator_slope_after_20"] = Measure(fit.slope, fit.slope - half, fit.slope + half, len(run) - 19)
     if len(run) >= 100:
         found["swd_100_over_47"] = Measure(swd[99] / swd[46])
-        history = run[99]["score_history"]
-        band = 2 * history[-10:].std()
-        outside = np.flatnonzero(np.abs(history - history[-10:].mean()) > band)
-        found["fig_6_level_epoch"] = Measure(float(outside[-1] + 2 if len(outside) else 1))
+        found["fig_6_level_epoch"] = Measure(level_epoch(run[99]["score_history"]))
     if len(run) >= 150:
         found["swd_after_100"] = Measure(swd[100:].mean() / swd[90:100].mean())
     tests = p_values(run)

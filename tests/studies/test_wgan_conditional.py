@@ -42,18 +42,24 @@ def test_the_reader_sees_a_shift_and_a_flip():
     assert flipped[1] == pytest.approx(-first[1], rel=1e-9)
 
 
-def test_codes_span_one_and_pulses_stand_at_the_two_way_time():
+def test_codes_tell_conditions_apart_and_pulses_stand_where_reflections_come():
     codes, pulses = study.encode(np.array([[150.0, 0.28], [400.0, -0.28], [250.0, 0.14]]))
-    assert torch.allclose(codes, torch.tensor([[-1.0, 1.0], [1.0, -1.0], [-0.2, 0.5]]))
+    assert codes.shape == (3, study.N_CODES) and codes.abs().max() <= 1
+    assert codes[:, 0].tolist() == pytest.approx([1, -1, 0.5])  # the contrast itself
+    assert codes[0, 8:].abs().max() < 1e-6 and codes[2, 8] == pytest.approx(0.5 * np.sin(0.4 * np.pi), abs=1e-6)
     assert pulses.shape == (3, 1, 499)
-    assert pulses[:, 0].abs().argmax(1).tolist() == [30, 80, 50]  # 2 z / 2500 m/s / 4 ms
-    assert torch.allclose(pulses.abs().amax((1, 2)), torch.tensor([1.0, 1.0, 0.5]))
+    delay = 1.5 / study.FREQUENCY
+    expected = [(2 * z / study.FIRST_VELOCITY + delay) / study.SAMPLING for z in (150, 400, 250)]
+    assert pulses[:, 0].abs().argmax(1).tolist() == pytest.approx(expected, abs=0.5)
+    # A reflection is there: its modelled trace has its largest sample within the wavelet's length of the pulse.
+    trace = study.model_traces(np.array([[150.0, 0.28]]), np.random.default_rng(0))[0]
+    assert np.abs(trace[: int(expected[0]) + 12]).argmax() == pytest.approx(expected[0], abs=8)
 
 
 def test_the_generator_is_told_the_codes():
-    codes = torch.tensor([[0.25, -0.5]])
+    codes = torch.linspace(-1, 1, study.N_CODES)[None]
     made = study.latents(codes, torch.Generator().manual_seed(0))
-    assert made.shape == (1, 100, 1) and made[0, :2, 0].tolist() == [0.25, -0.5]
+    assert made.shape == (1, 100, 1) and torch.equal(made[0, : study.N_CODES, 0], codes[0])
 
 
 def test_a_run_is_complete_and_deterministic(units):
