@@ -1,7 +1,7 @@
-"""Seconds per iteration of the trace GAN's training: the package against a plain WGAN-GP loop, interleaved in one run.
+"""Seconds per iteration of the trace GAN: the package against a plain WGAN-GP loop, interleaved in one run.
 
-Both play the paper's game from the same weights: two critic steps and one generator step on 64 traces. The plain loop is
-what one writes down: PyTorch's own layers and autograd, in single precision. The package is timed with the critic's
+Both play the paper's game from the same weights: two critic steps and one generator step on 64 traces. The plain loop
+is what one writes down: PyTorch's own layers and autograd, in single precision. The package is timed with the critic's
 convolutions in single precision and in bfloat16 (the paper preset), and all three a second time with the C library told
 to keep freed memory, as the study does. Writes bench/wgan_traces.json and its table, bench/wgan_traces.md.
 """

@@ -21,7 +21,7 @@ from geolib.studies import wgan_traces, wgan_training
 from geolib.studies.wgan_data import SAMPLING, dataset
 from geolib.studies.wgan_training import torch_rng
 
-SHOWN = (1, 5, 10, 20, 47, 60, 80, 100, 150, 200)
+SHOWN = (10, 20, 47, 60, 80, 100, 150, 200)
 LABEL = "quality"
 
 

@@ -135,10 +135,10 @@ def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
     """Return how often each rule stops too early: the discrepancy still halves after it."""
     found: dict[str, Measure] = {}
     for rule in ("test", "test_impatient", "naive"):
-        early = [missed(arrays, rules(arrays)[rule]) > 2 for arrays in units.values()]
+        early = [bool(missed(arrays, rules(arrays)[rule]) > 2) for arrays in units.values()]
         if early:
             found[f"early_{rule}"] = Measure.count(sum(early), len(early))
-    null = [p < wgan_tables.ALPHA for arrays in units.values() for p in arrays["null_p"]]
+    null = [bool(p < wgan_tables.ALPHA) for arrays in units.values() for p in arrays["null_p"]]
     if null:
         found["null_share"] = Measure.count(sum(null), len(null))
     return found

@@ -164,8 +164,9 @@ def test_unknown_precision_is_refused():
 
 def test_the_shipped_networks_make_labelled_traces():
     networks = wgan.load_pretrained()
-    traces = networks.sample(20, torch.Generator().manual_seed(1))
+    traces = networks.sample(1000, torch.Generator().manual_seed(1))
     times, polarities = metrics.first_event(traces, dt=0.004)
-    assert networks.epoch >= 1 and traces.shape == (20, 1, 499)
+    assert networks.epoch >= 1 and traces.shape == (1000, 1, 499)
+    assert len(times) == len(polarities) == 1000
     assert np.isfinite(wgan.score(networks.critic, traces)).all()
     assert ((times > 0) & (times < 2)).all() and set(polarities) <= {-1, 1}

@@ -287,3 +287,10 @@ def test_the_rule_stops_after_idle_tests_in_a_row(values, expected):
 def test_quality_table_has_a_row_for_each_measure(undisturbed):
     rows = wgan_tables.quality_rows(undisturbed, 4)
     assert wgan_tables.quality_table(rows).count("\n") == 1 + len(wgan_tables.QUALITY)
+
+
+def test_scores_level_off_where_they_stay():
+    rising = np.concatenate([np.arange(20.0), 20 + 0.1 * (-1.0) ** np.arange(15)])
+    assert wgan_tables.level_epoch(rising) == 21  # entry 20, the first of the even ones
+    assert wgan_tables.level_epoch(np.ones(12)) == 1
+    assert wgan_tables.last_history([{"score_history": np.ones(1)}, {"score_history": np.ones(2)}, {}]) == 2
