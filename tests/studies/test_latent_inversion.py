@@ -172,6 +172,11 @@ def test_effects_are_judged_by_the_largest_comparison():
     }
     found = study.measures(SMALL, units)
     assert found["clipping.stochastic_is_best"].value == 1 and found["damping.no_gain"].value == 0
+    # Five wins against one are no evidence, either way.
+    few = comparison("rate")
+    few["outcome"][1, 0] = 0.5
+    undecided = study.measures(SMALL, {latent_effects.name("rate", 10, 3): few})
+    assert undecided["rates.published_is_best"].value == 0.5
     assert found["effect.damping.10.0"].value == 1 and found["effect.damping.10.0"].n == 6
     text = latent_effects.as_markdown(units)
     # Six of six better: p = 2 / 2^6.
