@@ -132,8 +132,8 @@ def samplers() -> dict[str, float]:
         warnings.simplefilter("ignore")
         home = Path.cwd()
         os.chdir(folder)
-        # Two lengths, so that starting its processes does not count.
-        few, many = run(5), run(5 + GENERATIONS)
+        # Two lengths, so that starting its processes does not count; of tens, or its history overflows.
+        few, many = run(10), run(10 + GENERATIONS)
         os.chdir(home)
     return found | {"PyDREAM": 1e3 * (many - few) / (8 * GENERATIONS)}
 
