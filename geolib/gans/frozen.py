@@ -37,8 +37,9 @@ class Frozen:
 
     Notes
     -----
-    Images agree with the network's to round-off. Width 32 takes about 1.6 ms an image and as much again for its gradient
-    on one core of a 2024 server, in batches of sixteen (`bench/latent_inversion.md`). Only reverse mode is here; for forward mode take the network.
+    Images agree with the network's to round-off. Width 32 takes about 1.6 ms an image and as much again for its
+    gradient on one core of a 2024 server, in batches of sixteen (`bench/latent_inversion.md`). Only reverse mode is
+    here; for forward mode take the network.
     """
 
     def __init__(self, network: Generator, precision: torch.dtype = torch.float32) -> None:
