@@ -409,5 +409,7 @@ if __name__ == "__main__":
         print(peak(sys.argv[2]))
     elif sys.argv[1:2] == ["--one-thread"]:
         write(json.loads((HERE / "waves.json").read_text()) | {"one_thread": one_thread()})
+    elif sys.argv[1:2] == ["--scaling"]:
+        write(json.loads((HERE / "waves.json").read_text()) | {"scaling": scaling([1, len(os.sched_getaffinity(0))])})
     else:
         main()

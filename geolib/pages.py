@@ -92,12 +92,12 @@ def speed(bench: Path) -> dict[str, bytes]:
 
 SCALING = """:::{figure} /_generated/scaling.png
 :name: fig-scaling
-:alt: Four panels on logarithmic axes. The time of a forward run and of a gradient rises in proportion to the steps, the
-  cells and the shots; two threads halve it; the bytes of a thread's workspace rise with the root of the steps.
+:alt: Four panels on logarithmic axes, seconds of a forward run and of a gradient against time steps, cells, shots and
+  threads, each beside a line of proportion; in the first two the workspace rises more slowly than the time.
 
 How the wave engine scales: seconds of a forward run (circles) and of misfit and gradient (squares) as one size varies
 from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion to the first point. The dashed line is
-the workspace of one thread (right axis).
+the workspace of one thread (right axis). Two threads want two free cores: the note above tells whether there were.
 :::
 
 """
