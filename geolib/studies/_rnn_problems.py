@@ -16,6 +16,7 @@ from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate,
 SPACING = 10.0
 COLUMNS = 6 + 25 * np.arange(12)
 """Columns of Marmousi's sources."""
+SOURCE_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def problem_2d(extra: str = "", frequency: float = 6.0) -> Problem:
 def _survey_2d(shape: tuple[int, ...], refine: int, frequency: float) -> Survey:
     dt, nt = 0.8e-3 / refine, 2500 * refine
     n_receivers = 288
-    sources = [[[(4 + 1) * refine - 1, int(x) * refine]] for x in COLUMNS]
+    sources = [[[(SOURCE_ROW + 1) * refine - 1, int(x) * refine]] for x in COLUMNS]
     receivers = [[[(2 + 1) * refine - 1, x * refine] for x in range(n_receivers)]] * len(COLUMNS)
     # A point source fills one cell: on cells of a quarter of the area its density is four times as high.
     wavelet = ricker(frequency, dt, nt) * refine**2

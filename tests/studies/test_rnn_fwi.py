@@ -52,6 +52,9 @@ def fake(names, seed=0):
                 "gathers": np.ones((12, 8, 9)),
                 "origin": np.array("here"),
             }
+        elif name == "network":
+            misfit = np.tile(np.geomspace(1, 0.1, 12), (3, 1))
+            units[name] = {"misfit_network": misfit, "misfit_kernels": misfit * (1 + 1e-12)}
         elif name == "marmousi-cost":
             units[name] = {"methods": np.array(["adam", "lbfgs", "cg"]), "cost": np.array([2.0, 2.5, 2.0])}
         else:
@@ -85,10 +88,9 @@ def test_units_are_unique_plain_names_and_cheap_ones_come_first():
     assert len(names) == 4 + 2 * 29 + 4 * 6 + 2 + 8 + 12
 
 
-def test_a_rate_given_twice_is_one_unit():
-    assert study.unit_names(study.Config(experiments=("1d",), optimisers=("gd",), gd_rates=(0.4, 0.4))) == [
-        "1d-gd-0.4-f64"
-    ]
+def test_a_rate_given_twice_is_refused():
+    with pytest.raises(ValueError, match=r"gd_rates must have entries that differ; got 0\.4,0\.4"):
+        study.Config(gd_rates=(0.4, 0.4))
 
 
 def test_a_unit_depends_on_nothing_but_its_name(tiny):
