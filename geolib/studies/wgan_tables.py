@@ -60,11 +60,15 @@ def stopping_epoch(p_values: Mapping[int, float], alpha: float = ALPHA, patience
     return None
 
 
-def level_epoch(history: np.ndarray) -> int:
-    """Return the epoch from which scores under one critic stay within two deviations of the last ten epochs."""
+def level_epoch(history: np.ndarray) -> int | None:
+    """Return the epoch from which scores under one critic stay within two deviations of the last ten epochs.
+
+    None if that is true of little more than the last ten themselves, as on a straight slope: they are still on their way.
+    """
     band = 2 * history[-10:].std()
     outside = np.flatnonzero(np.abs(history - history[-10:].mean()) > band)
-    return int(outside[-1] + 2) if len(outside) else 1
+    level = int(outside[-1] + 2) if len(outside) else 1
+    return level if level < len(history) - 10 else None
 
 
 def last_history(run: list[Arrays]) -> int:
@@ -228,7 +232,10 @@ def _curves(run: list[Arrays]) -> dict[str, Measure]:
         found["generator_slope_after_20"] = Measure(fit.slope, fit.slope - half, fit.slope + half, len(run) - 19)
     if len(run) >= 100:
         found["swd_100_over_47"] = Measure(swd[99] / swd[46])
-        found["fig_6_level_epoch"] = Measure(level_epoch(run[99]["score_history"]))
+        history = run[99]["score_history"]
+        # The critic of epoch 100 must have scored later generators to say that nothing changes after epoch 100.
+        if len(history) >= 150 and (level := level_epoch(history)) is not None:
+            found["fig_6_level_epoch"] = Measure(level)
     if len(run) >= 150:
         found["swd_after_100"] = Measure(swd[100:].mean() / swd[90:100].mean())
     tests = p_values(run)

@@ -256,7 +256,7 @@ def test_every_claim_names_a_measure_that_can_come(undisturbed):
     for arrays in run.values():
         for name in ("critic_loss", "generator_loss", "swd"):
             arrays[name] = rng.random(3)
-        arrays |= {"improvement_p": np.array(0.5), "score_history": rng.random(300)}
+        arrays |= {"improvement_p": np.array(0.5), "score_history": np.concatenate([[9.0], np.ones(299)])}
     known = set(study.measures(config(4), {"data": undisturbed["data"], **run}))
     open_ones = {"factor_ten_crucial"}
     assert {name for claim in ledger for name in claim.measure} - known <= open_ones
@@ -293,4 +293,5 @@ def test_scores_level_off_where_they_stay():
     rising = np.concatenate([np.arange(20.0), 20 + 0.1 * (-1.0) ** np.arange(15)])
     assert wgan_tables.level_epoch(rising) == 21  # entry 20, the first of the even ones
     assert wgan_tables.level_epoch(np.ones(12)) == 1
+    assert wgan_tables.level_epoch(np.arange(30.0)) is None  # still rising
     assert wgan_tables.last_history([{"score_history": np.ones(1)}, {"score_history": np.ones(2)}, {}]) == 2
