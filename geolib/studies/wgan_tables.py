@@ -63,7 +63,7 @@ def stopping_epoch(p_values: Mapping[int, float], alpha: float = ALPHA, patience
 def level_epoch(history: np.ndarray) -> int | None:
     """Return the epoch from which scores under one critic stay within two deviations of the last ten epochs.
 
-    None if that is true of little more than the last ten themselves, as on a straight slope: they are still on their way.
+    None if that is true of little more than the last ten themselves, as on a straight slope.
     """
     band = 2 * history[-10:].std()
     outside = np.flatnonzero(np.abs(history - history[-10:].mean()) > band)
