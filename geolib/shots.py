@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from geolib import scheduler, waves
+from geolib import _checks, scheduler, waves
 
 
 def misfit_and_gradient(
@@ -46,11 +46,19 @@ def misfit_and_gradient(
     gradient : grid.shape tensor
         dJ/dv, per m/s.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `at_once` is less than 1; otherwise as `waves.misfit_and_gradient`.
+
     Notes
     -----
     Groups are added in their order: the result is the same to the last bit however many workers there are. A task takes
     the model and the data of its shots over the network and brings one gradient back.
     """
+    at_once = _checks.integer("at_once", at_once, low=1)
+    # Before they are cut: a slice would leave surplus shots unseen.
+    _checks.shape("observed", observed, (*survey.receiver_locations.shape[:2], survey.nt), "Record the same survey.")
     tasks = []
     for first in range(0, survey.n_shots, at_once):
         part = slice(first, first + at_once)

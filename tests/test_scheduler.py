@@ -254,6 +254,16 @@ def test_shots_spread_give_the_same_gradient(cluster):
     torch.testing.assert_close(alone[1], gradient, rtol=1e-12, atol=1e-13 * float(gradient.abs().max()))
 
 
+def test_shots_are_refused_that_would_be_left_out():
+    shot_lines, start = survey(), torch.full((24, 30), 2000.0, dtype=torch.float64)
+    observed = torch.zeros(5, 1, 200, dtype=torch.float64).expand(5, 9, 200)
+    for at_once in (0, -1):
+        with pytest.raises(ValueError, match=r"at_once must be at least 1; got"):
+            shots.misfit_and_gradient(start, shot_lines, observed, at_once=at_once)
+    with pytest.raises(ValueError, match=r"observed must .*5, 9, 200"):
+        shots.misfit_and_gradient(start, shot_lines, torch.cat([observed, observed]))
+
+
 def test_the_variable_names_a_scheduler_too(slow, cluster, tmp_path, monkeypatch):
     monkeypatch.setenv(scheduler.VARIABLE, cluster.address)
     studies.run(slow, slow.Config(units=2, seconds=0))
