@@ -166,7 +166,7 @@ def _make_offline(path: Path) -> None:
     if 'class="math' not in cleaned:
         cleaned = _MATHJAX.sub("", cleaned)  # two megabytes for nothing
     if cleaned != text:
-        path.write_text(cleaned, encoding="utf-8")
+        write_atomic(path, cleaned.encode())  # half a page would be kept by the next build
 
 
 # An icon in the script of Font Awesome: its name, sizes, other names, code and drawing.
@@ -185,7 +185,7 @@ def _trim_icons(folder: Path) -> None:
         trimmed = _ICON.sub(lambda m: m[0] if used & {m[2], *re.findall(r'"([\w-]+)"', m[3])} else "", text)
         target = folder / "_static" / source.relative_to(whole / "static")
         if target.is_file():
-            target.write_text(trimmed, encoding="utf-8")
+            write_atomic(target, trimmed.encode())
 
 
 class _Loads(HTMLParser):
@@ -230,7 +230,7 @@ def _show_sizes(folder: Path) -> None:
     text = re.sub(
         r'<div id="page-sizes">.*?</div>', lambda _: table, status.read_text(encoding="utf-8"), flags=re.DOTALL
     )
-    status.write_text(text, encoding="utf-8")
+    write_atomic(status, text.encode())
 
 
 def _digest(parts: list[tuple[str, bytes]]) -> str:

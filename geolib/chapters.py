@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -156,7 +155,6 @@ def _state_line(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> st
 
 
 def clean(root: Path) -> None:
-    """Remove what a killed build left half done, which Sphinx would take for a page."""
+    """Remove what a killed build left half done, which Sphinx would take for a page; a live build keeps its own."""
     for folder in (root / "book" / "papers", executed(root, "any").parent):
-        for left in folder.glob(".executing-*"):
-            shutil.rmtree(left)
+        notebooks.remove_drafts(folder, notebooks.DRAFT)

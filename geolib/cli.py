@@ -220,6 +220,8 @@ def _announce(study: ModuleType, config: Config, preset: str, folder: Path) -> N
 def _compare(options: argparse.Namespace) -> int:
     from geolib import compare
 
+    if options.out.is_dir() or options.out.name == reruns.RECORD:
+        raise UsageError(f"--out must be the page to write, such as compare.html; got {options.out}. Choose another.")
     runs = [compare.read(folder) for folder in options.runs]
     print(compare.as_text(runs))
     _must_be_writable("--out's folder", options.out.parent)

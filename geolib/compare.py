@@ -62,7 +62,7 @@ def read(folder: Path) -> Run:
         facts = {"commit": str(about["commit"])[:9], "device": str(about["device"]), "date": str(about["date"])}
         facts["seconds"] = f"{_checks.number('seconds', record['seconds']):g}"
         return Run(folder, study, dict(record["parameters"]), measures, facts)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"{path} must be the record of a run; it is damaged ({error}). Run it again.") from None
 
 
@@ -71,6 +71,8 @@ def _measure(name: str, entry: dict[str, Any]) -> Measure:
     for key, value in found.items():
         if (value is None and key == "value") or not isinstance(value, (int, float, type(None))):
             raise TypeError(f"{key} of {name} is no number: {value!r}")
+        if value is not None:
+            float(value)  # an int may be beyond what can be shown
     return Measure(**found)
 
 
@@ -188,5 +190,5 @@ def _figure(label: str, figure: pages.Figure | None) -> str:
 def _figures(run: Run) -> list[pages.Figure]:
     try:
         return pages.figures(run.notebook)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"notebook {run.notebook} must be whole; it is damaged ({error}). Run it again.") from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shutil
 import sys
 import tempfile
 import time
@@ -13,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from geolib import paths
+from geolib.store import write_atomic
 
 # One thread per kernel: results do not depend on the number of cores, and two notebooks run side by side.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+DRAFT = ".executing-"
 
 # Every notebook has these three names; the cell is taken out again once its output is known.
 _RECORD = """from dataclasses import asdict
@@ -47,7 +52,7 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     Raises
     ------
     RuntimeError
-        If a cell fails or the kernel dies; `output` is then left as it was.
+        If a cell fails, the kernel dies or there is none; `output` is then left as it was.
     ValueError
         If the notebook is missing or damaged.
     OSError
@@ -59,6 +64,7 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     """
     import nbformat
     import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
 
     template = read(paths.notebook(study))
@@ -72,7 +78,7 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     # The kernel must find this very package, wherever papermill was started.
     package = str(Path(__file__).resolve().parents[1])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".executing-") as folder:
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{DRAFT}{os.getpid()}-") as folder:
         source, draft = Path(folder) / "source.ipynb", Path(folder) / output.name
         nbformat.write(template, source)
         start = time.perf_counter()
@@ -96,19 +102,42 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
             raise RuntimeError(
                 f"notebook {study} failed: its kernel died, perhaps for lack of memory. Use smaller parameters."
             ) from None
+        except NoSuchKernel:
+            raise RuntimeError("the kernel python3 must be installed to run notebooks. Install geolib[book].") from None
         seconds = time.perf_counter() - start
         notebook = nbformat.read(draft, as_version=4)
         if note:
-            notebook.metadata["geolib"] = {"measures": json.loads(notebook.cells.pop().outputs[-1].text)}
+            printed = [out.text for out in notebook.cells.pop().outputs if out.get("name") == "stdout"]  # not a warning
+            notebook.metadata["geolib"] = {"measures": json.loads("".join(printed))}
         tidy(notebook)
         nbformat.write(notebook, draft)
         os.replace(draft, output)
     root = paths.checkout()
     if root is not None and not parameters:
         record = root / ".build" / f"{study}.seconds"
-        record.parent.mkdir(exist_ok=True)
-        record.write_text(f"{seconds:.1f}")
+        with contextlib.suppress(OSError):  # the result is worth more than its stopwatch
+            write_atomic(record, f"{seconds:.1f}".encode())
     return output
+
+
+def remove_drafts(folder: Path, prefix: str) -> None:
+    """Remove the folders `PREFIX*` that killed processes of this machine left; those named for a live one stay."""
+    for left in folder.glob(f"{prefix}*"):
+        made_by = re.match(r"(\d+)-", left.name.removeprefix(prefix))
+        if made_by is None or not _alive(int(made_by[1])):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    if os.name == "nt":  # signal 0 would be no mere question there
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
 
 
 def append(path: Path, text: str) -> None:

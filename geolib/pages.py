@@ -165,6 +165,8 @@ def figures(notebook: Path) -> list[Figure]:
             continue
         landing = "landing" in cell["metadata"].get("tags", [])
         figure, alternative = shown["figure"], shown.get("image", {}).get("alt", "")
+        if not all(isinstance(text, str) for text in (figure["name"], figure["caption"], alternative)):
+            raise ValueError("name, caption and alt of a figure must be text")
         images = {kind: data for output in cell["outputs"] for kind, data in output.get("data", {}).items()}
         for kind in ("gif", "png"):
             if f"image/{kind}" in images:

@@ -103,7 +103,8 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
     note += " (in brackets: the quick preset)." if config.changes() else "."
     start = time.perf_counter()
     # Draft and result share a folder, so that all files appear together at the end.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".run-") as draft:
+    notebooks.remove_drafts(folder, ".run-")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".run-{os.getpid()}-") as draft:
         executed = notebooks.execute(
             name, config.changes(), Path(draft) / f"{name}.ipynb", progress=progress, note=note
         )

@@ -3,7 +3,10 @@
 import base64
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -242,6 +245,91 @@ def test_unchanged_parameters_leave_their_seconds(small, monkeypatch):
     nbformat.write(cells, small / "rnn_fwi.ipynb")
     notebooks.execute("rnn_fwi", {}, small / "executed" / "rnn_fwi.ipynb")
     assert float((small / ".build" / "rnn_fwi.seconds").read_text()) > 0
+
+
+def test_a_stopwatch_that_cannot_be_kept_costs_nothing(small, monkeypatch):
+    monkeypatch.setattr(paths, "checkout", lambda: small)
+    (small / ".build").write_text("a file in the way")
+    cells = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    nbformat.write(cells, small / "rnn_fwi.ipynb")
+    notebooks.execute("rnn_fwi", {}, small / "executed" / "rnn_fwi.ipynb")
+    assert not notebooks.failed(small / "executed" / "rnn_fwi.ipynb")
+
+
+def executed(monkeypatch, cells=(), raises=None):
+    """Let papermill leave these outputs of the last cell, or raise, instead of executing."""
+    import papermill
+
+    def execute_notebook(source, draft, *arguments, **options):
+        if raises is not None:
+            raise raises
+        notebook = nbformat.read(source, as_version=4)
+        notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in cells]
+        nbformat.write(notebook, draft)
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute_notebook)
+
+
+def test_a_warning_beside_the_measures_is_passed_over(small, monkeypatch):
+    executed(monkeypatch, [("stdout", '{"a":'), ("stdout", " 1}"), ("stderr", "RuntimeWarning: Mean of empty slice")])
+    made = notebooks.execute("rnn_fwi", {}, small / "executed" / "rnn_fwi.ipynb", note="a note")
+    assert notebooks.read(made).metadata["geolib"]["measures"] == {"a": 1}
+
+
+def test_a_missing_kernel_is_reported(small, monkeypatch):
+    from jupyter_client.kernelspec import NoSuchKernel
+
+    executed(monkeypatch, raises=NoSuchKernel("python3"))
+    with pytest.raises(RuntimeError, match=r"the kernel python3 must be installed"):
+        notebooks.execute("rnn_fwi", {}, small / "executed" / "rnn_fwi.ipynb")
+
+
+def test_only_what_a_killed_run_left_is_removed(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f".run-{ended.pid}-a", ".run-of-old", f".run-{os.getpid()}-b", "run-c"):
+        (tmp_path / name).mkdir()
+    notebooks.remove_drafts(tmp_path, ".run-")
+    assert {path.name for path in tmp_path.iterdir()} == {f".run-{os.getpid()}-b", "run-c"}
+
+
+@pytest.mark.parametrize(
+    ("figure", "image"),
+    [
+        ({"name": 5, "caption": "b"}, {"alt": "c"}),
+        ({"name": "a", "caption": None}, {"alt": "c"}),
+        ({"name": ["a"], "caption": "b"}, {"alt": "c"}),
+        ({"name": "a", "caption": "b"}, {"alt": ["c"]}),
+    ],
+)
+def test_a_damaged_figure_is_refused_by_one_line(tmp_path, capsys, figure, image):
+    fake(tmp_path / "a")
+    notebook = json.loads((tmp_path / "a" / "rnn_fwi.ipynb").read_text())
+    notebook["cells"][0]["metadata"]["mystnb"] = {"figure": figure, "image": image}
+    (tmp_path / "a" / "rnn_fwi.ipynb").write_text(json.dumps(notebook))
+    run = str(tmp_path / "a")
+    assert cli.main(["compare", run, run, "--out", str(tmp_path / "page.html")]) == 1
+    assert "name, caption and alt of a figure must be text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["seconds", "measures"])
+def test_a_number_that_cannot_be_shown_is_refused(tmp_path, key):
+    fake(tmp_path / "a")
+    path = tmp_path / "a" / "run.json"
+    value = {"seconds": 10**400, "measures": {"a": {"value": 10**400, "low": None, "high": None, "n": 1}}}[key]
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(ValueError, match=r"must be the record of a run; it is damaged"):
+        compare.read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("out", ["", "a/run.json"])
+def test_a_comparison_never_replaces_a_record(tmp_path, capsys, out):
+    fake(tmp_path / "a")
+    before = (tmp_path / "a" / "run.json").read_bytes()
+    run = str(tmp_path / "a")
+    assert cli.main(["compare", run, run, "--out", str(tmp_path / out)]) == 2
+    assert "--out must be the page to write" in capsys.readouterr().err
+    assert (tmp_path / "a" / "run.json").read_bytes() == before
 
 
 def test_folders_tell_extents_apart():

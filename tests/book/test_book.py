@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -136,6 +137,13 @@ def test_a_second_build_keeps_everything(book):
     assert said == [*(f"kept: {name}, nothing it depends on changed" for name in studies.NAMES), said[-1]]
     assert said[-1] == "kept: the pages, nothing changed"
     assert not draft.exists()  # what a killed build left would break the pages
+
+
+def test_a_draft_of_another_build_survives(tmp_path):
+    other = tmp_path / "book" / "papers" / f"{notebooks.DRAFT}{os.getpid()}-x"
+    other.mkdir(parents=True)
+    chapters.clean(tmp_path)
+    assert other.is_dir()
 
 
 @pytest.fixture
