@@ -41,7 +41,7 @@ def unordered(
     RuntimeError
         If the scheduler does not answer or is lost, or if a task takes down one process after another.
     ValueError
-        If `jobs` is less than 1.
+        If `jobs` is less than 1 or the address is malformed.
 
     Notes
     -----
@@ -126,6 +126,15 @@ def _connect(address: str) -> Any:
         import distributed
     except ModuleNotFoundError:
         raise RuntimeError("distributed must be installed to use a cluster. Install geolib[cluster].") from None
+    # Before there is a client: one that was never connected complains for 20 s as it is thrown away.
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    try:
+        parse_host_port(parse_address(address)[1])
+    except ValueError as error:
+        raise ValueError(
+            f"scheduler address must be like tcp://host:8786; got {address!r} ({error}). Correct the address."
+        ) from None
     try:
         return distributed.Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

@@ -301,6 +301,13 @@ def test_no_scheduler_at_the_address(slow):
         list(scheduler.unordered(slow.square, [(1,)], address="tcp://127.0.0.1:9"))
 
 
+@pytest.mark.parametrize("address", ["foo:bar:1", "tcp://host", "tcp://host:port", "host"])
+def test_a_malformed_address_is_refused_before_a_client_is_made(slow, address, monkeypatch):
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: pytest.fail("a client was made"))
+    with pytest.raises(ValueError, match=r"scheduler address must be like tcp://host:8786; got"):
+        list(scheduler.unordered(slow.square, [(1,)], address=address))
+
+
 def test_units_that_build_on_one_another_stay_in_one_process(slow, tmp_path):
     import chain_study
 
