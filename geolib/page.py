@@ -86,8 +86,9 @@ def render(notebook: Path, page: Path, title: str) -> Path:
             content.cells.append(nbformat.v4.new_markdown_cell(_REFERENCES))
         nbformat.write(content, source / "index.ipynb")
         shutil.copy(mathjax(), source / "static" / "mathjax-tex-svg.js")
-        (source / "static" / "page.css").write_text(_STYLE)
-        (source / "conf.py").write_text(_CONFIG.format(title=title, bibliography=bibliography))
+        (source / "static" / "page.css").write_text(_STYLE, encoding="utf-8")
+        settings = _CONFIG.format(title=title, bibliography=bibliography)
+        (source / "conf.py").write_text(settings, encoding="utf-8")
         try:
             app = Sphinx(source, source, target, target / ".doctrees", "html", status=None, warning=io.StringIO())
             app.build()
@@ -98,12 +99,15 @@ def render(notebook: Path, page: Path, title: str) -> Path:
 
 
 def inline(path: Path) -> str:
-    """Return the text of an HTML file with its style sheets, scripts and images put inside."""
+    """Return the text of an HTML file with its style sheets, scripts and images put inside, if they lie beside it."""
     text, folder = path.read_text(encoding="utf-8"), path.parent
 
     def local(address: str) -> Path | None:
         found = folder / unquote(address.split("?")[0].split("#")[0])
-        return found if "://" not in address and not address.startswith("data:") and found.is_file() else None
+        if "://" in address or address.startswith("data:") or not found.is_file():
+            return None
+        # The page is made to be shared: no file of this machine from elsewhere gets into it.
+        return found if found.resolve().is_relative_to(folder.resolve()) else None
 
     def style(match: re.Match) -> str:
         file = local(match[1])
