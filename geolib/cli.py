@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -27,11 +30,22 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 done, 1 failed, 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console without our letters shows a question mark
+            stream.reconfigure(errors="replace")
     try:
         options = _parser().parse_args(_with_negative_values(sys.argv[1:] if arguments is None else arguments))
-        return options.action(options)
+        status = options.action(options)
+        sys.stdout.flush()  # here, where a reader that has left is noticed
+        return status
     except UsageError as error:
         return _complain(error, 2)
+    except BrokenPipeError as error:
+        if sys.stdout.isatty():
+            return _complain(error, 1)
+        # The reader has left, as `| head` does. The rest must go somewhere, or Python complains at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (RuntimeError, ValueError, TypeError, OSError, FloatingPointError) as error:
         return _complain(error, 1)
     except ModuleNotFoundError as error:
@@ -43,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _with_negative_values(arguments: Sequence[str]) -> list[str]:
     # argparse takes -1e-3 and -inf for options; a space before them, which `-p` strips, tells it otherwise.
     values = [n + 2 for n, argument in enumerate(arguments) if argument == "-p"]
-    return [f" {word}" if n in values and word.startswith("-") else word for n, word in enumerate(arguments)]
+    number = re.compile(r"-(\d|\.|inf|nan)", re.IGNORECASE)
+    return [f" {word}" if n in values and number.match(word) else word for n, word in enumerate(arguments)]
 
 
 def _complain(message: object, status: int) -> int:
@@ -207,14 +222,18 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _announce(study: ModuleType, config: Config, preset: str, folder: Path) -> None:
-    for file in getattr(study, "FILES", ()):
-        data.locate(file)
+    _check_data(study)
     name = studies.name_of(study)
     print(f"study: {name}, {study.TITLE}")
     print(f"preset: {preset}; differs from the quick preset in: {config.differences()}")
     print(f"does: executes notebook {paths.notebook(name)} in one process; units: {len(study.unit_names(config))}")
     print(f"time: {reruns.expected(study, config)}")
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
+
+
+def _check_data(study: ModuleType) -> None:
+    for file in getattr(study, "FILES", ()):
+        data.locate(file)
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -240,6 +259,7 @@ def _sweep(options: argparse.Namespace) -> int:
         grid = reruns.grid(study, options.preset, options.changes)
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
+    _check_data(study)
     folder = options.out or Path("reruns") / f"{options.study}-sweep"
     done, problems = [], []
     for number, (label, config) in enumerate(grid, 1):
@@ -289,6 +309,7 @@ def _publish(options: argparse.Namespace) -> int:
     study = _find(options)
     config = _config(options, study)
     _must_be_writable("--folder", options.folder)
+    _must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
     path = studies.publish(
         study,
         config,

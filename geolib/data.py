@@ -47,8 +47,8 @@ def locate(name: str) -> Path | None:
     expected, url = FILES[name]
     folder = os.environ.get("GEOLIB_DATA")
     if folder:
-        path = Path(folder).expanduser() / name
-        if not Path(folder).expanduser().is_dir():
+        path = Path(os.path.expanduser(folder)) / name  # Path's own fails on ~user where there is no such user
+        if not path.parent.is_dir():
             raise ValueError(f"GEOLIB_DATA must be an existing folder; got {folder!r}. Correct or unset it.")
         if not path.is_file():
             raise ValueError(f"GEOLIB_DATA must hold {name}; {folder!r} does not. Add the file or unset GEOLIB_DATA.")

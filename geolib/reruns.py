@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -19,6 +20,10 @@ from geolib.config import PRESETS, Config, plain
 from geolib.store import provenance, write_atomic
 
 RECORD = "run.json"
+# The plus of 1e+1 joins nothing.
+_PLUS = re.compile(r"(?<!\d[eE])(?<!\d\.[eE])\+")
+# File systems take names of 255 bytes.
+_LONGEST = 200
 
 
 def default_folder(study: ModuleType, config: Config) -> Path:
@@ -151,10 +156,13 @@ def grid(study: ModuleType, preset: str, changes: Sequence[tuple[str, str]]) -> 
         entries = [value.strip() for value in values.split(",") if value.strip()]
         if not entries or names.count(name) > 1:
             raise ValueError(f"{name} must be given once, with values such as 1,2,3; got {values!r}. Correct it.")
-        columns.append([v.replace("+", ",") if kinds.get(name, "").startswith("list") else v for v in entries])
+        is_list = kinds.get(name, "").startswith("list")
+        columns.append([_PLUS.sub(",", entry) if is_list else entry for entry in entries])
     made = {}
     for combination in itertools.product(*columns):
         config = study.Config.preset(preset, **dict(zip(names, combination, strict=True)))
         label = "_".join(f"{name}-{plain(getattr(config, name)).replace(',', '+')}" for name in names)
+        if len(label.encode()) > _LONGEST:
+            label = f"{label[:100]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
         made[label] = config
     return list(made.items())

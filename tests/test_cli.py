@@ -3,10 +3,15 @@
 import json
 import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from geolib import cli, studies
+from geolib import cli, data, paths, studies
+
+ROOT = Path(__file__).parents[1]
 
 
 def fails(done, status, *pieces):
@@ -120,6 +125,40 @@ def test_a_damaged_data_file_is_refused(geolib_command, tmp_path):
         (tmp_path / name).write_bytes(b"damaged")
     done = geolib_command("run", "latent_inversion", "--out", str(tmp_path / "out"), GEOLIB_DATA=str(tmp_path))
     fails(done, 1, "must have the sha256", "Replace the damaged file.")
+
+
+def test_a_data_folder_of_nobody_is_refused_by_its_name(monkeypatch):
+    monkeypatch.setenv("GEOLIB_DATA", "~nobody-of-this-name/x")
+    with pytest.raises(ValueError, match=r"GEOLIB_DATA must be an existing folder"):
+        data.locate.__wrapped__("marmousi_vp_1601x401.f32")
+
+
+def test_a_console_without_our_letters_gets_all_the_output(geolib_command):
+    done = geolib_command("params", "gan_101", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0 and done.stderr == ""
+    assert "?" in done.stdout
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "geolib", "params", "gan_101", "--json"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_option_is_not_taken_for_a_value(capsys):
+    assert cli.main(["run", "gan_101", "-p", "critic_rate", "--out", "x"]) == 2
+    assert "argument -p: expected 2 arguments" in capsys.readouterr().err
+
+
+def test_results_that_cannot_be_shipped_are_not_computed(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(paths, "results", lambda: tmp_path / "file")
+    monkeypatch.setattr(studies, "publish", lambda *_, **__: pytest.fail("it was computed"))
+    assert cli.main(["publish", "rnn_fwi", "--folder", str(tmp_path / "runs")]) == 1
+    assert "the folder of shipped results must be a folder that can be written" in capsys.readouterr().err
 
 
 FAST = ["run", "gan_101"]

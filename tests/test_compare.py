@@ -11,7 +11,7 @@ import sys
 import nbformat
 import pytest
 
-from geolib import cli, compare, notebooks, paths, reruns, studies
+from geolib import cli, compare, data, notebooks, paths, reruns, studies
 from geolib import page as pages
 from geolib.claims import Measure
 
@@ -217,6 +217,39 @@ def test_a_grid_joins_the_entries_of_a_list_by_plus():
     made = reruns.grid(STUDY, "quick", [("optimisers", "adam+cg,lbfgs"), ("frequency", "8,9")])
     assert [label for label, _ in made][:2] == ["optimisers-adam+cg_frequency-8.0", "optimisers-adam+cg_frequency-9.0"]
     assert [config.optimisers for _, config in made] == [("adam", "cg"), ("adam", "cg"), ("lbfgs",), ("lbfgs",)]
+
+
+def test_the_plus_of_an_exponent_joins_nothing():
+    made = reruns.grid(STUDY, "quick", [("adam_rates", "1e-2+2.e+0,1e+0")])
+    assert [config.adam_rates for _, config in made] == [(0.01, 2.0), (1.0,)]
+
+
+def test_names_of_folders_fit_into_a_file_system():
+    rates = ["+".join(f"{n / 1000 + last}" for n in range(1, 61)) for last in (0, 1)]
+    labels = [label for label, _ in reruns.grid(STUDY, "quick", [("adam_rates", ",".join(rates))])]
+    assert len(set(labels)) == 2 and max(map(len, labels)) <= 200
+
+
+def test_a_sweep_looks_for_its_data_before_anything_runs(tmp_path, capsys, monkeypatch):
+    def missing(name):
+        raise ValueError("no data")
+
+    monkeypatch.setattr(data, "locate", missing)
+    arguments = ["sweep", "latent_inversion", "-p", "seed", "1,2", "--out", str(tmp_path / "out")]
+    assert cli.main(arguments) == 1
+    assert capsys.readouterr().err == "geolib: no data\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_page_takes_in_no_file_from_elsewhere(tmp_path):
+    (tmp_path / "html").mkdir()
+    for name in ("secret.png", "html/own.png"):
+        (tmp_path / name).write_bytes(b"x")
+    sources = [tmp_path / "secret.png", "../secret.png", "own.png"]
+    text = "".join(f'<img src="{source}">' for source in sources)
+    (tmp_path / "html" / "index.html").write_text(text)
+    made = pages.inline(tmp_path / "html" / "index.html")
+    assert made == text.replace("own.png", "data:image/png;base64,eA==")
 
 
 def test_expected_times_come_from_records_alone(tmp_path, monkeypatch):
