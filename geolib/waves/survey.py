@@ -152,9 +152,12 @@ class Survey:
     @functools.cached_property
     def highest_frequency(self) -> float:
         """Highest frequency (Hz) at which a source has a tenth of its largest spectral amplitude."""
-        spectrum = torch.fft.rfft(self.source_amplitudes.detach().flatten(0, 1)[:64]).abs().amax(0)
-        present = torch.nonzero(spectrum >= 0.1 * spectrum.max().clamp_min(1e-300))
-        return float(present[-1]) / (self.nt * self.dt) if len(present) else 0.0
+        sources = self.source_amplitudes.detach().flatten(0, 1)
+        # In pieces, for the spectra of all sources at once may be larger than the survey.
+        spectrum = torch.stack([torch.fft.rfft(part).abs().amax(0) for part in sources.split(64)]).amax(0)
+        if not spectrum.max() > 0:
+            return 0.0
+        return float(torch.nonzero(spectrum >= 0.1 * spectrum.max())[-1]) / (self.nt * self.dt)
 
     def check_velocity(self, velocity: torch.Tensor, space_order: int) -> None:
         """Refuse a velocity that this survey cannot propagate through.
