@@ -310,7 +310,7 @@ def test_a_damaged_notebook_is_refused_or_valid(damage):
         path.write_bytes(damage(notebook()))
         found = refused(notebooks.read, path)
         assert found is None or not list(nbformat.validator.iter_validate(found))
-        assert notebooks.failed(path) in (True, False)
+        assert found is not None or notebooks.failed(path)
 
 
 JSON = st.recursive(
@@ -330,6 +330,21 @@ def test_the_record_of_a_run_is_refused_or_can_be_compared(key, value):
         if run is not None:
             compare.as_text([run, run])
             compare.as_csv([run, run])
+
+
+@SETTINGS
+@given(st.sampled_from(["name", "caption", "alt", "figure", "image", "mystnb"]), JSON)
+def test_the_figure_of_a_run_is_refused_or_shown(key, value):
+    figure, image = {"name": "a", "caption": "b"}, {"alt": "c"}
+    {"name": figure, "caption": figure, "alt": image}.get(key, {})[key] = value
+    shown = {"figure": figure, "image": image, **({key: value} if key in ("figure", "image") else {})}
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", {"image/png": "AAAA"})])
+    notebook = json.loads(nbformat.writes(nbformat.v4.new_notebook(cells=[cell])))
+    notebook["cells"][0]["metadata"]["mystnb"] = value if key == "mystnb" else shown
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "rnn_fwi.ipynb").write_text(json.dumps(notebook))
+        run = compare.Run(Path(folder), "rnn_fwi", {}, {}, {})
+        refused(lambda path: compare.as_page([run], "title"), Path(folder) / "rnn_fwi.ipynb")
 
 
 PARAMETERS = "frequency: 8\nexperiments: [theory, gather]\niterations: 60\nprecision: float64\n"
