@@ -51,27 +51,37 @@ def read_parameters(path: Path) -> dict[str, Any]:
 def expected(study: ModuleType, config: Config) -> str:
     """Return how long a rerun should take, from recorded times alone: unknown is a possible answer."""
     name = studies.name_of(study)
-    units = study.unit_names(config)
-    for preset in PRESETS:
-        path = paths.shipped(name, preset)
-        results, key = studies.load(path) if path.is_file() else (None, "")
-        if results is not None and key == studies.key(study, config):
-            known = {unit: record["seconds"] for unit, record in results.records.items() if "seconds" in record}
-            if known:
-                middle = statistics.median(known.values())
-                total = sum(known.get(unit, middle) for unit in units)
-                return f"{_duration(total)} of computing for {len(units)} units, by the shipped run's record"
     root = paths.checkout()
     file = root / ".build" / f"{name}.seconds" if root else None
     try:
         seconds = float(file.read_text()) if file else None
     except (OSError, ValueError):
         seconds = None
+    if seconds is not None and not config.changes():
+        return f"{_duration(seconds)}, as the last time on this machine"
+    units = study.unit_names(config)
+    for preset in PRESETS:
+        path = paths.shipped(name, preset)
+        results, key = studies.load(path) if path.is_file() else (None, "")
+        if results is not None and key == studies.key(study, config):
+            known: dict[str, list[float]] = {}
+            for unit, record in results.records.items():
+                if "seconds" in record:
+                    known.setdefault(_kind(unit), []).append(float(record["seconds"]))
+            times = [statistics.mean(known[kind]) for kind in map(_kind, units) if kind in known]
+            unlike = len(units) - len(times)
+            if times:
+                text = f"{_duration(sum(times))} of computing for {len(times)} units, by the shipped run's record"
+                return text + (f"; unknown for {unlike} units, nothing like them is shipped" if unlike else "")
     if seconds is None:
         return "unknown, nothing like it is recorded here"
-    if not config.changes():
-        return f"{_duration(seconds)}, as the last time on this machine"
     return f"unknown for these parameters; the quick preset took {_duration(seconds)} on this machine"
+
+
+def _kind(unit: str) -> str:
+    # Without the numbers of trial, model and the like. Only a mean over all of these is a time: of units computed as a
+    # batch the first has all the seconds and its mates have none.
+    return re.sub(r"-[a-z]?\d+(?=-|$)", "", unit)
 
 
 def _duration(seconds: float) -> str:

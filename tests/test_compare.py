@@ -16,6 +16,7 @@ from geolib import page as pages
 from geolib.claims import Measure
 
 STUDY = studies.get("rnn_fwi")
+CONFIG = STUDY.Config()
 QUICK = ["-p", "experiments", "theory"]
 CODE = """from geolib import studies
 from geolib.studies import rnn_fwi as study
@@ -261,6 +262,7 @@ def test_expected_times_come_from_records_alone(tmp_path, monkeypatch):
     assert reruns.expected(STUDY, config) == "about 93 s, as the last time on this machine"
     changed = reruns.expected(STUDY, STUDY.Config(iterations=151))
     assert changed == "unknown for these parameters; the quick preset took about 93 s on this machine"
+    config = STUDY.Config(iterations=151)
     path = paths.shipped("rnn_fwi", "paper")
     names = STUDY.unit_names(config)
     half = names[: len(names) // 2]
@@ -268,8 +270,23 @@ def test_expected_times_come_from_records_alone(tmp_path, monkeypatch):
     from geolib.store import Results, save
 
     save(path, Results({}, {name: {} for name in half}, records), key=studies.key(STUDY, config))
-    expected = f"about {len(names) / 3:.1f} h of computing for {len(names)} units, by the shipped run's record"
-    assert reruns.expected(STUDY, config) == expected
+    expected = f"about {20 * len(half):.1f} min of computing for {len(half)} units, by the shipped run's record"
+    unknown = f"; unknown for {len(names) - len(half)} units, nothing like them is shipped"
+    assert reruns.expected(STUDY, config) == expected + unknown
+
+
+def test_an_expected_time_is_that_of_units_of_the_same_kind(tmp_path, monkeypatch):
+    from geolib.store import Results, save
+
+    units = ["a-gn8-m1-t000", "a-gn8-m2-t000", "a-gn8-m1-t001", "a-gn100-t000"]
+    records = {unit: {"seconds": seconds} for unit, seconds in zip(units, [90.0, 0.0, 0.0, 1000.0], strict=True)}
+    monkeypatch.setattr(paths, "checkout", lambda: None)
+    monkeypatch.setattr(paths, "shipped", lambda *_: tmp_path / "shipped.nc")
+    save(tmp_path / "shipped.nc", Results({}, {unit: {} for unit in units}, records), key=studies.key(STUDY, CONFIG))
+    monkeypatch.setattr(STUDY, "unit_names", lambda config: ["a-gn8-m1-t000", "a-gn8-m2-t001", "b", "c"])
+    # A batch of three in 90 s: two of its kind take 60 s; of b and c nothing is known.
+    expected = "about 60 s of computing for 2 units, by the shipped run's record; unknown for 2 units, "
+    assert reruns.expected(STUDY, CONFIG).startswith(expected)
 
 
 def test_unchanged_parameters_leave_their_seconds(small, monkeypatch):
