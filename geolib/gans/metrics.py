@@ -95,6 +95,7 @@ def median_distance(samples: np.ndarray) -> float:
 
 def kernel(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
     """Return the kernel `(n, m)` between two sets of flat samples: the mean Gaussian of `BANDWIDTHS` times `width`."""
+    width = _checks.number("width", width, low=1e-150, remedy="Take median_distance of the reference data.")
     squared = squared_distances(a, b)
     return np.mean([np.exp(-squared / (2 * (h * width) ** 2)) for h in BANDWIDTHS], axis=0)
 
@@ -135,7 +136,6 @@ def mmd2(first: np.ndarray, second: np.ndarray, width: float) -> float:
     Gretton et al. (2012), A kernel two-sample test, J. Mach. Learn. Res. 13, equation 3.
     """
     a, b = _pair(first, second)
-    width = _checks.number("width", width, low=0)
     cross = kernel(a, b, width).mean()
     return _off_diagonal_mean(kernel(a, a, width)) + _off_diagonal_mean(kernel(b, b, width)) - 2 * float(cross)
 
@@ -252,7 +252,7 @@ def nearest(training: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def amplitude_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return frequencies in Hz and the mean amplitude spectrum of traces `(n, ..., nt)` sampled at `dt` seconds."""
+    """Return frequencies in Hz and the mean amplitude spectrum of traces `(n, nt)` or `(n, 1, nt)`; `dt` in s."""
     dt = _checks.number("dt", dt, low=1e-12, unit="s")
     flat = _flat("traces", traces)
     return np.fft.rfftfreq(flat.shape[1], dt), np.abs(np.fft.rfft(flat, axis=1)).mean(axis=0) * dt
@@ -261,8 +261,8 @@ def amplitude_spectrum(traces: np.ndarray, dt: float) -> tuple[np.ndarray, np.nd
 def first_event(traces: np.ndarray, dt: float, share: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """Return time in s and polarity (+1 or -1) of the first event of each trace.
 
-    The event is the first local extremum whose amplitude reaches `share` of the trace's largest; a trace of zeros has
-    time NaN and polarity 0.
+    The event is the first local extremum whose amplitude reaches `share` of the trace's largest, the last sample of a
+    plateau; a trace without one has time NaN and polarity 0. The first and the last sample are no extrema.
     """
     dt = _checks.number("dt", dt, low=1e-12, unit="s")
     share = _checks.number("share", share, low=0, high=1)

@@ -148,7 +148,8 @@ def architecture() -> dict[str, Measure]:
             found[f"{name}_output"] = Measure(network(inputs)[0].numel())
     filters = [layer[2] for layer in wgan.GENERATOR_LAYERS]
     drops = [(a, b) for a, b in itertools.pairwise(filters) if a != b]
-    found["filters_halved"] = Measure.count(sum(a == 2 * b for a, b in drops), len(drops))
+    # The paper names the last layer, which has one filter, apart.
+    found["filters_halved"] = Measure.count(sum(a == 2 * b for a, b in drops[:-1]), len(drops) - 1)
     found["length_as_printed"] = Measure(wgan.layer_lengths(as_printed=True)[-1])
     deviations = default_deviations()
     found["default_larger_than_0.2"] = Measure.count(sum(d > 0.2 for d in deviations), len(deviations))
@@ -212,14 +213,14 @@ def _curves(run: list[Arrays]) -> dict[str, Measure]:
     if len(run) >= 20:
         r = float(np.corrcoef(critic, generator)[0, 1])
         if abs(r) < 1:
-            half = 1.96 / np.sqrt(len(run) - 3)
-            low, high = np.tanh(np.arctanh(r) + np.array([-half, half])).tolist()
-            found["loss_correlation"] = Measure(r, low, high, len(run))
+            # No interval: epochs of one training follow from one another, and there is one training.
+            found["loss_correlation"] = Measure(r)
     power = np.square(np.abs(np.fft.rfft(run[0]["samples"], axis=1))).mean(axis=0)[1:]
     found["epoch_1_flatness"] = Measure(float(np.exp(np.log(power).mean()) / power.mean()))
     if len(run) >= 5:
         found["swd_5_over_1"] = Measure(swd[4] / swd[0])
-    if len(run) >= 10:
+    # Before that the range of the curves would be hardly more than that of the epochs which are tested.
+    if len(run) >= TRAINED:
         found["critic_loss_drop"] = Measure((critic[0] - critic[:10].min()) / np.ptp(critic))
         found["generator_loss_rise"] = Measure((generator[:10].max() - generator[0]) / np.ptp(generator))
     if len(run) >= 20:
@@ -227,9 +228,7 @@ def _curves(run: list[Arrays]) -> dict[str, Measure]:
         found["swing_ratio"] = Measure(float(early / late))
         found["swd_20_over_5"] = Measure(swd[19] / swd[4])
     if len(run) >= 40:
-        fit = stats.linregress(np.arange(20, len(run) + 1), generator[19:])
-        half = stats.t.ppf(0.975, len(run) - 21) * fit.stderr
-        found["generator_slope_after_20"] = Measure(fit.slope, fit.slope - half, fit.slope + half, len(run) - 19)
+        found["generator_slope_after_20"] = Measure(stats.linregress(np.arange(20, len(run) + 1), generator[19:]).slope)
     if len(run) >= 100:
         found["swd_100_over_47"] = Measure(swd[99] / swd[46])
         history = run[99]["score_history"]

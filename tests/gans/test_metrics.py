@@ -136,7 +136,7 @@ def test_median_distance(rng):
         (lambda a: metrics.mmd2(a, a[:, :1], 1.0), "samples must have one length; got 2 and 1. Resample one set."),
         (lambda a: metrics.mmd2(a[:1], a, 1.0), "first must hold at least 2 samples; got 1. Draw more."),
         (lambda a: metrics.mmd2(a * np.nan, a, 1.0), "first must be finite; got 40 NaN"),
-        (lambda a: metrics.mmd2(a, a, -1.0), "width must be at least 0; got -1"),
+        (lambda a: metrics.mmd2(a, a, -1.0), "width must be at least 1e-150; got -1"),
         (lambda a: metrics.density_coverage(a[:5], a), "real must hold more than k = 5 samples; got 5. Draw more."),
         (lambda a: metrics.relative_mmd_test(a, a, a[:9], 1.0), "must be as many; got 20, 20, 9. Trim the longer."),
         (lambda a: metrics.amplitude_spectrum(a, 0.0), "dt must be at least 1e-12 s; got 0"),
