@@ -37,7 +37,8 @@ def layered(thicknesses: Sequence[float], velocities: Sequence[float], spacing: 
     Raises
     ------
     ValueError
-        If there is not one thickness fewer than velocities, or a value is not positive.
+        If there is not one thickness fewer than velocities, a thickness is negative or a velocity not
+        positive.
     """
     if len(thicknesses) != len(velocities) - 1:
         raise ValueError(

@@ -39,7 +39,7 @@ class Crosshole:
     Raises
     ------
     ValueError
-        If an antenna is outside the cells.
+        If an antenna is outside the cells, or a borehole has none.
     """
 
     shape: tuple[int, int] = (125, 60)
@@ -55,6 +55,8 @@ class Crosshole:
         depth, width = (length * self.spacing for length in self.shape)
         for name in ("source", "receiver"):
             _checks.number(f"{name}_x", getattr(self, f"{name}_x"), low=0, high=width, unit="m")
+            if not len(getattr(self, f"{name}_depths")):
+                raise ValueError(f"{name}_depths must hold at least one depth; got none. Place an antenna.")
             for value in getattr(self, f"{name}_depths"):
                 _checks.number(f"{name}_depths", value, low=0, high=depth, unit="m")
 
@@ -146,7 +148,8 @@ def traveltimes(matrix: sparse.csr_matrix, velocities: np.ndarray) -> np.ndarray
     matrix : sparse matrix, shape (n_rays, nz * nx)
         From `ray_matrix`, in m.
     velocities : ndarray, shape (nz, nx) or (n, nz, nx)
-        In m/ns.
+        In m/ns, in the shape of the matrix's survey; the matrix knows their number only, so that a transposed model
+        is not noticed.
 
     Returns
     -------
@@ -156,9 +159,11 @@ def traveltimes(matrix: sparse.csr_matrix, velocities: np.ndarray) -> np.ndarray
     Raises
     ------
     ValueError
-        If a velocity is not positive or the number of cells differs.
+        If a velocity is not positive, or the number of axes or of cells differs.
     """
-    models = np.atleast_3d(velocities) if np.ndim(velocities) < 2 else np.asarray(velocities, dtype=float)
+    models = np.asarray(velocities, dtype=float)
+    if models.ndim not in (2, 3):
+        raise ValueError(f"velocities must have two or three axes; got {models.ndim}. Use the survey's shape.")
     cells = models.shape[-2] * models.shape[-1]
     if cells != matrix.shape[1]:
         raise ValueError(f"velocities must have {matrix.shape[1]} cells; got {cells}. Use the survey's shape.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 
 import numpy as np
 from scipy import ndimage
@@ -299,15 +298,3 @@ def quality(images: np.ndarray, reference: np.ndarray, lags: int = 40) -> dict[s
     ]
     found["patterns"] = float(np.mean(divergences))
     return found
-
-
-def score(found: Mapping[str, float]) -> float:
-    """Return the number by which a checkpoint is chosen: the sum of the misfits of `quality` that are shares."""
-    return (
-        found["vertical"]
-        + found["horizontal"]
-        + found["connectivity"]
-        + found["patterns"]
-        + abs(found["proportion"])
-        + found["greyness"]
-    )

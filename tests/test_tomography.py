@@ -107,6 +107,11 @@ def test_noise_has_its_standard_deviation():
         (lambda: tomography.ray_matrix(SURVEY, "fortran"), "cell_order must be one of consistent, as_published"),
         (lambda: tomography.Crosshole(receiver_x=6.5), "receiver_x must be between 0 and 6 m; got 6.5"),
         (lambda: tomography.Crosshole(receiver_depths=(13.0,)), "receiver_depths must be between 0 and 12.5 m; got 13"),
+        (lambda: tomography.Crosshole(source_depths=()), "source_depths must hold at least one depth; got none"),
+        (
+            lambda: tomography.traveltimes(tomography.ray_matrix(SURVEY), np.ones(7500)),
+            "velocities must have two or three axes; got 1",
+        ),
         (lambda: tomography.noisy(np.zeros(3), 0.0, np.random.default_rng(0)), "sigma must be positive; got 0"),
         (
             lambda: tomography.traveltimes(tomography.ray_matrix(SURVEY), np.ones((10, 10))),

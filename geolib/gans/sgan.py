@@ -363,6 +363,13 @@ def fit_in_folder(
 ) -> Iterator[tuple[Step, Path | None]]:
     """Train as `fit` does, saving a checkpoint and the averaged weights regularly; a killed run goes on where it was.
 
+    The shipped generator was made with it; no command of the package does so. To train another, with ``image`` from
+    `training_images.load`, for instance on a bare GPU machine::
+
+        recipe = dataclasses.replace(sgan.Recipe(), width=64)
+        for step, path in sgan.fit_in_folder(Path("runs"), image, recipe, seed=0, device="cuda"):
+            print(step, path)
+
     Parameters
     ----------
     folder : Path

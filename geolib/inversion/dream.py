@@ -35,6 +35,11 @@ class Settings:
         Half width of the relative and standard deviation of the absolute randomisation of a jump.
     adaptation : float
         Share of the run in which the crossover probabilities adapt.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
     """
 
     n_chains: int = 8
@@ -47,6 +52,16 @@ class Settings:
     spread: float = 0.05
     jitter: float = 1e-12
     adaptation: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check every number."""
+        # A snooker update takes three rows of the archive.
+        for name, low in (("n_chains", 1), ("crossovers", 1), ("archive_per_dimension", 3), ("append_every", 1)):
+            _checks.integer(name, getattr(self, name), low=low)
+        for name in ("snooker", "unit_jump", "adaptation"):
+            _checks.number(name, getattr(self, name), low=0, high=1)
+        for name in ("jump_scale", "spread", "jitter"):
+            _checks.number(name, getattr(self, name), low=0)
 
 
 @dataclass
@@ -129,7 +144,7 @@ def sample(
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If a number is out of range, or the likelihood of a first state is NaN.
 
     Notes
     -----
@@ -142,13 +157,15 @@ def sample(
     use = settings or Settings()
     _checks.integer("generations", generations, low=1)
     _checks.integer("thin", thin, low=1, high=generations)
-    _checks.integer("n_chains", use.n_chains, low=1)
+    _checks.integer("n_dim", n_dim, low=1)
     n = use.n_chains
     size = use.archive_per_dimension * n_dim
     archive = np.empty((size + n * (generations // use.append_every + 1), n_dim))
     archive[:size] = rng.uniform(-1, 1, (size, n_dim))
     state = rng.uniform(-1, 1, (n, n_dim))
     value = log_likelihood(state)
+    if np.isnan(value).any():
+        raise ValueError("log_likelihood must be a number at every first state; got NaN. Return -inf where it is zero.")
     probability = np.full(use.crossovers, 1 / use.crossovers)
     distance, uses = np.zeros(use.crossovers), np.zeros(use.crossovers)
     draws, values = np.empty((generations // thin, n, n_dim)), np.empty((generations // thin, n))

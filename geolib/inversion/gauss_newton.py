@@ -111,8 +111,8 @@ def gauss_newton(
     if not sigma > 0:
         raise ValueError(f"sigma must be positive; got {sigma:g}. Give the standard deviation of the errors.")
     latent = start.clone()
-    misfit = torch.empty(len(start), iterations)
-    best, best_latent = torch.full((len(start),), math.inf, device=start.device), start.clone()
+    misfit = torch.empty(len(start), iterations, dtype=start.dtype)
+    best, best_latent = start.new_full((len(start),), math.inf), start.clone()
     eye = damping * torch.eye(start.shape[1], dtype=torch.float64, device=start.device)
     for iteration in range(iterations):
         predictions, jacobian = linearise(latent)
@@ -162,11 +162,17 @@ def levenberg_marquardt(
     damping : Tensor, shape (n,)
         Factors to go on with.
 
+    Raises
+    ------
+    ValueError
+        If shapes do not go together or there is no step to try.
+
     Notes
     -----
     About 2 d + 2 solves for each start and iteration. D is the diagonal of the first term (Marquardt's scaling).
     """
     check_start(start, data)
+    _checks.integer("iterations", iterations, low=1)
     mu = torch.full((len(start),), 0.1, dtype=torch.float64, device=start.device) if damping is None else damping
     latent = start.clone()
     misfit = torch.full_like(mu, math.inf)

@@ -143,8 +143,8 @@ def adam(
     latent = start.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([latent], lr=rate)
     iterations = draws.shape[1]
-    misfit = torch.empty(len(start), iterations)
-    best, best_latent = torch.full((len(start),), math.inf, device=start.device), start.clone()
+    misfit = torch.empty(len(start), iterations, dtype=start.dtype)
+    best, best_latent = start.new_full((len(start),), math.inf), start.clone()
     for iteration in range(iterations):
         residual = simulate(latent) - data
         squares = residual.square().sum(1)

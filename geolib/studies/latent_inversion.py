@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib import paths, tomography
+from geolib import claims, paths, tomography
 from geolib.claims import Measure
 from geolib.config import Config as BaseConfig
 from geolib.config import param
@@ -327,7 +327,8 @@ def _arrays(ratio: np.ndarray, rmse: float, n_data: int) -> dict[str, np.ndarray
 
 def measures(config: Config, units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
     """Return the numbers of the claims ledger, from whatever units there are; names are those of `latent_tables`."""
-    return latent_tables.measures(units)
+    found = latent_tables.measures(units)
+    return latent_tables.published_measures(claims.load(paths.claims())) | found if found else found
 
 
 if __name__ == "__main__":

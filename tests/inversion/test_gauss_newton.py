@@ -49,6 +49,13 @@ def test_a_curved_problem_converges_and_the_best_is_kept():
     )
 
 
+def test_the_misfit_has_the_precision_of_the_start():
+    for precision in (torch.float32, torch.float64):
+        first = start().to(precision)
+        found = gn.gauss_newton(gn.forward_mode(lambda z: z), first + 1, first, 2, sigma=1.0)
+        assert found.misfit.dtype == precision
+
+
 def test_levenberg_marquardt_only_ever_descends_and_resumes_its_damping():
     truth = 0.3 * start(seed=4)
     data = curved(truth)
@@ -81,6 +88,10 @@ def test_levenberg_marquardt_leaves_a_latent_without_effect_alone():
         (
             lambda: gn.gauss_newton(gn.forward_mode(linear), linear(start())[:2], start(), 1),
             r"data must have shape \(3, any\)",
+        ),
+        (
+            lambda: gn.levenberg_marquardt(gn.forward_mode(linear), linear, linear(start()), start(), 0),
+            "iterations must be at least 1",
         ),
     ],
 )

@@ -35,6 +35,13 @@ def test_a_start_is_searched_alike_alone_and_in_company():
     torch.testing.assert_close(together.misfit[2], alone.misfit[0], rtol=1e-4, atol=1e-5)
 
 
+def test_the_misfit_has_the_precision_of_the_start():
+    first = torch.zeros(2, 3, dtype=torch.float64)
+    found = latent.adam(lambda z: z, first + 0.1, first, torch.zeros(2, 4, 3, dtype=torch.float64))
+    assert found.misfit.dtype == torch.float64
+    assert found.misfit[0, 0].item() == pytest.approx(0.1, rel=1e-15)
+
+
 def test_the_first_step_of_adam_is_the_rate():
     data, start, draws, _ = problem(iterations=1)
     found = latent.adam(linear, data, start * 0.5, draws, rate=0.01)

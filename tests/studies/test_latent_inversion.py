@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import claims, paths, studies
+from geolib import claims, data, paths, studies
 from geolib.studies import latent_effects, latent_facts, latent_searches
 from geolib.studies import latent_inversion as study
 from geolib.studies import latent_tables as tables
@@ -305,6 +305,61 @@ def test_measures_cope_with_any_subset(world):
     assert everything["s1.lost_to_early_stop"].value == 1
 
 
+def kept(units, beginning, curve, best):
+    """Units of one beginning with a made-up curve of their own: iterations, values of each and their best."""
+    iteration, values = np.array([0, 400, 1000, 3000, 4900, 6000, 9999]), np.array(curve, np.float32)
+    arrays = {"iteration": iteration, "trajectory": values, "running_best": np.minimum.accumulate(values)}
+    new = arrays | {"best": np.array([best]), "best_if_stopped": np.array(9.0)}
+    return {name: new for name in units if name.startswith(beginning)}
+
+
+def test_descent_is_read_from_the_runs_of_its_own_order():
+    units = made_up(trials=1)
+    slow = kept(units, "as_published-binary-adam", [9, 8, 7, 6, 3, 2.9, 1], 1.0)
+    fast = kept(units, "as_published-continuous-adam", [9, 2, 1, 1, 1, 1, 1], 1.0)
+    poor = kept(units, "as_published-continuous-gn", [9, 8, 8, 7, 3, 2, 2], 2.0)
+    late = kept(units, "as_published-binary-gn", [9, 8, 8, 7, 3, 2, 1.1], 1.1)
+    found = study.measures(SMALL, slow | fast | poor | late)
+    assert found["as_published.s1.nine_tenths_by_5000"] == tables.Measure.count(4, 8)
+    # Runs that never fit do not count, and these fit only later.
+    assert found["as_published.s2.nine_tenths_by_500"] == tables.Measure.count(0, 4)
+    # The slow four are above 2.5 after iteration 2000, and all of them recover.
+    assert found["as_published.s1.late_recoveries"] == tables.Measure.count(4, 4)
+    # A value sampled late counts even after a good one.
+    again = kept(units, "consistent-binary-adam", [9, 1, 1, 1, 4, 1, 1], 1.0)
+    assert study.measures(SMALL, again)["s1.late_recoveries"] == tables.Measure.count(4, 4)
+    assert "s1.late_recoveries" not in study.measures(SMALL, slow)
+
+
+def test_shares_are_compared_by_fishers_test():
+    count = tables.Measure.count
+    assert tables._larger(count(51, 400), count(0, 400)) == 1 and tables._larger(count(0, 400), count(51, 400)) == 0
+    assert tables._larger(count(3, 8), count(6, 8)) == 0.5
+    found = study.measures(SMALL, made_up())
+    # Every method of the made-up results ends alike: 2 of 20 in each scenario, and one image of 20.
+    assert found["as_published.table3.s1_beats_s2"].value == found["thresholding.no_effect"].value * 0.5 == 0.5
+    assert found["table2.whole_image_is_easier"].value == 0.5
+    assert found["as_published.table2.s2-5000-I.le1.01"] == count(4, 40)
+    # The best of twenty bounds the best of a hundred from above only.
+    best = found["s2.best.I-II"]
+    assert best.n == 20 and best.low == 0 and best.high == best.value
+
+
+def test_the_published_tables_are_compared_with_themselves():
+    ledger = [claim for claim in claims.load(paths.claims()) if claim.paper == "latent_inversion"]
+    share = tables.published_measures(ledger)["published.model_I_larger"]
+    # Table 2, strategy 1, 1000 iterations: 3 = 3 and, with noise II, 1 < 2 at 1.1; Table 3: 24 = 24 at 10,000.
+    assert share.n - round(share.value * share.n) == 3
+    assert tables.published_measures([]) == {}
+
+
+def test_the_errors_of_the_released_data_are_those_of_the_paper():
+    if data.locate("laloy2019_model1_noise2.npz") is None:
+        pytest.skip("needs the released data")
+    # The paper rounds to 1.001.
+    assert latent_facts.released_rmse()[0] == pytest.approx(1.001, abs=1e-3)
+
+
 def test_generator_facts(facts):
     found = study.measures(SMALL, {tables.GENERATOR: facts})
     assert found["generator.effective_dimension"].value == 14
@@ -322,10 +377,11 @@ def test_local_minima_are_counted():
 def test_every_claim_of_the_tables_names_a_measure_that_a_full_run_gives(facts):
     ledger = [claim for claim in claims.load(paths.claims()) if claim.paper == "latent_inversion"]
     effects = {latent_effects.name(kind, 20, 1): comparison(kind) for kind in latent_effects.KINDS}
-    found = study.measures(SMALL, made_up(operators=("consistent", "image")) | {tables.GENERATOR: facts} | effects)
+    units = made_up(operators=("consistent", "as_published", "image"))
+    found = study.measures(SMALL, units | {tables.GENERATOR: facts} | effects)
     missing = {name for claim in ledger for name in claim.measure if name not in found}
     # What these need is not part of the presets, or the released data.
-    later = ("normal_latent.", "jacobian.", "operator.")
+    later = ("normal_latent.", "jacobian.", "operator.", "data.released_rmse.")
     assert [name for name in missing if not name.startswith(later)] == []
     assert sum(".table" in claim.id and ".s" in claim.id for claim in ledger) == 48
 
