@@ -336,7 +336,7 @@ def _descent(trials: Units, operator: str) -> dict[str, Measure]:
         curves = [(a["iteration"], a["running_best"]) for _, a in mine if a["best"][-1] <= LIMITS[0]]
         done = [(c[0] - c[np.searchsorted(i, early, side="right") - 1]) / max(c[0] - c[-1], 1e-30) for i, c in curves]
         if done:
-            share = Measure.count(sum(d >= 0.9 for d in done), len(done))
+            share = Measure.count(sum(bool(d >= 0.9) for d in done), len(done))
             found[f"s{strategy}.nine_tenths_by_{early}"] = share
         if strategy == 2 or not mine:
             continue
