@@ -255,7 +255,8 @@ def published_measures(ledger: Iterable[Claim]) -> dict[str, Measure]:
             pairs += [(a, b) for a, b in zip(counts, other, strict=True) if a or b]
     if not pairs:
         return {}
-    return {"published.model_I_larger": Measure.count(sum(a > b for a, b in pairs), len(pairs))}
+    # All the published pairs, not a sample: no interval.
+    return {"published.model_I_larger": Measure(sum(a > b for a, b in pairs) / len(pairs), n=len(pairs))}
 
 
 def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
