@@ -430,7 +430,7 @@ sys.meta_path.insert(0, Refuse())
     root = Path(studies.__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(root)])}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert "14 units in" in done.stdout, done.stderr
+    assert "14 units;" in done.stdout, done.stderr
     assert len(list(tmp_path.rglob("*.unit"))) == 14
 
 
