@@ -27,7 +27,7 @@ COLOURS = {
     "partly": "warning",
     "not reproduced": "danger",
     "taken over": "info",
-    "not run yet": "secondary",
+    "not run yet": "dark",
 }
 
 
@@ -92,8 +92,7 @@ def speed(bench: Path) -> dict[str, bytes]:
 
 SCALING = """:::{figure} /_generated/scaling.png
 :name: fig-scaling
-:alt: Four panels on logarithmic axes, seconds of a forward run and of a gradient against time steps, cells, shots and
-  threads, each beside a line of proportion; in the first two the workspace rises more slowly than the time.
+:alt: Four log-log panels of seconds against time steps, cells, shots and threads, each beside a line of proportion.
 
 How the wave engine scales: seconds of a forward run (circles) and of misfit and gradient (squares) as one size varies
 from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion to the first point. The dashed line is

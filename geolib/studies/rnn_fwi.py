@@ -22,7 +22,7 @@ from geolib.studies import _rnn_measures, _rnn_theory
 from geolib.studies._rnn_problems import Problem, problem_1d, problem_2d, qualities
 from geolib.waves import Boundary, Grid, Survey, propagate, ricker
 
-TITLE = "Sun et al.: full-waveform inversion as the training of a recurrent neural network"
+TITLE = "Full-waveform inversion as the training of a recurrent network (Sun et al. 2020)"
 QUESTION = (
     "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it best, at which rate?"
 )
