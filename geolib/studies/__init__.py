@@ -34,6 +34,7 @@ from geolib.store import Arrays, Results, Store, complete, load, recorded, save
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
 COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_conditional", "wgan_gathers"), "wgan_traces")
+COMPANIONS["latent_prior"] = "latent_inversion"
 
 
 def get(name: str) -> ModuleType:

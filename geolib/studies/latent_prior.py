@@ -1,0 +1,232 @@
+"""How the generator of `latent_inversion` is trained: the released recipe beside the working one, at several widths.
+
+Both recipes see the same patches for the same number of updates, and every checkpoint is judged by the same numbers on
+a part of the training image that was not trained on.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from geolib import config, geostatistics, training_images
+from geolib.claims import Measure
+from geolib.gans import sgan
+from geolib.store import Arrays
+
+TITLE = "Training recipes and widths of the channel generator"
+QUESTION = "Does the released recipe train a generator of channels, and what does its width change?"
+FILES = (training_images.FILE,)
+VERSION = 1
+DIMS = {
+    "pictured": ("moment",),
+    "pictures": ("moment", "realisation", "z", "x"),
+    "best_pictures": ("realisation", "z", "x"),
+    "losses": ("update", "critic_and_generator"),
+    "inside": ("statistic",),
+    "mean": ("statistic",),
+}
+RECIPES = {"working": sgan.Recipe(), "published": sgan.PUBLISHED}
+#: What `training_images.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED` chooses among them.
+MEASURES = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "components", "width", "patterns")
+SUMMED = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "patterns")
+#: Checkpoints of which realisations are kept, and how many of each.
+MOMENTS, PICTURES = 6, 2
+#: Share of the training image's columns that is trained on; the rest judges.
+TRAINED = 0.8
+
+
+@dataclass(frozen=True)
+class Config(config.Config):
+    """Which trainings there are, and how their checkpoints are judged."""
+
+    seed: int = config.param(2019, "seed of networks, patches and judged realisations", low=0, high=10**9)
+    recipes: tuple[str, ...] = config.param(
+        ("working",), "how it is trained", paper=tuple(RECIPES), choices=tuple(RECIPES), extent=True
+    )
+    widths: tuple[int, ...] = config.param(
+        (2,), "filters of the narrowest wide layer", paper=(64, 32, 16), low=2, high=128, extent=True
+    )
+    batch: int = config.param(2, "patches in an update", paper=16, low=1, high=1000, extent=True)
+    iterations: int = config.param(4, "updates of either network", paper=900, low=1, high=100_000, extent=True)
+    trainings: int = config.param(1, "trainings of each kind, with seeds of their own", low=1, high=100, extent=True)
+    every: int = config.param(2, "updates between two checkpoints", paper=50, low=1, high=10_000)
+    n_judge: int = config.param(4, "realisations, and patches beside them", paper=100, low=2, high=10_000)
+
+
+class Unit(NamedTuple):
+    """One training."""
+
+    recipe: str
+    width: int
+    batch: int
+    iterations: int
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return f"{self.recipe}-w{self.width}-b{self.batch}-i{self.iterations}-s{self.number}"
+
+    @classmethod
+    def parse(cls, name: str) -> Unit:
+        """Return the training of a file name; ValueError if it is none."""
+        found = re.fullmatch(r"([a-z]+)-w(\d+)-b(\d+)-i(\d+)-s(\d+)", name)
+        if not found:
+            raise ValueError(f"unit name must look like working-w32-b16-i900-s0; got {name!r}.")
+        recipe, *numbers = found.groups()
+        return cls(recipe, *map(int, numbers))
+
+
+def unit_names(config: Config) -> list[str]:
+    """Return one unit for each training."""
+    kinds = [(recipe, width) for width in config.widths for recipe in config.recipes]
+    return [
+        Unit(recipe, width, config.batch, config.iterations, number).name
+        for number in range(config.trainings)
+        for recipe, width in kinds
+    ]
+
+
+def tasks(config: Config, names: list[str]) -> list[list[str]]:
+    """Return every training by itself: none builds on another."""
+    return [[name] for name in names]
+
+
+def compute(config: Config, names: Iterable[str], folder: Path | None = None) -> Iterator[tuple[str, Arrays]]:
+    """Train and yield each unit; a killed training goes on from its last checkpoint in `folder`."""
+    for name in names:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield name, _train(config, Unit.parse(name), Path(folder or temporary) / f"{name}.state")
+
+
+def _train(config: Config, unit: Unit, folder: Path) -> Arrays:
+    recipe = replace(RECIPES[unit.recipe], width=unit.width, batch=unit.batch, iterations=unit.iterations)
+    image, _ = training_images.load(np.random.default_rng([config.seed, 0]))
+    edge = int(TRAINED * image.shape[1])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    losses = np.full((unit.iterations, 2), np.nan, dtype=np.float32)  # what a killed run had computed stays NaN
+    # Trainings of one number, width and batch start with the same generator and see the same patches.
+    training = sgan.fit_in_folder(
+        folder, image[:, :edge], recipe, config.seed + unit.number, every=config.every, device=device
+    )
+    for step, _ in training:
+        losses[step.iteration] = step.critic_loss, step.generator_loss
+    return {"losses": losses, **_judge(config, folder, image, edge, device)}
+
+
+def _judge(config: Config, folder: Path, image: np.ndarray, edge: int, device: str) -> Arrays:
+    """Return the quality of every checkpoint, pictures of some, and how the best one stands beside the whole image."""
+    patches = training_images.patches(
+        image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1])
+    )
+    latents = torch.rand(config.n_judge, 1, 5, 5, generator=torch.Generator().manual_seed(config.seed)) * 2 - 1
+    files = sorted(folder.glob("weights-*.safetensors"))
+    pictured = set(np.linspace(0, len(files) - 1, MOMENTS).round().astype(int).tolist())
+    found: list[dict[str, float]] = []
+    pictures, best = [], np.empty(0)
+    for place, file in enumerate(files):
+        realisations = _realise(sgan.load_weights(file).to(device), latents)
+        quality = training_images.quality(realisations, patches)
+        found.append(quality | {"score": sum(abs(quality[name]) for name in SUMMED)})
+        if found[-1]["score"] <= min(entry["score"] for entry in found):
+            best = realisations
+        if place in pictured:
+            pictures.append(_grey(realisations[:PICTURES]))
+    iterations = np.array([int(file.stem.removeprefix("weights-")) for file in files])
+    envelope = geostatistics.bootstrap_envelope(
+        image, (129, 129), config.n_judge, np.random.default_rng([config.seed, 2])
+    )
+    judged = geostatistics.judged((best >= 0.5).astype(np.float32), envelope)
+    return {
+        "iteration": iterations,
+        **{name: np.array([entry[name] for entry in found]) for name in (*MEASURES, "score")},
+        "pictured": iterations[sorted(pictured)],
+        "pictures": np.stack(pictures),
+        "best_pictures": _grey(best[:PICTURES]),
+        "statistics": np.array(list(judged)),
+        "mean": np.array([mean for mean, _ in judged.values()]),
+        "inside": np.array([inside for _, inside in judged.values()]),
+    }
+
+
+def _realise(network: sgan.Generator, latents: torch.Tensor) -> np.ndarray:
+    """Return realisations in [0, 1], shape (n, 129, 129), a few at a time."""
+    device = network.merge.weight.device
+    with torch.no_grad():
+        made = torch.cat([network(part.to(device)).cpu() for part in latents.split(20)])
+    return ((made[:, 0] + 1) / 2).numpy()
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    return np.round(255 * images).astype(np.uint8)
+
+
+def chosen(arrays: Mapping[str, np.ndarray]) -> int:
+    """Return the iteration of a training's best checkpoint, by the sum of `SUMMED`."""
+    return int(arrays["iteration"][int(np.argmin(arrays["score"]))])
+
+
+def at(arrays: Mapping[str, np.ndarray], iteration: int) -> dict[str, float]:
+    """Return the quality of a training's checkpoint at an iteration.
+
+    Raises
+    ------
+    ValueError
+        If there is no checkpoint at it.
+    """
+    place = np.flatnonzero(arrays["iteration"] == iteration)
+    if not place.size:
+        raise ValueError(f"iteration must be one of a checkpoint, {arrays['iteration'].tolist()}; got {iteration}.")
+    return {name: float(arrays[name][place[0]]) for name in (*MEASURES, "score")}
+
+
+def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], iterations: Iterable[int] = ()) -> str:
+    """Return the trainings as Markdown: quality at the given iterations and at the best checkpoint.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    iterations : iterable of int
+        Moments at which all trainings are compared; each training shows those that it has.
+    """
+    lines = ["| Recipe | Width | Batch | Training | Update | " + " | ".join((*MEASURES, "score")) + " |"]
+    lines.append("|---|--:|--:|--:|--:|" + "--:|" * (len(MEASURES) + 1))
+    for name, arrays in sorted(units.items(), key=lambda item: _order(Unit.parse(item[0]))):
+        unit, best = Unit.parse(name), chosen(arrays)
+        moments = sorted({*iterations} & set(arrays["iteration"].tolist()) | {best})
+        for moment in moments:
+            label = f"{moment} (best)" if moment == best else str(moment)
+            cells = [unit.recipe, str(unit.width), str(unit.batch), str(unit.number + 1), label]
+            cells += [f"{value:.3f}" for value in at(arrays, moment).values()]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) if len(lines) > 2 else "*No training has been shipped yet.*"
+
+
+def _order(unit: Unit) -> tuple:
+    return -unit.width, unit.recipe == "published", unit.batch, unit.iterations, unit.number
+
+
+def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
+    """Return for each kind of training the score of its best checkpoint, the mean over trainings."""
+    scores: dict[str, list[float]] = {}
+    for name, arrays in units.items():
+        unit = Unit.parse(name)
+        kind = f"prior.{unit.recipe}.w{unit.width}.b{unit.batch}.i{unit.iterations}.score"
+        scores.setdefault(kind, []).append(float(np.min(arrays["score"])))
+    return {kind: Measure(float(np.mean(values)), n=len(values)) for kind, values in scores.items()}
+
+
+if __name__ == "__main__":
+    from geolib import studies
+
+    raise SystemExit(studies.main(sys.modules[__name__]))
