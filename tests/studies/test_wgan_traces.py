@@ -281,9 +281,17 @@ def test_the_rule_stops_after_idle_tests_in_a_row(values, expected):
     assert wgan_tables.stopping_epoch({11 + i: p for i, p in enumerate(values)}, patience=3) == expected
 
 
+def test_the_spread_of_a_collapsed_generator_is_zero():
+    real = np.random.default_rng(0).standard_normal((8, 20))
+    assert wgan_tables.spread(np.repeat(real[:1], 5, axis=0), real) == 0
+    assert wgan_tables.spread(3 * real + 1, real) == pytest.approx(3)
+
+
 def test_quality_table_has_a_row_for_each_measure(undisturbed):
     rows = wgan_tables.quality_rows(undisturbed, 4)
-    assert wgan_tables.quality_table(rows).count("\n") == 1 + len(wgan_tables.QUALITY)
+    table = wgan_tables.quality_table({"Ours": rows, "Theirs": rows})
+    assert table.count("\n") == 1 + len(wgan_tables.QUALITY)
+    assert table.startswith("| Measure | Ours | Theirs | Unseen") and table.count(str(rows[0]["generated"])) >= 2
 
 
 def test_scores_level_off_where_they_stay():
