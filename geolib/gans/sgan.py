@@ -17,7 +17,7 @@ from torch.nn import functional
 from geolib import _checks
 from geolib.gans import weights
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
-from geolib.gans.train import Game, Players, Step, train
+from geolib.gans.train import Game, Players, Step, average, train
 
 LATENT = (5, 3)
 #: Rows and columns of the model that the generator's 129 x 65 pixels are cut to.
@@ -273,11 +273,7 @@ def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None 
         rate = recipe.rate * (1 - state.iteration / recipe.iterations)
         for optimizer in (state.players.generator_optimizer, state.players.critic_optimizer):
             optimizer.param_groups[0]["lr"] = rate
-        with torch.no_grad():
-            # Early on a long memory would hold the initial noise.
-            memory = min(recipe.average, state.iteration / (state.iteration + 9))
-            for mean, now in zip(state.averaged.parameters(), state.players.generator.parameters(), strict=True):
-                mean.lerp_(now, 1 - memory)
+        average(state.averaged, state.players.generator, step.iteration, recipe.average)
         yield step
 
 

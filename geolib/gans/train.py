@@ -155,6 +155,29 @@ def _generator_step(players: Players, game: Game, n: int, conditions: Inputs) ->
     return loss.item()
 
 
+@torch.no_grad()
+def average(mean: nn.Module, current: nn.Module, iteration: int, decay: float) -> None:
+    """Move the weights of `mean` towards those of `current`, the less the more iterations have gone into it.
+
+    The decay rises from 0.1 to `decay`, so that the random start is soon forgotten. Statistics of batch norms are taken
+    over as they are.
+
+    Parameters
+    ----------
+    mean, current : nn.Module
+        Networks of one kind; `mean` is changed in place.
+    iteration : int
+        Number of the iteration that made `current`, from 0.
+    decay : float
+        Share of the old mean that stays, in the long run.
+    """
+    decay = min(decay, (1 + iteration) / (10 + iteration))
+    for own, other in zip(mean.parameters(), current.parameters(), strict=True):
+        own.lerp_(other, 1 - decay)
+    for statistic, latest in zip(mean.buffers(), current.buffers(), strict=True):
+        statistic.copy_(latest)
+
+
 def pack(players: Players, rng: torch.Generator) -> dict[str, np.ndarray]:
     """Return the whole state of a training as arrays: networks, optimisers and the state of `rng`.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from geolib import _checks
-from geolib.inversion.latent import Search, Simulate, check_start
+from geolib.inversion.latent import Search, Simulate, check_start, root_mean_square
 
 #: Takes latents (n, d) and returns predictions (n, n_data) and Jacobians (n, n_data, d).
 Linearise = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -70,7 +70,14 @@ def forward_mode(simulate: Simulate) -> Linearise:
 
 
 def gauss_newton(
-    linearise: Linearise, data: Tensor, start: Tensor, iterations: int, *, sigma: float = 1.0, damping: float = 1.0
+    linearise: Linearise,
+    data: Tensor,
+    start: Tensor,
+    iterations: int,
+    *,
+    sigma: float = 1.0,
+    damping: float = 1.0,
+    enough: Tensor | None = None,
 ) -> Search:
     r"""Run strategy 2: :math:`\xi \leftarrow (J^T J / \sigma^2 + \lambda I)^{-1} J^T (d - F + J \xi) / \sigma^2`.
 
@@ -88,6 +95,8 @@ def gauss_newton(
         Standard deviation of the data's errors, in the data's unit.
     damping : float
         Weight lambda of the standard-normal prior.
+    enough : Tensor, shape (n,), optional
+        Misfits at which starts rest: their `misfit` then stays the last, and they cost nothing more.
 
     Returns
     -------
@@ -110,22 +119,27 @@ def gauss_newton(
     _checks.integer("iterations", iterations, low=1)
     if not sigma > 0:
         raise ValueError(f"sigma must be positive; got {sigma:g}. Give the standard deviation of the errors.")
-    latent = start.clone()
-    misfit = torch.empty(len(start), iterations, dtype=start.dtype)
-    best, best_latent = start.new_full((len(start),), math.inf), start.clone()
-    eye = damping * torch.eye(start.shape[1], dtype=torch.float64, device=start.device)
+    search = Search(start, iterations, enough)
+    latent = start
     for iteration in range(iterations):
         predictions, jacobian = linearise(latent)
-        residual = data - predictions
-        root = residual.square().mean(1).sqrt()
-        misfit[:, iteration] = root.cpu()
-        best_latent = torch.where((root < best)[:, None], latent, best_latent)
-        best = torch.minimum(best, root)
-        wide = jacobian.double() / sigma
-        target = residual.double() / sigma + (wide @ latent.double()[..., None])[..., 0]
-        normal = wide.transpose(1, 2) @ wide + eye
-        latent = torch.linalg.solve(normal, (wide.transpose(1, 2) @ target[..., None])[..., 0]).to(start.dtype)
-    return Search(misfit, best_latent, latent, iterations * (2 * start.shape[1] + 1))
+        residual = data[search.rows] - predictions
+        on = search.add(iteration, root_mean_square(residual), latent)
+        if not len(search.rows):
+            break
+        latent = _update(jacobian[on].double() / sigma, residual[on].double() / sigma, latent[on].double(), damping)
+        latent = latent.to(start.dtype)
+        search.last_latent[search.rows] = latent
+    return search
+
+
+def _update(jacobian: Tensor, residual: Tensor, latent: Tensor, damping: float) -> Tensor:
+    if len(latent) == 1:
+        # A single matrix is multiplied by another routine than a stack, with another round-off: as one of two, then.
+        return _update(jacobian.repeat(2, 1, 1), residual.repeat(2, 1), latent.repeat(2, 1), damping)[:1]
+    target = residual + (jacobian @ latent[..., None])[..., 0]
+    normal = jacobian.transpose(1, 2) @ jacobian + damping * torch.eye(latent.shape[1]).to(latent)
+    return torch.linalg.solve(normal, (jacobian.transpose(1, 2) @ target[..., None])[..., 0])
 
 
 def levenberg_marquardt(

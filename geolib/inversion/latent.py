@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,31 +17,62 @@ Simulate = Callable[[Tensor], Tensor]
 CLIPPING = ("stochastic", "standard", "none", "released")
 
 
-@dataclass
 class Search:
-    """What a search met, for n starts.
+    """What a search from n starts has met.
+
+    Parameters
+    ----------
+    start : Tensor, shape (n, d)
+        First latents.
+    iterations : int
+        How many misfits there will be of each start.
+    enough : Tensor, shape (n,), optional
+        Misfits at which starts come to rest; by default none does.
 
     Attributes
     ----------
     misfit : Tensor, shape (n, iterations)
-        Root mean square residual before each update, in the data's unit.
+        Root mean square residual before each update, in the data's unit; of a start at rest its last.
     best_latent : Tensor, shape (n, d)
         Latent of the smallest misfit.
     last_latent : Tensor, shape (n, d)
         Latent after the last update.
-    solves : int
-        Forward solves spent on each start.
+    updates : Tensor, shape (n,)
+        Updates spent on each start.
+    rows : Tensor, shape (m,)
+        The starts that still move.
     """
 
-    misfit: Tensor
-    best_latent: Tensor
-    last_latent: Tensor
-    solves: int
+    def __init__(self, start: Tensor, iterations: int, enough: Tensor | None = None) -> None:
+        n = len(start)
+        if enough is not None:
+            _checks.shape("enough", enough, (n,), "Give each start the misfit at which it may rest.")
+        self.enough = start.new_full((n,), -math.inf) if enough is None else enough.to(start)
+        self.misfit = torch.empty(n, iterations, dtype=start.dtype)
+        self.best_latent, self.last_latent = start.clone(), start.clone()
+        self.updates = torch.zeros(n, dtype=torch.long)
+        self.rows = torch.arange(n, device=start.device)
+        self._now, self._best = start.new_empty(n), start.new_full((n,), math.inf)
 
     @property
     def best(self) -> Tensor:
         """Smallest misfit of each start."""
         return self.misfit.min(1).values
+
+    def add(self, iteration: int, misfit: Tensor, latents: Tensor) -> Tensor:
+        """Take misfits `(m,)` at latents `(m, d)` of the starts in `rows`; return which of these go on, `(m,)`."""
+        rows = self.rows
+        better = misfit < self._best[rows]
+        self._now[rows] = misfit
+        self._best[rows] = torch.where(better, misfit, self._best[rows])
+        self.best_latent[rows] = torch.where(better[:, None], latents, self.best_latent[rows])
+        self.updates[rows.cpu()] += 1
+        on = ~(misfit <= self.enough[rows])
+        self.rows = rows[on]
+        # Where nobody goes on, what is left of the curves is level.
+        columns = slice(iteration, iteration + 1) if len(self.rows) else slice(iteration, None)
+        self.misfit[:, columns] = self._now.cpu()[:, None]
+        return on
 
 
 def check_start(start: Tensor, data: Tensor) -> None:
@@ -57,6 +87,11 @@ def check_start(start: Tensor, data: Tensor) -> None:
     _checks.shape("data", data, (len(start), None), "Give each start its row of data.")
     _checks.finite("start", start)
     _checks.finite("data", data)
+
+
+def root_mean_square(residual: Tensor) -> Tensor:
+    """Return the root mean squares `(n,)` of rows; summed in float64, whose order of summing is not felt in float32."""
+    return residual.double().square().mean(1).sqrt().to(residual.dtype)
 
 
 def threshold(models: Tensor) -> Tensor:
@@ -101,7 +136,14 @@ def clip(latents: Tensor, rule: str, draws: Tensor) -> Tensor:
 
 
 def adam(
-    simulate: Simulate, data: Tensor, start: Tensor, draws: Tensor, *, rate: float = 0.01, clipping: str = "stochastic"
+    simulate: Simulate,
+    data: Tensor,
+    start: Tensor,
+    draws: Tensor,
+    *,
+    rate: float = 0.01,
+    clipping: str = "stochastic",
+    enough: Tensor | None = None,
 ) -> Search:
     r"""Descend :math:`\|d - F(z)\|^2` from many starts at once; strategy 1.
 
@@ -119,6 +161,8 @@ def adam(
         Adam's learning rate.
     clipping : str
         One of `CLIPPING`.
+    enough : Tensor, shape (n,), optional
+        Misfits at which starts rest: their `misfit` then stays the last, and they cost nothing more.
 
     Returns
     -------
@@ -140,23 +184,26 @@ def adam(
     check_start(start, data)
     _checks.choice("clipping", clipping, CLIPPING)
     _checks.shape("draws", draws, (len(start), None, start.shape[1]), "Draw one row for each start and iteration.")
+    search = Search(start, draws.shape[1], enough)
     latent = start.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([latent], lr=rate)
-    iterations = draws.shape[1]
-    misfit = torch.empty(len(start), iterations, dtype=start.dtype)
-    best, best_latent = start.new_full((len(start),), math.inf), start.clone()
-    for iteration in range(iterations):
-        residual = simulate(latent) - data
-        squares = residual.square().sum(1)
-        (latent.grad,) = torch.autograd.grad(squares.sum(), latent)
-        root = (squares.detach() / data.shape[1]).sqrt()
+    for iteration in range(draws.shape[1]):
+        rows = search.rows
+        moving = latent.detach()[rows].requires_grad_(True)
+        residual = simulate(moving) - data[rows]
+        (slope,) = torch.autograd.grad(residual.square().sum(), moving)
+        search.add(iteration, root_mean_square(residual.detach()), moving.detach())
+        if not len(search.rows):
+            break
         with torch.no_grad():
-            misfit[:, iteration] = root.cpu()
-            best_latent = torch.where((root < best)[:, None], latent, best_latent)
-            best = torch.minimum(best, root)
+            latent.grad = torch.zeros_like(latent)
+            latent.grad[rows] = slope
             optimizer.step()
-            latent.copy_(clip(latent, clipping, draws[:, iteration]))
-    return Search(misfit, best_latent, latent.detach(), iterations)
+            clipped = clip(latent, clipping, draws[:, iteration])
+            # Those at rest drift by their momentum, which nobody sees.
+            search.last_latent[search.rows] = clipped[search.rows]
+            latent.copy_(clipped)
+    return search
 
 
 def to_uniform(normal: Tensor) -> Tensor:

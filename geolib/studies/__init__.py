@@ -33,7 +33,7 @@ from geolib.store import Arrays, Results, Store, complete, load, recorded, save
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
-COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_conditional", "wgan_gathers"), "wgan_traces")
+COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces")
 COMPANIONS["latent_prior"] = "latent_inversion"
 
 
@@ -246,12 +246,14 @@ def shipped(study: ModuleType, preset: str = "paper") -> Results | None:
 
 
 def shipped_measures(study: ModuleType) -> dict[str, Measure]:
-    """Return the measures of the shipped results; those of the paper preset win over those of the quick one."""
+    """Return the measures of what is shipped of a study and its companions; the paper preset wins over the quick."""
     found: dict[str, Measure] = {}
-    for preset in ("quick", "paper"):
-        results = shipped(study, preset)
-        if results is not None:
-            found.update(study.measures(study.Config(**results.config), results.units))
+    companions = [get(name) for name, chapter in COMPANIONS.items() if chapter == name_of(study)]
+    for part in (*companions, study):
+        for preset in ("quick", "paper"):
+            results = shipped(part, preset)
+            if results is not None:
+                found.update(part.measures(part.Config(**results.config), results.units))
     return found
 
 

@@ -90,6 +90,9 @@ class Config(BaseConfig):
         2, "starts for each true model in such a comparison", paper=20, low=1, high=1000, extent=True
     )
     effect_iterations: int = param(50, "updates of strategy 1 in it", paper=1000, low=1, high=100_000, extent=True)
+    enough: float = param(
+        1.0, "WRMSE at which a trial on traveltimes rests; no table has a lower limit", low=0.0, high=1.0, extent=True
+    )
     batch: int = param(16, "trials computed together; results agree to round-off", low=1, high=4096, extent=True)
 
 
@@ -150,7 +153,10 @@ class World:
         """Return facies models in [0, 1], shape (n, 7500), of latents (n, 15); see `simulate` for `forward_mode`."""
         latents = latents.view(-1, 1, *sgan.LATENT)
         if self.frozen is not None and not forward_mode:
-            return sgan.to_model(self.frozen(latents)).flatten(1)
+            # Many images at once would leave the cache.
+            parts = latents.tensor_split(-(-len(latents) // 16))
+            images = torch.cat([self.frozen(part) for part in parts])
+            return sgan.to_model(images).flatten(1)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced):
             images = self.network(latents)
         return sgan.to_model(images.float()).flatten(1)
@@ -161,6 +167,11 @@ class World:
         Case ``surrogate`` is the binary case without its threshold: linear in the model, with derivatives that tell.
         With `forward_mode` the network's own layers are used, which forward-mode derivatives can follow.
         """
+        if len(latents) < 4 and not forward_mode:
+            # So few are convolved and multiplied by other routines. Filled up, each is the same to the last bit
+            # whatever its company, and a trial depends on its own seed alone.
+            full = torch.cat([latents, latents[-1:].expand(4 - len(latents), -1)])
+            return self.simulate(operator, case, full)[: len(latents)]
         models = self.models(latents, forward_mode=forward_mode)
         if operator == "image":
             return models
@@ -248,9 +259,7 @@ def compute(
             search = latent_searches.globally if units[0].method == "dream" else latent_searches.pooled
             yield batch[0], search(world, units[0])
             continue
-        # A batch is always full: its shape, hence its round-off, does not depend on which trials are missing.
-        full = units + units[-1:] * (_size(config, units[0].method) - len(units))
-        yield from zip(batch, _search(world, full), strict=False)
+        yield from zip(batch, _search(world, units, config.enough), strict=True)
 
 
 def tasks(config: Config, names: list[str]) -> list[list[str]]:
@@ -269,15 +278,17 @@ def tasks(config: Config, names: list[str]) -> list[list[str]]:
 def _size(config: Config, method: str) -> int:
     # A GPU has room for more: its time per batch hardly grows up to a few hundred trials.
     batch = config.batch * (CUDA_FACTOR if torch.cuda.is_available() else 1)
-    return {"adam": batch, "dream": 1, "lm": 1}.get(method, max(1, batch // 4))
+    return {"dream": 1, "lm": 1, "gnx": max(1, batch // 4)}.get(method, batch)
 
 
-def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:
-    """Run one batch of strategy 1 or 2 and yield each trial's arrays."""
+def _search(world: World, units: list[Unit], ratio: float) -> Iterator[dict[str, np.ndarray]]:
+    """Run one batch of strategy 1 or 2, each trial down to a WRMSE of `ratio`, and yield its arrays."""
     config, unit = world.config, units[0]
     pairs = {u[4:6]: world.data(u) for u in units}
     data = torch.cat([pairs[u[4:6]][0] for u in units])
     first, draws = world.starts(units, unit.budget if unit.method == "adam" else 0)
+    # The whole image has no noise to fit, and its table asks for the latent as well.
+    enough = torch.tensor([0.0 if unit.operator == "image" else ratio * pairs[u[4:6]][1] for u in units])
     if unit.method == "adam":
         found = latent.adam(
             lambda z: world.simulate(unit.operator, unit.case, z),
@@ -286,13 +297,14 @@ def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:
             draws,
             rate=config.learning_rate,
             clipping=config.clipping,
+            enough=enough,
         )
         best_latent = found.best_latent
     else:
         step = config.perturbation if unit.method == "gn" else None
         linearise = latent_searches.linearise(world, unit.operator, unit.case, step)
         start = latent.to_normal(first)
-        found = gauss_newton(linearise, data, start, unit.budget, sigma=config.noise)
+        found = gauss_newton(linearise, data, start, unit.budget, sigma=config.noise, enough=enough)
         best_latent = latent.to_uniform(found.best_latent)
     for row, each in enumerate(units):
         rmse = pairs[each[4:6]][1]

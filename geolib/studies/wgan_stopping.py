@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,38 +65,80 @@ def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]
         yield name, _train(config, int(name.removeprefix("seed-")))
 
 
+class Rehearsal:
+    """A training of a seed at reduced scale, and the fresh real traces that it is judged by.
+
+    Parameters
+    ----------
+    config : Config
+        Sizes; `training(seed)`, `n_judge` and `n_epochs` are used.
+    seed : int
+        Of models, networks and everything random.
+    gain : float
+        What the normalised traces are multiplied by before the networks see them. Judged are the traces divided by it.
+    """
+
+    def __init__(self, config: Any, seed: int, gain: float = 1.0) -> None:
+        training = config.training(seed)
+        self.config, self.seed, self.gain = config, seed, gain
+        self.data = dataset(training)
+        # The validation set of a training this small would be too small to judge by.
+        models = draw_models(training, config.n_judge, np.random.default_rng([seed, 1]))
+        self.real = (forward(*models, training.frequency) / self.data.scale).astype(np.float32)
+        self.width = metrics.median_distance(self.real)
+        self.generator = wgan.make_generator(rng=torch.Generator())
+
+    def epochs(self) -> Iterator[int]:
+        """Train; after each epoch its number is yielded, and `draw` draws from it."""
+        traces = torch.from_numpy(self.data.training) * self.gain
+        for epoch, kept in wgan_training.epochs(self.config.training(self.seed), traces, None, self.config.n_epochs):
+            wgan_training.fill(self.generator, kept, "generator")
+            yield epoch
+
+    def draw(self, *entropy: int) -> np.ndarray:
+        """Return `n_judge` generated traces from a seed of their own."""
+        rng = wgan_training.torch_rng(self.seed, *entropy)
+        return wgan.sample(self.generator, self.config.n_judge, rng) / np.float32(self.gain)
+
+    def discrepancy(self, samples: np.ndarray) -> tuple[float, float]:
+        """Return squared maximum mean discrepancy and sliced Wasserstein distance of traces to the real ones."""
+        directions = np.random.default_rng([self.seed, 20])
+        return (
+            metrics.mmd2(self.real, samples, self.width),
+            metrics.sliced_wasserstein(self.real, samples, directions),
+        )
+
+    def improvement(self, newer: np.ndarray, older: np.ndarray) -> float:
+        """Return the p value of the test that newer traces are closer to the real ones than older traces."""
+        return metrics.relative_mmd_test(self.real, newer, older, self.width).p_value
+
+    def floor(self) -> list[float]:
+        """Return the squared discrepancies between the real traces and equally large parts of the training set."""
+        n, traces = self.config.n_judge, self.data.training
+        parts = [traces[i : i + n] for i in range(0, len(traces) - n + 1, n)]
+        return [metrics.mmd2(self.real, part, self.width) for part in parts]
+
+
 def _train(config: Config, seed: int) -> Arrays:
-    training = config.training(seed)
-    data = dataset(training)
-    # The validation set of a training this small would be too small to judge by.
-    models = draw_models(training, config.n_judge, np.random.default_rng([seed, 1]))
-    real = (forward(*models, training.frequency) / data.scale).astype(np.float32)
-    width = metrics.median_distance(real)
-    generator = wgan.make_generator(rng=torch.Generator())
-
-    def draw(*entropy: int) -> np.ndarray:
-        return wgan.sample(generator, config.n_judge, wgan_training.torch_rng(seed, *entropy))
-
+    rehearsal = Rehearsal(config, seed)
     sets: list[np.ndarray] = []
-    p_values, mmd2, swd = [], [], []
-    for epoch, kept in wgan_training.epochs(training, torch.from_numpy(data.training), None, config.n_epochs):
-        wgan_training.fill(generator, kept, "generator")
-        sets.append(draw(12, epoch))
-        mmd2.append(metrics.mmd2(real, sets[-1], width))
-        swd.append(metrics.sliced_wasserstein(real, sets[-1], np.random.default_rng([seed, 20])))
+    p_values, found = [], []
+    for epoch in rehearsal.epochs():
+        sets.append(rehearsal.draw(12, epoch))
+        found.append(rehearsal.discrepancy(sets[-1]))
         if epoch > wgan_traces.LAG:
-            p_values.append(metrics.relative_mmd_test(real, sets[-1], sets[-1 - wgan_traces.LAG], width).p_value)
+            p_values.append(rehearsal.improvement(sets[-1], sets[-1 - wgan_traces.LAG]))
     null = [
-        metrics.relative_mmd_test(real, draw(30, i), draw(31, i), width).p_value for i in range(config.n_null)
+        rehearsal.improvement(rehearsal.draw(30, i), rehearsal.draw(31, i)) for i in range(config.n_null)
     ]  # one generator, drawn twice: nothing has improved
-    floor = [metrics.mmd2(real, part, width) for part in _parts(data.training, config.n_judge)]
-    return {name: np.array(v) for name, v in {"p": p_values, "mmd2": mmd2, "swd": swd, "null_p": null}.items()} | {
-        "floor_mmd2": np.array(floor)
+    mmd2, swd = np.array(found).T
+    return {
+        "p": np.array(p_values),
+        "mmd2": mmd2,
+        "swd": swd,
+        "null_p": np.array(null),
+        "floor_mmd2": np.array(rehearsal.floor()),
     }
-
-
-def _parts(traces: np.ndarray, n: int) -> list[np.ndarray]:
-    return [traces[i : i + n] for i in range(0, len(traces) - n + 1, n)]
 
 
 def naive_epoch(values: np.ndarray, patience: int = NAIVE_PATIENCE) -> int | None:
@@ -142,6 +185,24 @@ def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
     if null:
         found["null_share"] = Measure.count(sum(null), len(null))
     return found
+
+
+def as_markdown(units: Mapping[str, Arrays], labels: Mapping[str, str]) -> str:
+    """Return the trainings as a Markdown table: where each rule stops, and what the discrepancy then still loses.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    labels : mapping of str to str
+        What the rules of `rules` are called.
+    """
+    lines = ["| Training | Rule | Stops after epoch | Later discrepancy smaller by a factor of |", "|---|---|--:|--:|"]
+    for name, arrays in units.items():
+        for rule, epoch in rules(arrays).items():
+            later = "—" if epoch is None else f"{missed(arrays, epoch):.1f}"
+            lines.append(f"| {name.replace('-', ' ')} | {labels[rule]} | {epoch or 'does not stop'} | {later} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

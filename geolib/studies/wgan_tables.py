@@ -94,10 +94,16 @@ def quality_rows(units: Mapping[str, Arrays], epoch: int) -> list[dict[str, Any]
     ]
 
 
-def quality_table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = ["| Measure | Generated traces | Unseen real traces (floor) |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {r['measure']} | {r['generated']} | {r['floor']} |" for r in rows)])
+def quality_table(columns: Mapping[str, list[dict[str, Any]]]) -> str:
+    """Return generated traces against the floor as a Markdown table; a column, from `quality_rows`, for each label."""
+    lines = [
+        "| Measure | " + " | ".join(columns) + " | Unseen real traces (floor) |",
+        "|---|" + "---|" * (len(columns) + 1),
+    ]
+    for row in zip(*columns.values(), strict=True):
+        cells = [str(each["generated"]) for each in row]
+        lines.append("| " + " | ".join([row[0]["measure"], *cells, str(row[0]["floor"])]) + " |")
+    return "\n".join(lines)
 
 
 def score_table(arrays: Arrays) -> str:
@@ -107,6 +113,15 @@ def score_table(arrays: Arrays) -> str:
         scores = arrays[f"score_{name}"]
         lines.append(f"| {label} | {scores.mean():.3f} | {scores.min():.3f} | {scores.max():.3f} |")
     return "\n".join(lines)
+
+
+def spread(samples: np.ndarray, real: np.ndarray) -> float:
+    """Return the standard deviation among traces `(n, nt)`, as a root mean square over time, over that among real ones.
+
+    Near zero the generator has collapsed to one trace.
+    """
+    own, other = (np.sqrt(traces.var(axis=0, ddof=1).mean(dtype=np.float64)) for traces in (samples, real))
+    return float(own / other)
 
 
 def default_deviations() -> list[float]:

@@ -31,6 +31,12 @@ DIMS = {
 }
 
 N_SHOWN = 16  # traces of fixed latents kept of every epoch
+N_ANIMATED = 5  # of these in the animation of all epochs
+LOOKED_AT = (1, 5, 20, 47, 100)  # the epochs of the paper's Figure 4; every tenth is kept as well
+PER_TRACE = (
+    *("nearest", "event_time", "event_polarity", "spectrum"),
+    *("score_samples", "score_training", "score_validation", "score_generated", "score_noise"),
+)
 N_SETS = 3  # independent sets of generated traces, whose spread gives the measures their interval
 N_HISTORY = 64  # traces of every epoch that later critics score again (Figure 6)
 LAG = 10  # epochs between the two generators of the stopping test
@@ -205,6 +211,18 @@ def _data_arrays(config: Config, data: Data) -> Arrays:
         "scale": np.array(data.scale),
         "signed_mean": np.array(data.signed_mean),
     }
+
+
+def condense(units: dict[str, Arrays]) -> dict[str, Arrays]:
+    """Return the units for shipping: single traces and scores of the epochs that are looked at, the curves of all."""
+    last = max((name for name in units if name.startswith("epoch-")), default="")
+    shipped = dict(units)
+    for name, arrays in units.items():
+        epoch = int(name.removeprefix("epoch-")) if name.startswith("epoch-") else 0
+        if epoch % 10 and epoch not in LOOKED_AT and name != last:
+            kept = {key: value for key, value in arrays.items() if key not in PER_TRACE}
+            shipped[name] = {**kept, "samples": arrays["samples"][:N_ANIMATED]}
+    return shipped
 
 
 def export_weights(config: Config, folder: Path, epoch: int, path: Path | None = None) -> Path:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from geolib.gans import losses, wgan
-from geolib.gans.train import Game, Players, Step, pack, train, unpack
+from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 from geolib.store import Arrays, Store
 
 BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
@@ -85,20 +85,6 @@ def run_epoch(config: Any, training: torch.Tensor, progress: Progress) -> list[S
         steps.append(step)
     progress.epoch += 1
     return steps
-
-
-@torch.no_grad()
-def average(mean: nn.Module, current: nn.Module, iteration: int, decay: float) -> None:
-    """Move the weights of `mean` towards those of `current`, the less the more iterations have gone into it.
-
-    The decay rises from 0.1 to `decay`, so that the random start is soon forgotten. Statistics of batch norms are taken
-    over as they are.
-    """
-    decay = min(decay, (1 + iteration) / (10 + iteration))
-    for own, other in zip(mean.parameters(), current.parameters(), strict=True):
-        own.lerp_(other, 1 - decay)
-    for statistic, latest in zip(mean.buffers(), current.buffers(), strict=True):
-        statistic.copy_(latest)
 
 
 def epochs(config: Any, training: torch.Tensor, store: Store | None, last: int) -> Iterator[tuple[int, Arrays]]:

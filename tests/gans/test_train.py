@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from geolib.gans import losses
-from geolib.gans.train import Game, Players, _critic_step, _generator_step, pack, train, unpack
+from geolib.gans import losses, wgan
+from geolib.gans.train import Game, Players, _critic_step, _generator_step, average, pack, train, unpack
 
 
 def players(seed=0, width=4):
@@ -148,3 +148,16 @@ def test_the_game_moves_samples_to_the_data():
     before = (p.generator(inputs).mean(0) - 1).norm().item()
     list(train(p, game(rng, critic_steps=2), 150))
     assert (p.generator(inputs).mean(0) - 1).norm().item() < 0.6 * before
+
+
+def test_the_average_follows_slowly():
+    rng = torch.Generator().manual_seed(0)
+    mean, current = wgan.make_generator(rng=rng), wgan.make_generator(rng=rng)
+    first, last = mean[0].weight.detach().clone(), current[0].weight.detach()
+    current[1].running_mean.fill_(3.0)
+    average(mean, current, iteration=80, decay=0.999)
+    # 81 / 90 of the old and 9 / 90 of the new, to float32 round-off of numbers near one
+    assert torch.allclose(mean[0].weight, 0.9 * first + 0.1 * last, atol=1e-6)
+    average(mean, current, iteration=10**6, decay=0.5)
+    assert torch.allclose(mean[0].weight, 0.45 * first + 0.55 * last, atol=1e-6)
+    assert torch.equal(mean[1].running_mean, current[1].running_mean)

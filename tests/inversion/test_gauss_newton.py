@@ -43,10 +43,23 @@ def test_a_curved_problem_converges_and_the_best_is_kept():
     truth = 0.3 * start(seed=4)
     found = gn.gauss_newton(gn.forward_mode(curved), curved(truth), truth + 0.1, 20, sigma=1e-4)
     torch.testing.assert_close(found.best_latent, truth, atol=1e-4, rtol=0)
-    assert found.solves == 20 * 11
+    assert found.updates.tolist() == [20] * 3
     torch.testing.assert_close(
         (curved(found.best_latent) - curved(truth)).square().mean(1).sqrt(), found.best.double(), rtol=1e-5, atol=1e-9
     )
+
+
+def test_a_start_rests_once_it_has_enough_and_the_others_do_not_feel_it():
+    truth = start(seed=2) / 5
+    data = curved(truth) + 0.05 * torch.sin(torch.arange(90.0, dtype=torch.float64)).reshape(3, 30)
+    linearise = gn.central_differences(curved, 0.1)
+    free = gn.gauss_newton(linearise, data, truth + 0.1, 6)
+    enough = torch.tensor([0.0, free.misfit[1, 2], free.misfit[2, 1]])
+    assert (free.misfit[1, :2] > enough[1]).all() and free.misfit[2, 0] > enough[2]
+    found = gn.gauss_newton(linearise, data, truth + 0.1, 6, enough=enough)
+    assert found.updates.tolist() == [6, 3, 2]
+    assert torch.equal(found.best_latent[0], free.best_latent[0])  # to the last bit, though alone at the end
+    assert torch.equal(found.misfit[1, 2:], free.misfit[1, 2].expand(4))
 
 
 def test_the_misfit_has_the_precision_of_the_start():

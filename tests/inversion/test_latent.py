@@ -22,7 +22,7 @@ def test_adam_solves_a_linear_problem():
     data, start, draws, truth = problem(iterations=600)
     found = latent.adam(linear, data, start, draws, rate=0.02)
     torch.testing.assert_close(found.best_latent, truth, atol=2e-3, rtol=0)
-    assert found.misfit.shape == (3, 600) and found.solves == 600
+    assert found.misfit.shape == (3, 600) and found.updates.tolist() == [600] * 3
     torch.testing.assert_close(found.misfit[:, 0], (linear(start) - data).square().mean(1).sqrt())
     torch.testing.assert_close((linear(found.best_latent) - data).square().mean(1).sqrt(), found.best)
 
@@ -33,6 +33,29 @@ def test_a_start_is_searched_alike_alone_and_in_company():
     alone = latent.adam(linear, data[2:3], start[2:3], draws[2:3])
     # A matrix product of one row may sum in another order than that of four.
     torch.testing.assert_close(together.misfit[2], alone.misfit[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_start_rests_once_it_has_enough_and_the_others_do_not_feel_it():
+    data, start, draws, _ = problem(4)
+    free = latent.adam(linear, data, start, draws)
+    enough = torch.tensor([0.0, free.misfit[1, 50], 0.0, free.misfit[3, 20]])
+    found = latent.adam(linear, data, start, draws, enough=enough)
+    for row, curve in enumerate(found.misfit):
+        first = int((free.misfit[row] <= enough[row]).float().argmax()) if enough[row] else 199
+        assert found.updates[row] == first + 1
+        # A matrix product of two rows may sum in another order than that of four.
+        torch.testing.assert_close(curve[: first + 1], free.misfit[row, : first + 1], rtol=1e-4, atol=1e-5)
+        assert (curve[first:] == curve[first]).all()
+    assert found.updates[1] <= 51 and found.updates[3] <= 21  # the rest costs nothing
+
+
+def test_a_search_ends_with_its_last_start():
+    data, start, draws, _ = problem(2)
+    calls = []
+    found = latent.adam(lambda z: calls.append(len(z)) or linear(z), data, start, draws, enough=torch.full((2,), 1e9))
+    assert calls == [2] and found.updates.tolist() == [1, 1]
+    torch.testing.assert_close(found.misfit, found.misfit[:, :1].expand(-1, 200))
+    torch.testing.assert_close(found.best_latent, start)
 
 
 def test_the_misfit_has_the_precision_of_the_start():
@@ -95,11 +118,12 @@ def test_normal_and_uniform_latents_are_each_others_inverse():
         ({"data": torch.zeros(2, 20)}, r"data must have shape \(3, any\)"),
         ({"start": torch.full((3, 4), float("nan"))}, "start must be finite; got 12 NaN"),
         ({"draws": torch.zeros(3, 5, 2)}, r"draws must have shape \(3, any, 4\)"),
+        ({"enough": torch.ones(2)}, r"enough must have shape \(3\)"),
         ({"clipping": "hard"}, "clipping must be one of stochastic, standard, none, released; got 'hard'"),
     ],
 )
 def test_refusals(change, message):
     data, start, draws, _ = problem(iterations=2)
-    arguments = {"data": data, "start": start, "draws": draws, "clipping": "none", **change}
+    arguments = {"data": data, "start": start, "draws": draws, "clipping": "none", "enough": None, **change}
     with pytest.raises(ValueError, match=message):
-        latent.adam(linear, arguments["data"], arguments["start"], arguments["draws"], clipping=arguments["clipping"])
+        latent.adam(linear, **arguments)

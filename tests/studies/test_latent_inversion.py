@@ -2,6 +2,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,11 +84,42 @@ def test_a_trial_is_the_same_alone_in_company_and_in_any_order(world):
             np.testing.assert_array_equal(again[key], value, err_msg=key)
 
 
-def test_the_batch_changes_round_off_only(world):
-    name = [name for name in study.unit_names(SMALL) if "adam" in name][3]
-    other = run(study.Config(adam_iterations=4, batch=2), [name], world)[name]
-    # Four updates amplify the 1e-6 of float32 convolutions a little.
-    np.testing.assert_allclose(other["trajectory"], run(SMALL, [name], world)[name]["trajectory"], rtol=1e-4)
+def test_the_batch_changes_nothing(world):
+    names = [name for name in study.unit_names(SMALL) if "adam" in name]
+    small = run(study.Config(adam_iterations=4, batch=2), [names[3]], world)[names[3]]
+    large = run(SMALL, names, world)[names[3]]
+    np.testing.assert_array_equal(small["trajectory"], large["trajectory"])
+
+
+def test_an_image_and_its_derivative_do_not_feel_their_company(world):
+    latents = torch.rand(21, study.N_LATENT, generator=torch.Generator().manual_seed(3)) * 2 - 1
+
+    def simulated(part):
+        moving = part.clone().requires_grad_(True)
+        times = world.simulate("consistent", "binary", moving)
+        return times.detach(), torch.autograd.grad(times.sum(), moving)[0]
+
+    times, slopes = simulated(latents)
+    for n in range(1, 21):
+        some = simulated(latents[:n])
+        assert torch.equal(some[0], times[:n]) and torch.equal(some[1], slopes[:n]), n
+
+
+def test_trials_rest_once_they_fit_and_no_limit_of_the_tables_sees_it(world, monkeypatch):
+    config = replace(SMALL, operators=("consistent",), cases=("binary",), adam_iterations=12)
+    names = [name for name in study.unit_names(config) if "-adam" in name or "-gn2-" in name]
+    data = world.data
+    # As if the errors were as large as the misfit that half of the trials reach.
+    reached = [run(replace(config, enough=0.0), [name], world)[name] for name in names]
+    errors = float(np.median([arrays["best"][-1] * arrays["true_rmse"] for arrays in reached]))
+    monkeypatch.setattr(world, "data", lambda unit: (data(unit)[0], errors))
+    resting, restless = run(config, names, world), run(replace(config, enough=0.0), names, world)
+    shorter = [n for n in names if not np.array_equal(resting[n]["trajectory"], restless[n]["trajectory"])]
+    assert 0 < len(shorter) < len(names)
+    for name in names:
+        for limit in tables.LIMITS:
+            assert np.array_equal(resting[name]["best"] <= limit, restless[name]["best"] <= limit)
+        assert name not in shorter or resting[name]["best"][-1] <= 1
 
 
 def test_a_longer_run_begins_like_a_shorter_one(world):

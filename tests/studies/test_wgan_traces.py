@@ -203,17 +203,14 @@ def test_the_assessment_leaves_the_training_alone(undisturbed):
         assert np.array_equal(arrays["curve.critic_loss"], undisturbed[f"epoch-{epoch:04d}"]["critic_loss"])
 
 
-def test_the_averaged_generator_follows_slowly():
-    rng = torch.Generator().manual_seed(0)
-    mean, current = wgan.make_generator(rng=rng), wgan.make_generator(rng=rng)
-    first, last = mean[0].weight.detach().clone(), current[0].weight.detach()
-    current[1].running_mean.fill_(3.0)
-    wgan_training.average(mean, current, iteration=80, decay=0.999)
-    # 81 / 90 of the old and 9 / 90 of the new, to float32 round-off of numbers near one
-    assert torch.allclose(mean[0].weight, 0.9 * first + 0.1 * last, atol=1e-6)
-    wgan_training.average(mean, current, iteration=10**6, decay=0.5)
-    assert torch.allclose(mean[0].weight, 0.45 * first + 0.55 * last, atol=1e-6)
-    assert torch.equal(mean[1].running_mean, current[1].running_mean)
+def test_what_is_shipped_has_the_measures_of_all(undisturbed):
+    cfg = config()
+    shipped = study.condense(undisturbed)
+    assert study.measures(cfg, shipped) == study.measures(cfg, undisturbed)
+    assert "nearest" not in shipped["epoch-0003"] and "nearest" in shipped["epoch-0001"]
+    assert "nearest" in shipped["epoch-0004"]  # the last
+    assert np.array_equal(shipped["epoch-0003"]["samples"], undisturbed["epoch-0003"]["samples"][: study.N_ANIMATED])
+    assert "nearest" in undisturbed["epoch-0003"]  # what it was given stays as it is
 
 
 def test_two_real_batches_for_each_pair(undisturbed):
@@ -284,9 +281,17 @@ def test_the_rule_stops_after_idle_tests_in_a_row(values, expected):
     assert wgan_tables.stopping_epoch({11 + i: p for i, p in enumerate(values)}, patience=3) == expected
 
 
+def test_the_spread_of_a_collapsed_generator_is_zero():
+    real = np.random.default_rng(0).standard_normal((8, 20))
+    assert wgan_tables.spread(np.repeat(real[:1], 5, axis=0), real) == 0
+    assert wgan_tables.spread(3 * real + 1, real) == pytest.approx(3)
+
+
 def test_quality_table_has_a_row_for_each_measure(undisturbed):
     rows = wgan_tables.quality_rows(undisturbed, 4)
-    assert wgan_tables.quality_table(rows).count("\n") == 1 + len(wgan_tables.QUALITY)
+    table = wgan_tables.quality_table({"Ours": rows, "Theirs": rows})
+    assert table.count("\n") == 1 + len(wgan_tables.QUALITY)
+    assert table.startswith("| Measure | Ours | Theirs | Unseen") and table.count(str(rows[0]["generated"])) >= 2
 
 
 def test_scores_level_off_where_they_stay():

@@ -1,0 +1,111 @@
+"""Is the factor ten of the normalisation crucial? Trainings at reduced scale with traces larger and smaller than that.
+
+Niu et al. (2020) divide the traces by ten times their mean amplitude and call the number crucial for convergence. Here
+the same trainings see traces divided by other multiples; all are judged on one scale.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from geolib import config
+from geolib.claims import Measure
+from geolib.store import Arrays
+from geolib.studies import wgan_stopping
+from geolib.studies.wgan_data import AMPLITUDE_FACTOR
+
+TITLE = "The factor of the normalisation"
+QUESTION = "Is ten times the mean amplitude crucial for convergence?"
+FILES = ()
+VERSION = 1
+DIMS: dict[str, tuple[str, ...]] = {"mmd2": ("epoch",), "swd": ("epoch",)}
+#: The published factor is crucial if others leave so many times its squared discrepancy; means of the last epochs.
+CRUCIAL, LAST = 2.0, 5
+
+
+@dataclass(frozen=True)
+class Config(config.Config):
+    """Parameters of the trainings."""
+
+    factors: tuple[float, ...] = config.param(
+        (1.0, 10.0), "Multiples of the mean amplitude", paper=(1.0, 10.0, 100.0), low=0.01, high=1000, extent=True
+    )
+    n_seeds: int = config.param(1, "Trainings with each, of seeds 11, 12, ...", paper=3, low=1, high=100, extent=True)
+    n_epochs: int = config.param(3, "Epochs of each", paper=20, low=1, high=1000)
+    n_traces: int = config.param(16, "Traces to train on", paper=640, low=8, high=100_000)
+    batch: int = config.param(8, "Traces in a batch", paper=32, low=2, high=4096)
+    learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
+    n_judge: int = config.param(16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000)
+
+    def check(self) -> None:
+        """Check that the published factor is among those compared."""
+        if AMPLITUDE_FACTOR not in self.factors:
+            raise ValueError(f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. Add it.")
+
+    training = wgan_stopping.Config.training
+
+
+def unit_names(config: Config) -> list[str]:
+    """Return one unit for each factor and seed."""
+    return [f"factor-{factor:g}-seed-{11 + i}" for i in range(config.n_seeds) for factor in config.factors]
+
+
+def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]]:
+    """Yield the units."""
+    for name in names:
+        _, factor, _, seed = name.split("-")
+        rehearsal = wgan_stopping.Rehearsal(config, int(seed), gain=AMPLITUDE_FACTOR / float(factor))
+        found = [rehearsal.discrepancy(rehearsal.draw(12, epoch)) for epoch in rehearsal.epochs()]
+        mmd2, swd = np.array(found).T
+        yield name, {"mmd2": mmd2, "swd": swd, "floor_mmd2": np.array(rehearsal.floor())}
+
+
+def ends(units: Mapping[str, Arrays]) -> dict[float, dict[int, float]]:
+    """Return by factor and seed the squared discrepancy at the end, a mean of the last epochs."""
+    found: dict[float, dict[int, float]] = {}
+    for name, arrays in units.items():
+        _, factor, _, seed = name.split("-")
+        found.setdefault(float(factor), {})[int(seed)] = float(arrays["mmd2"][-LAST:].mean())
+    return dict(sorted(found.items()))
+
+
+def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
+    """Return whether ten is crucial: 1 if every other factor ends far behind it on every seed, 0 if one does on none.
+
+    In between it is undecided (one half). `factor_worst_ratio` is the largest ratio of a factor to ten, the
+    geometric mean over seeds.
+    """
+    reached = ends(units)
+    published = reached.pop(AMPLITUDE_FACTOR, {})
+    ratios = {f: np.array([e / published[s] for s, e in by.items() if s in published]) for f, by in reached.items()}
+    ratios = {factor: values for factor, values in ratios.items() if values.size}
+    if not ratios:
+        return {}
+    behind = [float((values > CRUCIAL).mean()) for values in ratios.values()]
+    crucial = 1.0 if min(behind) == 1 else 0.0 if min(behind) == 0 else 0.5
+    worst = max(float(np.exp(np.log(np.maximum(values, 1e-9)).mean())) for values in ratios.values())
+    n = min(values.size for values in ratios.values())
+    return {"factor_ten_crucial": Measure(crucial, n=n), "factor_worst_ratio": Measure(worst, n=n)}
+
+
+def as_markdown(units: Mapping[str, Arrays]) -> str:
+    """Return the discrepancies at the end as a Markdown table, a column for each seed."""
+    reached = ends(units)
+    seeds = sorted({seed for by in reached.values() for seed in by})
+    lines = ["| Traces divided by | " + " | ".join(f"seed {seed}" for seed in seeds) + " |"]
+    lines.append("|---|" + "--:|" * len(seeds))
+    for factor, by in reached.items():
+        cells = [f"{by[seed]:.4f}" if seed in by else "—" for seed in seeds]
+        lines.append(f"| {factor:g} times the mean amplitude | " + " | ".join(cells) + " |")
+    floor = [float(np.mean(a["floor_mmd2"])) if a["floor_mmd2"].size else float("nan") for a in units.values()]
+    return "\n".join([*lines, f"| real traces among themselves | {np.nanmean(floor):.4f} |" + " |" * (len(seeds) - 1)])
+
+
+if __name__ == "__main__":
+    from geolib import studies
+
+    raise SystemExit(studies.main(sys.modules[__name__]))
