@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ CHOICES: dict[str, tuple] = {
     "perturbation": (0.1, 0.25, 0.01, 0.5),
     "damping": (1.0, 0.1, 10.0),
     "jacobian": ("differences", "exact"),
+    "width": (64, 32, 16),
 }
 KINDS = tuple(CHOICES)
 #: A Gauss-Newton update takes 31 solves, one of Adam about three: so many times fewer are compared.
@@ -49,22 +51,37 @@ def compare(world: Any, unit: str) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        ``choices`` as text, ``outcome`` (choice, start) the best WRMSE, and the number of ``updates``.
+        ``choices`` as text, ``outcome`` (choice, start) the best WRMSE, the number of ``updates``, and ``core_seconds``
+        of each choice for one update of one start (NaN on a GPU).
     """
     _, kind, updates, starts = unit.split("-")
     iterations, trials = int(updates[1:]), int(starts[1:])
     if kind in ("perturbation", "damping", "jacobian"):
         iterations = max(1, iterations // GN_SHARE)
-    pairs = [world.observed("consistent", "binary", model, NOISE) for model in (1, 2)]
-    data = torch.cat([observed.expand(trials, -1) for observed, _ in pairs])
-    rmse = np.repeat([root for _, root in pairs], trials)
     first, draws = starts_of(world, trials, iterations)
-    searches = [_search(world, kind, choice, data, first, draws) for choice in CHOICES[kind]]
+    outcome, seconds = [], []
+    for choice in CHOICES[kind]:
+        there = _of_width(world, choice) if kind == "width" else world
+        pairs = [there.observed("consistent", "binary", model, NOISE) for model in (1, 2)]
+        data = torch.cat([observed.expand(trials, -1) for observed, _ in pairs])
+        begin = time.process_time()
+        found = _search(there, kind, choice, data, first, draws)
+        spent = time.process_time() - begin if world.device.type == "cpu" else np.nan
+        outcome.append(found.best.numpy() / np.repeat([root for _, root in pairs], trials))
+        seconds.append(spent / (iterations * 2 * trials))
     return {
         "choices": np.array([str(choice) for choice in CHOICES[kind]]),
-        "outcome": np.array([found.best.numpy() / rmse for found in searches]),
+        "outcome": np.array(outcome),
         "updates": np.array(iterations),
+        "core_seconds": np.array(seconds),
     }
+
+
+def _of_width(world: Any, width: int) -> Any:
+    """Return the world of another shipped generator, with true models of its own: a latent means nothing to another."""
+    if width == world.config.width:
+        return world
+    return type(world)(replace(world.config, width=width), str(world.device))
 
 
 def starts_of(world: Any, trials: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,7 +96,7 @@ def _search(
     world: Any, kind: str, choice: Any, data: torch.Tensor, first: torch.Tensor, draws: torch.Tensor
 ) -> latent.Search:
     """Run strategy 1, or strategy 2 for what only it has, with everything but one choice as published."""
-    if kind in ("clipping", "rate", "precision"):
+    if kind in ("clipping", "rate", "precision", "width"):
         if kind == "precision" and choice != world.config.precision:
             world = type(world)(replace(world.config, precision=choice), str(world.device), world.network)
             # The data stay those of the world that was given.
@@ -143,6 +160,8 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
     lines = ["| Choice | Value | Starts | Median best WRMSE | Better than as published | p (sign test) |"]
     lines.append("|---|---|--:|--:|--:|--:|")
     for kind, arrays in largest(units).items():
+        if kind == "width":  # each width has true models of its own, so its starts are no pairs
+            continue
         outcome = arrays["outcome"]
         for row, choice in enumerate(arrays["choices"].tolist()):
             cells = [kind, choice, str(outcome.shape[1]), f"{np.median(outcome[row]):.3f}"]
@@ -150,3 +169,26 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
             cells += [f"{better} of {outcome.shape[1]}", f"{p:.2f}"] if row else ["—", "—"]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) if len(lines) > 2 else "*No comparison has been shipped yet.*"
+
+
+def widths_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+    """Return the comparison of widths as Markdown: time of an update, and what strategy 1 reaches with each generator.
+
+    The p value is of a rank test (Mann-Whitney) against the first width: starts are shared, true models are not.
+    """
+    found = largest(units).get("width")
+    if found is None:
+        return "*No comparison of widths has been shipped yet.*"
+    head = "| Width | Core time of an update (ms) | Updates | Starts | Median best WRMSE | Least | p (rank test) |"
+    lines = [head, "|--:|--:|--:|--:|--:|--:|--:|"]
+    for row, choice in enumerate(found["choices"].tolist()):
+        outcome = found["outcome"][row]
+        p = f"{stats.mannwhitneyu(outcome, found['outcome'][0]).pvalue:.2f}" if row else "—"
+        cells = [
+            choice,
+            f"{1e3 * float(found['core_seconds'][row]):.1f}",
+            str(int(found["updates"])),
+            str(outcome.size),
+        ]
+        lines.append("| " + " | ".join([*cells, f"{np.median(outcome):.3f}", f"{outcome.min():.3f}", p]) + " |")
+    return "\n".join(lines)

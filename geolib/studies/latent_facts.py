@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from scipy import ndimage
 
 from geolib import data, tomography
+from geolib.gans import sgan
 from geolib.inversion.gauss_newton import forward_mode
 
 
@@ -54,6 +56,7 @@ def generator_facts(world: Any, draws: int = 16, points: int = 31) -> dict[str, 
         grids = [landscape(world, half, points) for half in (1.0, 0.1)]
         facts["rows"] = np.array([world.network(latents[:1].view(1, 1, 5, 3)).shape[2]])
     facts["operator_misfit"], facts["released_rmse"] = released_misfit(), released_rmse()
+    facts["reverse_seconds"] = np.array(reverse_seconds())
     facts["landscape"] = np.stack([grid for grid, _ in grids])
     facts["axes"] = np.stack([axes for _, axes in grids])
     return facts
@@ -87,6 +90,30 @@ def released_rmse() -> np.ndarray:
         return np.empty(0)
     with np.load(path, allow_pickle=False) as released:
         return np.array([np.sqrt(np.square(released["d"] - released["d_true"]).mean())])
+
+
+def reverse_seconds(width: int = 64, pixels: int = 6) -> float:
+    """Return the core time (s) that reverse mode would take for the derivatives of a whole image in z.
+
+    One backward pass for each of the 7500 pixels of the model, as one would write it in PyTorch; timed for a few of
+    them, on the CPU, whose time does not depend on the weights.
+
+    Parameters
+    ----------
+    width : int
+        Filters of the generator; 64 is the paper's.
+    pixels : int
+        Backward passes that are timed; their median counts.
+    """
+    network = sgan.Generator(width)
+    latents = torch.zeros(1, 1, *sgan.LATENT).uniform_(-1, 1, generator=torch.Generator().manual_seed(0))
+    image = sgan.to_model(network(latents.requires_grad_(True))).flatten()
+    times = []
+    for pixel in range(pixels + 1):
+        begin = time.process_time()
+        torch.autograd.grad(image[pixel], latents, retain_graph=True)
+        times.append(time.process_time() - begin)
+    return image.numel() * float(np.median(times[1:]))  # the first pass sets things up
 
 
 def landscape(world: Any, half: float, points: int = 31) -> tuple[np.ndarray, np.ndarray]:

@@ -288,9 +288,9 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
     if facts["operator_misfit"].size:
         found["operator.consistent_misfit"] = Measure(float(facts["operator_misfit"][0]))
         found["operator.published_misfit"] = Measure(float(facts["operator_misfit"][1]))
-    # Units of before 20 November 2026 lack the errors of the released data.
-    if facts.get("released_rmse", np.empty(0)).size:
-        found["data.released_rmse.II"] = Measure(float(facts["released_rmse"][0]))
+    for name, fact in (("data.released_rmse.II", "released_rmse"), ("jacobian.seconds", "reverse_seconds")):
+        if facts.get(fact, np.empty(0)).size:  # units of before 20 November 2026 lack these
+            found[name] = Measure(float(facts[fact].flat[0]))
     return found
 
 

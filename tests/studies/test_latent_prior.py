@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from geolib import studies, training_images
+from geolib.gans import sgan
+from geolib.studies import latent_prior as study
+
+SMALL = study.Config(recipes=("working", "published"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_image():
+    """A training image whose parts still hold patches of 129 pixels and whose blocks do."""
+    image = training_images.procedural_channels((700, 700), np.random.default_rng(0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_images, "load", lambda rng: (image, "made for the test"))
+        yield image
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("prior")
+
+
+@pytest.fixture(scope="module")
+def units(folder):
+    return studies.run(study, SMALL, folder=folder).units
+
+
+def test_both_recipes_start_alike_and_part(units):
+    working, published = units["working-w2-b2-i4-s0"], units["published-w2-b2-i4-s0"]
+    assert working["iteration"].tolist() == working["pictured"].tolist() == [2, 4]
+    assert working["pictures"].shape == (2, study.PICTURES, 129, 129) and working["pictures"].dtype == np.uint8
+    assert np.isfinite(working["losses"]).all() and working["losses"].shape == (4, 2)
+    assert not np.array_equal(working["losses"], published["losses"])
+    for name in study.MEASURES:
+        assert len(working[name]) == 2
+
+
+def test_the_best_checkpoint_has_the_least_sum_and_its_pictures_are_kept(units, folder):
+    name = "working-w2-b2-i4-s0"
+    arrays = units[name]
+    place = int(np.argmin(arrays["score"]))
+    assert study.chosen(arrays) == arrays["iteration"][place]
+    assert arrays["score"][place] == pytest.approx(sum(abs(arrays[m][place]) for m in study.SUMMED))
+    np.testing.assert_array_equal(arrays["best_pictures"], arrays["pictures"][place])
+    (path,) = folder.rglob(f"{name}.state/weights-{study.chosen(arrays):05d}.safetensors")
+    assert sgan.load_weights(path).merge.weight.shape[0] == 2
+
+
+def test_a_killed_training_goes_on_and_its_checkpoints_are_judged_alike(units, folder, tmp_path):
+    name = "working-w2-b2-i4-s0"
+    half = study.Config(iterations=4)
+    state = tmp_path / f"{name}.state"
+    recipe = study.replace(study.RECIPES["working"], width=2, batch=2, iterations=4)
+    image = training_images.load(None)[0]
+    edge = int(study.TRAINED * image.shape[1])
+    for step, _ in sgan.fit_in_folder(state, image[:, :edge], recipe, half.seed, every=2):
+        if step.iteration == 2:  # one step after the first checkpoint
+            break
+    ((_, arrays),) = study.compute(half, [name], tmp_path)
+    assert np.isnan(arrays["losses"][:2]).all()
+    np.testing.assert_array_equal(arrays["losses"][2:], units[name]["losses"][2:])
+    np.testing.assert_array_equal(arrays["score"], units[name]["score"])
+
+
+def test_names_can_be_read_back_and_units_stand_alone():
+    paper = study.Config.preset("paper")
+    names = study.unit_names(paper)
+    assert len(set(names)) == 6 and all(study.Unit.parse(name).name == name for name in names)
+    assert studies.tasks(study, paper, names) == [[name] for name in names]
+    with pytest.raises(ValueError, match="unit name must look like"):
+        study.Unit.parse("generator")
+
+
+def test_the_table_shows_what_a_training_has(units):
+    text = study.as_markdown(units, [2, 100])
+    assert text.count("| working | 2 | 2 | 1 |") >= 1 and "(best)" in text and "| 100 |" not in text
+    assert study.at(units["working-w2-b2-i4-s0"], 2)["proportion"] == units["working-w2-b2-i4-s0"]["proportion"][0]
+    with pytest.raises(ValueError, match=r"iteration must be one of a checkpoint, \[2, 4\]; got 3"):
+        study.at(units["working-w2-b2-i4-s0"], 3)
+    assert "shipped yet" in study.as_markdown({})
+    found = study.measures(SMALL, units)
+    assert found["prior.published.w2.b2.i4.score"].value == pytest.approx(units["published-w2-b2-i4-s0"]["score"].min())
