@@ -29,7 +29,7 @@ ALLOWED = {
     "plots": set(),
     "shots": BASE | {"scheduler", "waves"},
     "studies": {
-        *("_checks", "claims", "config", "data", "gans", "inversion", "models", "paths"),
+        *("_checks", "claims", "config", "data", "gans", "geostatistics", "inversion", "models", "paths"),
         *("scheduler", "store", "tomography", "training_images", "waves"),
     },
     "notebooks": {"paths", "store"},
