@@ -179,6 +179,8 @@ class Recipe:
         The published loss; instance normalisation in the discriminator.
     latent : int
         Rows and columns of the latent; 5 gives patches of 129 x 129 pixels.
+    normal : bool
+        Standard-normal latents in place of uniform ones between -1 and 1.
     """
 
     width: int = 32
@@ -190,6 +192,7 @@ class Recipe:
     saturating: bool = False
     normalise: bool = False
     latent: int = 5
+    normal: bool = False
 
 
 PUBLISHED = Recipe(penalty_weight=0.0, average=0.0, normalise=True, saturating=True, batch=32)
@@ -260,7 +263,7 @@ def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None 
     game = Game(
         loss=SATURATING if recipe.saturating else NON_SATURATING,
         draw_real=lambda: (draw_patches().to(device), ()),
-        draw_inputs=lambda n, _: ((torch.rand(n, *shape, generator=state.generator) * 2 - 1).to(device),),
+        draw_inputs=lambda n, _: (draw_latents((n, *shape), recipe, state.generator).to(device),),
         penalty=(lambda critic, real, _: recipe.penalty_weight * r1_penalty(critic, real))
         if recipe.penalty_weight
         else None,
@@ -275,6 +278,13 @@ def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None 
             optimizer.param_groups[0]["lr"] = rate
         average(state.averaged, state.players.generator, step.iteration, recipe.average)
         yield step
+
+
+def draw_latents(shape: tuple[int, ...], recipe: Recipe, generator: torch.Generator) -> Tensor:
+    """Return latents of the law that a recipe trains with, on the CPU."""
+    if recipe.normal:
+        return torch.randn(*shape, generator=generator)
+    return torch.rand(*shape, generator=generator) * 2 - 1
 
 
 def _patch_source(pixels: Tensor, side: int, batch: int, generator: torch.Generator) -> Callable[[], Tensor]:
@@ -359,12 +369,7 @@ def fit_in_folder(
 ) -> Iterator[tuple[Step, Path | None]]:
     """Train as `fit` does, saving a checkpoint and the averaged weights regularly; a killed run goes on where it was.
 
-    The shipped generator was made with it; no command of the package does so. To train another, with ``image`` from
-    `training_images.load`, for instance on a bare GPU machine::
-
-        recipe = dataclasses.replace(sgan.Recipe(), width=64)
-        for step, path in sgan.fit_in_folder(Path("runs"), image, recipe, seed=0, device="cuda"):
-            print(step, path)
+    The shipped generators were made with it; `python -m geolib.studies.latent_prior` trains and judges others.
 
     Parameters
     ----------

@@ -62,14 +62,19 @@ def draw_curves(
 
 
 def draw_misfits(
-    axes: Axes, curves: Sequence[tuple[np.ndarray, np.ndarray]], title: str, color: str = "blue", label: str = ""
+    axes: Axes,
+    curves: Sequence[tuple[np.ndarray, np.ndarray]],
+    title: str,
+    color: str = "blue",
+    label: str = "",
+    level: float = 1.0,
 ) -> None:
     """Draw WRMSE curves, each a pair (iteration, WRMSE), over the level at which the data are fitted."""
     # One empty line carries the label, so that the legend also tells of a case without trials.
     axes.plot([], [], color=COLORS[color], label=label or None)
     for iteration, misfit in curves:
         axes.plot(np.asarray(iteration) + 1, misfit, color=COLORS[color], alpha=0.7, linewidth=1)
-    axes.axhline(1.0, color=COLORS["black"], linestyle=":", linewidth=1)
+    axes.axhline(level, color=COLORS["black"], linestyle=":", linewidth=1)
     axes.set(title=title, xlabel="iteration", ylabel="WRMSE")
     axes.set_yscale("log")
 
@@ -99,3 +104,21 @@ def draw_scores(axes: Axes, quality: Sequence[Mapping[str, float]], names: Seque
     axes.set(xlabel="training iteration", ylabel="misfit to the training image")
     axes.set_yscale("log")
     axes.legend(fontsize=8, ncol=2)
+
+
+def draw_latents(axes: Axes, truth: np.ndarray, found: np.ndarray, title: str) -> None:
+    """Draw the components of a latent that was found over the true ones, with equality and the best common factor."""
+    span = np.array([-1.05, 1.05])
+    factor = float(found @ truth / (truth @ truth))
+    axes.plot(span, span, color=COLORS["black"], linestyle=":", linewidth=1, label="equal")
+    axes.plot(span, factor * span, color=COLORS["vermilion"], linewidth=1, label=f"{factor:.2f} times")
+    axes.plot(truth, found, "o", color=COLORS["blue"], markersize=4)
+    axes.set(title=title, xlabel="true component of $z$", ylabel="found", xlim=span, ylim=span)
+    axes.set_aspect("equal")
+    axes.legend(fontsize=7, loc="upper left")
+
+
+def draw_nothing(axes: Axes, text: str) -> None:
+    """Leave a panel empty but for a sentence that says why."""
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, wrap=True, transform=axes.transAxes)
+    axes.set_axis_off()

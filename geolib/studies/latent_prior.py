@@ -34,7 +34,8 @@ DIMS = {
     "inside": ("statistic",),
     "mean": ("statistic",),
 }
-RECIPES = {"working": sgan.Recipe(), "published": sgan.PUBLISHED}
+#: The last one is the working recipe with standard-normal latents, of which the paper has a remark in section 4.2.
+RECIPES = {"working": sgan.Recipe(), "published": sgan.PUBLISHED, "normal": sgan.Recipe(normal=True)}
 #: What `training_images.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED` chooses among them.
 MEASURES = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "components", "width", "patterns")
 SUMMED = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "patterns")
@@ -50,7 +51,7 @@ class Config(config.Config):
 
     seed: int = config.param(2019, "seed of networks, patches and judged realisations", low=0, high=10**9)
     recipes: tuple[str, ...] = config.param(
-        ("working",), "how it is trained", paper=tuple(RECIPES), choices=tuple(RECIPES), extent=True
+        ("working",), "how it is trained", paper=("working", "published"), choices=tuple(RECIPES), extent=True
     )
     widths: tuple[int, ...] = config.param(
         (2,), "filters of the narrowest wide layer", paper=(64, 32, 16), low=2, high=128, extent=True
@@ -120,21 +121,22 @@ def _train(config: Config, unit: Unit, folder: Path) -> Arrays:
     )
     for step, _ in training:
         losses[step.iteration] = step.critic_loss, step.generator_loss
-    return {"losses": losses, **_judge(config, folder, image, edge, device)}
+    latents = sgan.draw_latents((config.n_judge, 1, 5, 5), recipe, torch.Generator().manual_seed(config.seed))
+    return {"losses": losses, **_judge(config, folder, image, latents.to(device))}
 
 
-def _judge(config: Config, folder: Path, image: np.ndarray, edge: int, device: str) -> Arrays:
+def _judge(config: Config, folder: Path, image: np.ndarray, latents: torch.Tensor) -> Arrays:
     """Return the quality of every checkpoint, pictures of some, and how the best one stands beside the whole image."""
+    edge = int(TRAINED * image.shape[1])
     patches = training_images.patches(
         image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1])
     )
-    latents = torch.rand(config.n_judge, 1, 5, 5, generator=torch.Generator().manual_seed(config.seed)) * 2 - 1
     files = sorted(folder.glob("weights-*.safetensors"))
     pictured = set(np.linspace(0, len(files) - 1, MOMENTS).round().astype(int).tolist())
     found: list[dict[str, float]] = []
     pictures, best = [], np.empty(0)
     for place, file in enumerate(files):
-        realisations = _realise(sgan.load_weights(file).to(device), latents)
+        realisations = _realise(sgan.load_weights(file).to(latents.device), latents)
         quality = training_images.quality(realisations, patches)
         found.append(quality | {"score": sum(abs(quality[name]) for name in SUMMED)})
         if found[-1]["score"] <= min(entry["score"] for entry in found):
@@ -160,9 +162,8 @@ def _judge(config: Config, folder: Path, image: np.ndarray, edge: int, device: s
 
 def _realise(network: sgan.Generator, latents: torch.Tensor) -> np.ndarray:
     """Return realisations in [0, 1], shape (n, 129, 129), a few at a time."""
-    device = network.merge.weight.device
     with torch.no_grad():
-        made = torch.cat([network(part.to(device)).cpu() for part in latents.split(20)])
+        made = torch.cat([network(part).cpu() for part in latents.split(20)])
     return ((made[:, 0] + 1) / 2).numpy()
 
 
@@ -213,7 +214,7 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], iterations: Itera
 
 
 def _order(unit: Unit) -> tuple:
-    return -unit.width, unit.recipe == "published", unit.batch, unit.iterations, unit.number
+    return -unit.width, list(RECIPES).index(unit.recipe), unit.batch, unit.iterations, unit.number
 
 
 def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:

@@ -100,6 +100,15 @@ def longest(units: Units, operator: str, case: str, model: int) -> list[Mapping[
     return sorted((a for budget, a in mine if budget == end), key=lambda a: float(a["best"][-1]))
 
 
+def most(units: Units, operator: str, case: str, method: str) -> list[Mapping[str, np.ndarray]]:
+    """Return the trials of the length of which there are most, of two such lengths the longer."""
+    by_budget: dict[int, list[Mapping[str, np.ndarray]]] = {}
+    for name, arrays in units.items():
+        if not alone(name) and (unit := Unit.parse(name))[:3] == (operator, case, method):
+            by_budget.setdefault(unit.budget, []).append(arrays)
+    return max(sorted(by_budget.items(), reverse=True), key=lambda item: len(item[1]), default=(0, []))[1]
+
+
 def table(units: Units, case: str, operator: str = "consistent") -> list[dict[str, Any]]:
     """Return the rows of Table 2 (continuous) or 3 (binary): strategy, iterations, model, noise, trials and counts.
 
@@ -155,37 +164,15 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
             share = Measure.count(count, row["trials"])
             cells.append(f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)")
         cells.append(
-            f"{_compatible(published[label][-1], 100, row['counts'][-1], row['trials']):.2g}" if theirs != "—" else "—"
+            f"{compatible(published[label][-1], 100, row['counts'][-1], row['trials']):.2g}" if theirs != "—" else "—"
         )
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) if rows else NO_TRIAL
 
 
-def _compatible(theirs: int, of: int, ours: int, trials: int) -> float:
+def compatible(theirs: int, of: int, ours: int, trials: int) -> float:
+    """Return the p value of Fisher's exact test that two counts, each of so many, come from one proportion."""
     return float(stats.fisher_exact([[theirs, of - theirs], [ours, trials - ours]]).pvalue)
-
-
-def images_markdown(units: Units, published: Mapping[str, Sequence[int]]) -> str:
-    """Return Table 1 as Markdown: images recovered to 0.02 and latents to 0.01, theirs of 50 and ours of so many.
-
-    Parameters
-    ----------
-    units : mapping
-        Results by unit name.
-    published : mapping
-        Counts by claim id, such as ``latent_inversion.table1.I``.
-    """
-    found = _image_measures({name: arrays for name, arrays in units.items() if not alone(name)})
-    lines = ["| Model | Recovered | Published, of 50 | Trials | Ours | p |", "|---|---|--:|--:|--:|--:|"]
-    for model in ROMAN.values():
-        for place, what in enumerate(("image", "latent")):
-            share = found.get(f"table1.{model}.{what}")
-            if share is not None and share.n:
-                theirs, count = published[f"latent_inversion.table1.{model}"][place], round(share.value * share.n)
-                interval = f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)"
-                p = f"{_compatible(theirs, 50, count, share.n):.2g}"
-                lines.append("| " + " | ".join([model, what, str(theirs), str(share.n), interval, p]) + " |")
-    return "\n".join(lines) if len(lines) > 2 else NO_TRIAL
 
 
 def searches_markdown(units: Units) -> str:
@@ -235,7 +222,7 @@ def measures(units: Units) -> dict[str, Measure]:
         if len(pairs) == len(SCENARIOS) // (2 if model else 1):
             total = Measure.count(sum(k for k, _ in pairs), sum(n for _, n in pairs))
             found[name if model else f"{name}.all"] = total
-    found.update(_image_measures(trials))
+    found.update(image_measures(trials))
     for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
         made = {**_comparisons(found, prefix), **_descent(trials, operator), **_search_measures(trials, operator)}
         found.update({f"{prefix}{name}": measure for name, measure in made.items()})
@@ -316,7 +303,7 @@ _LARGEST = ("table2.s1-10000", "table3.s1-10000", "table2.s2-5000", "table3.s2-5
 def _larger(one: Measure, other: Measure) -> float:
     """Return 1 where the first share is clearly larger, 0 where it is smaller (Fisher, p < 0.05), else one half."""
     (a, n), (b, m) = ((round(share.value * (share.n or 1)), share.n or 1) for share in (one, other))
-    return 0.5 if _compatible(a, n, b, m) >= 0.05 else float(a / n > b / m)
+    return 0.5 if compatible(a, n, b, m) >= 0.05 else float(a / n > b / m)
 
 
 def _descent(trials: Units, operator: str) -> dict[str, Measure]:
@@ -353,7 +340,7 @@ def _descent(trials: Units, operator: str) -> dict[str, Measure]:
     return found
 
 
-def _image_measures(trials: Units) -> dict[str, Measure]:
+def image_measures(trials: Units) -> dict[str, Measure]:
     """Count Table 1: images recovered to 0.02, latents to a mean squared error of 0.01, by runs of 10 000 updates."""
     runs = [(Unit.parse(name), arrays) for name, arrays in trials.items()]
     runs = [(unit, arrays) for unit, arrays in runs if unit.operator == "image" and unit.budget >= MARKS[-1]]

@@ -75,3 +75,19 @@ def test_scores_mark_the_chosen_checkpoint(axes):
 def test_an_image_is_drawn_pixel_by_pixel(axes):
     draw.draw_image(axes, np.eye(4), "image")
     assert axes.images[0].get_array().shape == (4, 4)
+
+
+def test_latents_are_drawn_over_the_true_ones_with_their_common_factor(axes):
+    truth = np.array([0.5, -0.2, 0.1])
+    draw.draw_latents(axes, truth, 1.5 * truth, "found")
+    equal, common, points = axes.lines
+    assert equal.get_ydata() == pytest.approx(equal.get_xdata())
+    assert common.get_ydata() == pytest.approx(1.5 * np.asarray(common.get_xdata()))
+    assert points.get_xydata() == pytest.approx(np.stack([truth, 1.5 * truth], 1))
+
+
+def test_an_empty_panel_says_why(axes):
+    draw.draw_model(axes, np.eye(5, 3), "model")
+    panel = axes.figure.add_subplot()
+    draw.draw_nothing(panel, "none shipped yet")
+    assert panel.texts[0].get_text() == "none shipped yet" and not panel.axison

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from geolib import claims, data, paths, studies
-from geolib.studies import latent_effects, latent_facts, latent_searches
+from geolib.studies import latent_effects, latent_facts, latent_images, latent_searches
 from geolib.studies import latent_inversion as study
 from geolib.studies import latent_tables as tables
 
@@ -299,12 +299,12 @@ def test_tables_count_row_by_row():
 
 
 def test_table_1_is_set_beside_the_published():
-    text = tables.images_markdown(
+    text = latent_images.as_markdown(
         made_up(operators=("image",)), {f"latent_inversion.table1.{m}": (17, 16) for m in ("I", "II")}
     )
     # Of 20 trials the first two end at 0 and 0.05: one image; every second latent is exact.
     assert "| I | image | 17 | 20 | 1 (1 to 24 %) |" in text and "| II | latent | 16 | 20 | 10 (30 to 70 %) |" in text
-    assert tables.images_markdown({}, {}) == tables.NO_TRIAL
+    assert latent_images.as_markdown({}, {}) == tables.NO_TRIAL
 
 
 def test_the_longest_trials_come_best_first():

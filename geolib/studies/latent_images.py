@@ -1,0 +1,84 @@
+"""Inversions of the whole image: Table 1 and Figures 2 and 3 of Laloy et al. (2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from geolib.studies.latent_tables import NO_TRIAL, ROMAN, alone, compatible, image_measures, longest
+
+#: Root mean square error below which the paper calls an image recovered.
+RECOVERED = 0.02
+
+
+class Shown(NamedTuple):
+    """One inversion to be shown.
+
+    Attributes
+    ----------
+    recovered : bool
+        Whether its image is.
+    rmse : float
+        Of the image.
+    latent : ndarray, shape (15,)
+        Where it ended.
+    error : float
+        Mean squared error of the latent.
+    factor : float
+        Best common factor from the true latent to it.
+    """
+
+    recovered: bool
+    rmse: float
+    latent: np.ndarray
+    error: float
+    factor: float
+
+
+def shown(units: Mapping[str, Mapping[str, np.ndarray]], model: int) -> list[Shown]:
+    """Return up to three of the longest inversions of a true model's image: two that recovered it and one that did not.
+
+    Of those that recovered it, the ones with the smallest and the largest error of the latent; of the others, the one
+    whose image has the median error. None of them is chosen by eye.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    model : int
+        1 or 2.
+    """
+    trials = longest({name: a for name, a in units.items() if not alone(name)}, "image", "continuous", model)
+    made = []
+    for arrays in trials:
+        truth, latent = (arrays[name].astype(float) for name in ("true_latent", "best_latent"))
+        rmse, error = float(arrays["best"][-1]), float(np.square(latent - truth).mean())
+        made.append(Shown(rmse <= RECOVERED, rmse, latent, error, float(latent @ truth / (truth @ truth))))
+    good = sorted((each for each in made if each.recovered), key=lambda each: each.error)
+    rest = sorted((each for each in made if not each.recovered), key=lambda each: each.rmse)
+    return good[:1] + good[1:][-1:] + rest[len(rest) // 2 :][:1]
+
+
+def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], published: Mapping[str, Sequence[int]]) -> str:
+    """Return Table 1 as Markdown: images recovered to 0.02 and latents to 0.01, theirs of 50 and ours of so many.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    published : mapping
+        Counts by claim id, such as ``latent_inversion.table1.I``.
+    """
+    found = image_measures({name: arrays for name, arrays in units.items() if not alone(name)})
+    lines = ["| Model | Recovered | Published, of 50 | Trials | Ours | p |", "|---|---|--:|--:|--:|--:|"]
+    for model in ROMAN.values():
+        for place, what in enumerate(("image", "latent")):
+            share = found.get(f"table1.{model}.{what}")
+            if share is not None and share.n:
+                theirs, count = published[f"latent_inversion.table1.{model}"][place], round(share.value * share.n)
+                interval = f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)"
+                p = f"{compatible(theirs, 50, count, share.n):.2g}"
+                lines.append("| " + " | ".join([model, what, str(theirs), str(share.n), interval, p]) + " |")
+    return "\n".join(lines) if len(lines) > 2 else NO_TRIAL
