@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from scipy import stats
 
+from geolib import paths
 from geolib.claims import Measure
+from geolib.gans import sgan
 from geolib.inversion import latent
-from geolib.inversion.gauss_newton import gauss_newton
+from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.studies import latent_searches
 
 #: What is varied, and through which values; the paper's own comes first.
@@ -25,7 +27,12 @@ CHOICES: dict[str, tuple] = {
     "damping": (1.0, 0.1, 10.0),
     "jacobian": ("differences", "exact"),
     "width": (64, 32, 16),
+    "latents": ("uniform", "normal"),
 }
+#: Each of these has a generator of its own for every choice, hence true models of its own.
+APART = ("width", "latents")
+#: Generator trained with standard-normal latents, and its width.
+NORMAL, NORMAL_WIDTH = "latent_inversion-normal16.safetensors", 16
 KINDS = tuple(CHOICES)
 #: A Gauss-Newton update takes 31 solves, one of Adam about three: so many times fewer are compared.
 GN_SHARE = 20
@@ -56,12 +63,12 @@ def compare(world: Any, unit: str) -> dict[str, np.ndarray]:
     """
     _, kind, updates, starts = unit.split("-")
     iterations, trials = int(updates[1:]), int(starts[1:])
-    if kind in ("perturbation", "damping", "jacobian"):
+    if kind in ("perturbation", "damping", "jacobian", "latents"):
         iterations = max(1, iterations // GN_SHARE)
     first, draws = starts_of(world, trials, iterations)
     outcome, seconds = [], []
     for choice in CHOICES[kind]:
-        there = _of_width(world, choice) if kind == "width" else world
+        there = _apart(world, kind, choice) if kind in APART else world
         pairs = [there.observed("consistent", "binary", model, NOISE) for model in (1, 2)]
         data = torch.cat([observed.expand(trials, -1) for observed, _ in pairs])
         begin = time.process_time()
@@ -77,11 +84,16 @@ def compare(world: Any, unit: str) -> dict[str, np.ndarray]:
     }
 
 
-def _of_width(world: Any, width: int) -> Any:
-    """Return the world of another shipped generator, with true models of its own: a latent means nothing to another."""
-    if width == world.config.width:
-        return world
-    return type(world)(replace(world.config, width=width), str(world.device))
+def _apart(world: Any, kind: str, choice: Any) -> Any:
+    """Return the world of another generator, with true models of its own: a latent means nothing to another one."""
+    width = choice if kind == "width" else NORMAL_WIDTH
+    if choice == "normal":
+        made = type(world)(
+            replace(world.config, width=width), str(world.device), sgan.load_weights(paths.results() / NORMAL)
+        )
+        made.true_latents = {model: latent.to_normal(drawn) for model, drawn in made.true_latents.items()}
+        return made
+    return world if width == world.config.width else type(world)(replace(world.config, width=width), str(world.device))
 
 
 def starts_of(world: Any, trials: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,6 +119,8 @@ def _search(
         )
     step = choice if kind == "perturbation" else None if choice == "exact" else 0.1
     linearise = latent_searches.linearise(world, "consistent", "binary", step)
+    if choice == "normal":  # nothing stands between strategy 2 and the generator
+        linearise = central_differences(lambda z: world.simulate("consistent", "binary", z), 0.1)
     damping = choice if kind == "damping" else 1.0
     start = latent.to_normal(first)
     return gauss_newton(linearise, data, start, draws.shape[1], sigma=world.config.noise, damping=damping)
@@ -118,6 +132,7 @@ def measures(units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure
     A choice is better than another if a sign test over the starts says so (p < 0.05). The published one is the best (1)
     if it is better than every other, it is not (0) if any other is better, and else undecided (0.5). Of the damping the
     paper says less, that no other value is better: with twenty starts or more, silence of the test is taken for that.
+    So it is with the law of the latents, whose starts are no pairs: there a rank test (Mann-Whitney) decides.
     """
     names = {"clipping": "clipping.stochastic_is_best", "rate": "rates.published_is_best"}
     names |= {"perturbation": "perturbation.published_is_best", "damping": "damping.no_gain"}
@@ -127,6 +142,9 @@ def measures(units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure
         starts = outcome.shape[1]
         for choice, value in zip(arrays["choices"].tolist(), np.median(outcome, axis=1), strict=True):
             found[f"effect.{kind}.{choice}"] = Measure(float(value), n=starts)
+        if kind == "latents":
+            unlike = stats.mannwhitneyu(*outcome).pvalue < 0.05
+            found["normal_latent.similar"] = Measure(0.0 if unlike else 1.0 if starts >= 20 else 0.5, n=starts)
         if kind not in names:
             continue
         tests = [_sign_test(row, outcome[0]) for row in outcome[1:]]
@@ -160,7 +178,7 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
     lines = ["| Choice | Value | Starts | Median best WRMSE | Better than as published | p (sign test) |"]
     lines.append("|---|---|--:|--:|--:|--:|")
     for kind, arrays in largest(units).items():
-        if kind == "width":  # each width has true models of its own, so its starts are no pairs
+        if kind in APART:
             continue
         outcome = arrays["outcome"]
         for row, choice in enumerate(arrays["choices"].tolist()):
@@ -171,16 +189,16 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
     return "\n".join(lines) if len(lines) > 2 else "*No comparison has been shipped yet.*"
 
 
-def widths_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
-    """Return the comparison of widths as Markdown: time of an update, and what strategy 1 reaches with each generator.
+def apart_as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], kind: str) -> str:
+    """Return a comparison of generators as Markdown: time of an update, and what a strategy reaches with each.
 
-    The p value is of a rank test (Mann-Whitney) against the first width: starts are shared, true models are not.
+    The p value is of a rank test (Mann-Whitney) against the first choice: starts are shared, true models are not.
     """
-    found = largest(units).get("width")
+    found = largest(units).get(kind)
     if found is None:
-        return "*No comparison of widths has been shipped yet.*"
-    head = "| Width | Core time of an update (ms) | Updates | Starts | Median best WRMSE | Least | p (rank test) |"
-    lines = [head, "|--:|--:|--:|--:|--:|--:|--:|"]
+        return "*No comparison of this kind has been shipped yet.*"
+    head = f"| {kind.capitalize()} | Core time of an update (ms) | Updates | Starts | Median best WRMSE | Least "
+    lines = [head + "| p (rank test) |", "|--:|--:|--:|--:|--:|--:|--:|"]
     for row, choice in enumerate(found["choices"].tolist()):
         outcome = found["outcome"][row]
         p = f"{stats.mannwhitneyu(outcome, found['outcome'][0]).pvalue:.2f}" if row else "—"

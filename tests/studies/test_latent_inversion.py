@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from geolib import claims, data, paths, studies
+from geolib.gans import sgan
 from geolib.studies import latent_effects, latent_facts, latent_images, latent_searches
 from geolib.studies import latent_inversion as study
 from geolib.studies import latent_tables as tables
@@ -67,9 +68,9 @@ def comparison(kind, best=0):
 
 def test_unit_names_are_unique_and_can_be_read_back():
     names = study.unit_names(study.Config.preset("paper"))
-    assert len(names) == len(set(names)) == 1 + 7 + 2 * 2 * 4 * (100 + 100 + 1 + 1) + 2 * 100
+    assert len(names) == len(set(names)) == 1 + 8 + 2 * 2 * 4 * (100 + 100 + 1 + 1) + 2 * 100
     assert names[0] == tables.GENERATOR
-    assert all(tables.Unit.parse(name).name == name for name in names[8:])
+    assert all(tables.Unit.parse(name).name == name for name in names[9:])
     with pytest.raises(ValueError, match="unit name must look like"):
         tables.Unit.parse("nonsense")
 
@@ -216,6 +217,36 @@ def test_effects_are_judged_by_the_largest_comparison():
         "| damping | 10.0 | 6 | 1.000 | 6 of 6 | 0.03 |" in text and "| clipping | none | 6 | 2.000 | 0 of 6 |" in text
     )
     assert "shipped yet" in latent_effects.as_markdown({})
+
+
+def test_each_generator_of_a_comparison_has_true_models_of_its_own(world, monkeypatch, tmp_path):
+    names = ("latent_inversion-sgan16.safetensors", latent_effects.NORMAL)
+    for number, name in enumerate(names):
+        network = sgan.load_weights(paths.results() / "latent_inversion-sgan16.safetensors")
+        with torch.no_grad():
+            network.up[0].weight.mul_(1 - 2 * number)  # the same prior, other latents
+        sgan.save_weights(tmp_path / name, network)
+    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+    found = latent_effects.compare(world, latent_effects.name("latents", 40, 2))
+    assert found["updates"] == 2 and found["outcome"].shape == (2, 4) and np.isfinite(found["outcome"]).all()
+    assert (found["core_seconds"] > 0).all() and not np.array_equal(*found["outcome"])
+    text = latent_effects.apart_as_markdown({latent_effects.name("latents", 40, 2): found}, "latents")
+    assert (
+        "| uniform |" in text
+        and "| normal |" in text
+        and "shipped yet" in latent_effects.apart_as_markdown({}, "width")
+    )
+
+
+def test_normal_latents_are_alike_if_a_rank_test_over_twenty_starts_is_silent():
+    def similar(shift, starts):
+        outcome = np.stack([np.linspace(1, 2, starts), np.linspace(1, 2, starts) + shift])
+        unit = {"choices": np.array(["uniform", "normal"]), "outcome": outcome, "updates": np.array(3)}
+        units = {latent_effects.name("latents", 10, starts): unit}
+        assert "uniform" not in latent_effects.as_markdown(units)
+        return latent_effects.measures(units)["normal_latent.similar"].value
+
+    assert (similar(0.01, 20), similar(0.01, 6), similar(0.9, 20)) == (1, 0.5, 0)
 
 
 def test_diagnostics_tell_chains_that_agree_from_those_that_do_not():
@@ -413,7 +444,7 @@ def test_every_claim_of_the_tables_names_a_measure_that_a_full_run_gives(facts):
     found = study.measures(SMALL, units | {tables.GENERATOR: facts} | effects)
     missing = {name for claim in ledger for name in claim.measure if name not in found}
     # What these need is not part of the presets, or the released data.
-    later = ("normal_latent.", "operator.", "data.released_rmse.")
+    later = ("operator.", "data.released_rmse.")
     assert [name for name in missing if not name.startswith(later)] == []
     assert sum(".table" in claim.id and ".s" in claim.id for claim in ledger) == 48
 
