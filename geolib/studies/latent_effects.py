@@ -201,7 +201,7 @@ def apart_as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], kind: str) 
     lines = [head + "| p (rank test) |", "|--:|--:|--:|--:|--:|--:|--:|"]
     for row, choice in enumerate(found["choices"].tolist()):
         outcome = found["outcome"][row]
-        p = f"{stats.mannwhitneyu(outcome, found['outcome'][0]).pvalue:.2f}" if row else "—"
+        p = f"{stats.mannwhitneyu(outcome, found['outcome'][0]).pvalue:.2g}" if row else "—"
         cells = [
             choice,
             f"{1e3 * float(found['core_seconds'][row]):.1f}",
