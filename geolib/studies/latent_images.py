@@ -26,15 +26,12 @@ class Shown(NamedTuple):
         Where it ended.
     error : float
         Mean squared error of the latent.
-    factor : float
-        Best common factor from the true latent to it.
     """
 
     recovered: bool
     rmse: float
     latent: np.ndarray
     error: float
-    factor: float
 
 
 def shown(units: Mapping[str, Mapping[str, np.ndarray]], model: int) -> list[Shown]:
@@ -55,7 +52,7 @@ def shown(units: Mapping[str, Mapping[str, np.ndarray]], model: int) -> list[Sho
     for arrays in trials:
         truth, latent = (arrays[name].astype(float) for name in ("true_latent", "best_latent"))
         rmse, error = float(arrays["best"][-1]), float(np.square(latent - truth).mean())
-        made.append(Shown(rmse <= RECOVERED, rmse, latent, error, float(latent @ truth / (truth @ truth))))
+        made.append(Shown(rmse <= RECOVERED, rmse, latent, error))
     good = sorted((each for each in made if each.recovered), key=lambda each: each.error)
     rest = sorted((each for each in made if not each.recovered), key=lambda each: each.rmse)
     return good[:1] + good[1:][-1:] + rest[len(rest) // 2 :][:1]
