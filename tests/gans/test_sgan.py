@@ -158,3 +158,14 @@ def test_refusals(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(weights.pack({"x": torch.zeros(2)}))
     with pytest.raises(ValueError, match="must be a generator's"):
         sgan.load_weights(tmp_path / "w.safetensors")
+
+
+def test_latents_follow_the_law_of_the_recipe():
+    draws = {}
+    for normal in (False, True):
+        recipe = dataclasses.replace(TINY, normal=normal)
+        draws[normal] = sgan.draw_latents((4000, 1, 2, 2), recipe, torch.Generator().manual_seed(1))
+        assert len(list(sgan.fit(sgan.start(recipe, 0), recipe, IMAGE, 1))) == 1
+    assert draws[False].abs().max() < 1 < draws[True].abs().max()
+    # 16 000 draws: the standard deviation is known to half a per cent.
+    assert abs(draws[False].std() - 3**-0.5) < 0.01 and abs(draws[True].std() - 1) < 0.02

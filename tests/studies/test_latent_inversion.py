@@ -326,7 +326,7 @@ def test_tables_count_row_by_row():
     assert "| 1 | 10000 | I | I | 21, 19, 13 | 20 |" in text
     # Fisher's exact test of 13 of 100 against 2 of 20.
     assert text.splitlines()[2 + rows.index(last)].endswith("| 1 |")
-    assert tables._compatible(13, 100, 18, 20) < 1e-6 < 0.9 < tables._compatible(13, 100, 2, 20)
+    assert tables.compatible(13, 100, 18, 20) < 1e-6 < 0.9 < tables.compatible(13, 100, 2, 20)
 
 
 def test_table_1_is_set_beside_the_published():
