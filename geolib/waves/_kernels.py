@@ -12,6 +12,9 @@ is. At order 4 the point two steps outside the grid mirrors the outermost one wi
 
 Indices are unsigned, for signed ones Numba would test for negative values and the loops would not vectorise. Loops
 along a row carry the values of the last point along: a vector is then shifted in registers and not loaded twice.
+
+`far` is the weight of the points two steps away, None at order 2, and `kept` is None where no acc is kept: Numba leaves
+out what such an argument rules out, so that each order, with and without keeping, is compiled to loops of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numba.core.compiler import Compiler
 
 HALO = 2
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
@@ -43,7 +47,7 @@ class Setup(NamedTuple):
     nx: int
     lead: int  # zero columns before the first point of a row
     stride: int
-    weights: np.ndarray  # second difference: centre on all axes, centre on one, near, far; slope: near
+    weights: np.ndarray  # second difference: centre on all axes, centre on one, near; slope: near
     along_x: Strip
     top: Strip
     bottom: Strip
@@ -76,6 +80,17 @@ _INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrap
 _jit = numba.njit(**_INNER)
 
 
+class _Apart(Compiler):
+    """Compiles for arrays that share no memory, so that a loop along a row need not test whether they do."""
+
+    def define_pipelines(self) -> Any:
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+_sweep = numba.njit(**_INNER, pipeline_class=_Apart)
+
+
 @_jit
 def _mirror(now: Any, setup: Setup) -> None:
     s, n, height = np.uint64(setup.stride), np.uint64(setup.nx), np.uint64(setup.nz)
@@ -90,88 +105,42 @@ def _mirror(now: Any, setup: Setup) -> None:
             now[first + (height + _ONE) * s + j] = -now[first + (height - _ONE) * s + j]
 
 
-@_jit
-def _advance(now: Any, other: Any, courant: Any, setup: Setup) -> None:
-    # `other` holds u(t - dt) and receives u(t + dt) in the rows between the layers.
+@_sweep
+def _advance(now: Any, other: Any, courant: Any, kept: Any, image: Any, far: Any, setup: Setup) -> None:
+    # `other` holds u(t - dt) and receives u(t + dt). Forward, acc is kept; backward, with an image, it is looked up.
     s = np.uint64(setup.stride)
-    whole, near, far = setup.weights[0], setup.weights[2], setup.weights[3]
-    begin, end = np.uint64(HALO + setup.top.points) * s, np.uint64(HALO + setup.bottom.start) * s
-    left, here = now[begin - _ONE], now[begin]
-    if far == 0:
-        for k in range(begin, end):
-            right = now[k + _ONE]
-            acc = left + right + now[k - s] + now[k + s] + whole * here
-            other[k] = here + here - other[k] + courant[k] * acc
-            left, here = here, right
+    whole, near = setup.weights[0], setup.weights[2]
+    if image is None:
+        first, last = setup.top.points, setup.bottom.start
     else:
-        s2 = s + s
-        for k in range(begin, end):
-            right = now[k + _ONE]
-            acc = near * (left + right + now[k - s] + now[k + s]) + whole * here
-            acc += far * (now[k - _TWO] + now[k + _TWO] + now[k - s2] + now[k + s2])
-            other[k] = here + here - other[k] + courant[k] * acc
-            left, here = here, right
-
-
-@_jit
-def _advance_and_keep(now: Any, other: Any, courant: Any, kept: Any, setup: Setup) -> None:
-    s = np.uint64(setup.stride)
-    whole, near, far = setup.weights[0], setup.weights[2], setup.weights[3]
-    begin, end = np.uint64(HALO + setup.top.points) * s, np.uint64(HALO + setup.bottom.start) * s
+        first, last = 0, setup.nz
+    begin, end = np.uint64(HALO + first) * s, np.uint64(HALO + last) * s
     left, here = now[begin - _ONE], now[begin]
-    if far == 0:
-        for k in range(begin, end):
-            right = now[k + _ONE]
-            acc = left + right + now[k - s] + now[k + s] + whole * here
-            kept[k] = acc
-            other[k] = here + here - other[k] + courant[k] * acc
-            left, here = here, right
-    else:
-        s2 = s + s
-        for k in range(begin, end):
-            right = now[k + _ONE]
-            acc = near * (left + right + now[k - s] + now[k + s]) + whole * here
-            acc += far * (now[k - _TWO] + now[k + _TWO] + now[k - s2] + now[k + s2])
-            kept[k] = acc
-            other[k] = here + here - other[k] + courant[k] * acc
-            left, here = here, right
-
-
-@_jit
-def _advance_and_image(now: Any, other: Any, courant: Any, kept: Any, image: Any, setup: Setup) -> None:
-    s = np.uint64(setup.stride)
-    whole, near, far = setup.weights[0], setup.weights[2], setup.weights[3]
-    begin, end = np.uint64(HALO) * s, np.uint64(HALO + setup.nz) * s
-    left, here = now[begin - _ONE], now[begin]
-    if far == 0:
-        for k in range(begin, end):
-            right = now[k + _ONE]
+    for k in range(begin, end):
+        right = now[k + _ONE]
+        if image is not None:
             image[k] += here * kept[k]
-            acc = left + right + now[k - s] + now[k + s] + whole * here
-            other[k] = here + here - other[k] + courant[k] * acc
-            left, here = here, right
-    else:
-        s2 = s + s
-        for k in range(begin, end):
-            right = now[k + _ONE]
-            image[k] += here * kept[k]
-            acc = near * (left + right + now[k - s] + now[k + s]) + whole * here
-            acc += far * (now[k - _TWO] + now[k + _TWO] + now[k - s2] + now[k + s2])
-            other[k] = here + here - other[k] + courant[k] * acc
-            left, here = here, right
+        acc = left + right + now[k - s] + now[k + s]
+        if far is not None:
+            acc = near * acc + far * (now[k - _TWO] + now[k + _TWO] + now[k - s - s] + now[k + s + s])
+        acc += whole * here
+        if image is None and kept is not None:
+            kept[k] = acc
+        other[k] = here + here - other[k] + courant[k] * acc
+        left, here = here, right
 
 
 @_jit
-def _add(k: Any, change: Any, other: Any, courant: Any, kept: Any, keep: bool) -> None:
+def _add(k: Any, change: Any, other: Any, courant: Any, kept: Any) -> None:
     other[k] += courant[k] * change
-    if keep:
+    if kept is not None:
         kept[k] += change
 
 
-@_jit
-def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, setup: Setup) -> None:
+@_sweep
+def _along_x(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: Any, setup: Setup) -> None:
     (psi, zeta), strip, s = memory, setup.along_x, np.uint64(setup.stride)
-    far, steep = setup.weights[3], setup.weights[4]
+    steep = setup.weights[3]
     decay, gain = strip.coefficients[0], strip.coefficients[1]
     decay_half, gain_half = strip.coefficients[2], strip.coefficients[3]
     n, lines = np.uint64(strip.points), np.uint64(setup.nz + 1)
@@ -182,30 +151,28 @@ def _along_x(now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: 
         step = here - now[o - _ONE]
         for k in range(n):
             right = now[o + k + _ONE]
-            difference = steep * (right - here)
-            if far != 0:
-                difference += far * (now[o + k + _TWO] - now[o + k - _ONE])
+            difference = right - here
+            if far is not None:
+                difference = steep * difference + far * (now[o + k + _TWO] - now[o + k - _ONE])
             ahead = decay_half[k] * psi[p + k] + gain_half[k] * difference
             slope = ahead - last
             curvature = decay[k] * zeta[p + k] + gain[k] * (difference - step + slope)
             psi[p + k], zeta[p + k] = ahead, curvature
-            _add(o + k, slope + curvature, other, courant, kept, keep)
+            _add(o + k, slope + curvature, other, courant, kept)
             here, step, last = right, difference, ahead
 
 
-@_jit
-def _along_z(
-    now: Any, other: Any, courant: Any, kept: Any, keep: bool, memory: Any, strip: Strip, setup: Setup
-) -> None:
+@_sweep
+def _along_z(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: Any, strip: Strip, setup: Setup) -> None:
     (psi, zeta), n, s = memory, np.uint64(strip.points), np.uint64(setup.stride)
-    centre, near, far, steep = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    centre, near, steep = setup.weights[1], setup.weights[2], setup.weights[3]
     first, s2 = np.uint64(HALO + strip.start) * s, s + s
     decay_half, gain_half = strip.coefficients[2, 0], strip.coefficients[3, 0]
     for j in range(s):
         k, p = first + j, s2 + j
-        difference = steep * (now[k] - now[k - s])
-        if far != 0:
-            difference += far * (now[k + s] - now[k - s2])
+        difference = now[k] - now[k - s]
+        if far is not None:
+            difference = steep * difference + far * (now[k + s] - now[k - s2])
         psi[p] = decay_half * psi[p] + gain_half * difference
     for row in range(n):
         decay, gain = strip.coefficients[0, row], strip.coefficients[1, row]
@@ -214,28 +181,27 @@ def _along_z(
         for j in range(s):
             k, p = first + row * s + j, (row + _TWO) * s + j
             right = now[k + _ONE]
-            difference = steep * (now[k + s] - here)
-            second = near * (now[k - s] + now[k + s]) + centre * here
-            acc = near * (left + right) + centre * here
-            if far != 0:
-                difference += far * (now[k + s2] - now[k - s])
-                second += far * (now[k - s2] + now[k + s2])
-                acc += far * (now[k - _TWO] + now[k + _TWO])
+            difference, second, acc = now[k + s] - here, now[k - s] + now[k + s], left + right
+            if far is not None:
+                difference = steep * difference + far * (now[k + s2] - now[k - s])
+                second = near * second + far * (now[k - s2] + now[k + s2])
+                acc = near * acc + far * (now[k - _TWO] + now[k + _TWO])
+            second += centre * here
             below = decay_half * psi[p + s] + gain_half * difference
             slope = below - psi[p]
             curvature = decay * zeta[p] + gain * (second + slope)
             psi[p + s], zeta[p] = below, curvature
-            acc += second + slope + curvature
+            acc += centre * here + (second + slope + curvature)
             other[k] = here + here - other[k] + courant[k] * acc
-            if keep:
+            if kept is not None:
                 kept[k] = acc
             left, here = here, right
 
 
-@_jit
-def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, setup: Setup) -> None:
+@_sweep
+def _along_x_transposed(now: Any, other: Any, courant: Any, far: Any, memory: Any, setup: Setup) -> None:
     (psi, zeta), strip, s = memory, setup.along_x, np.uint64(setup.stride)
-    centre, near, far, steep = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    centre, near, steep = setup.weights[1], setup.weights[2], setup.weights[3]
     decay_half, gain_half = strip.coefficients[2], strip.coefficients[3]
     decay_next, gain_next = strip.coefficients[4], strip.coefficients[5]
     n, lines = np.uint64(strip.points), np.uint64(setup.nz + 1)
@@ -251,7 +217,7 @@ def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, setup: 
             psi[p + k] = decay_half[k] * psi[p + k] + gain_half[k] * (right - here + ahead - last)
             zeta[p + k] = ahead
             here, last = right, ahead
-        if far != 0:
+        if far is not None:
             zeta[p + left_end - _THREE] = -zeta[p + left_end - _ONE]
             psi[p + left_end - _TWO] = psi[p + left_end - _ONE]
             zeta[p + right_end] = -zeta[p + right_end - _TWO]
@@ -260,18 +226,17 @@ def _along_x_transposed(now: Any, other: Any, courant: Any, memory: Any, setup: 
     for line in range(lines):
         o, p = (np.uint64(HALO - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
         for k in range(n):
-            second = near * (zeta[p + k - _TWO] + zeta[p + k]) + centre * zeta[p + k - _ONE]
-            second += steep * (psi[p + k] - psi[p + k - _ONE])
-            if far != 0:
-                second += far * (zeta[p + k - _THREE] + zeta[p + k + _ONE])
-                second += far * (psi[p + k + _ONE] - psi[p + k - _TWO])
-            other[o + k] += courant[o + k] * second
+            second, slope = zeta[p + k - _TWO] + zeta[p + k], psi[p + k] - psi[p + k - _ONE]
+            if far is not None:
+                second = near * second + far * (zeta[p + k - _THREE] + zeta[p + k + _ONE])
+                slope = steep * slope + far * (psi[p + k + _ONE] - psi[p + k - _TWO])
+            other[o + k] += courant[o + k] * (second + centre * zeta[p + k - _ONE] + slope)
 
 
-@_jit
-def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, strip: Strip, setup: Setup) -> None:
+@_sweep
+def _along_z_transposed(now: Any, other: Any, courant: Any, far: Any, memory: Any, strip: Strip, setup: Setup) -> None:
     (psi, zeta), n, s = memory, np.uint64(strip.points), np.uint64(setup.stride)
-    centre, near, far, steep = setup.weights[1], setup.weights[2], setup.weights[3], setup.weights[4]
+    centre, near, steep = setup.weights[1], setup.weights[2], setup.weights[3]
     first, s2 = np.uint64(HALO + strip.start) * s, s + s
     for row in range(n + _ONE):
         decay, gain = strip.coefficients[0, row], strip.coefficients[1, row]
@@ -281,7 +246,7 @@ def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, strip: 
             here = decay * zeta[p] + gain * now[k]
             psi[p] = decay_half * psi[p] + gain_half * (now[k] - now[k - s] + here - zeta[p - s])
             zeta[p] = here
-    if far != 0:
+    if far is not None:
         end = (n + _THREE) * s
         for j in range(s):
             zeta[j], psi[s + j] = -zeta[s2 + j], psi[s2 + j]
@@ -289,10 +254,11 @@ def _along_z_transposed(now: Any, other: Any, courant: Any, memory: Any, strip: 
     for row in range(n):
         for j in range(s):
             k, p = first + row * s + j, (row + _TWO) * s + j
-            second = near * (zeta[p - s] + zeta[p + s]) + centre * zeta[p] + steep * (psi[p + s] - psi[p])
-            if far != 0:
-                second += far * (zeta[p - s2] + zeta[p + s2] + psi[p + s2] - psi[p - s])
-            other[k] += courant[k] * second
+            second, slope = zeta[p - s] + zeta[p + s], psi[p + s] - psi[p]
+            if far is not None:
+                second = near * second + far * (zeta[p - s2] + zeta[p + s2])
+                slope = steep * slope + far * (psi[p + s2] - psi[p - s])
+            other[k] += courant[k] * (second + centre * zeta[p] + slope)
 
 
 @_jit
@@ -303,41 +269,47 @@ def _memory(state: Any, strip: Any) -> Any:
 
 
 @_jit
-def _run(state: Any, begin: int, end: int, kept: Any, keep: bool, traces: Any, record: bool, shot: Shot) -> None:
+def _step(n: int, now: Any, other: Any, state: Any, kept: Any, far: Any, shot: Shot) -> None:
     setup, courant = shot.setup, shot.courant
-    size = (setup.nz + 2 * HALO) * setup.stride
+    if far is not None:
+        _mirror(now, setup)
+    _advance(now, other, courant, kept, None, far, setup)
+    for strip in (setup.top, setup.bottom):
+        if strip.points:
+            _along_z(now, other, courant, kept, far, _memory(state, strip), strip, setup)
+    if setup.along_x.points:
+        _along_x(now, other, courant, kept, far, _memory(state, setup.along_x), setup)
+    for i in range(len(shot.sources)):
+        _add(shot.sources[i], shot.forcing[n, i], other, courant, kept)
+
+
+@_jit
+def _run(state: Any, begin: int, end: int, kept: Any, far: Any, traces: Any, record: bool, shot: Shot) -> None:
+    size = (shot.setup.nz + 2 * HALO) * shot.setup.stride
     for n in range(begin, end):
-        field = kept[n - begin] if keep else kept[0]
         written = (n + 1) % 2 * size
         now, other = state[size - written : 2 * size - written], state[written : written + size]
-        if setup.weights[3] != 0:
-            _mirror(now, setup)
-        if keep:
-            _advance_and_keep(now, other, courant, field, setup)
+        if kept is None:
+            _step(n, now, other, state, None, far, shot)
         else:
-            _advance(now, other, courant, setup)
-        for strip in (setup.top, setup.bottom):
-            if strip.points:
-                _along_z(now, other, courant, field, keep, _memory(state, strip), strip, setup)
-        if setup.along_x.points:
-            _along_x(now, other, courant, field, keep, _memory(state, setup.along_x), setup)
-        for i in range(len(shot.sources)):
-            _add(shot.sources[i], shot.forcing[n, i], other, courant, field, keep)
+            _step(n, now, other, state, kept[n - begin], far, shot)
         if record:
             for i in range(len(shot.receivers)):
                 traces[n, i] = other[shot.receivers[i]]
 
 
 @_entry
-def forward(state: Any, traces: Any, gather: Any, shot: Shot) -> None:
+def forward(state: Any, traces: Any, gather: Any, far: Any, shot: Shot) -> None:
     """Propagate one shot; write its gather (n_receivers, nt)."""
     state[:] = 0
-    _run(state, 0, len(traces), traces, False, traces, True, shot)
+    _run(state, 0, len(traces), None, far, traces, True, shot)
     gather[:] = traces.T
 
 
 @_entry
-def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, source_image: Any, shot: Shot) -> float:
+def gradient(
+    work: Workspace, data: Any, scale: float, fit: bool, image: Any, source_image: Any, far: Any, shot: Shot
+) -> float:
     """Write sum_t mu(t + dt) acc(t) of one shot into the field `image` and mu at the sources into `source_image`.
 
     With `fit`, `data` (n_receivers, nt) is observed data and scale / 2 sum (gather - data)^2 is the misfit returned;
@@ -349,10 +321,10 @@ def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, so
     nt, segment = len(traces), len(kept)
     segments = (nt + segment - 1) // segment
     state[:] = 0
-    for i in range(segments):
-        if i < segments - 1:
-            work.checkpoints[i] = state
-        _run(state, i * segment, min(nt, (i + 1) * segment), kept, i == segments - 1, traces, fit, shot)
+    for i in range(segments - 1):
+        work.checkpoints[i] = state
+        _run(state, i * segment, (i + 1) * segment, None, far, traces, fit, shot)
+    _run(state, (segments - 1) * segment, nt, kept, far, traces, fit, shot)
     misfit = 0.0
     for first in range(0, nt, 16):  # blocks, for rows of one array are columns of the other
         for i in range(len(data)):
@@ -369,7 +341,7 @@ def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, so
         begin, end = i * segment, min(nt, (i + 1) * segment)
         if i < segments - 1:
             state[:] = work.checkpoints[i]
-            _run(state, begin, end, kept, True, traces, False, shot)
+            _run(state, begin, end, kept, far, traces, False, shot)
         for n in range(end - 1, begin - 1, -1):
             written = (nt - n) % 2 * size
             now, other = adjoint[size - written : 2 * size - written], adjoint[written : written + size]
@@ -378,12 +350,12 @@ def gradient(work: Workspace, data: Any, scale: float, fit: bool, image: Any, so
                 now[k] += courant[k] * traces[n, r]
             for r in range(len(shot.sources)):
                 source_image[r, n] = now[shot.sources[r]]
-            if setup.weights[3] != 0:
+            if far is not None:
                 _mirror(now, setup)
-            _advance_and_image(now, other, courant, kept[n - begin], image, setup)
+            _advance(now, other, courant, kept[n - begin], image, far, setup)
             if setup.along_x.points:
-                _along_x_transposed(now, other, courant, _memory(adjoint, setup.along_x), setup)
+                _along_x_transposed(now, other, courant, far, _memory(adjoint, setup.along_x), setup)
             for strip in (setup.top, setup.bottom):
                 if strip.points:
-                    _along_z_transposed(now, other, courant, _memory(adjoint, strip), strip, setup)
+                    _along_z_transposed(now, other, courant, far, _memory(adjoint, strip), strip, setup)
     return misfit

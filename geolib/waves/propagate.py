@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable
@@ -187,6 +188,7 @@ class _Shots:
         self.kernels = _kernels
         self.type = _array(amplitudes).dtype
         self.setup, self.state_size = _setup(survey, space_order, self.type)
+        self.far = None if space_order == 2 else self.type.type(-1 / 12)
         # A 1-D grid is one row: its depth runs along the kernels' fast axis.
         self.shape = nz, nx = self.setup.nz, self.setup.nx
         self.field_size = (nz + 2 * _kernels.HALO) * self.setup.stride
@@ -232,7 +234,7 @@ class _Shots:
             state = _empty((self.state_size,), self.type)
             traces = np.empty((self.survey.nt, self.receivers.shape[1]), self.type)
             while (i := take()) is not None:
-                self.kernels.forward(state, traces, result[i], self._shot(i))
+                self.kernels.forward(state, traces, result[i], self.far, self._shot(i))
 
         _share(self.survey.n_shots, work)
         return torch.from_numpy(result)
@@ -249,7 +251,9 @@ class _Shots:
             workspace = self._workspace()
             while (i := take()) is not None:
                 shot = self._shot(i)
-                misfits[i] = kernels.gradient(workspace, given[i], scale, fit, images[i], source_images[i], shot)
+                misfits[i] = kernels.gradient(
+                    workspace, given[i], scale, fit, images[i], source_images[i], self.far, shot
+                )
 
         _share(n_shots, work)
         image = torch.from_numpy(self._fields(images)[self.grid])
@@ -259,13 +263,16 @@ class _Shots:
         return float(misfits.sum()), gradient, torch.from_numpy(source_images * -(self.survey.grid.spacing**2))
 
 
+@functools.lru_cache(maxsize=1)  # an inversion asks for the same one again and again; more would keep surveys alive
 def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int]:
     """Return the layout of a survey, and the length of a state."""
     from geolib.waves import _kernels
 
     nz, nx = [1, *padded_shape(survey)][-2:]
     widths, tables = survey.boundary.padding(len(survey.grid.shape)), layers(survey)
-    lead, stride, start, points = _row_layout(nx, *widths[-1], 2 * _kernels.HALO)
+    reach = space_order // 2  # points inside the grid that a layer's memory reaches
+    left, right = (n and n + reach for n in widths[-1])
+    lead, stride, start, points = _row_layout(nx, left, right, 2 * _kernels.HALO)
     offset = 2 * (nz + 2 * _kernels.HALO) * stride
     # Where the kernels carry a value along a row, half points and "next" points go by the point on their left.
     decay, gain, decay_half, gain_half = (c.numpy() for c in tables[-1])
@@ -274,9 +281,10 @@ def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int
     for row, (values, shift) in zip(coefficients, by_row, strict=True):
         row[(np.arange(len(values)) + lead + shift - start) % stride] = values
     length = 2 * (16 + (nz + 1) * points) + 32 if points else 0
-    along_x = _kernels.Strip(start, points, offset, length, coefficients[:, :points].copy())
+    along_x = _kernels.Strip(start, points, offset, length, _aligned(coefficients[:, :points]))
     along_z = []
-    for first, last in _bands(nz, *(widths[0] if len(widths) == 2 else (0, 0))):
+    top, bottom = (n and n + reach for n in (widths[0] if len(widths) == 2 else (0, 0)))
+    for first, last in _bands(nz, top, bottom):
         offset, length = offset + length, 2 * stride * (last - first + 5)
         coefficients = np.zeros((4, last - first + 1), kind)
         for row, table in zip(coefficients, tables[0], strict=True):
@@ -284,18 +292,17 @@ def _setup(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int
             row[: len(values)] = values
         along_z.append(_kernels.Strip(first, last - first, offset, length, coefficients))
     whole, near, far = {2: (-2.0, 1.0, 0.0), 4: (-2.5, 4 / 3, -1 / 12)}[space_order]
-    weights = np.array([whole * len(widths), whole, near, far, 1 - 3 * far], kind)
+    weights = np.array([whole * len(widths), whole, near, 1 - 3 * far], kind)
     return _kernels.Setup(nz, nx, lead, stride, weights, along_x, *along_z), offset + length
 
 
 def _row_layout(nx: int, left: int, right: int, gap: int) -> tuple[int, int, int, int]:
     """Return zero columns before a row, stride of rows, start of the strip over both its layers, and its points."""
-    # Besides its layers, a strip holds the two points inside the grid that their memory reaches.
     layouts = []
     for lead in range(16):
         stride = _ceil16(lead + nx + gap)
-        start = (lead + nx - (right and right + 2)) // 16 * 16
-        points = stride + _ceil16(lead + (left and left + 2)) - start
+        start = (lead + nx - right) // 16 * 16
+        points = stride + _ceil16(lead + left) - start
         if points >= stride:
             start, points = lead + nx, stride
         # A point of a strip was measured to take twice as long as a point of a row.
@@ -305,7 +312,7 @@ def _row_layout(nx: int, left: int, right: int, gap: int) -> tuple[int, int, int
 
 def _bands(nz: int, top: int, bottom: int) -> list[tuple[int, int]]:
     """Return the rows of both strips, from the first to before the last; strips that would overlap are one."""
-    below, above = top and min(nz, top + 2), max(0, nz - (bottom and bottom + 2))
+    below, above = min(nz, top), max(0, nz - bottom)
     return [(0, below), (above, nz)] if below <= above else [(0, nz), (nz, nz)]
 
 
@@ -331,6 +338,12 @@ def _empty(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
     raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + size].view(kind).reshape(shape)
+
+
+def _aligned(values: np.ndarray) -> np.ndarray:
+    result = _empty(values.shape, values.dtype)
+    result[:] = values
+    return result
 
 
 def _share(n: int, work: Callable[[Callable[[], int | None]], None]) -> None:
