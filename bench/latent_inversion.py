@@ -24,10 +24,10 @@ import torch
 from scipy.stats import uniform
 
 from geolib import store
+from geolib._memory import keep_memory
 from geolib.gans import sgan
 from geolib.inversion import dream
 from geolib.studies import latent_inversion as study
-from geolib.studies.wgan_training import keep_memory
 
 BATCH, ROUNDS, GENERATIONS = 16, 7, 40
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from geolib._memory import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.store import provenance, write_atomic
-from geolib.studies.wgan_training import keep_memory
 
 HERE = Path(__file__).parent
 BATCH, ROUNDS = 64, 7

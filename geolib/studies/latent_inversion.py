@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from geolib import claims, paths, tomography
+from geolib._memory import keep_memory
 from geolib.claims import Measure
 from geolib.config import Config as BaseConfig
 from geolib.config import param
@@ -246,6 +247,7 @@ def compute(
     world : World, optional
         In place of the one of the shipped weights.
     """
+    keep_memory()
     world = world or World(config, device)
     for batch in tasks(config, list(names)):
         if batch == [latent_tables.GENERATOR]:

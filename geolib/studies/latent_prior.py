@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from geolib import config, geostatistics, training_images
+from geolib._memory import keep_memory
 from geolib.claims import Measure
 from geolib.gans import sgan
 from geolib.store import Arrays
@@ -104,6 +105,7 @@ def tasks(config: Config, names: list[str]) -> list[list[str]]:
 
 def compute(config: Config, names: Iterable[str], folder: Path | None = None) -> Iterator[tuple[str, Arrays]]:
     """Train and yield each unit; a killed training goes on from its last checkpoint in `folder`."""
+    keep_memory()
     for name in names:
         with tempfile.TemporaryDirectory() as temporary:
             yield name, _train(config, Unit.parse(name), Path(folder or temporary) / f"{name}.state")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from geolib import config
+from geolib._memory import keep_memory
 from geolib.claims import Measure
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
@@ -187,7 +188,7 @@ def _train(config: Config) -> Arrays:
         penalty=lambda c, x, y: 10 * losses.gradient_penalty(c, x, y, rng),
         reuse_real=True,
     )
-    wgan_training.keep_memory()
+    keep_memory()
     steps = list(train(players, game, config.iterations))
     curves = {name: np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in wgan_training.CURVES}
     return curves | _assess(config, generator.eval(), Reader(scale), scale, streams[2])

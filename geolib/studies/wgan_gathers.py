@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from geolib import config, waves
+from geolib._memory import keep_memory
 from geolib.claims import Measure
 from geolib.gans import metrics, variants
 from geolib.gans.train import train
 from geolib.store import Arrays
-from geolib.studies.wgan_training import CURVES, keep_memory, torch_rng
+from geolib.studies.wgan_training import CURVES, torch_rng
 
 TITLE = "Shot gathers from a Wasserstein GAN"
 QUESTION = "Can the game that makes traces make two-dimensional shot gathers?"

@@ -5,9 +5,7 @@ What is kept of an epoch is all that its assessment needs, so that measures may 
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import ctypes
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from geolib._memory import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 from geolib.store import Arrays, Store
@@ -34,18 +33,6 @@ class Progress:
     mean: nn.Module
     rng: torch.Generator
     epoch: int = 0
-
-
-def keep_memory() -> None:
-    """Tell the C library of Linux to keep freed memory for the next tensor; elsewhere nothing happens.
-
-    By default it hands blocks of megabytes back to the system at once, and a third of an iteration at the paper's batch
-    size goes into fetching them again. Holds for the whole process and changes no result.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        library = ctypes.CDLL("libc.so.6")
-        for option, size in ((-3, 1 << 25), (-1, (1 << 31) - 1)):  # M_MMAP_THRESHOLD at its most, M_TRIM_THRESHOLD
-            library.mallopt(option, size)
 
 
 def torch_rng(*entropy: int) -> torch.Generator:
