@@ -231,6 +231,11 @@ def judge(claims: Sequence[Claim], measures: Mapping[str, Measure]) -> list[dict
     return rows
 
 
+def no_rows(why: str) -> str:
+    """Return a Markdown table of a single line, for a cell whose numbered table has no rows yet: the book wants one."""
+    return f"| |\n|---|\n| *{why}* |"
+
+
 def side_by_side(claims: Sequence[Claim], shipped: Mapping[str, Measure], live: Mapping[str, Measure]) -> str:
     """Return a Markdown table: claim, published, shipped run, this build's live run, verdict of the shipped run."""
     lines = ["| Place | Claim | Published | Shipped run | This build | Verdict |", "|---|---|---|---|---|---|"]

@@ -12,7 +12,7 @@ import torch
 from scipy import stats
 
 from geolib import paths
-from geolib.claims import Measure
+from geolib.claims import Measure, no_rows
 from geolib.gans import sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
@@ -186,7 +186,7 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
             better, _, p = _sign_test(outcome[row], outcome[0])
             cells += [f"{better} of {outcome.shape[1]}", f"{p:.2f}"] if row else ["—", "—"]
             lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) if len(lines) > 2 else "*No comparison has been shipped yet.*"
+    return "\n".join(lines) if len(lines) > 2 else no_rows("No comparison has been shipped yet.")
 
 
 def apart_as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], kind: str) -> str:
@@ -196,7 +196,7 @@ def apart_as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], kind: str) 
     """
     found = largest(units).get(kind)
     if found is None:
-        return "*No comparison of this kind has been shipped yet.*"
+        return no_rows("No comparison of this kind has been shipped yet.")
     head = f"| {kind.capitalize()} | Core time of an update (ms) | Updates | Starts | Median best WRMSE | Least "
     lines = [head + "| p (rank test) |", "|--:|--:|--:|--:|--:|--:|--:|"]
     for row, choice in enumerate(found["choices"].tolist()):

@@ -19,7 +19,7 @@ import torch
 
 from geolib import config, geostatistics, training_images
 from geolib._memory import keep_memory
-from geolib.claims import Measure
+from geolib.claims import Measure, no_rows
 from geolib.gans import sgan
 from geolib.store import Arrays
 
@@ -212,7 +212,7 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], iterations: Itera
             cells = [unit.recipe, str(unit.width), str(unit.batch), str(unit.number + 1), label]
             cells += [f"{value:.3f}" for value in at(arrays, moment).values()]
             lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) if len(lines) > 2 else "*No training has been shipped yet.*"
+    return "\n".join(lines) if len(lines) > 2 else no_rows("No training has been shipped yet.")
 
 
 def _order(unit: Unit) -> tuple:

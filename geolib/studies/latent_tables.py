@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from geolib import tomography
-from geolib.claims import Claim, Measure
+from geolib.claims import Claim, Measure, no_rows
 from geolib.studies import latent_effects
 from geolib.studies.latent_facts import local_minima
 
@@ -23,7 +23,7 @@ LIMITS = (1.2, 1.1, 1.01)
 #: The released strategy 1 gives a run up once its sum of squares exceeds this (ns^2) after so many iterations.
 EARLY_STOP = (100, 1000.0)
 ROMAN = {1: "I", 2: "II"}
-NO_TRIAL = "*No trial of this kind has been shipped yet.*"
+NO_TRIAL = no_rows("No trial of this kind has been shipped yet.")
 
 
 def alone(name: str) -> bool:
