@@ -47,5 +47,6 @@ serve: book  ## build the book and serve it on http://localhost:8000
 references: $(STAMP)  ## execute the committed notebooks in place: the outputs that `make test` compares with
 	$(BIN)/python -m tests.references
 
-clean:  ## remove what was built; runs, reruns and .venv stay
+clean:  ## remove what was built and compiled; runs, reruns and .venv stay
 	rm -rf _build book/_generated book/papers .build
+	find geolib -name '*.nb[ic]' -delete
