@@ -37,10 +37,15 @@ class Search:
         Latent of the smallest misfit.
     last_latent : Tensor, shape (n, d)
         Latent after the last update.
-    updates : Tensor, shape (n,)
-        Updates spent on each start.
+    visits : Tensor, shape (n,)
+        Misfits computed of each start.
     rows : Tensor, shape (m,)
         The starts that still move.
+
+    Raises
+    ------
+    ValueError
+        If `enough` is not one number for each start.
     """
 
     def __init__(self, start: Tensor, iterations: int, enough: Tensor | None = None) -> None:
@@ -50,7 +55,7 @@ class Search:
         self.enough = start.new_full((n,), -math.inf) if enough is None else enough.to(start)
         self.misfit = torch.empty(n, iterations, dtype=start.dtype)
         self.best_latent, self.last_latent = start.clone(), start.clone()
-        self.updates = torch.zeros(n, dtype=torch.long)
+        self.visits = torch.zeros(n, dtype=torch.long)
         self.rows = torch.arange(n, device=start.device)
         self._now, self._best = start.new_empty(n), start.new_full((n,), math.inf)
 
@@ -66,7 +71,7 @@ class Search:
         self._now[rows] = misfit
         self._best[rows] = torch.where(better, misfit, self._best[rows])
         self.best_latent[rows] = torch.where(better[:, None], latents, self.best_latent[rows])
-        self.updates[rows.cpu()] += 1
+        self.visits[rows.cpu()] += 1
         on = ~(misfit <= self.enough[rows])
         self.rows = rows[on]
         # Where nobody goes on, what is left of the curves is level.

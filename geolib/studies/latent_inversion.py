@@ -44,6 +44,8 @@ DIMS = {
 N_LATENT = sgan.LATENT[0] * sgan.LATENT[1]
 #: Times larger batches where there is a GPU.
 CUDA_FACTOR = 25
+#: WRMSE at which a trial on traveltimes rests: as good as the truth, and below every limit of the tables.
+ENOUGH = 1.0
 #: Points kept of a trial's misfit curve.
 KEPT = 250
 
@@ -91,10 +93,7 @@ class Config(BaseConfig):
         2, "starts for each true model in such a comparison", paper=20, low=1, high=1000, extent=True
     )
     effect_iterations: int = param(50, "updates of strategy 1 in it", paper=1000, low=1, high=100_000, extent=True)
-    enough: float = param(
-        1.0, "WRMSE at which a trial on traveltimes rests; no table has a lower limit", low=0.0, high=1.0, extent=True
-    )
-    batch: int = param(16, "trials computed together; results agree to round-off", low=1, high=4096, extent=True)
+    batch: int = param(16, "trials computed together; results are the same", low=1, high=4096, extent=True)
 
 
 def _units(config: Config) -> Iterator[Unit]:
@@ -168,11 +167,6 @@ class World:
         Case ``surrogate`` is the binary case without its threshold: linear in the model, with derivatives that tell.
         With `forward_mode` the network's own layers are used, which forward-mode derivatives can follow.
         """
-        if len(latents) < 4 and not forward_mode:
-            # So few are convolved and multiplied by other routines. Filled up, each is the same to the last bit
-            # whatever its company, and a trial depends on its own seed alone.
-            full = torch.cat([latents, latents[-1:].expand(4 - len(latents), -1)])
-            return self.simulate(operator, case, full)[: len(latents)]
         models = self.models(latents, forward_mode=forward_mode)
         if operator == "image":
             return models
@@ -261,7 +255,7 @@ def compute(
             search = latent_searches.globally if units[0].method == "dream" else latent_searches.pooled
             yield batch[0], search(world, units[0])
             continue
-        yield from zip(batch, _search(world, units, config.enough), strict=True)
+        yield from zip(batch, _search(world, units), strict=True)
 
 
 def tasks(config: Config, names: list[str]) -> list[list[str]]:
@@ -283,17 +277,17 @@ def _size(config: Config, method: str) -> int:
     return {"dream": 1, "lm": 1, "gnx": max(1, batch // 4)}.get(method, batch)
 
 
-def _search(world: World, units: list[Unit], ratio: float) -> Iterator[dict[str, np.ndarray]]:
-    """Run one batch of strategy 1 or 2, each trial down to a WRMSE of `ratio`, and yield its arrays."""
+def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:
+    """Run one batch of strategy 1 or 2 and yield each trial's arrays."""
     config, unit = world.config, units[0]
     pairs = {u[4:6]: world.data(u) for u in units}
     data = torch.cat([pairs[u[4:6]][0] for u in units])
     first, draws = world.starts(units, unit.budget if unit.method == "adam" else 0)
     # The whole image has no noise to fit, and its table asks for the latent as well.
-    enough = torch.tensor([0.0 if unit.operator == "image" else ratio * pairs[u[4:6]][1] for u in units])
+    enough = torch.tensor([0.0 if unit.operator == "image" else ENOUGH * pairs[u[4:6]][1] for u in units])
     if unit.method == "adam":
         found = latent.adam(
-            lambda z: world.simulate(unit.operator, unit.case, z),
+            latent_searches.filled(lambda z: world.simulate(unit.operator, unit.case, z)),
             data,
             first,
             draws,

@@ -10,9 +10,24 @@ from torch import Tensor
 
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
+from geolib.inversion.latent import Simulate
 
 #: Draws of the pooled search, and its stages: starts kept and steps tried with each.
 POOL, POOL_STAGES = 256, ((16, 10), (8, 8), (4, 8))
+
+
+def filled(simulate: Simulate) -> Simulate:
+    """Return `simulate` with fewer than four latents filled up to four.
+
+    So few are convolved and multiplied by other routines. Filled up, each is the same to the last bit whatever its
+    company (on a CPU with the frozen generator), and a trial depends on its own seed alone.
+    """
+
+    def simulate_filled(latents: Tensor) -> Tensor:
+        full = torch.cat([latents, latents[-1:].expand(max(0, 4 - len(latents)), -1)])
+        return simulate(full)[: len(latents)]
+
+    return simulate_filled
 
 
 def linearise(world: Any, operator: str, case: str, perturbation: float | None) -> Linearise:
@@ -43,7 +58,7 @@ def linearise(world: Any, operator: str, case: str, perturbation: float | None) 
 
     def with_exact(normal: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            times = simulate(normal)
+            times = filled(simulate)(normal)
         return times, exact(normal)[1]
 
     return with_exact

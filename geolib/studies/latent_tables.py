@@ -91,10 +91,10 @@ def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
     return found
 
 
-def longest(units: Units, operator: str, case: str, model: int) -> list[Mapping[str, np.ndarray]]:
-    """Return the longest trials of strategy 1 on a true model, either noise, the best first."""
+def longest(units: Units, operator: str, case: str, model: int, method: str = "adam") -> list[Mapping[str, np.ndarray]]:
+    """Return the longest trials of a method on a true model, either noise, the best first."""
     named = [(Unit.parse(name), arrays) for name, arrays in units.items() if not alone(name)]
-    wanted = (operator, case, "adam", model)
+    wanted = (operator, case, method, model)
     mine = [(u.budget, a) for u, a in named if (u.operator, u.case, u.method, u.model) == wanted]
     end = max((budget for budget, _ in mine), default=0)
     return sorted((a for budget, a in mine if budget == end), key=lambda a: float(a["best"][-1]))
@@ -328,8 +328,8 @@ def _descent(trials: Units, operator: str) -> dict[str, Measure]:
             found[f"s{strategy}.nine_tenths_by_{early}"] = share
         if strategy == 2 or not mine:
             continue
-        # A value that is still sampled counts, however good the best one before it was.
-        late = [a for _, a in mine if (a["trajectory"][a["iteration"] >= 2000] > 2.5).any()]
+        # A value that is still sampled counts, however good the best one before it was, until the trial fits.
+        late = [a for _, a in mine if (a["trajectory"][(a["iteration"] >= 2000) & _searching(a)] > 2.5).any()]
         if late:
             recovered = sum(float(a["best"][-1]) <= LIMITS[-1] for a in late)
             found["s1.late_recoveries"] = Measure.count(recovered, len(late))
@@ -338,6 +338,10 @@ def _descent(trials: Units, operator: str) -> dict[str, Measure]:
             lost = sum(float(a["best_if_stopped"]) > LIMITS[-1] for a in hits)
             found["s1.lost_to_early_stop"] = Measure.count(lost, len(hits))
     return found
+
+
+def _searching(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.asarray(arrays["running_best"] > LIMITS[-1])
 
 
 def image_measures(trials: Units) -> dict[str, Measure]:

@@ -73,23 +73,25 @@ def ends(units: Mapping[str, Arrays]) -> dict[float, dict[int, float]]:
     return dict(sorted(found.items()))
 
 
+def ratios(units: Mapping[str, Arrays]) -> dict[float, np.ndarray]:
+    """Return for each other factor its discrepancy over that of the published one, a number for each shared seed."""
+    reached = ends(units)
+    published = reached.pop(AMPLITUDE_FACTOR, {})
+    found = {f: np.array([end / published[s] for s, end in by.items() if s in published]) for f, by in reached.items()}
+    return {factor: values for factor, values in found.items() if values.size}
+
+
 def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
     """Return whether ten is crucial: 1 if every other factor ends far behind it on every seed, 0 if one does on none.
 
-    In between it is undecided (one half). `factor_worst_ratio` is the largest ratio of a factor to ten, the
-    geometric mean over seeds.
+    In between it is undecided (one half).
     """
-    reached = ends(units)
-    published = reached.pop(AMPLITUDE_FACTOR, {})
-    ratios = {f: np.array([e / published[s] for s, e in by.items() if s in published]) for f, by in reached.items()}
-    ratios = {factor: values for factor, values in ratios.items() if values.size}
-    if not ratios:
+    found = ratios(units)
+    if not found:
         return {}
-    behind = [float((values > CRUCIAL).mean()) for values in ratios.values()]
+    behind = [float((values > CRUCIAL).mean()) for values in found.values()]
     crucial = 1.0 if min(behind) == 1 else 0.0 if min(behind) == 0 else 0.5
-    worst = max(float(np.exp(np.log(np.maximum(values, 1e-9)).mean())) for values in ratios.values())
-    n = min(values.size for values in ratios.values())
-    return {"factor_ten_crucial": Measure(crucial, n=n), "factor_worst_ratio": Measure(worst, n=n)}
+    return {"factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))}
 
 
 def as_markdown(units: Mapping[str, Arrays]) -> str:

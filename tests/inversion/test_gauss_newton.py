@@ -43,7 +43,7 @@ def test_a_curved_problem_converges_and_the_best_is_kept():
     truth = 0.3 * start(seed=4)
     found = gn.gauss_newton(gn.forward_mode(curved), curved(truth), truth + 0.1, 20, sigma=1e-4)
     torch.testing.assert_close(found.best_latent, truth, atol=1e-4, rtol=0)
-    assert found.updates.tolist() == [20] * 3
+    assert found.visits.tolist() == [20] * 3
     torch.testing.assert_close(
         (curved(found.best_latent) - curved(truth)).square().mean(1).sqrt(), found.best.double(), rtol=1e-5, atol=1e-9
     )
@@ -57,7 +57,7 @@ def test_a_start_rests_once_it_has_enough_and_the_others_do_not_feel_it():
     enough = torch.tensor([0.0, free.misfit[1, 2], free.misfit[2, 1]])
     assert (free.misfit[1, :2] > enough[1]).all() and free.misfit[2, 0] > enough[2]
     found = gn.gauss_newton(linearise, data, truth + 0.1, 6, enough=enough)
-    assert found.updates.tolist() == [6, 3, 2]
+    assert found.visits.tolist() == [6, 3, 2]
     assert torch.equal(found.best_latent[0], free.best_latent[0])  # to the last bit, though alone at the end
     assert torch.equal(found.misfit[1, 2:], free.misfit[1, 2].expand(4))
 

@@ -22,7 +22,7 @@ def test_adam_solves_a_linear_problem():
     data, start, draws, truth = problem(iterations=600)
     found = latent.adam(linear, data, start, draws, rate=0.02)
     torch.testing.assert_close(found.best_latent, truth, atol=2e-3, rtol=0)
-    assert found.misfit.shape == (3, 600) and found.updates.tolist() == [600] * 3
+    assert found.misfit.shape == (3, 600) and found.visits.tolist() == [600] * 3
     torch.testing.assert_close(found.misfit[:, 0], (linear(start) - data).square().mean(1).sqrt())
     torch.testing.assert_close((linear(found.best_latent) - data).square().mean(1).sqrt(), found.best)
 
@@ -42,18 +42,18 @@ def test_a_start_rests_once_it_has_enough_and_the_others_do_not_feel_it():
     found = latent.adam(linear, data, start, draws, enough=enough)
     for row, curve in enumerate(found.misfit):
         first = int((free.misfit[row] <= enough[row]).float().argmax()) if enough[row] else 199
-        assert found.updates[row] == first + 1
+        assert found.visits[row] == first + 1
         # A matrix product of two rows may sum in another order than that of four.
         torch.testing.assert_close(curve[: first + 1], free.misfit[row, : first + 1], rtol=1e-4, atol=1e-5)
         assert (curve[first:] == curve[first]).all()
-    assert found.updates[1] <= 51 and found.updates[3] <= 21  # the rest costs nothing
+    assert found.visits[1] <= 51 and found.visits[3] <= 21  # the rest costs nothing
 
 
 def test_a_search_ends_with_its_last_start():
     data, start, draws, _ = problem(2)
     calls = []
     found = latent.adam(lambda z: calls.append(len(z)) or linear(z), data, start, draws, enough=torch.full((2,), 1e9))
-    assert calls == [2] and found.updates.tolist() == [1, 1]
+    assert calls == [2] and found.visits.tolist() == [1, 1]
     torch.testing.assert_close(found.misfit, found.misfit[:, :1].expand(-1, 200))
     torch.testing.assert_close(found.best_latent, start)
 

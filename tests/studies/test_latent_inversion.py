@@ -95,9 +95,11 @@ def test_the_batch_changes_nothing(world):
 def test_an_image_and_its_derivative_do_not_feel_their_company(world):
     latents = torch.rand(21, study.N_LATENT, generator=torch.Generator().manual_seed(3)) * 2 - 1
 
+    simulate = latent_searches.filled(lambda z: world.simulate("consistent", "binary", z))
+
     def simulated(part):
         moving = part.clone().requires_grad_(True)
-        times = world.simulate("consistent", "binary", moving)
+        times = simulate(moving)
         return times.detach(), torch.autograd.grad(times.sum(), moving)[0]
 
     times, slopes = simulated(latents)
@@ -111,10 +113,13 @@ def test_trials_rest_once_they_fit_and_no_limit_of_the_tables_sees_it(world, mon
     names = [name for name in study.unit_names(config) if "-adam" in name or "-gn2-" in name]
     data = world.data
     # As if the errors were as large as the misfit that half of the trials reach.
-    reached = [run(replace(config, enough=0.0), [name], world)[name] for name in names]
+    monkeypatch.setattr(study, "ENOUGH", 0.0)
+    reached = [run(config, [name], world)[name] for name in names]
     errors = float(np.median([arrays["best"][-1] * arrays["true_rmse"] for arrays in reached]))
     monkeypatch.setattr(world, "data", lambda unit: (data(unit)[0], errors))
-    resting, restless = run(config, names, world), run(replace(config, enough=0.0), names, world)
+    restless = run(config, names, world)
+    monkeypatch.setattr(study, "ENOUGH", 1.0)
+    resting = run(config, names, world)
     shorter = [n for n in names if not np.array_equal(resting[n]["trajectory"], restless[n]["trajectory"])]
     assert 0 < len(shorter) < len(names)
     for name in names:
@@ -388,9 +393,11 @@ def test_descent_is_read_from_the_runs_of_its_own_order():
     assert found["as_published.s2.nine_tenths_by_500"] == tables.Measure.count(0, 4)
     # The slow four are above 2.5 after iteration 2000, and all of them recover.
     assert found["as_published.s1.late_recoveries"] == tables.Measure.count(4, 4)
-    # A value sampled late counts even after a good one.
-    again = kept(units, "consistent-binary-adam", [9, 1, 1, 1, 4, 1, 1], 1.0)
+    # A value sampled late counts even after a good one, but not after one that fits.
+    again = kept(units, "consistent-binary-adam", [9, 1.1, 1.1, 1.1, 4, 1, 1], 1.0)
     assert study.measures(SMALL, again)["s1.late_recoveries"] == tables.Measure.count(4, 4)
+    fitted = kept(units, "consistent-binary-adam", [9, 1, 1, 1, 4, 1, 1], 1.0)
+    assert "s1.late_recoveries" not in study.measures(SMALL, fitted)
     assert "s1.late_recoveries" not in study.measures(SMALL, slow)
 
 
