@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "geolib"
 BASE = {"_checks"}
 ALLOWED = {
     "_checks": set(),
+    "_memory": set(),
     "config": BASE,
     "data": BASE,
     "paths": set(),
@@ -29,7 +30,7 @@ ALLOWED = {
     "plots": set(),
     "shots": BASE | {"scheduler", "waves"},
     "studies": {
-        *("_checks", "claims", "config", "data", "gans", "geostatistics", "inversion", "models", "paths"),
+        *("_checks", "_memory", "claims", "config", "data", "gans", "geostatistics", "inversion", "models", "paths"),
         *("scheduler", "store", "tomography", "training_images", "waves"),
     },
     "notebooks": {"paths", "store"},
