@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -116,6 +117,78 @@ def draw_latents(axes: Axes, truth: np.ndarray, found: np.ndarray, title: str) -
     axes.set(title=title, xlabel="true component of $z$", ylabel="found", xlim=span, ylim=span)
     axes.set_aspect("equal")
     axes.legend(fontsize=7, loc="upper left")
+
+
+def draw_found(
+    axes: Sequence[Axes],
+    truth: np.ndarray,
+    trials: Sequence[Mapping[str, np.ndarray]],
+    image_of: Callable[[np.ndarray], np.ndarray],
+    name: str,
+    depths: Sequence[float],
+) -> None:
+    """Draw in four panels the true model, those of the best and the worst trial, and the misfits of all.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        Four.
+    truth : ndarray, shape (nz, nx)
+        The true model.
+    trials : sequence of mapping
+        Arrays of trials, the best first.
+    image_of : callable
+        Takes a latent, returns a model in [0, 1], which is cut at one half.
+    name : str
+        Of the true model.
+    depths : sequence of float
+        Of sources and receivers, m.
+    """
+    draw_model(axes[0], truth, f"true {name}", depths)
+    for axis, trial, rank in zip(axes[1:3], trials[:: max(1, len(trials) - 1)], ("best", "worst"), strict=False):
+        draw_model(axis, image_of(trial["best_latent"]) >= 0.5, f"{rank}, WRMSE {trial['best'][-1]:.3f}", depths)
+    draw_misfits(axes[3], [(t["iteration"], t["trajectory"]) for t in trials], f"{len(trials)} trials")
+
+
+def draw_recoveries(
+    axes: Sequence[Axes],
+    truth: np.ndarray,
+    trials: Sequence[Mapping[str, np.ndarray]],
+    examples: Sequence[Any],
+    image_of: Callable[[np.ndarray], np.ndarray],
+    name: str,
+    limit: float,
+) -> None:
+    """Draw in two rows of four inversions of a whole image: truth and examples, the errors of all and the latents.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        Eight.
+    truth : ndarray, shape (d,)
+        The true latent.
+    trials : sequence of mapping
+        Arrays of all trials.
+    examples : sequence
+        Up to three, with the attributes of `latent_images.Shown`.
+    image_of : callable
+        Takes a latent, returns a model in [0, 1].
+    name : str
+        Of the true model.
+    limit : float
+        Root mean square error below which an image counts as recovered.
+    """
+    draw_model(axes[0], image_of(truth), f"true {name}")
+    for column, each in enumerate(examples, start=1):
+        draw_model(axes[column], image_of(each.latent), f"{'' if each.recovered else 'not '}recovered, {each.rmse:.1g}")
+        draw_latents(axes[4 + column], truth, each.latent, f"squared error {each.error:.2g}")
+    for column in range(len(examples) + 1, 4):
+        for axis in (axes[column], axes[4 + column]):
+            draw_nothing(
+                axis, "no such inversion\nshipped yet" if trials else "no inversion of the\nwhole image shipped yet"
+            )
+    draw_misfits(axes[4], [(t["iteration"], t["trajectory"]) for t in trials], f"{len(trials)} trials", level=limit)
+    axes[4].set_ylabel("RMSE of the image")
 
 
 def draw_nothing(axes: Axes, text: str) -> None:

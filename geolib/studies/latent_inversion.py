@@ -161,6 +161,12 @@ class World:
             images = self.network(latents)
         return sgan.to_model(images.float()).flatten(1)
 
+    def image(self, latent: np.ndarray) -> np.ndarray:
+        """Return the facies model in [0, 1], shape (125, 60), of one latent (15,)."""
+        with torch.no_grad():
+            model = self.models(torch.as_tensor(latent, dtype=torch.float32, device=self.device)[None])
+        return model.cpu().numpy().reshape(tomography.Crosshole().shape)
+
     def simulate(self, operator: str, case: str, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
         """Return traveltimes in ns, shape (n, 576), or for operator ``image`` the model itself.
 

@@ -28,25 +28,18 @@ CRUCIAL, LAST = 2.0, 5
 
 
 @dataclass(frozen=True)
-class Config(config.Config):
+class Config(wgan_stopping.Scale):
     """Parameters of the trainings."""
 
     factors: tuple[float, ...] = config.param(
         (1.0, 10.0), "Multiples of the mean amplitude", paper=(1.0, 10.0, 100.0), low=0.01, high=1000, extent=True
     )
     n_seeds: int = config.param(1, "Trainings with each, of seeds 11, 12, ...", paper=3, low=1, high=100, extent=True)
-    n_epochs: int = config.param(3, "Epochs of each", paper=20, low=1, high=1000)
-    n_traces: int = config.param(16, "Traces to train on", paper=640, low=8, high=100_000)
-    batch: int = config.param(8, "Traces in a batch", paper=32, low=2, high=4096)
-    learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
-    n_judge: int = config.param(16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000)
 
     def check(self) -> None:
         """Check that the published factor is among those compared."""
         if AMPLITUDE_FACTOR not in self.factors:
             raise ValueError(f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. Add it.")
-
-    training = wgan_stopping.Config.training
 
 
 def unit_names(config: Config) -> list[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,16 +30,14 @@ NAIVE_PATIENCE = 3
 
 
 @dataclass(frozen=True)
-class Config(config.Config):
-    """Parameters of the trainings."""
+class Scale(config.Config):
+    """Parameters of trainings that are repeated at reduced scale."""
 
-    n_seeds: int = config.param(2, "Trainings, of seeds 1, 2, ...", paper=3, low=1, high=100, extent=True)
-    n_epochs: int = config.param(13, "Epochs of each", paper=50, low=11, high=1000)
+    n_epochs: int = config.param(3, "Epochs of each", paper=20, low=1, high=1000)
     n_traces: int = config.param(16, "Traces to train on", paper=640, low=8, high=100_000)
     batch: int = config.param(8, "Traces in a batch", paper=32, low=2, high=4096)
     learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
     n_judge: int = config.param(16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000)
-    n_null: int = config.param(20, "Tests of one generator against itself", paper=200, low=1, high=10_000)
 
     def training(self, seed: int) -> wgan_traces.Config:
         """Return the configuration of one training."""
@@ -52,6 +49,15 @@ class Config(config.Config):
             precision="bfloat16",
             seed=seed,
         )
+
+
+@dataclass(frozen=True)
+class Config(Scale):
+    """Parameters of the trainings; the rule looks back ten epochs, so that there are more than that."""
+
+    n_epochs: int = config.param(13, "Epochs of each", paper=50, low=11, high=1000)
+    n_seeds: int = config.param(2, "Trainings, of seeds 1, 2, ...", paper=3, low=1, high=100, extent=True)
+    n_null: int = config.param(20, "Tests of one generator against itself", paper=200, low=1, high=10_000)
 
 
 def unit_names(config: Config) -> list[str]:
@@ -70,15 +76,15 @@ class Rehearsal:
 
     Parameters
     ----------
-    config : Config
-        Sizes; `training(seed)`, `n_judge` and `n_epochs` are used.
+    config : Scale
+        Sizes.
     seed : int
         Of models, networks and everything random.
     gain : float
         What the normalised traces are multiplied by before the networks see them. Judged are the traces divided by it.
     """
 
-    def __init__(self, config: Any, seed: int, gain: float = 1.0) -> None:
+    def __init__(self, config: Scale, seed: int, gain: float = 1.0) -> None:
         training = config.training(seed)
         self.config, self.seed, self.gain = config, seed, gain
         self.data = dataset(training)

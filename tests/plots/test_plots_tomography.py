@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import matplotlib
 import numpy as np
 import pytest
@@ -91,3 +93,34 @@ def test_an_empty_panel_says_why(axes):
     panel = axes.figure.add_subplot()
     draw.draw_nothing(panel, "none shipped yet")
     assert panel.texts[0].get_text() == "none shipped yet" and not panel.axison
+
+
+def trial(level):
+    return {
+        "best_latent": np.full(15, level),
+        "best": np.array([level]),
+        "iteration": np.array([0, 9]),
+        "trajectory": np.array([5.0, level]),
+    }
+
+
+def test_the_best_and_the_worst_trial_are_drawn_beside_the_truth():
+    figure, axes = plt.subplots(1, 4)
+    trials = [trial(level) for level in (0.2, 0.6, 0.9)]
+    draw.draw_found(axes, np.eye(5, 3), trials, lambda latent: np.full((5, 3), latent[0]), "I", (0.1,))
+    assert [axis.get_title() for axis in axes] == ["true I", "best, WRMSE 0.200", "worst, WRMSE 0.900", "3 trials"]
+    assert not axes[1].images[0].get_array().any() and axes[2].images[0].get_array().all()  # cut at one half
+    assert len(axes[3].lines) == 1 + 3 + 1  # label, curves, level
+    plt.close(figure)
+
+
+def test_recoveries_say_what_is_missing():
+    figure, axes = plt.subplots(2, 4)
+    one = SimpleNamespace(recovered=False, rmse=0.25, latent=np.full(15, 0.5), error=0.125)
+    draw.draw_recoveries(axes.flat, np.ones(15), [trial(0.3)], [one], lambda _: np.eye(5, 3), "II", 0.02)
+    panels = axes.ravel()
+    assert panels[0].get_title() == "true II" and panels[1].get_title() == "not recovered, 0.2"
+    assert panels[5].get_title() == "squared error 0.12" and panels[4].get_ylabel() == "RMSE of the image"
+    assert panels[4].lines[-1].get_ydata()[0] == 0.02
+    assert all("no such inversion" in panels[i].texts[0].get_text() for i in (2, 3, 6, 7))
+    plt.close(figure)
