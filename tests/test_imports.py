@@ -14,6 +14,7 @@ BASE = {"_checks"}
 ALLOWED = {
     "_checks": set(),
     "_memory": set(),
+    "_progress": set(),
     "config": BASE,
     "data": BASE,
     "paths": set(),
@@ -25,8 +26,8 @@ ALLOWED = {
     "geostatistics": BASE | {"training_images"},
     "tomography": BASE,
     "waves": BASE,
-    "gans": BASE | {"paths"},
-    "inversion": BASE,
+    "gans": BASE | {"_progress", "paths"},
+    "inversion": BASE | {"_progress"},
     "plots": set(),
     "shots": BASE | {"scheduler", "waves"},
     "studies": {

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from geolib import _checks
+from geolib._progress import steps
 from geolib.gans import weights
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
 from geolib.gans.train import Game, Players, Step, average, train
@@ -387,7 +388,9 @@ def fit_in_folder(
     """
     latest = folder / "state.pt"
     state = resume(latest, recipe, device) if latest.is_file() else start(recipe, seed, device)
-    for step in fit(state, recipe, image):
+    bar = steps(state.iteration, recipe.iterations, "spatial GAN")
+    for step, _ in zip(fit(state, recipe, image), bar, strict=True):
+        bar.set_postfix_str(f"losses {step.critic_loss:.3f}, {step.generator_loss:.3f}", refresh=False)
         written = None
         if state.iteration % every == 0 or state.iteration == recipe.iterations:
             written = folder / f"weights-{state.iteration:05d}.safetensors"

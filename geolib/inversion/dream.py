@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geolib import _checks
+from geolib._progress import steps
 
 LogLikelihood = Callable[[np.ndarray], np.ndarray]
 
@@ -172,7 +173,8 @@ def sample(
     accepted, kept, runs = np.zeros(n), 0, n
     best, top = state[value.argmax()].copy(), float(value.max())
     record = [(runs, top)]
-    for generation in range(1, generations + 1):
+    bar = steps(1, generations + 1, "DREAM(ZS)")
+    for generation in bar:
         crossover = rng.choice(use.crossovers, n, p=probability)
         snooker = rng.random() < use.snooker
         if snooker:
@@ -199,6 +201,7 @@ def sample(
         if value.max() > top:
             best, top = state[value.argmax()].copy(), float(value.max())
             record.append((runs, top))
+            bar.set_postfix_str(f"largest log likelihood {top:.1f}", refresh=False)
         if generation % use.append_every == 0:
             archive[size : size + n] = state
             size += n

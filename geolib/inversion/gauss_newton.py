@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from geolib import _checks
+from geolib._progress import steps
 from geolib.inversion.latent import Search, Simulate, check_start, root_mean_square
 
 #: Takes latents (n, d) and returns predictions (n, n_data) and Jacobians (n, n_data, d).
@@ -121,10 +122,12 @@ def gauss_newton(
         raise ValueError(f"sigma must be positive; got {sigma:g}. Give the standard deviation of the errors.")
     search = Search(start, iterations, enough)
     latent = start
-    for iteration in range(iterations):
+    bar = steps(0, iterations, "strategy 2")
+    for iteration in bar:
         predictions, jacobian = linearise(latent)
         residual = data[search.rows] - predictions
         on = search.add(iteration, root_mean_square(residual), latent)
+        bar.set_postfix_str(search.standing, refresh=False)
         if not len(search.rows):
             break
         latent = _update(jacobian[on].double() / sigma, residual[on].double() / sigma, latent[on].double(), damping)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from geolib import _checks
+from geolib._progress import steps
 
 Simulate = Callable[[Tensor], Tensor]
 CLIPPING = ("stochastic", "standard", "none", "released")
@@ -63,6 +64,12 @@ class Search:
     def best(self) -> Tensor:
         """Smallest misfit of each start."""
         return self.misfit.min(1).values
+
+    @property
+    def standing(self) -> str:
+        """What a progress bar says: the median over the starts of their smallest misfit so far, and who is at rest."""
+        rest = len(self._best) - len(self.rows)
+        return f"median of the best misfits {float(self._best.median()):.3f}" + (f", {rest} at rest" if rest else "")
 
     def add(self, iteration: int, misfit: Tensor, latents: Tensor) -> Tensor:
         """Take misfits `(m,)` at latents `(m, d)` of the starts in `rows`; return which of these go on, `(m,)`."""
@@ -192,12 +199,14 @@ def adam(
     search = Search(start, draws.shape[1], enough)
     latent = start.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([latent], lr=rate)
-    for iteration in range(draws.shape[1]):
+    bar = steps(0, draws.shape[1], "strategy 1")
+    for iteration in bar:
         rows = search.rows
         moving = latent.detach()[rows].requires_grad_(True)
         residual = simulate(moving) - data[rows]
         (slope,) = torch.autograd.grad(residual.square().sum(), moving)
         search.add(iteration, root_mean_square(residual.detach()), moving.detach())
+        bar.set_postfix_str(search.standing, refresh=False)
         if not len(search.rows):
             break
         with torch.no_grad():
