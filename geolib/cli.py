@@ -134,12 +134,14 @@ def _parser() -> argparse.ArgumentParser:
         "publish",
         _publish,
         "complete a run, resuming what is there, and ship its results with the book",
-        "geolib publish rnn_fwi --preset paper\ngeolib publish latent_inversion --preset paper --only-finished",
+        "geolib publish rnn_fwi --preset paper\ngeolib publish latent_inversion --preset paper --only-finished\n"
+        "geolib publish latent_inversion --preset paper -p width 64 --as width64",
     )
     _study(sub)
     _configuration(sub, default="paper")
     sub.add_argument("--folder", type=Path, default=Path("runs"), help="where units are kept (default: runs)")
     sub.add_argument("--only-finished", action="store_true", help="compute nothing: publish the units that exist")
+    sub.add_argument("--as", dest="label", metavar="NAME", help="name of the file beside that of the preset")
     scheduler.add_options(sub)
     sub = command(
         "verify",
@@ -308,12 +310,15 @@ def _book(options: argparse.Namespace) -> int:
 def _publish(options: argparse.Namespace) -> int:
     study = _find(options)
     config = _config(options, study)
+    label = options.label or options.preset
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", label):
+        raise UsageError(f"--as must be small letters, digits and '_'; got {label!r}. Choose a plain name.")
     _must_be_writable("--folder", options.folder)
     _must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
     path = studies.publish(
         study,
         config,
-        options.preset,
+        label,
         folder=options.folder,
         only_finished=options.only_finished,
         address=options.scheduler,

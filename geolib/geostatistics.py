@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -30,18 +30,91 @@ def statistics(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
     }
 
 
-def bootstrap_envelope(
+def shapes(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
+    """Return `statistics` and what scikit-image tells of the bodies in each image `(n, nz, nx)` of zeros and ones.
+
+    Returns
+    -------
+    dict
+        In addition ``Euler number`` (bodies less holes, joined across edges) and ``width across`` (twice the mean
+        distance from the medial axis to the nearest edge, in pixels, clear of the image's border), shape (n,).
+
+    Notes
+    -----
+    About 25 ms for an image of 129 x 129 pixels.
+
+    References
+    ----------
+    Blum (1967) for the medial axis; Renard and Allard (2013), Advances in Water Resources 51, for the Euler number as a
+    measure of connectivity.
+    """
+    from skimage import measure, morphology
+
+    binary = np.asarray(images) > 0.5
+    across = np.full(len(binary), np.nan)
+    for number, image in enumerate(binary):
+        axis, distance = morphology.medial_axis(image, return_distance=True)
+        inner = axis[_BORDER:-_BORDER, _BORDER:-_BORDER]
+        if inner.any():
+            across[number] = 2 * distance[_BORDER:-_BORDER, _BORDER:-_BORDER][inner].mean()
+    euler = np.array([measure.euler_number(image, connectivity=1) for image in binary], dtype=float)
+    return {**statistics(images, lags), "Euler number": euler, "width across": across}
+
+
+def effective_range(variogram: np.ndarray) -> float:
+    """Return the distance at which a variogram reaches 95 % of its sill, by GSTools' fit of a stable model.
+
+    Parameters
+    ----------
+    variogram : ndarray, shape (lags,)
+        At lags of 1, 2, ... pixels.
+
+    Returns
+    -------
+    float
+        In pixels.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer lags than the model has parameters, or a value is not finite.
+
+    Notes
+    -----
+    Without nugget; about 10 ms.
+
+    References
+    ----------
+    Mueller et al. (2022), Geoscientific Model Development 15, for GSTools.
+    """
+    import gstools
+
+    _checks.finite("variogram", variogram)
+    if np.ndim(variogram) != 1 or len(variogram) < 3:
+        raise ValueError(f"variogram must have at least 3 lags; got shape {np.shape(variogram)}. Measure more.")
+    model = gstools.Stable(dim=1)
+    model.fit_variogram(np.arange(1, len(variogram) + 1), variogram, nugget=False)
+    return float(model.percentile_scale(0.95))
+
+
+Measure = Callable[[np.ndarray, int], dict[str, np.ndarray]]
+# Pixels along an image's border whose channels may be cut off.
+_BORDER = 12
+
+
+def block_means(
     image: np.ndarray,
     size: tuple[int, int],
     n: int,
     rng: np.random.Generator,
     *,
+    measure: Measure = statistics,
     blocks: int = 5,
     windows: int = 8,
     repeats: int = 400,
     lags: int = 40,
 ) -> dict[str, np.ndarray]:
-    """Return where means over `n` windows of a training image fall, by a block bootstrap.
+    """Return means over `n` windows of a training image, drawn again and again by a block bootstrap.
 
     Windows that overlap are not independent, and one image is one sample of its kind. So the image is cut into blocks,
     blocks are drawn with replacement, and `n` windows from among those drawn: what the means scatter by then includes
@@ -57,6 +130,8 @@ def bootstrap_envelope(
         Windows in a mean: as many as there are realisations to judge.
     rng : numpy.random.Generator
         Source of windows and blocks.
+    measure : callable
+        `statistics` or `shapes`.
     blocks : int
         Blocks along either axis.
     windows : int
@@ -69,7 +144,7 @@ def bootstrap_envelope(
     Returns
     -------
     dict
-        As `statistics`, with the 2.5 % and the 97.5 % point of the mean first: shape (2,) or (2, lags).
+        As `measure` has them, with the means first: shape (repeats,) or (repeats, lags).
 
     Raises
     ------
@@ -78,7 +153,7 @@ def bootstrap_envelope(
 
     Notes
     -----
-    About 10 ms for each of the `blocks` ** 2 `windows` windows of 129 x 129 pixels.
+    About 10 ms for each of the `blocks` ** 2 `windows` windows of 129 x 129 pixels, 35 ms with `shapes`.
 
     References
     ----------
@@ -86,7 +161,7 @@ def bootstrap_envelope(
     """
     _checks.integer("blocks", blocks, low=2)
     parts = [part for rows in np.array_split(image, blocks) for part in np.array_split(rows, blocks, axis=1)]
-    measured = [statistics(patches(part, size, windows, rng), lags) for part in parts]
+    measured = [measure(patches(part, size, windows, rng), lags) for part in parts]
     drawn_blocks = rng.integers(len(parts), size=(repeats, len(parts)))
     chosen = rng.integers(len(parts), size=(repeats, n))
     block = np.take_along_axis(drawn_blocks, chosen, axis=1)
@@ -94,12 +169,18 @@ def bootstrap_envelope(
     found = {}
     for name in measured[0]:
         values = np.stack([each[name] for each in measured])
-        means = np.stack([np.nanmean(values[b, w], axis=0) for b, w in zip(block, window, strict=True)])
-        found[name] = np.percentile(means, [2.5, 97.5], axis=0)
+        found[name] = np.stack([np.nanmean(values[b, w], axis=0) for b, w in zip(block, window, strict=True)])
     return found
 
 
-def judged(images: np.ndarray, envelope: Mapping[str, np.ndarray], lags: int = 40) -> dict[str, tuple[float, float]]:
+def envelope_of(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the 2.5 % and the 97.5 % point of means from `block_means`: shape (2,) or (2, lags)."""
+    return {name: np.percentile(values, [2.5, 97.5], axis=0) for name, values in means.items()}
+
+
+def judged(
+    images: np.ndarray, envelope: Mapping[str, np.ndarray], lags: int = 40, measure: Measure = statistics
+) -> dict[str, tuple[float, float]]:
     """Return for each statistic the mean over realisations and the share of it that lies inside the envelope.
 
     Parameters
@@ -107,9 +188,11 @@ def judged(images: np.ndarray, envelope: Mapping[str, np.ndarray], lags: int = 4
     images : ndarray, shape (n, nz, nx)
         Zeros and ones.
     envelope : mapping
-        From `bootstrap_envelope`, for windows of the same size and as many of them.
+        From `envelope_of`, for windows of the same size and as many of them.
     lags : int
         Of the curves.
+    measure : callable
+        What the envelope was made with.
 
     Returns
     -------
@@ -117,7 +200,7 @@ def judged(images: np.ndarray, envelope: Mapping[str, np.ndarray], lags: int = 4
         Mean over images (and lags); share of lags inside, one or zero for a number.
     """
     found = {}
-    for name, values in statistics(images, lags).items():
+    for name, values in measure(images, lags).items():
         mean = np.nanmean(values, axis=0)
         low, high = envelope[name]
         found[name] = (float(np.mean(mean)), float(np.mean((mean >= low) & (mean <= high))))

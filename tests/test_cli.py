@@ -161,6 +161,16 @@ def test_results_that_cannot_be_shipped_are_not_computed(tmp_path, capsys, monke
     assert "the folder of shipped results must be a folder that can be written" in capsys.readouterr().err
 
 
+def test_results_are_shipped_under_a_name_of_their_own(tmp_path, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+    monkeypatch.setattr(studies, "publish", lambda study, config, label, **_: asked.append((config.width, label)))
+    assert cli.main(["publish", "latent_inversion", "-p", "width", "64", "--as", "width64"]) == 0
+    assert asked == [(64, "width64")]
+    assert cli.main(["publish", "latent_inversion", "--as", "../x"]) == 2
+    assert "--as must be small letters, digits and '_'; got '../x'" in capsys.readouterr().err and len(asked) == 1
+
+
 FAST = ["run", "gan_101"]
 
 

@@ -1,5 +1,7 @@
+import gstools
 import numpy as np
 import pytest
+from skimage import measure
 
 from geolib import geostatistics
 from geolib import training_images as ti
@@ -8,7 +10,8 @@ from geolib import training_images as ti
 def test_the_envelope_holds_windows_of_its_own_image_and_not_those_of_another():
     rng = np.random.default_rng(0)
     image = ti.procedural_channels((600, 600), rng)
-    envelope = geostatistics.bootstrap_envelope(image, (64, 64), 20, rng, blocks=4, windows=5, repeats=200, lags=10)
+    means = geostatistics.block_means(image, (64, 64), 20, rng, blocks=4, windows=5, repeats=200, lags=10)
+    envelope = geostatistics.envelope_of(means)
     assert envelope["proportion"].shape == (2,) and envelope["vertical"].shape == (2, 10)
     assert (envelope["vertical"][0] <= envelope["vertical"][1]).all()
     # 39 of 40 means lie inside by construction; one sample of twenty windows may miss a statistic or two.
@@ -25,16 +28,52 @@ def test_the_envelope_of_means_narrows_with_their_number():
     image = ti.procedural_channels((600, 600), rng)
     widths = []
     for n in (4, 64):
-        low, high = geostatistics.bootstrap_envelope(image, (64, 64), n, rng, blocks=3, windows=4, lags=2)["proportion"]
+        means = geostatistics.block_means(image, (64, 64), n, rng, blocks=3, windows=4, lags=2)
+        low, high = geostatistics.envelope_of(means)["proportion"]
         widths.append(high - low)
     assert widths[1] < 0.8 * widths[0]
 
 
 def test_kept_libraries_agree_on_variogram_and_bodies():
-    gstools = pytest.importorskip("gstools")
-    measure = pytest.importorskip("skimage.measure")
     image = ti.procedural_channels((90, 80), np.random.default_rng(2))
     for axis, direction in ((1, "x"), (2, "y")):
         theirs = gstools.vario_estimate_axis(image.astype(float), direction=direction)
         np.testing.assert_allclose(ti.variogram(image[None], 10, axis)[0], theirs[1:11], rtol=1e-5)
     assert ti.components(image[None])[0] == measure.label(image, connectivity=1).max()
+
+
+def test_the_fitted_range_is_that_of_a_known_variogram():
+    lags = np.arange(1, 61)
+    for scale, exponent in ((8.0, 1.0), (15.0, 1.6)):
+        curve = 0.2 * (1 - np.exp(-((lags / scale) ** exponent)))
+        # 1 - exp(-(h / scale)^exponent) = 0.95 at h = scale (log 20)^(1 / exponent).
+        expected = scale * np.log(20) ** (1 / exponent)
+        assert geostatistics.effective_range(curve) == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(ValueError, match=r"variogram must have at least 3 lags; got shape \(2,\)"):
+        geostatistics.effective_range(np.ones(2))
+
+
+def test_shapes_of_bars_a_ring_and_nothing():
+    bars = np.zeros((60, 60))
+    bars[18:25], bars[35:42] = 1, 1
+    ring = np.zeros((60, 60))
+    ring[15:45, 15:45] = 1
+    ring[22:38, 22:38] = 0
+    found = geostatistics.shapes(np.stack([bars, ring, np.zeros((60, 60))]), 5)
+    assert found["Euler number"].tolist() == [2, 0, 0]
+    # A bar of seven rows has its axis in the middle row, four pixels from the first one outside.
+    assert found["width across"][0] == pytest.approx(8)
+    assert np.isnan(found["width across"][2]) and found["components"].tolist() == [2, 1, 0]
+
+
+def test_block_means_of_shapes_hold_those_of_statistics():
+    image = ti.procedural_channels((400, 400), np.random.default_rng(3))
+    plain, more = (
+        geostatistics.block_means(
+            image, (64, 64), 5, np.random.default_rng(4), measure=each, blocks=2, windows=2, repeats=20, lags=6
+        )
+        for each in (geostatistics.statistics, geostatistics.shapes)
+    )
+    assert set(more) - set(plain) == {"Euler number", "width across"}
+    for name, values in plain.items():
+        np.testing.assert_array_equal(values, more[name])

@@ -96,15 +96,49 @@ def draw_landscape(axes: Axes, grid: np.ndarray, z: np.ndarray, truth: Sequence[
     axes.grid(False)
 
 
-def draw_scores(axes: Axes, quality: Sequence[Mapping[str, float]], names: Sequence[str], chosen: int) -> None:
-    """Draw quality figures of a generator's checkpoints over the iteration, with the chosen one marked."""
+def draw_scores(
+    axes: Axes, quality: Sequence[Mapping[str, float]], names: Sequence[str], chosen: int | None = None
+) -> None:
+    """Draw quality figures of a generator's checkpoints over the iteration, with the chosen one, if any, marked."""
     iterations = [entry["iteration"] for entry in quality]
     for name in names:
         axes.plot(iterations, [abs(entry[name]) for entry in quality], marker=".", label=name)
-    axes.axvline(chosen, color=COLORS["black"], linestyle=":", linewidth=1)
+    if chosen is not None:
+        axes.axvline(chosen, color=COLORS["black"], linestyle=":", linewidth=1)
     axes.set(xlabel="training iteration", ylabel="misfit to the training image")
     axes.set_yscale("log")
     axes.legend(fontsize=8, ncol=2)
+
+
+def draw_training(
+    axes: Sequence[Axes],
+    losses: np.ndarray,
+    quality: Sequence[Mapping[str, float]],
+    names: Sequence[str],
+    realisation: np.ndarray,
+) -> None:
+    """Draw in three panels how a generator's training stands: losses, misfits of its checkpoints, a realisation.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        Three.
+    losses : ndarray, shape (updates, 2)
+        Of discriminator and generator.
+    quality : sequence of mapping
+        Of each checkpoint, with its ``iteration``.
+    names : sequence of str
+        Which of the misfits are drawn.
+    realisation : ndarray, shape (rows, columns)
+        In [0, 1], of the last checkpoint.
+    """
+    for column, (name, color) in enumerate((("discriminator", "blue"), ("generator", "vermilion"))):
+        axes[0].plot(np.arange(1, len(losses) + 1), losses[:, column], color=COLORS[color], linewidth=1, label=name)
+    axes[0].set(title="losses", xlabel="training iteration", ylabel="loss (nats)")
+    axes[0].legend(fontsize=8)
+    draw_scores(axes[1], quality, names)
+    axes[1].set_title("misfits")
+    draw_image(axes[2], realisation, f"after {quality[-1]['iteration']} updates")
 
 
 def draw_latents(axes: Axes, truth: np.ndarray, found: np.ndarray, title: str) -> None:

@@ -156,8 +156,9 @@ def _group(
 
 
 def _published(study: ModuleType, config: Config) -> Results | None:
-    for preset in ("paper", "quick"):
-        path = paths.shipped(name_of(study), preset)
+    usual = [paths.shipped(name_of(study), preset) for preset in ("paper", "quick")]
+    others = sorted(set(paths.results().glob(f"{name_of(study)}-*.nc")) - set(usual))
+    for path in usual + others:
         if path.is_file():
             try:
                 results, found = load(path)
@@ -184,7 +185,7 @@ def publish(
     Parameters
     ----------
     study, config, preset
-        What was run and under which name it is shipped.
+        What was run and under which name it is shipped; a configuration of another key needs a name of its own.
     folder : path
         Where the units are.
     only_finished : bool
@@ -234,7 +235,7 @@ def _earlier(study: ModuleType, config: Config, path: Path) -> Results | None:
     if found != key(study, config):
         raise ValueError(
             f"{path.name} must hold results of this configuration ({key(study, config)}); it holds {found}. "
-            "Move it away to replace it."
+            "Move it away to replace it, or publish under another name (--as)."
         )
     return results
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from geolib.studies.latent_tables import NO_TRIAL, ROMAN, alone, compatible, image_measures, longest
+from geolib.claims import Measure
+from geolib.studies.latent_tables import MARKS, NO_TRIAL, ROMAN, Unit, Units, alone, compatible, longest
 
 #: Root mean square error below which the paper calls an image recovered.
 RECOVERED = 0.02
@@ -79,3 +80,34 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], published: Mappin
                 p = f"{compatible(theirs, 50, count, share.n):.2g}"
                 lines.append("| " + " | ".join([model, what, str(theirs), str(share.n), interval, p]) + " |")
     return "\n".join(lines) if len(lines) > 2 else NO_TRIAL
+
+
+def image_measures(trials: Units) -> dict[str, Measure]:
+    """Count Table 1: images recovered to 0.02, latents to a mean squared error of 0.01, by runs of 10 000 updates."""
+    runs = [(Unit.parse(name), arrays) for name, arrays in trials.items()]
+    runs = [(unit, arrays) for unit, arrays in runs if unit.operator == "image" and unit.budget >= MARKS[-1]]
+    found: dict[str, Measure] = {}
+    if not runs:
+        return found
+    misfit = np.array([arrays["best"][-1] for _, arrays in runs])
+    error = [np.square(a["best_latent"] - a["true_latent"]).mean() for _, a in runs]
+    # What is left of the error once the best common factor is taken out of the latent.
+    scaled = [np.square(a["true_latent"] - _along(a["true_latent"], a["best_latent"])).mean() for _, a in runs]
+    image, exact, ray = misfit <= RECOVERED, np.array(error) <= 0.01, np.array(scaled) <= 0.01
+    for model in sorted({unit.model for unit, _ in runs}):
+        mine = np.array([unit.model == model for unit, _ in runs])
+        name = f"table1.{ROMAN[model]}"
+        found[f"{name}.image"] = Measure.count(int(image[mine].sum()), int(mine.sum()))
+        found[f"{name}.latent"] = Measure.count(int(exact[mine].sum()), int(mine.sum()))
+        if good := int((image & mine).sum()):
+            found[f"{name}.latent_given_image"] = Measure.count(int((image & exact & mine).sum()), good)
+            found[f"{name}.latent_scaled"] = Measure(float((image & ray & mine).sum() / good), n=good)
+    if len({unit.model for unit, _ in runs}) == 2:
+        found["table1.all.image"] = Measure.count(int(image.sum()), len(runs))
+    found["table1.gap"] = Measure(float(((misfit > RECOVERED) & (misfit < 0.2)).mean()), n=len(runs))
+    return found
+
+
+def _along(target: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Return the part of `target` along `vector`."""
+    return (target @ vector) / max(float(vector @ vector), 1e-30) * vector

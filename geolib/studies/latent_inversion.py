@@ -19,7 +19,7 @@ from geolib.config import param
 from geolib.gans import frozen, sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import gauss_newton
-from geolib.studies import latent_effects, latent_facts, latent_searches, latent_tables
+from geolib.studies import latent_effects, latent_facts, latent_measures, latent_searches, latent_tables
 from geolib.studies.latent_tables import EARLY_STOP, MARKS, SCENARIOS, Unit
 
 TITLE = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
@@ -81,6 +81,9 @@ class Config(BaseConfig):
     trials: int = param(2, "starts for each row of the tables", paper=100, low=1, high=10_000, extent=True)
     adam_iterations: int = param(100, "updates of strategy 1", paper=10_000, low=1, high=100_000, extent=True)
     gn_iterations: int = param(8, "updates of strategy 2", paper=5000, low=1, high=100_000, extent=True)
+    searches: int = param(
+        1, "runs of the global and the pooled search in each scenario", paper=5, low=1, high=1000, extent=True
+    )
     dream_runs: int = param(4000, "forward runs of DREAM(ZS)", paper=800_000, low=16, high=10_000_000, extent=True)
     effects: tuple[str, ...] = param(
         ("clipping",),
@@ -93,6 +96,9 @@ class Config(BaseConfig):
         2, "starts for each true model in such a comparison", paper=20, low=1, high=1000, extent=True
     )
     effect_iterations: int = param(50, "updates of strategy 1 in it", paper=1000, low=1, high=100_000, extent=True)
+    training_width: int = param(16, "width of a generator trained on the page", paper=64, low=2, high=128, extent=True)
+    training_batch: int = param(4, "patches in an update of it", paper=16, low=1, high=1000, extent=True)
+    training_iterations: int = param(80, "its updates", paper=900, low=10, high=100_000, extent=True)
     batch: int = param(16, "trials computed together; results are the same", low=1, high=4096, extent=True)
 
 
@@ -107,7 +113,7 @@ def _units(config: Config) -> Iterator[Unit]:
                 if operator == "image" and (method, case) != ("adam", "continuous"):
                     continue
                 scenarios = ((1, 0), (2, 0)) if operator == "image" else SCENARIOS
-                trials = 1 if method in ("dream", "lm") else config.trials
+                trials = config.searches if method in ("dream", "lm") else config.trials
                 # Trial by trial, so that a run that is stopped early leaves all rows with the same trials.
                 for trial in range(trials):
                     yield from (Unit(operator, case, method, budgets[method], *pair, trial) for pair in scenarios)
@@ -340,9 +346,9 @@ def _arrays(ratio: np.ndarray, rmse: float, n_data: int) -> dict[str, np.ndarray
 
 
 def measures(config: Config, units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
-    """Return the numbers of the claims ledger, from whatever units there are; names are those of `latent_tables`."""
-    found = latent_tables.measures(units)
-    return latent_tables.published_measures(claims.load(paths.claims())) | found if found else found
+    """Return the numbers of the claims ledger, from whatever units there are; names are those of `latent_measures`."""
+    found = latent_measures.measures(units)
+    return latent_measures.published_measures(claims.load(paths.claims())) | found if found else found
 
 
 if __name__ == "__main__":

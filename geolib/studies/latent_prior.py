@@ -146,10 +146,8 @@ def _judge(config: Config, folder: Path, image: np.ndarray, latents: torch.Tenso
         if place in pictured:
             pictures.append(_grey(realisations[:PICTURES]))
     iterations = np.array([int(file.stem.removeprefix("weights-")) for file in files])
-    envelope = geostatistics.bootstrap_envelope(
-        image, (129, 129), config.n_judge, np.random.default_rng([config.seed, 2])
-    )
-    judged = geostatistics.judged((best >= 0.5).astype(np.float32), envelope)
+    means = geostatistics.block_means(image, (129, 129), config.n_judge, np.random.default_rng([config.seed, 2]))
+    judged = geostatistics.judged((best >= 0.5).astype(np.float32), geostatistics.envelope_of(means))
     return {
         "iteration": iterations,
         **{name: np.array([entry[name] for entry in found]) for name in (*MEASURES, "score")},

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from geolib.claims import no_rows
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
 from geolib.inversion.latent import Simulate
@@ -142,6 +146,28 @@ def pooled(world: Any, unit: Any) -> dict[str, np.ndarray]:
     }
 
 
+def chains_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+    """Return what ArviZ says of the last draws of DREAM(ZS) as Markdown, one row for each run.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name; those of other methods are passed over.
+    """
+    head = "| Cell order | Model | Noise | Run | Acceptance | Draws of a chain | Worst R-hat | Least ESS, bulk | tail |"
+    lines = [head, "|---|---|---|" + "--:|" * 6]
+    for name, arrays in units.items():
+        found = re.fullmatch(r"(\w+)-binary-dream\d+-m(\d)-n(\d)-t(\d+)", name)
+        if found and arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
+            order, model, noise, run = found.groups()
+            told = diagnostics(arrays["draws"])
+            cells = [order.replace("_", " "), "I" * int(model), "I" * int(noise), str(int(run) + 1)]
+            cells += [f"{100 * arrays['acceptance_rate'].mean():.1f} %", str(arrays["draws"].shape[1])]
+            cells += [f"{told['r_hat']:.2f}", f"{told['ess_bulk']:.0f}", f"{told['ess_tail']:.0f}"]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) if len(lines) > 2 else no_rows("No chain has been shipped yet.")
+
+
 def diagnostics(draws: np.ndarray) -> dict[str, float]:
     """Return what ArviZ says of chains: worst rank-normalised R-hat and smallest bulk and tail effective sample sizes.
 
@@ -164,7 +190,9 @@ def diagnostics(draws: np.ndarray) -> dict[str, float]:
     ----------
     Vehtari et al. (2021), Bayesian Analysis 16.
     """
-    import arviz
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # tells at every import that a rewrite is coming
+        import arviz
 
     data = arviz.convert_to_dataset({"latent": draws})
     r_hat = arviz.rhat(data, method="rank")["latent"].to_numpy()

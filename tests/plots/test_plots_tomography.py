@@ -124,3 +124,13 @@ def test_recoveries_say_what_is_missing():
     assert panels[4].lines[-1].get_ydata()[0] == 0.02
     assert all("no such inversion" in panels[i].texts[0].get_text() for i in (2, 3, 6, 7))
     plt.close(figure)
+
+
+def test_a_training_is_drawn_as_it_stands():
+    figure, axes = plt.subplots(1, 3)
+    quality = [{"iteration": i, "patterns": 1 / i, "greyness": -0.1} for i in (10, 20)]
+    draw.draw_training(axes, np.arange(40.0).reshape(20, 2), quality, ["patterns", "greyness"], np.eye(9))
+    assert [line.get_label() for line in axes[0].lines] == ["discriminator", "generator"]
+    assert axes[0].lines[1].get_ydata()[-1] == 39 and axes[1].lines[1].get_ydata().tolist() == [0.1, 0.1]
+    assert len(axes[1].lines) == 2 and axes[2].get_title() == "after 20 updates"
+    plt.close(figure)

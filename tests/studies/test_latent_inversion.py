@@ -11,7 +11,7 @@ import torch
 
 from geolib import claims, data, paths, studies
 from geolib.gans import sgan
-from geolib.studies import latent_effects, latent_facts, latent_images, latent_searches
+from geolib.studies import latent_effects, latent_facts, latent_images, latent_measures, latent_searches
 from geolib.studies import latent_inversion as study
 from geolib.studies import latent_tables as tables
 
@@ -68,7 +68,7 @@ def comparison(kind, best=0):
 
 def test_unit_names_are_unique_and_can_be_read_back():
     names = study.unit_names(study.Config.preset("paper"))
-    assert len(names) == len(set(names)) == 1 + 8 + 2 * 2 * 4 * (100 + 100 + 1 + 1) + 2 * 100
+    assert len(names) == len(set(names)) == 1 + 8 + 2 * 2 * 4 * (100 + 100 + 5 + 5) + 2 * 100
     assert names[0] == tables.GENERATOR
     assert all(tables.Unit.parse(name).name == name for name in names[9:])
     with pytest.raises(ValueError, match="unit name must look like"):
@@ -255,7 +255,6 @@ def test_normal_latents_are_alike_if_a_rank_test_over_twenty_starts_is_silent():
 
 
 def test_diagnostics_tell_chains_that_agree_from_those_that_do_not():
-    pytest.importorskip("arviz")
     draws = np.random.default_rng(0).standard_normal((4, 300, 2))
     agree = latent_searches.diagnostics(draws)
     apart = latent_searches.diagnostics(draws + 3 * np.arange(4)[:, None, None])
@@ -352,9 +351,15 @@ def test_the_longest_trials_come_best_first():
 
 
 def test_searches_are_listed_with_their_solves():
-    text = tables.searches_markdown(made_up())
-    assert "| DREAM(ZS) | binary | as published | II | I | 80 | 160 | 160 | 160 | 0.999 |" in text
+    units = made_up()
+    name = tables.Unit("as_published", "binary", "dream", 800, 2, 1, 0).name
+    units[name] = {"record": np.array([[8, 5.0], [90, 1.05]])}
+    text = tables.searches_markdown(units)
+    row = "| DREAM(ZS) | binary | as published | II | I | 5 | 80 (80 to 90) | 160 (160 to 160), 4 of 5 | "
+    assert row + "160 (160 to 160), 4 of 5 | 0.999 (0.999 to 1.050) |" in text
     assert text.count("pooled") == 16 and "adam" not in text
+    alone = tables.searches_markdown({name: units[name]})
+    assert "| DREAM(ZS) | binary | as published | II | I | 1 | 90 | — | — | 1.050 |" in alone
     assert tables.searches_markdown({}) == tables.as_markdown([], {}, "table2") == tables.NO_TRIAL
 
 
@@ -369,7 +374,8 @@ def test_measures_cope_with_any_subset(world):
         assert set(subset) <= set(everything)
     assert everything["table1.I.image"].n == 20
     assert everything["table1.I.latent_given_image"].value < 1 == everything["table1.I.latent_scaled"].value
-    assert everything["dream.I-I.runs_to_1.1"].value == 80 and everything["dream.I-I.best"].value == 0.999
+    assert everything["dream.I-I.runs_to_1.1"].value == 80 and everything["dream.I-I.best"].n == 5
+    assert everything["dream.fits"].value == 1 and everything["as_published.lm.fits"].n == 20
     assert everything["s1.lost_to_early_stop"].value == 1
 
 
@@ -403,8 +409,13 @@ def test_descent_is_read_from_the_runs_of_its_own_order():
 
 def test_shares_are_compared_by_fishers_test():
     count = tables.Measure.count
-    assert tables._larger(count(51, 400), count(0, 400)) == 1 and tables._larger(count(0, 400), count(51, 400)) == 0
-    assert tables._larger(count(3, 8), count(6, 8)) == 0.5
+    assert (
+        latent_measures._larger(count(51, 400), count(0, 400)) == 1
+        and latent_measures._larger(count(0, 400), count(51, 400)) == 0
+    )
+    larger = latent_measures._larger
+    assert larger(count(51, 400), count(0, 400)) == 1 and larger(count(0, 400), count(51, 400)) == 0
+    assert larger(count(3, 8), count(6, 8)) == 0.5
     found = study.measures(SMALL, made_up())
     # Every method of the made-up results ends alike: 2 of 20 in each scenario, and one image of 20.
     assert found["as_published.table3.s1_beats_s2"].value == found["thresholding.no_effect"].value * 0.5 == 0.5
@@ -417,10 +428,10 @@ def test_shares_are_compared_by_fishers_test():
 
 def test_the_published_tables_are_compared_with_themselves():
     ledger = [claim for claim in claims.load(paths.claims()) if claim.paper == "latent_inversion"]
-    share = tables.published_measures(ledger)["published.model_I_larger"]
+    share = latent_measures.published_measures(ledger)["published.model_I_larger"]
     # Table 2, strategy 1, 1000 iterations: 3 = 3 and, with noise II, 1 < 2 at 1.1; Table 3: 24 = 24 at 10,000.
     assert share.n - round(share.value * share.n) == 3
-    assert tables.published_measures([]) == {}
+    assert latent_measures.published_measures([]) == {}
 
 
 def test_the_errors_of_the_released_data_are_those_of_the_paper():
@@ -492,7 +503,14 @@ class Refuse(importlib.abc.MetaPathFinder):
 sys.meta_path.insert(0, Refuse())
 """)
     command = [sys.executable, "-m", "geolib.studies.latent_inversion", "--preset", "paper", "--folder", str(tmp_path)]
-    small = {"operators": "consistent", "cases": "binary", "methods": "adam,gn,dream", "trials": 1, "batch": 2}
+    small = {
+        "operators": "consistent",
+        "cases": "binary",
+        "methods": "adam,gn,dream",
+        "trials": 1,
+        "searches": 1,
+        "batch": 2,
+    }
     small |= {"adam_iterations": 2, "gn_iterations": 1, "dream_runs": 16}
     small |= {"effects": "rate", "effect_iterations": 2, "effect_trials": 1}
     for name, value in small.items():
@@ -511,3 +529,26 @@ def test_a_gpu_takes_larger_batches(monkeypatch):
     on_gpu = study.tasks(config, study.unit_names(config))
     assert max(map(len, on_cpu)) == config.batch and max(map(len, on_gpu)) == 400
     assert sorted(itertools.chain(*on_cpu)) == sorted(itertools.chain(*on_gpu))
+
+
+def test_the_range_of_several_searches_is_their_interval():
+    def unit(trial, misfit):
+        name = tables.Unit("consistent", "binary", "lm", 256, 1, 2, trial).name
+        return {name: {"record": np.array([[8, 5.0], [100 + trial, misfit]])}}
+
+    found = study.measures(SMALL, unit(0, 1.005) | unit(1, 1.05) | unit(2, 1.2))
+    best = found["lm.I-II.best"]
+    assert (best.value, best.low, best.high, best.n) == (1.05, 1.005, 1.2, 3)
+    # Two of three reached 1.1, so that there is a median but no largest number; one of three fits.
+    assert found["lm.I-II.runs_to_1.1"].value == 101 and found["lm.I-II.runs_to_1.1"].high is None
+    assert "lm.I-II.runs_to_1.01" not in found and found["lm.fits"].value == pytest.approx(1 / 3)
+
+
+def test_chains_are_told_by_arviz():
+    rng = np.random.default_rng(0)
+    arrays = {"draws": rng.standard_normal((4, 300, 2)), "acceptance_rate": np.full(4, 0.25)}
+    name = tables.Unit("as_published", "binary", "dream", 800, 2, 1, 2).name
+    text = latent_searches.chains_markdown({name: arrays, tables.GENERATOR: {}})
+    assert "| as published | II | I | 3 | 25.0 % | 300 | 1.0" in text
+    short = {name: arrays | {"draws": arrays["draws"][:, :3]}}
+    assert "No chain has been shipped yet" in latent_searches.chains_markdown(short)

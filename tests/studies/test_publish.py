@@ -78,3 +78,15 @@ def test_another_configuration_is_refused_before_anything_is_computed(results, t
     other.VERSION = 2
     with pytest.raises(ValueError, match=r"numbers-paper\.nc must hold results of this configuration"):
         studies.publish(other, Config(), "paper", folder=tmp_path / "b")
+
+
+def test_another_configuration_is_shipped_beside_and_its_units_are_used_again(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+    publish(1, tmp_path / "a")
+    computed = []
+    other = study(after=lambda: computed.append(1))
+    other.VERSION = 2
+    studies.publish(other, Config(), "second", folder=tmp_path / "b")
+    assert store.load(results)[1].startswith("v1-") and len(computed) == 1
+    found = studies.run(other, Config(), reuse=True)
+    assert len(found.units) == 3 and len(computed) == 1
