@@ -2,7 +2,7 @@
 
 All drive the shipped generator in the binary case, one after the other in each round. The plain loop takes one latent
 at a time through torch's own layers and a dense ray matrix, as the released code does; the package takes a batch, in
-float32 and in bfloat16. PyDREAM, where it is installed (`pip install pydream`), drives the same generator, a process
+float32 and in bfloat16. PyDREAM drives the same generator, a process
 for each chain, without crossover adaptation, which does not run on NumPy 2. All times are processor time, its
 processes' included. For all of them the C library keeps freed memory; without, batches take up to a fifth longer.
 Writes `latent_inversion.json` and `.md` beside this file.
@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydream.core import run_dream
+from pydream.parameters import SampledParam
 from scipy.stats import uniform
 
 from geolib import store
@@ -118,11 +120,6 @@ def samplers() -> dict[str, float]:
     start = processor_seconds()
     chains = dream.sample(likelihood(), 15, GENERATIONS, np.random.default_rng(0))
     found = {"package": 1e3 * (processor_seconds() - start) / chains.runs}
-    try:
-        from pydream.core import run_dream
-        from pydream.parameters import SampledParam
-    except ImportError:
-        return found
     prior = SampledParam(uniform, loc=-np.ones(15), scale=2 * np.ones(15))
     options = {"nchains": 8, "adapt_crossover": False, "multitry": False, "save_history": False, "verbose": False}
 
@@ -177,8 +174,6 @@ def main() -> None:
         f"{result['load']:.1f}. The peak is the best measured, in GFLOP/s: "
         f"{peaks}. Freed memory is kept (`keep_memory`).",
     ]
-    if "PyDREAM" not in sampled:
-        lines.append("PyDREAM was not installed.")
     text = "\n".join(lines) + "\n"
     (folder / "latent_inversion.md").write_text(text, encoding="utf-8")
     print(text)

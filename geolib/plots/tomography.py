@@ -138,6 +138,7 @@ def draw_training(
     axes[0].legend(fontsize=8)
     draw_scores(axes[1], quality, names)
     axes[1].set_title("misfits")
+    axes[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     draw_image(axes[2], realisation, f"after {quality[-1]['iteration']} updates")
 
 

@@ -98,7 +98,7 @@ class Config(BaseConfig):
     effect_iterations: int = param(50, "updates of strategy 1 in it", paper=1000, low=1, high=100_000, extent=True)
     training_width: int = param(16, "width of a generator trained on the page", paper=64, low=2, high=128, extent=True)
     training_batch: int = param(4, "patches in an update of it", paper=16, low=1, high=1000, extent=True)
-    training_iterations: int = param(80, "its updates", paper=900, low=10, high=100_000, extent=True)
+    training_iterations: int = param(120, "its updates", paper=900, low=10, high=100_000, extent=True)
     batch: int = param(16, "trials computed together; results are the same", low=1, high=4096, extent=True)
 
 

@@ -97,13 +97,22 @@ def longest(units: Units, operator: str, case: str, model: int, method: str = "a
     return sorted((a for budget, a in mine if budget == end), key=lambda a: float(a["best"][-1]))
 
 
-def most(units: Units, operator: str, case: str, method: str) -> list[Mapping[str, np.ndarray]]:
-    """Return the trials of the length of which there are most, of two such lengths the longer."""
+def most(
+    units: Units, operator: str, case: str, method: str, model: int | None = None
+) -> list[Mapping[str, np.ndarray]]:
+    """Return the trials of the length of which there are most, of two such lengths the longer; the best first.
+
+    Those of both true models are taken together unless one is named.
+    """
     by_budget: dict[int, list[Mapping[str, np.ndarray]]] = {}
     for name, arrays in units.items():
-        if not alone(name) and (unit := Unit.parse(name))[:3] == (operator, case, method):
+        if alone(name):
+            continue
+        unit = Unit.parse(name)
+        if unit[:3] == (operator, case, method) and model in (None, unit.model):
             by_budget.setdefault(unit.budget, []).append(arrays)
-    return max(sorted(by_budget.items(), reverse=True), key=lambda item: len(item[1]), default=(0, []))[1]
+    trials = max(sorted(by_budget.items(), reverse=True), key=lambda item: len(item[1]), default=(0, []))[1]
+    return sorted(trials, key=lambda arrays: float(arrays["best"][-1]))
 
 
 def table(units: Units, case: str, operator: str = "consistent") -> list[dict[str, Any]]:

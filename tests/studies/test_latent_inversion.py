@@ -350,6 +350,16 @@ def test_the_longest_trials_come_best_first():
     assert tables.longest({}, "consistent", "binary", 1) == []
 
 
+def test_the_most_common_length_is_taken_whether_or_not_it_is_the_longest():
+    units = made_up({"adam": 100, "gn": 5, "dream": 8, "lm": 8}, trials=3) | made_up(trials=2)
+    both = tables.most(units, "consistent", "binary", "gn")
+    assert len(both) == 3 * 4 and {arrays["marks"][-1] for arrays in both} == {5}
+    one = tables.most(units, "consistent", "binary", "gn", 2)
+    ends = [float(arrays["best"][-1]) for arrays in one]
+    assert len(one) == 3 * 2 and ends == sorted(ends)
+    assert tables.most({}, "consistent", "binary", "gn") == []
+
+
 def test_searches_are_listed_with_their_solves():
     units = made_up()
     name = tables.Unit("as_published", "binary", "dream", 800, 2, 1, 0).name
