@@ -2,10 +2,10 @@
 
 All drive the shipped generator in the binary case, one after the other in each round. The plain loop takes one latent
 at a time through torch's own layers and a dense ray matrix, as the released code does; the package takes a batch, in
-float32 and in bfloat16. PyDREAM drives the same generator, a process
-for each chain, without crossover adaptation, which does not run on NumPy 2. All times are processor time, its
-processes' included. For all of them the C library keeps freed memory; without, batches take up to a fifth longer.
-Writes `latent_inversion.json` and `.md` beside this file.
+float32 and in bfloat16. PyDREAM drives the same generator, a process for each chain, without crossover adaptation,
+which does not run on NumPy 2. All times are processor time, its processes' included. For all of them the C library
+keeps freed memory; without, batches take up to a fifth longer. Writes `latent_inversion.json` and `.md` beside this
+file.
 """
 
 import functools
