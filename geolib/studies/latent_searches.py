@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,26 +146,40 @@ def pooled(world: Any, unit: Any) -> dict[str, np.ndarray]:
     }
 
 
-def chains_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
-    """Return what ArviZ says of the last draws of DREAM(ZS) as Markdown, one row for each run.
+def chains(units: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, Any]]:
+    """Return what ArviZ says of the last draws of each run of DREAM(ZS), binary case.
 
     Parameters
     ----------
     units : mapping
-        Results by unit name; those of other methods are passed over.
+        Results by unit name; those of other methods are passed over, and runs with fewer than four draws.
+
+    Returns
+    -------
+    list of dict
+        ``order``, ``model``, ``noise`` and ``run`` as words and number; ``acceptance``, the share of proposals taken;
+        ``draws`` of each chain; and what `diagnostics` returns.
     """
-    head = "| Cell order | Model | Noise | Run | Acceptance | Draws of a chain | Worst R-hat | Least ESS, bulk | tail |"
-    lines = [head, "|---|---|---|" + "--:|" * 6]
+    rows = []
     for name, arrays in units.items():
         found = re.fullmatch(r"(\w+)-binary-dream\d+-m(\d)-n(\d)-t(\d+)", name)
         if found and arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
             order, model, noise, run = found.groups()
-            told = diagnostics(arrays["draws"])
-            cells = [order.replace("_", " "), "I" * int(model), "I" * int(noise), str(int(run) + 1)]
-            cells += [f"{100 * arrays['acceptance_rate'].mean():.1f} %", str(arrays["draws"].shape[1])]
-            cells += [f"{told['r_hat']:.2f}", f"{told['ess_bulk']:.0f}", f"{told['ess_tail']:.0f}"]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) if len(lines) > 2 else no_rows("No chain has been shipped yet.")
+            place = {"order": order.replace("_", " "), "model": "I" * int(model), "noise": "I" * int(noise)}
+            told = {"acceptance": float(arrays["acceptance_rate"].mean()), "draws": arrays["draws"].shape[1]}
+            rows.append({**place, "run": int(run) + 1, **told, **diagnostics(arrays["draws"])})
+    return rows
+
+
+def chains_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the rows of `chains` as Markdown."""
+    head = "| Cell order | Model | Noise | Run | Acceptance | Draws of a chain | Worst R-hat | Least ESS, bulk | tail |"
+    lines = [head, "|---|---|---|" + "--:|" * 6]
+    for row in rows:
+        cells = [*map(str, (row["order"], row["model"], row["noise"], row["run"])), f"{100 * row['acceptance']:.1f} %"]
+        cells += [str(row["draws"]), f"{row['r_hat']:.2f}", f"{row['ess_bulk']:.0f}", f"{row['ess_tail']:.0f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) if rows else no_rows("No chain has been shipped yet.")
 
 
 def diagnostics(draws: np.ndarray) -> dict[str, float]:

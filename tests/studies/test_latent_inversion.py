@@ -558,7 +558,9 @@ def test_chains_are_told_by_arviz():
     rng = np.random.default_rng(0)
     arrays = {"draws": rng.standard_normal((4, 300, 2)), "acceptance_rate": np.full(4, 0.25)}
     name = tables.Unit("as_published", "binary", "dream", 800, 2, 1, 2).name
-    text = latent_searches.chains_markdown({name: arrays, tables.GENERATOR: {}})
+    rows = latent_searches.chains({name: arrays, tables.GENERATOR: {}})
+    text = latent_searches.chains_markdown(rows)
+    assert rows[0]["r_hat"] < 1.02 and rows[0]["run"] == 3
     assert "| as published | II | I | 3 | 25.0 % | 300 | 1.0" in text
     short = {name: arrays | {"draws": arrays["draws"][:, :3]}}
-    assert "No chain has been shipped yet" in latent_searches.chains_markdown(short)
+    assert "No chain has been shipped yet" in latent_searches.chains_markdown(latent_searches.chains(short))
