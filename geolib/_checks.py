@@ -143,6 +143,25 @@ def finite(name: str, value: Any, remedy: str = "Remove the NaN or infinite entr
         raise ValueError(f"{name} must be finite; got {bad} NaN or infinite entries. {remedy}")
 
 
+def binary_image(name: str, image: Any) -> Any:
+    """Return a two-dimensional image of zeros and ones as float32.
+
+    Raises
+    ------
+    ValueError
+        If it has another number of axes or other values.
+    """
+    import numpy as np
+
+    array = np.asarray(image)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have two axes (nz, nx); got shape {array.shape}. Take one channel of it.")
+    other = np.setdiff1d(np.unique(array), (0, 1))
+    if other.size:
+        raise ValueError(f"{name} must hold zeros and ones; got {other[0]:g} among others. Threshold it first.")
+    return array.astype(np.float32)
+
+
 def plain_yaml(what: str, path: Path) -> Any:
     """Return what a YAML (or JSON) file says, read without making objects and without following aliases.
 

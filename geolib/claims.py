@@ -213,7 +213,9 @@ def judge(claims: Sequence[Claim], measures: Mapping[str, Measure]) -> list[dict
         found = [m for m in ours if m is not None]
         complete = len(found) == len(ours)
         values = [m.value for m in found] if complete else None
-        intervals = [[m.low, m.high] for m in found] if complete else None
+        # JSON knows no infinity: an interval without an end has none there.
+        ends = [[end if end is None or math.isfinite(end) else None for end in (m.low, m.high)] for m in found]
+        intervals = ends if complete else None
         rows.append(
             {
                 "id": claim.id,

@@ -311,8 +311,9 @@ def _publish(options: argparse.Namespace) -> int:
     study = _find(options)
     config = _config(options, study)
     label = options.label or options.preset
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", label):
-        raise UsageError(f"--as must be small letters, digits and '_'; got {label!r}. Choose a plain name.")
+    # Measures of the trace GAN's epochs are shipped as `quality`, under names that its epochs have as well.
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", label) or label in {*PRESETS, "quality"} - {options.preset}:
+        raise UsageError(f"--as must be a new name that begins with a letter; got {label!r}. Take one such as width64.")
     _must_be_writable("--folder", options.folder)
     _must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
     path = studies.publish(

@@ -13,7 +13,7 @@ from pathlib import Path
 from geolib import claims, data, notebooks, paths, studies
 
 # These bring units to and fro and judge them; no number of a unit comes from them.
-_AROUND = {"_checks", "claims", "config", "data", "paths", "scheduler", "store", "notebooks", "book"}
+_AROUND = {"_checks", "_progress", "claims", "config", "data", "paths", "scheduler", "store", "notebooks", "book"}
 
 
 def inputs(study: str) -> dict[str, str]:

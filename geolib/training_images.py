@@ -41,24 +41,7 @@ def load(rng: np.random.Generator, size: int = 2500) -> tuple[np.ndarray, str]:
 
     with Image.open(path) as picture:
         image = np.asarray(picture)
-    return check_binary("training image", image / max(int(image.max()), 1)), "published by Laloy et al. (2019)"
-
-
-def check_binary(name: str, image: np.ndarray) -> np.ndarray:
-    """Return a two-dimensional image of zeros and ones as float32.
-
-    Raises
-    ------
-    ValueError
-        If it has another number of axes or other values.
-    """
-    array = np.asarray(image)
-    if array.ndim != 2:
-        raise ValueError(f"{name} must have two axes (nz, nx); got shape {array.shape}. Take one channel of it.")
-    other = np.setdiff1d(np.unique(array), (0, 1))
-    if other.size:
-        raise ValueError(f"{name} must hold zeros and ones; got {other[0]:g} among others. Threshold it first.")
-    return array.astype(np.float32)
+    return _checks.binary_image("training image", image / max(int(image.max()), 1)), "published by Laloy et al. (2019)"
 
 
 def patches(image: np.ndarray, size: tuple[int, int], n: int, rng: np.random.Generator) -> np.ndarray:

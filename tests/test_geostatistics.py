@@ -44,13 +44,28 @@ def test_kept_libraries_agree_on_variogram_and_bodies():
 
 def test_the_fitted_range_is_that_of_a_known_variogram():
     lags = np.arange(1, 61)
-    for scale, exponent in ((8.0, 1.0), (15.0, 1.6)):
-        curve = 0.2 * (1 - np.exp(-((lags / scale) ** exponent)))
-        # 1 - exp(-(h / scale)^exponent) = 0.95 at h = scale (log 20)^(1 / exponent).
-        expected = scale * np.log(20) ** (1 / exponent)
-        assert geostatistics.effective_range(curve) == pytest.approx(expected, rel=1e-3)
-    with pytest.raises(ValueError, match=r"variogram must have at least 3 lags; got shape \(2,\)"):
-        geostatistics.effective_range(np.ones(2))
+    for scale in (8.0, 33.0):
+        within = np.minimum(lags / scale, 1)
+        curve = 0.2 * (1.5 * within - 0.5 * within**3)
+        assert geostatistics.fitted_range(curve) == pytest.approx(scale, rel=1e-3)
+        assert geostatistics.fitted_range(list(curve)) == pytest.approx(scale, rel=1e-3)
+    # Neighbours without any likeness: the sill is there at once.
+    assert geostatistics.fitted_range(np.full(40, 0.2)) < 1.01
+
+
+@pytest.mark.parametrize(
+    ("variogram", "message"),
+    [
+        (np.ones(9), r"variogram must have one axis of at least 10 lags; got shape \(9,\)"),
+        (np.ones((2, 40)), r"variogram must have one axis of at least 10 lags; got shape \(2, 40\)"),
+        (np.arange(40.0), "variogram must reach a sill within its 40 lags; it does not"),
+        (np.zeros(40), "variogram must reach a sill within its 40 lags; it does not"),
+        (np.full(40, np.nan), "variogram must be finite"),
+    ],
+)
+def test_variograms_without_a_range_are_refused(variogram, message):
+    with pytest.raises(ValueError, match=message):
+        geostatistics.fitted_range(variogram)
 
 
 def test_shapes_of_bars_a_ring_and_nothing():
@@ -61,9 +76,19 @@ def test_shapes_of_bars_a_ring_and_nothing():
     ring[22:38, 22:38] = 0
     found = geostatistics.shapes(np.stack([bars, ring, np.zeros((60, 60))]), 5)
     assert found["Euler number"].tolist() == [2, 0, 0]
-    # A bar of seven rows has its axis in the middle row, four pixels from the first one outside.
-    assert found["width across"][0] == pytest.approx(8)
+    assert found["width across"][0] == pytest.approx(7.5)  # bars of seven rows, to half a pixel
+    bars[25], bars[42] = 1, 1
+    assert geostatistics.shapes(bars[None], 5)["width across"][0] == pytest.approx(7.5)  # and of eight
     assert np.isnan(found["width across"][2]) and found["components"].tolist() == [2, 1, 0]
+    with pytest.raises(ValueError, match=r"images must have more than 24 rows and columns; got \(24, 60\)"):
+        geostatistics.shapes(np.zeros((2, 24, 60)))
+
+
+def test_ties_of_the_medial_axis_are_broken_alike_every_time():
+    image = ti.procedural_channels((300, 300), np.random.default_rng(5))
+    windows = ti.patches(image, (100, 100), 6, np.random.default_rng(6))
+    first, second = (geostatistics.shapes(windows, 3)["width across"] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_block_means_of_shapes_hold_those_of_statistics():

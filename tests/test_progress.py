@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import io, multiprocessing, sys, time, torch
 from geolib.inversion import latent
@@ -27,23 +29,30 @@ if __name__ == "__main__":
     if {apart}:
         process = multiprocessing.Process(target=worker, args=(there,))
         process.start()
-        print(here.recv())
+        print(here.recv() if here.poll(60) else "nothing came")
     else:
         print(work())
 """
 
 
-def shown(*, tty: bool, apart: bool = False) -> str:
-    script = SCRIPT.format(tty=tty, apart=apart)
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip("\n")
+@pytest.fixture
+def shown(tmp_path):
+    def run(*, tty: bool, apart: bool = False) -> str:
+        script = tmp_path / "script.py"  # a file, which a spawned process can import
+        script.write_text(SCRIPT.format(tty=tty, apart=apart))
+        command = [sys.executable, str(script)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        return done.stdout.strip("\n")
+
+    return run
 
 
-def test_a_terminal_sees_how_far_a_search_is_and_how_well_it_fits():
+def test_a_terminal_sees_how_far_a_search_is_and_how_well_it_fits(shown):
     text = shown(tty=True)
     assert "strategy 1: " in text and "median of the best misfits 0." in text and ", 1 at rest" in text
     assert text.splitlines()[-1].strip() == ""  # it is wiped out at the end
 
 
-def test_elsewhere_nothing_is_written():
+def test_elsewhere_nothing_is_written(shown):
     assert shown(tty=False) == ""
     assert shown(tty=True, apart=True) == ""

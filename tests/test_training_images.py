@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from geolib import _checks
 from geolib import training_images as ti
 
 STRIPES = np.zeros((1, 40, 60), dtype=np.float32)
@@ -80,8 +81,8 @@ def test_quality_is_zero_for_the_reference_itself_and_not_for_noise():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: ti.check_binary("image", np.zeros((3, 3, 3))), r"image must have two axes"),
-        (lambda: ti.check_binary("image", np.full((3, 3), 0.5)), "image must hold zeros and ones; got 0.5"),
+        (lambda: _checks.binary_image("image", np.zeros((3, 3, 3))), r"image must have two axes"),
+        (lambda: _checks.binary_image("image", np.full((3, 3), 0.5)), "image must hold zeros and ones; got 0.5"),
         (lambda: ti.patches(np.zeros((5, 5)), (6, 2), 1, np.random.default_rng(0)), "size must fit into the image"),
         (
             lambda: ti.procedural_channels((50, 50), np.random.default_rng(0), proportion=0.9),

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from geolib import _checks
 from geolib.gans.sgan import Generator
 
 
@@ -62,6 +63,7 @@ class Frozen:
 
     def __call__(self, latent: Tensor) -> Tensor:
         """Return images in [-1, 1], shape (n, 1, 32 rows - 31, 32 columns - 31), of latents (n, 1, rows, columns)."""
+        _checks.shape("latent", latent, (None, 1, None, None), "Give one channel of rows and columns.")
         return torch.tanh(_Images.apply(latent, self))
 
     def dense(self, rows: int, columns: int) -> Tensor:

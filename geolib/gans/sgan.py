@@ -18,6 +18,7 @@ from geolib import _checks
 from geolib._progress import steps
 from geolib.gans import weights
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
+from geolib.gans.narrow import many_to_one, one_to_many
 from geolib.gans.train import Game, Players, Step, average, train
 
 LATENT = (5, 3)
@@ -56,71 +57,21 @@ class Generator(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return images in [-1, 1], shape (n, 1, 32 rows - 31, 32 columns - 31), of latents (n, 1, rows, columns)."""
+        _checks.shape("latent", latent, (None, 1, None, None), "Give one channel of rows and columns.")
         frozen = latent.device.type == "cpu" and not self.merge.weight.requires_grad
         x = latent
         for layer in list(self.up)[:-1]:
             x = functional.instance_norm(functional.relu(layer(x)))
-        last = self.up[-1]
-        x = functional.relu(_ManyToOne.apply(x, last.weight, 2, 2, 1) if frozen else last(x))
-        x = _OneToMany.apply(x, self.widen.weight, 6, 3) if frozen else self.widen(x)
+        weight = list(self.up.parameters())[-1]
+        x = functional.relu(many_to_one(x, weight, 2, 2, 1) if frozen else self.up[-1](x))
+        x = one_to_many(x, self.widen.weight, 6, 3) if frozen else self.widen(x)
         x = functional.instance_norm(functional.relu(x))
-        return torch.tanh(_ManyToOne.apply(x, self.merge.weight, 1, 10, 5) if frozen else self.merge(x))
+        return torch.tanh(many_to_one(x, self.merge.weight, 1, 10, 5) if frozen else self.merge(x))
 
 
-class _OneToMany(torch.autograd.Function):
-    """Stride-one transposed convolution from a single channel, for frozen weights on a CPU.
-
-    oneDNN's transposed convolution fills its vector registers along channels and has but one here. The mirrored
-    convolution forwards and a matrix product with `fold` backwards are ten and three times as fast.
-    """
-
-    @staticmethod
-    def forward(x: Tensor, weight: Tensor, padding: int, dilation: int) -> Tensor:
-        mirrored = weight.flip(2, 3).transpose(0, 1).to(x.dtype)
-        return functional.conv2d(x, mirrored, padding=padding, dilation=dilation)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        _, ctx.weight, ctx.padding, ctx.dilation = inputs
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple:
-        mirrored = ctx.weight.flip(2, 3).transpose(0, 1)
-        return _fold(gradient, mirrored, gradient.shape[2:], 1, ctx.padding, ctx.dilation), None, None, None
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> Tensor:
-        return _OneToMany.apply(tangent, ctx.weight, ctx.padding, ctx.dilation)
-
-
-class _ManyToOne(torch.autograd.Function):
-    """Transposed convolution to a single channel, for frozen weights on a CPU, as a matrix product and `fold`."""
-
-    @staticmethod
-    def forward(x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int) -> Tensor:
-        reach = dilation * (weight.shape[-1] - 1) + 1
-        size = [stride * (length - 1) + reach - 2 * padding for length in x.shape[2:]]
-        return _fold(x, weight, size, stride, padding, dilation)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        _, ctx.weight, *ctx.options = inputs
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple:
-        stride, padding, dilation = ctx.options
-        weight = ctx.weight.to(gradient.dtype)
-        return functional.conv2d(gradient, weight, None, stride, padding, dilation), None, None, None, None
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> Tensor:
-        return _ManyToOne.apply(tangent, ctx.weight, *ctx.options)
-
-
-def _fold(x: Tensor, weight: Tensor, size: Any, stride: int, padding: int, dilation: int) -> Tensor:
-    """Return the transposed convolution to one channel: a product with the kernel's taps, added where each belongs."""
-    taps = weight.reshape(weight.shape[0], -1).t().to(x.dtype) @ x.flatten(2)
-    return functional.fold(taps, tuple(size), weight.shape[-1], dilation=dilation, padding=padding, stride=stride)
+#: Where the discriminator has instance normalisation: nowhere; before the rectifiers but the first, as usual; or after
+#: all of them, as in the released code.
+NORMS = ("none", "before", "after")
 
 
 class Discriminator(nn.Module):
@@ -130,18 +81,22 @@ class Discriminator(nn.Module):
     ----------
     width : int
         Filters of the first layer.
-    normalise : bool
-        Instance normalisation between layers, as released; left out by default, because with it the discriminator wins
-        within a few hundred iterations and the generator ends in noise.
+    norms : str
+        One of `NORMS`. With normalisation no layer has a bias.
+
+    Raises
+    ------
+    ValueError
+        If norms is none of them.
     """
 
-    def __init__(self, width: int = 64, *, normalise: bool = False) -> None:
+    def __init__(self, width: int = 64, *, norms: str = "none") -> None:
         super().__init__()
+        self.norms = _checks.choice("norms", norms, NORMS)
         channels = [1, width, 2 * width, 4 * width, 8 * width, 1]
         self.down = nn.ModuleList(
-            nn.Conv2d(a, b, 5, stride=2, padding=2, bias=not normalise) for a, b in itertools.pairwise(channels)
+            nn.Conv2d(a, b, 5, stride=2, padding=2, bias=norms == "none") for a, b in itertools.pairwise(channels)
         )
-        self.normalise = normalise
 
     def forward(self, image: Tensor) -> Tensor:
         """Return scores before the sigmoid, shape (n, 1, rows, columns)."""
@@ -150,9 +105,11 @@ class Discriminator(nn.Module):
             x = layer(x)
             if number == len(self.down) - 1:
                 break
-            if self.normalise and number:
+            if self.norms == "before" and number:
                 x = functional.instance_norm(x)
             x = functional.leaky_relu(x, 0.2)
+            if self.norms == "after":
+                x = functional.instance_norm(x)
         return x
 
 
@@ -164,20 +121,28 @@ def to_model(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a spatial GAN is trained; the defaults work on a CPU, `PUBLISHED` is the released recipe.
+    """How a spatial GAN is trained; the defaults work on a CPU. `PUBLISHED` is as printed, `RELEASED` as in the code.
 
     Attributes
     ----------
     width, batch, iterations : int
         Filters of the narrowest wide layer, patches in a step, steps in all.
     rate : float
-        Adam's learning rate at the start; it falls linearly to zero.
+        Adam's learning rate at the start.
+    falling : bool
+        Whether it falls linearly to zero.
+    decay : float
+        Weight of the squared weights in both losses.
     penalty_weight : float
         Weight gamma of the R1 penalty, taken at every fourth step; zero leaves it out.
     average : float
         Memory of the running mean of the generator's weights.
-    saturating, normalise : bool
-        The published loss; instance normalisation in the discriminator.
+    saturating : bool
+        The loss of equation 2, in place of the non-saturating one.
+    norms : str
+        Instance normalisation in the discriminator, one of `NORMS`.
+    spread : float
+        Standard deviation of the discriminator's first weights; zero leaves PyTorch's choice. The generator's is 0.02.
     latent : int
         Rows and columns of the latent; 5 gives patches of 129 x 129 pixels.
     normal : bool
@@ -188,15 +153,21 @@ class Recipe:
     batch: int = 16
     iterations: int = 900
     rate: float = 5e-4
+    falling: bool = True
+    decay: float = 0.0
     penalty_weight: float = 1.0
     average: float = 0.99
     saturating: bool = False
-    normalise: bool = False
+    norms: str = "none"
+    spread: float = 0.0
     latent: int = 5
     normal: bool = False
 
 
-PUBLISHED = Recipe(penalty_weight=0.0, average=0.0, normalise=True, saturating=True, batch=32)
+#: The game as Laloy et al. (2019) print it, equation 2, with instance normalisation; what they leave open is as usual.
+PUBLISHED = Recipe(penalty_weight=0.0, average=0.0, norms="before", saturating=True, batch=32)
+#: What their released code does, but for its patches, which are 353 pixels wide by default.
+RELEASED = Recipe(penalty_weight=0.0, average=0.0, norms="after", spread=0.02, decay=1e-7, falling=False, batch=32)
 
 
 @dataclass
@@ -227,9 +198,15 @@ def start(recipe: Recipe, seed: int, device: str = "cpu") -> State:
         network = Generator(recipe.width)
         for parameter in network.parameters():
             nn.init.normal_(parameter, std=0.02)
-        critic = Discriminator(recipe.width, normalise=recipe.normalise)
+        critic = Discriminator(recipe.width, norms=recipe.norms)
+        if recipe.spread:
+            for parameter in critic.parameters():
+                nn.init.normal_(parameter, std=recipe.spread)
     network, critic = network.to(device), critic.to(device)
-    optimizers = [torch.optim.Adam(net.parameters(), lr=recipe.rate, betas=(0.5, 0.999)) for net in (network, critic)]
+    optimizers = [
+        torch.optim.Adam(net.parameters(), lr=recipe.rate, betas=(0.5, 0.999), weight_decay=recipe.decay)
+        for net in (network, critic)
+    ]
     return State(Players(network, critic, *optimizers), copy.deepcopy(network), torch.Generator().manual_seed(seed))
 
 
@@ -252,13 +229,18 @@ def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None 
     Step
         Losses of the step; `state.averaged` is up to date.
 
+    Raises
+    ------
+    ValueError
+        If the image has not two axes, holds other values than zeros and ones, or is smaller than a patch.
+
     References
     ----------
     Laloy et al. (2019), equation 2; Mescheder et al. (2018) for the penalty.
     """
     device = next(state.averaged.parameters()).device
     side = 32 * (recipe.latent - 1) + 1
-    pixels = torch.as_tensor(np.asarray(image, dtype=np.float32) * 2 - 1)
+    pixels = torch.as_tensor(_checks.binary_image("image", image) * 2 - 1)
     draw_patches = _patch_source(pixels, side, recipe.batch, state.generator)
     shape = (1, recipe.latent, recipe.latent)
     game = Game(
@@ -271,10 +253,10 @@ def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None 
         penalty_every=4,
     )
     left = recipe.iterations - state.iteration
-    steps = left if iterations is None else min(left, iterations)
-    for step in train(state.players, game, steps, start=state.iteration):
+    count = left if iterations is None else min(left, iterations)
+    for step in train(state.players, game, count, start=state.iteration):
         state.iteration = step.iteration + 1
-        rate = recipe.rate * (1 - state.iteration / recipe.iterations)
+        rate = recipe.rate * (1 - state.iteration / recipe.iterations if recipe.falling else 1)
         for optimizer in (state.players.generator_optimizer, state.players.critic_optimizer):
             optimizer.param_groups[0]["lr"] = rate
         average(state.averaged, state.players.generator, step.iteration, recipe.average)

@@ -21,14 +21,14 @@ import inspect
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from geolib import _checks, paths, scheduler
 from geolib.claims import Measure
-from geolib.config import Config
+from geolib.config import PRESETS, Config
 from geolib.store import Arrays, Results, Store, complete, load, recorded, save
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
@@ -59,7 +59,7 @@ def run(
     config: Config,
     *,
     folder: str | Path | None = None,
-    reuse: bool = False,
+    reuse: Sequence[str] = (),
     only_finished: bool = False,
     address: str | None = None,
     jobs: int = 1,
@@ -74,8 +74,8 @@ def run(
         Its configuration.
     folder : path, optional
         Where units are saved as they finish, in a subfolder of the configuration; nothing is saved without it.
-    reuse : bool
-        Take units that are already published under the same key.
+    reuse : sequence of str
+        Shipped files, by preset or name, from which units of the same key are taken.
     only_finished : bool
         Return the units that exist and compute none.
     address : str, optional
@@ -89,7 +89,7 @@ def run(
     """
     _checks.integer("jobs", jobs, low=1)
     store = Store(Path(folder) / name_of(study) / key(study, config)) if folder is not None else None
-    published = _published(study, config) if reuse else None
+    published = _published(study, config, reuse) if reuse else None
     state = store.folder if store is not None else None
     if address is None and jobs == 1:
         address = os.environ.get(scheduler.VARIABLE) or None
@@ -155,10 +155,9 @@ def _group(
     return kept
 
 
-def _published(study: ModuleType, config: Config) -> Results | None:
-    usual = [paths.shipped(name_of(study), preset) for preset in ("paper", "quick")]
-    others = sorted(set(paths.results().glob(f"{name_of(study)}-*.nc")) - set(usual))
-    for path in usual + others:
+def _published(study: ModuleType, config: Config, labels: Sequence[str]) -> Results | None:
+    for label in labels:
+        path = paths.shipped(name_of(study), label)
         if path.is_file():
             try:
                 results, found = load(path)
@@ -205,7 +204,8 @@ def publish(
     """
     path = paths.shipped(name_of(study), preset)
     _earlier(study, config, path)  # refused before anything is computed
-    results = run(study, config, folder=folder, reuse=True, only_finished=only_finished, address=address, jobs=jobs)
+    reuse = tuple(dict.fromkeys((preset, *PRESETS[::-1])))
+    results = run(study, config, folder=folder, reuse=reuse, only_finished=only_finished, address=address, jobs=jobs)
     if not results.units:
         raise ValueError(f"folder must hold a finished unit to be published; {folder} does not. Run the study first.")
     # Read again: another run may have published meanwhile.
@@ -274,7 +274,8 @@ def main(study: ModuleType, arguments: list[str] | None = None) -> int:
     except (TypeError, ValueError) as error:
         parser.error(str(error))
     try:
-        results = run(study, config, folder=options.folder, reuse=True, address=options.scheduler, jobs=options.jobs)
+        reuse = PRESETS[::-1]
+        results = run(study, config, folder=options.folder, reuse=reuse, address=options.scheduler, jobs=options.jobs)
     except (RuntimeError, ValueError, OSError, ArithmeticError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib import claims, paths, tomography
+from geolib import _checks, claims, paths, tomography
 from geolib._memory import keep_memory
 from geolib.claims import Measure
 from geolib.config import Config as BaseConfig
@@ -74,15 +74,15 @@ class Config(BaseConfig):
     methods: tuple[str, ...] = param(
         ("adam", "gn"),
         "strategy 1, strategy 2 (gnx: with exact derivatives), the global search and our pooled one",
-        paper=("adam", "gn", "dream", "lm"),
-        choices=("adam", "gn", "gnx", "dream", "lm"),
+        paper=("adam", "gn", "dream", "pool"),
+        choices=("adam", "gn", "gnx", "dream", "pool"),
         extent=True,
     )
     trials: int = param(2, "starts for each row of the tables", paper=100, low=1, high=10_000, extent=True)
     adam_iterations: int = param(100, "updates of strategy 1", paper=10_000, low=1, high=100_000, extent=True)
     gn_iterations: int = param(8, "updates of strategy 2", paper=5000, low=1, high=100_000, extent=True)
     searches: int = param(
-        1, "runs of the global and the pooled search in each scenario", paper=5, low=1, high=1000, extent=True
+        1, "runs of the global and the pooled search in each scenario", paper=10, low=1, high=1000, extent=True
     )
     dream_runs: int = param(4000, "forward runs of DREAM(ZS)", paper=800_000, low=16, high=10_000_000, extent=True)
     effects: tuple[str, ...] = param(
@@ -96,16 +96,13 @@ class Config(BaseConfig):
         2, "starts for each true model in such a comparison", paper=20, low=1, high=1000, extent=True
     )
     effect_iterations: int = param(50, "updates of strategy 1 in it", paper=1000, low=1, high=100_000, extent=True)
-    training_width: int = param(16, "width of a generator trained on the page", paper=64, low=2, high=128, extent=True)
-    training_batch: int = param(4, "patches in an update of it", paper=16, low=1, high=1000, extent=True)
-    training_iterations: int = param(120, "its updates", paper=900, low=10, high=100_000, extent=True)
     batch: int = param(16, "trials computed together; results are the same", low=1, high=4096, extent=True)
 
 
 def _units(config: Config) -> Iterator[Unit]:
     gn = config.gn_iterations
     budgets = {"adam": config.adam_iterations, "gn": gn, "gnx": gn}
-    budgets |= {"dream": config.dream_runs, "lm": latent_searches.POOL}
+    budgets |= {"dream": config.dream_runs, "pool": latent_searches.POOL}
     for method in config.methods:
         for operator in config.operators:
             for case in config.cases:
@@ -113,7 +110,7 @@ def _units(config: Config) -> Iterator[Unit]:
                 if operator == "image" and (method, case) != ("adam", "continuous"):
                     continue
                 scenarios = ((1, 0), (2, 0)) if operator == "image" else SCENARIOS
-                trials = config.searches if method in ("dream", "lm") else config.trials
+                trials = config.searches if method in ("dream", "pool") else config.trials
                 # Trial by trial, so that a run that is stopped early leaves all rows with the same trials.
                 for trial in range(trials):
                     yield from (Unit(operator, case, method, budgets[method], *pair, trial) for pair in scenarios)
@@ -157,6 +154,7 @@ class World:
 
     def models(self, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
         """Return facies models in [0, 1], shape (n, 7500), of latents (n, 15); see `simulate` for `forward_mode`."""
+        _checks.shape("latents", latents, (None, N_LATENT), "Give each latent a row.")
         latents = latents.view(-1, 1, *sgan.LATENT)
         if self.frozen is not None and not forward_mode:
             # Many images at once would leave the cache.
@@ -177,8 +175,11 @@ class World:
         """Return traveltimes in ns, shape (n, 576), or for operator ``image`` the model itself.
 
         Case ``surrogate`` is the binary case without its threshold: linear in the model, with derivatives that tell.
-        With `forward_mode` the network's own layers are used, which forward-mode derivatives can follow.
+        With `forward_mode` the network's own layers are used, which forward-mode derivatives can follow. ValueError if
+        latents have another shape, or operator or case is unknown.
         """
+        _checks.choice("operator", operator, (*tomography.CELL_ORDERS, "image"))
+        _checks.choice("case", case, ("continuous", "binary", "surrogate"))
         models = self.models(latents, forward_mode=forward_mode)
         if operator == "image":
             return models
@@ -263,7 +264,7 @@ def compute(
             yield batch[0], latent_effects.compare(world, batch[0])
             continue
         units = [Unit.parse(name) for name in batch]
-        if units[0].method in ("dream", "lm"):
+        if units[0].method in ("dream", "pool"):
             search = latent_searches.globally if units[0].method == "dream" else latent_searches.pooled
             yield batch[0], search(world, units[0])
             continue
@@ -286,7 +287,7 @@ def tasks(config: Config, names: list[str]) -> list[list[str]]:
 def _size(config: Config, method: str) -> int:
     # A GPU has room for more: its time per batch hardly grows up to a few hundred trials.
     batch = config.batch * (CUDA_FACTOR if torch.cuda.is_available() else 1)
-    return {"dream": 1, "lm": 1, "gnx": max(1, batch // 4)}.get(method, batch)
+    return {"dream": 1, "pool": 1, "gnx": max(1, batch // 4)}.get(method, batch)
 
 
 def _search(world: World, units: list[Unit]) -> Iterator[dict[str, np.ndarray]]:

@@ -178,8 +178,8 @@ def _searching(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
     """Return the best WRMSE of the global and the pooled searches, the solves to the limits, and the share that fit.
 
-    Of several runs these are medians with the range of all, which holds the true median of n runs with a probability of
-    1 - 2^(1 - n). Where half of the runs or more missed a limit there is no number of solves to it.
+    Of several runs these are medians; a run that missed a limit counts as one with more solves than any. From six runs
+    on the range of all is the interval: it holds the true median with a probability of 1 - 2^(1 - n).
     """
     found: dict[str, Measure] = {}
     fits: dict[str, list[bool]] = {}
@@ -188,11 +188,10 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
             continue
         names = [f"runs_to_{limit}" for limit in SOLVED] + ["best"]
         for name, column in zip(names, runs.T, strict=True):
-            middle, low, high = (float(value) for value in (np.median(column), column.min(), column.max()))
-            if np.isfinite(middle):
+            if np.isfinite(np.median(column)):
+                ends = (float(column.min()), float(column.max())) if len(column) >= 6 else (None, None)
                 label = f"{method}.{ROMAN[model]}-{ROMAN[noise]}.{name}"
-                several = len(column) > 1 and np.isfinite(high)
-                found[label] = Measure(middle, low if several else None, high if several else None, len(column))
+                found[label] = Measure(float(np.median(column)), ends[0], ends[1], len(column))
         fits.setdefault(method, []).extend((runs[:, -1] <= LIMITS[-1]).tolist())
     found.update({f"{method}.fits": Measure.count(sum(each), len(each)) for method, each in fits.items()})
     return found

@@ -1,7 +1,7 @@
-"""How the generator of `latent_inversion` is trained: the released recipe beside the working one, at several widths.
+"""How the generator of `latent_inversion` is trained: as printed, as released, and by the working recipe.
 
-Both recipes see the same patches for the same number of updates, and every checkpoint is judged by the same numbers on
-a part of the training image that was not trained on.
+At several widths all recipes see the same patches for the same number of updates, and every checkpoint is judged by the
+same numbers on a part of the training image that was not trained on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from geolib.gans import sgan
 from geolib.store import Arrays
 
 TITLE = "Training recipes and widths of the channel generator"
-QUESTION = "Does the released recipe train a generator of channels, and what does its width change?"
+QUESTION = "Does the paper's recipe train a generator of channels, and what does its width change?"
 FILES = (training_images.FILE,)
 VERSION = 1
 DIMS = {
@@ -36,7 +36,12 @@ DIMS = {
     "mean": ("statistic",),
 }
 #: The last one is the working recipe with standard-normal latents, of which the paper has a remark in section 4.2.
-RECIPES = {"working": sgan.Recipe(), "published": sgan.PUBLISHED, "normal": sgan.Recipe(normal=True)}
+RECIPES = {
+    "working": sgan.Recipe(),
+    "published": sgan.PUBLISHED,
+    "released": sgan.RELEASED,
+    "normal": sgan.Recipe(normal=True),
+}
 #: What `training_images.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED` chooses among them.
 MEASURES = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "components", "width", "patterns")
 SUMMED = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "patterns")
@@ -52,7 +57,11 @@ class Config(config.Config):
 
     seed: int = config.param(2019, "seed of networks, patches and judged realisations", low=0, high=10**9)
     recipes: tuple[str, ...] = config.param(
-        ("working",), "how it is trained", paper=("working", "published"), choices=tuple(RECIPES), extent=True
+        ("working",),
+        "how it is trained",
+        paper=("working", "published", "released"),
+        choices=tuple(RECIPES),
+        extent=True,
     )
     widths: tuple[int, ...] = config.param(
         (2,), "filters of the narrowest wide layer", paper=(64, 32, 16), low=2, high=128, extent=True

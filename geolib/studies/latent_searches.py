@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,9 @@ from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
 from geolib.inversion.latent import Simulate
 
-#: Draws of the pooled search, and its stages: starts kept and steps tried with each.
-POOL, POOL_STAGES = 256, ((16, 10), (8, 8), (4, 8))
+#: Draws of the pooled search, and its stages: starts kept and steps tried with each. Step of its differences: chosen
+#: with true models of another seed, where 0.01 fitted the data in 11 of 12 runs, 0.02 in 6 of 8 and 0.1 in 2 of 8.
+POOL, POOL_STAGES, POOL_STEP = 256, ((16, 10), (8, 8), (4, 8)), 0.01
 
 
 def filled(simulate: Simulate) -> Simulate:
@@ -108,31 +110,33 @@ def globally(world: Any, unit: Any) -> dict[str, np.ndarray]:
 def pooled(world: Any, unit: Any) -> dict[str, np.ndarray]:
     """Descend by Levenberg-Marquardt from the best of many draws, dropping the worse half twice.
 
-    The case without threshold guides the steps, the case itself is judged. A forward-mode product counts as a solve.
+    The case without threshold guides the steps, the case itself is judged. The Jacobian is by central differences,
+    which the frozen generator computes faster than exact derivatives; every solve counts.
     """
     observed, rmse = world.data(unit)
     d = world.true_latents[unit.model].shape[1]
-    rng = np.random.default_rng([world.config.seed, 5, unit.trial])
+    rng = np.random.default_rng([world.config.seed, 5, unit.model, unit.noise, unit.trial])
     pool = torch.as_tensor(rng.uniform(-1, 1, (unit.budget, d)), dtype=torch.float32, device=world.device)
     case = "surrogate" if unit.case == "binary" else unit.case
 
-    def misfit(kind: str, latents: Tensor) -> Tensor:
+    def simulate(kind: str, latents: Tensor) -> Tensor:
         with torch.no_grad():
-            times = torch.cat([world.simulate(unit.operator, kind, part) for part in latents.split(16)])
-        return (times - observed).square().mean(1).sqrt()
+            return torch.cat([world.simulate(unit.operator, kind, part) for part in latents.split(64)])
 
-    def guide(latents: Tensor) -> Tensor:
-        return world.simulate(unit.operator, case, latents, forward_mode=True)
+    def misfit(kind: str, latents: Tensor) -> Tensor:
+        return (simulate(kind, latents) - observed).square().mean(1).sqrt()
 
+    guide = functools.partial(simulate, case)
+    linearise = central_differences(guide, POOL_STEP)
     solves, damping, record = unit.budget, None, []
     pool = pool[misfit(case, pool).argsort()]
     for kept, iterations in POOL_STAGES:
         pool, damping = pool[:kept], None if damping is None else damping[:kept]
         data = observed.expand(kept, -1)
-        pool, reached, damping = levenberg_marquardt(forward_mode(guide), guide, data, pool, iterations, damping)
+        pool, reached, damping = levenberg_marquardt(linearise, guide, data, pool, iterations, damping)
         order = reached.argsort()
         pool, damping = pool[order], damping[order]
-        solves += kept * iterations * (d + 2)
+        solves += kept * (iterations * (2 * d + 2) + 1)
         ratios = (misfit(unit.case, pool) / rmse).cpu().numpy()
         record.append((solves, ratios.min()))
     # Nothing bounds the search, as the generator ignores the latent's length: the result is scaled into the box.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from geolib.gans import sgan, weights
+from geolib.gans import frozen, sgan, weights
 from geolib.training_images import procedural_channels
 
 TINY = sgan.Recipe(width=2, batch=2, iterations=6, latent=2)
@@ -48,8 +48,26 @@ def test_a_latent_pixel_opens_into_32_pixels(rows, columns, shape):
 
 
 def test_the_discriminator_scores_each_latent_pixel():
-    for normalise in (False, True):
-        assert tuple(sgan.Discriminator(2, normalise=normalise)(torch.zeros(3, 1, 129, 65)).shape) == (3, 1, 5, 3)
+    for norms in sgan.NORMS:
+        assert tuple(sgan.Discriminator(2, norms=norms)(torch.zeros(3, 1, 129, 65)).shape) == (3, 1, 5, 3)
+    with pytest.raises(ValueError, match="norms must be one of none, before, after; got 'behind'"):
+        sgan.Discriminator(2, norms="behind")
+
+
+def test_norms_come_where_the_code_has_them():
+    image = torch.randn(2, 1, 65, 65, generator=torch.Generator().manual_seed(0))
+    seen = {}
+    for norms in sgan.NORMS:
+        network = sgan.Discriminator(2, norms=norms)
+        inputs = []
+        for layer in network.down:
+            layer.register_forward_pre_hook(lambda _, given, to=inputs: to.append(given[0]))
+        with torch.no_grad():
+            network(image)
+        # A normalised plane has no mean; a rectified one has.
+        seen[norms] = [bool(x.mean((2, 3)).abs().max() < 1e-5) for x in inputs[1:]]
+        assert (network.down[0].bias is None) == (norms != "none")
+    assert seen == {"none": [False] * 4, "before": [False] * 4, "after": [True] * 4}
 
 
 def test_the_image_hardly_depends_on_the_latents_scale():
@@ -122,9 +140,37 @@ def test_the_shipped_weights_are_a_running_mean():
         torch.testing.assert_close(ours.detach(), expected)
 
 
-def test_the_published_recipe_runs():
-    recipe = dataclasses.replace(sgan.PUBLISHED, width=2, batch=2, iterations=2, latent=3)
-    assert len(list(sgan.fit(sgan.start(recipe, 0), recipe, IMAGE))) == 2
+@pytest.mark.parametrize("name", ["PUBLISHED", "RELEASED"])
+def test_the_papers_recipes_run_with_their_rates(name):
+    recipe = dataclasses.replace(getattr(sgan, name), width=2, batch=2, iterations=2, latent=3)
+    state = sgan.start(recipe, 0)
+    first = state.players.critic.down[2].weight.std().item()
+    assert len(list(sgan.fit(state, recipe, IMAGE))) == 2
+    rates = [optimizer.param_groups[0]["lr"] for optimizer in (state.players.critic_optimizer,)]
+    decays = [optimizer.param_groups[0]["weight_decay"] for optimizer in (state.players.generator_optimizer,)]
+    if name == "RELEASED":
+        assert first == pytest.approx(0.02, rel=0.2) and rates == [5e-4] and decays == [1e-7]
+    else:
+        assert first > 0.03 and rates == [0] and decays == [0]
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (255 * IMAGE, "image must hold zeros and ones; got 255 among others"),
+        (np.stack([IMAGE, IMAGE]), r"image must have two axes \(nz, nx\); got shape"),
+    ],
+)
+def test_images_that_cannot_be_trained_on_are_refused(image, message):
+    with pytest.raises(ValueError, match=message):
+        next(sgan.fit(sgan.start(TINY, 0), TINY, image))
+
+
+@pytest.mark.parametrize("make", [sgan.Generator, lambda width: frozen.Frozen(sgan.Generator(width))])
+@pytest.mark.parametrize("shape", [(1, 15), (1, 2, 5, 3), (5, 3)])
+def test_latents_of_another_shape_are_refused(make, shape):
+    with pytest.raises(ValueError, match=r"latent must have shape \(any, 1, any, any\); got"):
+        make(2)(torch.zeros(shape))
 
 
 def test_a_folder_of_training_resumes(tmp_path):

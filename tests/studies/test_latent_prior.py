@@ -67,7 +67,7 @@ def test_a_killed_training_goes_on_and_its_checkpoints_are_judged_alike(units, f
 def test_names_can_be_read_back_and_units_stand_alone():
     paper = study.Config.preset("paper")
     names = study.unit_names(paper)
-    assert len(set(names)) == 6 and all(study.Unit.parse(name).name == name for name in names)
+    assert len(set(names)) == 9 and all(study.Unit.parse(name).name == name for name in names)
     assert studies.tasks(study, paper, names) == [[name] for name in names]
     with pytest.raises(ValueError, match="unit name must look like"):
         study.Unit.parse("generator")

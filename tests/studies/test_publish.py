@@ -80,13 +80,15 @@ def test_another_configuration_is_refused_before_anything_is_computed(results, t
         studies.publish(other, Config(), "paper", folder=tmp_path / "b")
 
 
-def test_another_configuration_is_shipped_beside_and_its_units_are_used_again(results, tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+def test_another_configuration_is_shipped_beside_and_its_units_are_used_again(results, tmp_path):
     publish(1, tmp_path / "a")
     computed = []
     other = study(after=lambda: computed.append(1))
     other.VERSION = 2
     studies.publish(other, Config(), "second", folder=tmp_path / "b")
     assert store.load(results)[1].startswith("v1-") and len(computed) == 1
-    found = studies.run(other, Config(), reuse=True)
+    found = studies.run(other, Config(), reuse=("second",))
     assert len(found.units) == 3 and len(computed) == 1
+    # Only from the files that are named: another one may mean something else by the same key.
+    studies.run(other, Config(), reuse=("paper", "quick"))
+    assert len(computed) == 2
