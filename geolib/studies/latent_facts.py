@@ -32,7 +32,7 @@ def generator_facts(world: Any, draws: int = 16, points: int = 31) -> dict[str, 
         ``singular_values`` of the traveltimes' Jacobian in z at each draw; ``scales`` c and ``scale_change``, the mean
         pixel change from G(z) to G(cz), beside ``redraw_change`` to another draw's image; ``proportion`` and
         ``greyness`` of the draws; ``landscape``, the WRMSE of binary model I with noise II over z1 and z2, whole and
-        near the truth, with its ``axes``.
+        near the truth, with its ``axes``, and ``landscape_published``, the same in the released cell order.
     """
     device = world.true_latents[1].device
     # A fixed sample of the prior: these are properties of the weights, not of a trial.
@@ -54,10 +54,12 @@ def generator_facts(world: Any, draws: int = 16, points: int = 31) -> dict[str, 
             "true_rmse": np.array([world.observed("consistent", "binary", 1, n)[1] for n in (1, 2)]),
         }
         grids = [landscape(world, half, points) for half in (1.0, 0.1)]
+        scrambled = [landscape(world, half, points, "as_published")[0] for half in (1.0, 0.1)]
         facts["rows"] = np.array([world.network(latents[:1].view(1, 1, 5, 3)).shape[2]])
     facts["operator_misfit"], facts["released_rmse"] = released_misfit(), released_rmse()
     facts["reverse_seconds"] = np.array(reverse_seconds())
     facts["landscape"] = np.stack([grid for grid, _ in grids])
+    facts["landscape_published"] = np.stack(scrambled)
     facts["axes"] = np.stack([axes for _, axes in grids])
     return facts
 
@@ -116,7 +118,7 @@ def reverse_seconds(width: int = 64, pixels: int = 6) -> float:
     return image.numel() * float(np.median(times[1:]))  # the first pass sets things up
 
 
-def landscape(world: Any, half: float, points: int = 31) -> tuple[np.ndarray, np.ndarray]:
+def landscape(world: Any, half: float, points: int = 31, operator: str = "consistent") -> tuple[np.ndarray, np.ndarray]:
     """Return the WRMSE (z2, z1) around true model I, noise II, binary, and the two axes, by the Figure 8 of the paper.
 
     Parameters
@@ -127,9 +129,11 @@ def landscape(world: Any, half: float, points: int = 31) -> tuple[np.ndarray, np
         Half width of the window around the truth, cut to the box; 1 takes the whole box.
     points : int
         Points along each axis.
+    operator : str
+        Cell order of the rays.
     """
     truth = world.true_latents[1]
-    observed, rmse = world.observed("consistent", "binary", 1, 2)
+    observed, rmse = world.observed(operator, "binary", 1, 2)
     centre = truth[0, :2].cpu().numpy()
     low, high = (
         (-np.ones(2), np.ones(2)) if half >= 1 else (np.maximum(centre - half, -1), np.minimum(centre + half, 1))
@@ -139,7 +143,7 @@ def landscape(world: Any, half: float, points: int = 31) -> tuple[np.ndarray, np
     states = truth.repeat(points * points, 1)
     states[:, 0] = torch.as_tensor(z1.ravel(), dtype=truth.dtype, device=truth.device)
     states[:, 1] = torch.as_tensor(z2.ravel(), dtype=truth.dtype, device=truth.device)
-    times = torch.cat([world.simulate("consistent", "binary", part) for part in states.split(64)])
+    times = torch.cat([world.simulate(operator, "binary", part) for part in states.split(64)])
     misfit = (times - observed).square().mean(1).sqrt() / rmse
     return misfit.cpu().numpy().reshape(points, points), axes
 

@@ -37,6 +37,7 @@ DIMS = {
     "true_latent": ("latent",),
     "singular_values": ("draw", "latent"),
     "landscape": ("zoom", "z2", "z1"),
+    "landscape_published": ("zoom", "z2", "z1"),
     "record": ("improvement", "runs_and_misfit"),
     "outcome": ("choice", "trial"),
     "draws": ("chain", "draw", "latent"),

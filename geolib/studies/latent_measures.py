@@ -101,8 +101,11 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         "generator.proportion": Measure.mean(facts["proportion"].tolist()),
         "generator.greyness": Measure.mean(facts["greyness"].tolist()),
     }
-    for zoom, grid in zip(("whole", "near"), facts["landscape"], strict=True):
-        found[f"landscape.{zoom}.minima"] = Measure(float(local_minima(grid)))
+    for prefix, grids in (("", facts["landscape"]), ("as_published.", facts.get("landscape_published", ()))):
+        for zoom, grid in zip(
+            ("whole", "near"), grids, strict=False
+        ):  # units of before 28 November 2026 have one order
+            found[f"{prefix}landscape.{zoom}.minima"] = Measure(float(local_minima(grid)))
     if facts["operator_misfit"].size:
         found["operator.consistent_misfit"] = Measure(float(facts["operator_misfit"][0]))
         found["operator.published_misfit"] = Measure(float(facts["operator_misfit"][1]))
