@@ -161,13 +161,22 @@ def test_gauss_newton_and_the_global_search_run(world):
 
 
 def test_the_pooled_search_fits_the_data(world, monkeypatch):
-    monkeypatch.setattr(latent_searches, "POOL_STAGES", ((3, 3), (2, 2)))
+    monkeypatch.setattr(latent_searches, "POOL_STAGES", ((3, 3, 0.01, False), (2, 2, 0.02, True)))
+    monkeypatch.setattr(latent_searches, "POOL", 32)
     unit = tables.Unit("consistent", "binary", "pool", 32, 1, 1, 0)
     found = run(SMALL, [unit.name], world)[unit.name]
     # A step takes 31 solves for the Jacobian and one to try it; those kept are judged once more.
     np.testing.assert_array_equal(found["record"][:, 0], [32 + 9 * 32 + 3, 32 + 13 * 32 + 3 + 2])
+    assert found["record"][-1, 0] == latent_searches.pool_solves(15)
     # The best draw lies near 3; steps that are only taken downhill must gain on it.
     assert found["record"][-1, 1] < 3 and np.abs(found["best_latent"]).max() <= 1
+    # What is kept is the model that was judged best.
+    times = world.simulate("consistent", "binary", torch.from_numpy(found["best_latent"])[None])
+    observed, rmse = world.data(unit)
+    kept = float((times - observed).square().mean().sqrt()) / rmse
+    assert kept == pytest.approx(found["record"][-1, 1], rel=1e-3) and found["final"][0] == pytest.approx(
+        kept, rel=1e-3
+    )
 
 
 def test_exact_derivatives_of_the_continuous_case_are_the_limit_of_differences(world):
