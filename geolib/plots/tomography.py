@@ -182,6 +182,8 @@ def draw_found(
     draw_model(axes[0], truth, f"true {name}", depths)
     for axis, trial, rank in zip(axes[1:3], trials[:: max(1, len(trials) - 1)], ("best", "worst"), strict=False):
         draw_model(axis, image_of(trial["best_latent"]) >= 0.5, f"{rank}, WRMSE {trial['best'][-1]:.3f}", depths)
+    for axis in axes[1 + min(len(trials), 2) : 3]:
+        draw_nothing(axis, "no such trial\nshipped yet")
     draw_misfits(axes[3], [(t["iteration"], t["trajectory"]) for t in trials], f"{len(trials)} trials")
 
 

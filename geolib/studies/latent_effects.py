@@ -17,6 +17,7 @@ from geolib.gans import sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.studies import latent_searches
+from geolib.studies.latent_tables import Unit
 
 #: What is varied, and through which values; the paper's own comes first.
 CHOICES: dict[str, tuple] = {
@@ -98,8 +99,6 @@ def _apart(world: Any, kind: str, choice: Any) -> Any:
 
 def starts_of(world: Any, trials: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the same starts for both models, one after the other, by the tables' rule but of other trials."""
-    from geolib.studies.latent_tables import Unit
-
     units = [Unit("consistent", "binary", "adam", iterations, 1, NOISE, FIRST_TRIAL + t) for t in range(trials)]
     return world.starts(units * 2, iterations)
 

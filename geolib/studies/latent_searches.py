@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from geolib.claims import no_rows
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
 from geolib.inversion.latent import Simulate
+from geolib.studies.latent_tables import ROMAN, Unit, alone
 
 #: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the differences, and whether
 #: the case is guided by itself or without its threshold. Chosen with true models of other seeds (777 and following).
@@ -70,7 +70,7 @@ def linearise(world: Any, operator: str, case: str, perturbation: float | None) 
     return with_exact
 
 
-def globally(world: Any, unit: Any) -> dict[str, np.ndarray]:
+def globally(world: Any, unit: Unit) -> dict[str, np.ndarray]:
     """Run DREAM(ZS) on a scenario until it fits the data as well as the truth does, or its runs are spent."""
     data, rmse = world.data(unit)
     observed = data.cpu().numpy().astype(float)
@@ -112,7 +112,7 @@ def pool_solves(n_dim: int) -> int:
     return POOL + sum(kept * (iterations * (2 * n_dim + 2) + 1) for kept, iterations, *_ in POOL_STAGES)
 
 
-def pooled(world: Any, unit: Any) -> dict[str, np.ndarray]:
+def pooled(world: Any, unit: Unit) -> dict[str, np.ndarray]:
     """Descend by Levenberg-Marquardt from the best of many draws, dropping the worse half twice, and polish.
 
     The case without threshold guides the descent and the case itself the last steps, with differences wide enough to
@@ -170,12 +170,13 @@ def chains(units: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, Any]
     """
     rows = []
     for name, arrays in units.items():
-        found = re.fullmatch(r"(\w+)-binary-dream\d+-m(\d)-n(\d)-t(\d+)", name)
-        if found and arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
-            order, model, noise, run = found.groups()
-            place = {"order": order.replace("_", " "), "model": "I" * int(model), "noise": "I" * int(noise)}
+        if alone(name):
+            continue
+        unit = Unit.parse(name)
+        if (unit.method, unit.case) == ("dream", "binary") and arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
+            place = {"order": unit.operator.replace("_", " "), "model": ROMAN[unit.model], "noise": ROMAN[unit.noise]}
             told = {"acceptance": float(arrays["acceptance_rate"].mean()), "draws": arrays["draws"].shape[1]}
-            rows.append({**place, "run": int(run) + 1, **told, **diagnostics(arrays["draws"])})
+            rows.append({**place, "run": unit.trial + 1, **told, **diagnostics(arrays["draws"])})
     return rows
 
 

@@ -114,6 +114,15 @@ def test_the_best_and_the_worst_trial_are_drawn_beside_the_truth():
     plt.close(figure)
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_panels_without_a_trial_say_so(count):
+    figure, axes = plt.subplots(1, 4)
+    draw.draw_found(axes, np.eye(5, 3), [trial(0.2)] * count, lambda _: np.eye(5, 3), "I", ())
+    assert [bool(axis.images) for axis in axes] == [True, count == 1, False, False]
+    assert all("no such trial" in axis.texts[0].get_text() for axis in axes[1 + count : 3])
+    plt.close(figure)
+
+
 def test_recoveries_say_what_is_missing():
     figure, axes = plt.subplots(2, 4)
     one = SimpleNamespace(recovered=False, rmse=0.25, latent=np.full(15, 0.5), error=0.125)

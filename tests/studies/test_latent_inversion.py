@@ -142,6 +142,13 @@ def test_starts_are_shared_by_rows_and_differ_between_trials(world):
     assert torch.equal(draws[0], draws[1]) and draws.abs().max() <= 1
 
 
+def test_an_image_is_the_model_of_its_latent_with_depth_along_the_rows(world):
+    latent = world.true_latents[2][0].numpy()
+    image = world.image(latent)
+    assert image.shape == (125, 60) and image.min() >= 0 and image.max() <= 1
+    np.testing.assert_array_equal(image.ravel(), world.models(world.true_latents[2])[0].numpy())
+
+
 def test_the_truth_fits_its_data_to_the_noise(world):
     for model, noise in tables.SCENARIOS:
         unit = tables.Unit("consistent", "binary", "adam", 1, model, noise, 0)
