@@ -53,7 +53,7 @@ def forward_mode(simulate: Simulate) -> Linearise:
 
     Notes
     -----
-    About 2 d + 1 solves' time; the operations must not write in place.
+    d forward-mode products, each of a few solves' time; the operations must not write in place.
     """
 
     def linearise(latents: Tensor) -> tuple[Tensor, Tensor]:

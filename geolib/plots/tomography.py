@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from geolib.plots.style import COLORS, FACIES_MAP
 
@@ -77,7 +78,15 @@ def draw_misfits(
         axes.plot(np.asarray(iteration) + 1, misfit, color=COLORS[color], alpha=0.7, linewidth=1)
     axes.axhline(level, color=COLORS["black"], linestyle=":", linewidth=1)
     axes.set(title=title, xlabel="iteration", ylabel="WRMSE")
+    _logarithmic(axes)
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Make the vertical axis logarithmic, with plain numbers: 2, not two times ten to the zero."""
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def draw_spectrum(axes: Axes, values: np.ndarray) -> None:
@@ -106,7 +115,7 @@ def draw_scores(
     if chosen is not None:
         axes.axvline(chosen, color=COLORS["black"], linestyle=":", linewidth=1)
     axes.set(xlabel="training iteration", ylabel="misfit to the training image")
-    axes.set_yscale("log")
+    _logarithmic(axes)
     axes.legend(fontsize=8, ncol=2)
 
 
