@@ -174,16 +174,16 @@ def largest(units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Mapping[
 
 def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
     """Return the comparisons as Markdown: median best WRMSE, starts better than with the published choice, p value."""
-    lines = ["| Choice | Value | Starts | Median best WRMSE | Better than as published | p (sign test) |"]
-    lines.append("|---|---|--:|--:|--:|--:|")
+    lines = ["| Choice | Value | Updates | Starts | Median best WRMSE | Better than the first value | p (sign test) |"]
+    lines.append("|---|---|--:|--:|--:|--:|--:|")
     for kind, arrays in largest(units).items():
         if kind in APART:
             continue
         outcome = arrays["outcome"]
         for row, choice in enumerate(arrays["choices"].tolist()):
-            cells = [kind, choice, str(outcome.shape[1]), f"{np.median(outcome[row]):.3f}"]
+            cells = [kind, choice, str(int(arrays["updates"])), str(outcome.shape[1]), f"{np.median(outcome[row]):.3f}"]
             better, _, p = _sign_test(outcome[row], outcome[0])
-            cells += [f"{better} of {outcome.shape[1]}", f"{p:.2f}"] if row else ["—", "—"]
+            cells += [f"{better} of {outcome.shape[1]}", f"{p:.2g}"] if row else ["—", "—"]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) if len(lines) > 2 else no_rows("No comparison has been shipped yet.")
 

@@ -175,6 +175,39 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
     return "\n".join(lines) if rows else NO_TRIAL
 
 
+def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mapping[str, Sequence[int]]) -> str:
+    """Return Tables 2 and 3 pooled over the four scenarios as Markdown: trials within 1.1 and within 1.01, of how many.
+
+    Parameters
+    ----------
+    columns : mapping
+        Results and their cell order by the head of a column.
+    published : mapping
+        Counts by claim id, each of 100.
+    """
+    lines = [
+        "| Case | Strategy | Iterations | Paper | " + " | ".join(columns) + " |",
+        "|---|--:|--:|" + "--:|" * (1 + len(columns)),
+    ]
+    for name, case in (("table3", "binary"), ("table2", "continuous")):
+        for strategy, iterations in ((1, 1000), (1, 10000), (2, 100), (2, 1000), (2, 5000)):
+            head = f"latent_inversion.{name}.s{strategy}-{iterations}-"
+            theirs = [counts for label, counts in published.items() if label.startswith(head)]
+            cells = [case, str(strategy), f"{iterations:,}"]
+            cells.append(f"{sum(c[1] for c in theirs)}, {sum(c[2] for c in theirs)} of {100 * len(theirs)}")
+            for units, operator in columns.values():
+                rows = [
+                    r
+                    for r in table(units, case, operator)
+                    if (r["strategy"], r["iterations"]) == (strategy, iterations)
+                ]
+                within, fits = (sum(row["counts"][place] for row in rows) for place in (1, 2))
+                whole = len(rows) == len(SCENARIOS)
+                cells.append(f"{within}, {fits} of {sum(row['trials'] for row in rows)}" if whole else "—")
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def compatible(theirs: int, of: int, ours: int, trials: int) -> float:
     """Return the p value of Fisher's exact test that two counts, each of so many, come from one proportion."""
     return float(stats.fisher_exact([[theirs, of - theirs], [ours, trials - ours]]).pvalue)

@@ -236,7 +236,8 @@ def test_effects_are_judged_by_the_largest_comparison():
     text = latent_effects.as_markdown(units)
     # Six of six better: p = 2 / 2^6.
     assert (
-        "| damping | 10.0 | 6 | 1.000 | 6 of 6 | 0.03 |" in text and "| clipping | none | 6 | 2.000 | 0 of 6 |" in text
+        "| damping | 10.0 | 3 | 6 | 1.000 | 6 of 6 | 0.031 |" in text
+        and "| clipping | none | 3 | 6 | 2.000 | 0 of 6 |" in text
     )
     assert "shipped yet" in latent_effects.as_markdown({})
 
@@ -374,6 +375,19 @@ def test_table_1_is_set_beside_the_published():
     # Of 20 trials the first two end at 0 and 0.05: one image; every second latent is exact.
     assert "| I | image | 17 | 20 | 1 (1 to 24 %) |" in text and "| II | latent | 16 | 20 | 10 (30 to 70 %) |" in text
     assert latent_images.as_markdown({}, {}) == tables.NO_TRIAL
+
+
+def test_the_summary_pools_the_scenarios():
+    ledger = {c.id: c.published for c in claims.load(paths.claims()) if ".table" in c.id}
+    units = made_up()
+    text = tables.summary_markdown({"true": (units, "consistent"), "none": ({}, "consistent")}, ledger)
+    # Of twenty trials of each scenario two end within 1.01 and three or four within 1.1; the paper has 51 of 400.
+    assert sum(ledger[f"latent_inversion.table3.s1-10000-{s}"][2] for s in ("I-I", "I-II", "II-I", "II-II")) == 51
+    row = next(line for line in text.splitlines() if line.startswith("| binary | 1 | 10,000 |"))
+    within = 4 * next(r for r in tables.table(units, "binary") if r["iterations"] == 10_000)["counts"][1]
+    assert row == f"| binary | 1 | 10,000 | 68, 51 of 400 | {within}, 8 of 80 | — |"
+    partial = {name: arrays for name, arrays in units.items() if "-m2-n2-" not in name}
+    assert "of 60" not in tables.summary_markdown({"three": (partial, "consistent")}, ledger)
 
 
 def test_the_longest_trials_come_best_first():
