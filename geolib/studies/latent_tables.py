@@ -158,19 +158,22 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
     name : str
         ``table2`` or ``table3``.
     """
-    head = "| Strategy | Iterations | Model | Noise | Published, of 100 | Trials | " + " | ".join(
-        f"Ours, ≤ {limit}" for limit in LIMITS
-    )
-    lines = [head + " | p |", "|" + "---|" * (7 + len(LIMITS))]
+    limits = " | ".join(f"≤ {limit}" for limit in LIMITS)
+    lines = [
+        f"| Strategy | Iterations | Scenario | Paper, of 100 | Trials | {limits} | p |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
-        label = f"latent_inversion.{name}.s{row['strategy']}-{row['iterations']}-{row['model']}-{row['noise']}"
+        scenario = f"{row['model']}-{row['noise']}"
+        label = f"latent_inversion.{name}.s{row['strategy']}-{row['iterations']}-{scenario}"
         theirs = ", ".join(map(str, published[label])) if label in published else "—"
-        cells = [row["strategy"], row["iterations"], row["model"], row["noise"], theirs, row["trials"]]
+        cells = [row["strategy"], row["iterations"], scenario, theirs, row["trials"]]
         for count in row["counts"]:
             share = Measure.count(count, row["trials"])
-            cells.append(f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)")
+            # Kept in one line by spaces that do not break.
+            cells.append(f"{count}\u00a0({100 * (share.low or 0):.0f}–{100 * (share.high or 0):.0f}\u00a0%)")
         pairs = zip(published[label], row["counts"], strict=True) if label in published else ()
-        cells.append(", ".join(f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs) or "—")
+        cells.append(",\u00a0".join(f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs) or "—")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) if rows else NO_TRIAL
 
@@ -194,7 +197,9 @@ def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mappin
             head = f"latent_inversion.{name}.s{strategy}-{iterations}-"
             theirs = [counts for label, counts in published.items() if label.startswith(head)]
             cells = [case, str(strategy), f"{iterations:,}"]
-            cells.append(f"{sum(c[1] for c in theirs)}, {sum(c[2] for c in theirs)} of {100 * len(theirs)}")
+            cells.append(
+                f"{sum(c[1] for c in theirs)},\u00a0{sum(c[2] for c in theirs)}\u00a0of\u00a0{100 * len(theirs)}"
+            )
             for units, operator in columns.values():
                 rows = [
                     r
@@ -203,7 +208,9 @@ def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mappin
                 ]
                 within, fits = (sum(row["counts"][place] for row in rows) for place in (1, 2))
                 whole = len(rows) == len(SCENARIOS)
-                cells.append(f"{within}, {fits} of {sum(row['trials'] for row in rows)}" if whole else "—")
+                cells.append(
+                    f"{within},\u00a0{fits}\u00a0of\u00a0{sum(row['trials'] for row in rows)}" if whole else "—"
+                )
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
