@@ -15,7 +15,7 @@ from geolib.claims import no_rows
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
 from geolib.inversion.latent import Simulate
-from geolib.studies.latent_tables import ROMAN, Unit, alone
+from geolib.studies.latent_tables import ORDERS, ROMAN, Unit, alone
 
 #: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the differences, and whether
 #: the case is guided by itself or without its threshold. Chosen with true models of other seeds (777 and following).
@@ -174,7 +174,7 @@ def chains(units: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, Any]
             continue
         unit = Unit.parse(name)
         if (unit.method, unit.case) == ("dream", "binary") and arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
-            place = {"order": unit.operator.replace("_", " "), "model": ROMAN[unit.model], "noise": ROMAN[unit.noise]}
+            place = {"order": ORDERS[unit.operator], "model": ROMAN[unit.model], "noise": ROMAN[unit.noise]}
             told = {"acceptance": float(arrays["acceptance_rate"].mean()), "draws": arrays["draws"].shape[1]}
             rows.append({**place, "run": unit.trial + 1, **told, **diagnostics(arrays["draws"])})
     return rows

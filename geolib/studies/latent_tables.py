@@ -20,6 +20,8 @@ LIMITS = (1.2, 1.1, 1.01)
 #: The released strategy 1 gives a run up once its sum of squares exceeds this (ns^2) after so many iterations.
 EARLY_STOP = (100, 1000.0)
 ROMAN = {1: "I", 2: "II"}
+#: What the page calls the cell orders.
+ORDERS = {"consistent": "true rays", "as_published": "scrambled"}
 NO_TRIAL = no_rows("No trial of this kind has been shipped yet.")
 
 
@@ -252,17 +254,18 @@ def searches_markdown(units: Units) -> str:
     A run that missed a limit counts as one with more solves than any. Of several runs the range follows, and how many
     reached the limit where not all did.
     """
-    lines = ["| Search | Case | Cell order | Model | Noise | Runs | to 1.1 | to 1.01 | to 1.0 | Best WRMSE |"]
+    limits = " | ".join(f"Solves to {limit}" for limit in SOLVED)
+    lines = [f"| Search | Case | Cell order | Model | Noise | Runs | {limits} | Best WRMSE |"]
     lines.append("|" + "---|" * 5 + "--:|" * 5)
     for (method, case, operator, model, noise), runs in searches(units).items():
-        cells = [SEARCHES[method], case, operator.replace("_", " "), ROMAN[model], ROMAN[noise], str(len(runs))]
+        cells = [SEARCHES[method], case, ORDERS[operator], ROMAN[model], ROMAN[noise], str(len(runs))]
         for column, places in zip(runs.T, (0, 0, 0, 3), strict=True):
             middle, low, high = (
                 f"{value:,.{places}f}" if np.isfinite(value) else "—"
                 for value in (np.median(column), column.min(), column.max())
             )
             done = int(np.isfinite(column).sum())
-            text = middle if len(runs) == 1 or not done else f"{middle} ({low} to {high})"
+            text = middle if low == high or not done else f"{middle} ({low} to {high})"
             cells.append(text + (f", {done} of {len(runs)}" if 0 < done < len(runs) else ""))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) if len(lines) > 2 else NO_TRIAL

@@ -413,13 +413,13 @@ def test_searches_are_listed_with_their_solves():
     missed = {"record": np.array([[8, 5.0], [90, 1.05]])}
     units[tables.Unit("as_published", "binary", "dream", 800, 2, 1, 0).name] = missed
     text = tables.searches_markdown(units)
-    row = "| DREAM(ZS) | binary | as published | II | I | 10 | 80 (80 to 90) | 160 (160 to —), 9 of 10 | "
+    row = "| DREAM(ZS) | binary | scrambled | II | I | 10 | 80 (80 to 90) | 160 (160 to —), 9 of 10 | "
     assert row + "160 (160 to —), 9 of 10 | 0.999 (0.999 to 1.050) |" in text
     assert text.count("pooled") == 16 and "adam" not in text
     # A short run of the same seed is the longer one's beginning, no run of its own.
     short = {tables.Unit("as_published", "binary", "dream", 80, 2, 2, 0).name: missed}
     assert tables.searches_markdown({**short, **units}) == tables.searches_markdown({**units, **short}) == text
-    assert "| DREAM(ZS) | binary | as published | II | II | 1 | 90 | — | — | 1.050 |" in tables.searches_markdown(short)
+    assert "| DREAM(ZS) | binary | scrambled | II | II | 1 | 90 | — | — | 1.050 |" in tables.searches_markdown(short)
     assert tables.searches_markdown({}) == tables.as_markdown([], {}, "table2") == tables.NO_TRIAL
 
 
@@ -620,6 +620,6 @@ def test_chains_are_told_by_arviz():
     rows = latent_searches.chains({name: arrays, tables.GENERATOR: {}})
     text = latent_searches.chains_markdown(rows)
     assert rows[0]["r_hat"] < 1.02 and rows[0]["run"] == 3
-    assert "| as published | II | I | 3 | 25.0 % | 300 | 1.0" in text
+    assert "| scrambled | II | I | 3 | 25.0 % | 300 | 1.0" in text
     short = {name: arrays | {"draws": arrays["draws"][:, :3]}}
     assert "No chain has been shipped yet" in latent_searches.chains_markdown(latent_searches.chains(short))
