@@ -172,10 +172,9 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
         cells = [row["strategy"], row["iterations"], scenario, theirs, row["trials"]]
         for count in row["counts"]:
             share = Measure.count(count, row["trials"])
-            # Kept in one line by spaces that do not break.
-            cells.append(f"{count}\u00a0({100 * (share.low or 0):.0f}–{100 * (share.high or 0):.0f}\u00a0%)")
+            cells.append(_whole(f"{count} ({100 * (share.low or 0):.0f}–{100 * (share.high or 0):.0f} %)"))
         pairs = zip(published[label], row["counts"], strict=True) if label in published else ()
-        cells.append(",\u00a0".join(f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs) or "—")
+        cells.append(_whole(", ".join(f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs)) or "—")
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) if rows else NO_TRIAL
 
@@ -199,20 +198,14 @@ def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mappin
             head = f"latent_inversion.{name}.s{strategy}-{iterations}-"
             theirs = [counts for label, counts in published.items() if label.startswith(head)]
             cells = [case, str(strategy), f"{iterations:,}"]
-            cells.append(
-                f"{sum(c[1] for c in theirs)},\u00a0{sum(c[2] for c in theirs)}\u00a0of\u00a0{100 * len(theirs)}"
-            )
+            sums = [sum(counts[place] for counts in theirs) for place in (1, 2)]
+            cells.append(_whole(f"{sums[0]}, {sums[1]} of {100 * len(theirs)}"))
             for units, operator in columns.values():
-                rows = [
-                    r
-                    for r in table(units, case, operator)
-                    if (r["strategy"], r["iterations"]) == (strategy, iterations)
-                ]
-                within, fits = (sum(row["counts"][place] for row in rows) for place in (1, 2))
-                whole = len(rows) == len(SCENARIOS)
-                cells.append(
-                    f"{within},\u00a0{fits}\u00a0of\u00a0{sum(row['trials'] for row in rows)}" if whole else "—"
-                )
+                rows = table(units, case, operator)
+                rows = [row for row in rows if (row["strategy"], row["iterations"]) == (strategy, iterations)]
+                sums = [sum(row["counts"][place] for row in rows) for place in (1, 2)]
+                text = _whole(f"{sums[0]}, {sums[1]} of {sum(row['trials'] for row in rows)}")
+                cells.append(text if len(rows) == len(SCENARIOS) else "—")
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -248,6 +241,11 @@ def searches(units: Units) -> dict[tuple, np.ndarray]:
     return {key: np.array(runs) for key, runs in rows.items()}
 
 
+def _whole(text: str) -> str:
+    """Return text that no table breaks into lines: its spaces do not break, and its dashes hold their neighbours."""
+    return text.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
+
+
 def searches_markdown(units: Units) -> str:
     """Return the global and pooled searches as Markdown: scenario, number of runs, and their medians.
 
@@ -255,17 +253,17 @@ def searches_markdown(units: Units) -> str:
     reached the limit where not all did.
     """
     limits = " | ".join(f"Solves to {limit}" for limit in SOLVED)
-    lines = [f"| Search | Case | Cell order | Model | Noise | Runs | {limits} | Best WRMSE |"]
-    lines.append("|" + "---|" * 5 + "--:|" * 5)
+    lines = [f"| Search | Cell order | Scenario | Runs | {limits} | Best WRMSE |", "|---|---|---|" + "--:|" * 5]
     for (method, case, operator, model, noise), runs in searches(units).items():
-        cells = [SEARCHES[method], case, ORDERS[operator], ROMAN[model], ROMAN[noise], str(len(runs))]
+        search = SEARCHES[method] if case == "binary" else f"{SEARCHES[method]}, {case}"
+        cells = [search, ORDERS[operator], f"{ROMAN[model]}-{ROMAN[noise]}", str(len(runs))]
         for column, places in zip(runs.T, (0, 0, 0, 3), strict=True):
             middle, low, high = (
                 f"{value:,.{places}f}" if np.isfinite(value) else "—"
                 for value in (np.median(column), column.min(), column.max())
             )
             done = int(np.isfinite(column).sum())
-            text = middle if low == high or not done else f"{middle} ({low} to {high})"
-            cells.append(text + (f", {done} of {len(runs)}" if 0 < done < len(runs) else ""))
+            text = middle if low == high or not done else f"{middle} ({_whole(f'{low} to {high}')})"
+            cells.append(text + (f", {_whole(f'{done} of {len(runs)}')}" if 0 < done < len(runs) else ""))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) if len(lines) > 2 else NO_TRIAL
