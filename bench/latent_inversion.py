@@ -28,7 +28,7 @@ from pydream.parameters import SampledParam
 from scipy.stats import uniform
 
 from geolib import store
-from geolib._memory import keep_memory
+from geolib._runtime import keep_memory
 from geolib.gans import sgan
 from geolib.inversion import dream
 from geolib.studies import latent_inversion as study

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from geolib._memory import keep_memory
+from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.store import provenance, write_atomic

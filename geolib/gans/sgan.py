@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from geolib import _checks
-from geolib._progress import steps
+from geolib._runtime import steps
 from geolib.gans import weights
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
 from geolib.gans.narrow import many_to_one, one_to_many

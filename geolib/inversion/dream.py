@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geolib import _checks
-from geolib._progress import steps
+from geolib._runtime import steps
 
 LogLikelihood = Callable[[np.ndarray], np.ndarray]
 

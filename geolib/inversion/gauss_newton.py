@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from geolib import _checks
-from geolib._progress import steps
+from geolib._runtime import steps
 from geolib.inversion.latent import Search, Simulate, check_start, root_mean_square
 
 #: Takes latents (n, d) and returns predictions (n, n_data) and Jacobians (n, n_data, d).

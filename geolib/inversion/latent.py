@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from geolib import _checks
-from geolib._progress import steps
+from geolib._runtime import steps
 
 Simulate = Callable[[Tensor], Tensor]
 CLIPPING = ("stochastic", "standard", "none", "released")

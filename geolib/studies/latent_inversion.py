@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from geolib import _checks, claims, paths, tomography
-from geolib._memory import keep_memory
+from geolib._runtime import keep_memory
 from geolib.claims import Measure
 from geolib.config import Config as BaseConfig
 from geolib.config import param

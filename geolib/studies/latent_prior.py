@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from geolib import config, geostatistics, training_images
-from geolib._memory import keep_memory
+from geolib._runtime import keep_memory
 from geolib.claims import Measure, no_rows
 from geolib.gans import sgan
 from geolib.store import Arrays

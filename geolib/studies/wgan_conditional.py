@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from geolib import config
-from geolib._memory import keep_memory
+from geolib._runtime import keep_memory
 from geolib.claims import Measure
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train

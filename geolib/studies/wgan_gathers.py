@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from geolib import config, waves
-from geolib._memory import keep_memory
+from geolib._runtime import keep_memory
 from geolib.claims import Measure
 from geolib.gans import metrics, variants
 from geolib.gans.train import train

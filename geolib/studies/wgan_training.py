@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from geolib._memory import keep_memory
+from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 from geolib.store import Arrays, Store

@@ -1,0 +1,31 @@
+"""What long computations share: one look for their progress, and memory that is kept between iterations."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+
+from tqdm import tqdm
+
+
+def steps(first: int, last: int, label: str) -> tqdm:
+    """Return `range(first, last)` behind a bar with the time left, which vanishes when the loop is done.
+
+    It is silent where there is no terminal, and in worker processes, whose bars would write over one another. The
+    caller adds the figure that matters by `set_postfix_str`.
+    """
+    silent = True if multiprocessing.parent_process() else None  # None leaves it to tqdm, which looks for a terminal
+    return tqdm(range(first, last), desc=label, leave=False, disable=silent, mininterval=0.5)
+
+
+def keep_memory() -> None:
+    """Tell the C library of Linux to keep freed memory for the next tensor; elsewhere nothing happens.
+
+    By default it hands blocks of megabytes back to the system at once, and up to a third of an iteration goes into
+    fetching them again. Holds for the whole process and changes no result.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL("libc.so.6")
+        for option, size in ((-3, 1 << 25), (-1, (1 << 31) - 1)):  # M_MMAP_THRESHOLD at its most, M_TRIM_THRESHOLD
+            library.mallopt(option, size)
