@@ -1,0 +1,1 @@
+"""How a study becomes results: parameters, units on disk, spreading work. Knows no paper and no page."""
