@@ -27,10 +27,10 @@ from pydream.core import run_dream
 from pydream.parameters import SampledParam
 from scipy.stats import uniform
 
-from geolib import store
 from geolib._runtime import keep_memory
 from geolib.gans import sgan
 from geolib.inversion import dream
+from geolib.runs import store
 from geolib.studies import latent_inversion as study
 
 BATCH, ROUNDS, GENERATIONS = 16, 7, 40

@@ -18,8 +18,9 @@ from pathlib import Path
 import distributed
 import torch
 
-from geolib import scheduler, shots, studies, waves
-from geolib.store import provenance, write_atomic
+from geolib import studies, waves
+from geolib.runs import scheduler, shots
+from geolib.runs.store import provenance, write_atomic
 
 HERE = Path(__file__).parent
 ROUNDS, EMPTY, COUNTS, MODELLED = 3, 200, (1, 2, 4), (1, 2, 4, 10, 100)

@@ -19,7 +19,7 @@ import numba
 import numpy as np
 import torch
 
-from geolib.store import provenance, write_atomic
+from geolib.runs.store import provenance, write_atomic
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker, workspace_bytes
 from geolib.waves.cell import pad, padded_index, padded_shape
 

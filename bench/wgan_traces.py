@@ -19,7 +19,7 @@ from torch import nn
 from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
-from geolib.store import provenance, write_atomic
+from geolib.runs.store import provenance, write_atomic
 
 HERE = Path(__file__).parent
 BATCH, ROUNDS = 64, 7

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from geolib import chapters, data, notebooks, page, paths, records, stamps, studies
-from geolib.store import provenance, write_atomic
+from geolib import chapters, data, notebooks, page, records, stamps, studies
+from geolib.runs import paths
+from geolib.runs.store import provenance, write_atomic
 
 
 def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Path:

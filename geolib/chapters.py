@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from geolib import notebooks, paths, records, stamps, studies
-from geolib.store import write_atomic
+from geolib import notebooks, records, stamps, studies
+from geolib.runs import paths
+from geolib.runs.store import write_atomic
 
 STAMP = ".build/{name}.stamp"
 EXECUTED = ".build/executed/{name}.ipynb"

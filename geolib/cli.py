@@ -14,9 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import __version__, claims, data, paths, reruns, scheduler, studies
-from geolib.config import PRESETS, Config, plain
-from geolib.store import write_atomic
+from geolib import __version__, claims, data, reruns, studies
+from geolib.runs import paths, scheduler
+from geolib.runs.config import PRESETS, Config, plain
+from geolib.runs.store import write_atomic
 
 
 class UsageError(Exception):

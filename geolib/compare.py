@@ -14,8 +14,8 @@ from typing import Any
 
 from geolib import _checks, pages, studies
 from geolib.claims import Measure
-from geolib.config import plain
 from geolib.reruns import RECORD
+from geolib.runs.config import plain
 
 _STYLE = """
 body { margin: 0 auto; padding: 1rem; max-width: 90rem; font-family: system-ui, sans-serif; line-height: 1.5; }

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from geolib import paths
-from geolib.store import write_atomic
+from geolib.runs import paths
+from geolib.runs.store import write_atomic
 
 # One thread per kernel: results do not depend on the number of cores, and two notebooks run side by side.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")

@@ -12,8 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote
 
-from geolib import notebooks, paths
-from geolib.store import write_atomic
+from geolib import notebooks
+from geolib.runs import paths
+from geolib.runs.store import write_atomic
 
 _STYLE = """
 body { max-width: 52rem; margin: 0 auto; padding: 1rem; font-family: system-ui, sans-serif; line-height: 1.55; }

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geolib import chapters, claims, notebooks, paths, records, studies
+from geolib import chapters, claims, notebooks, records, studies
+from geolib.runs import paths
 
 # The measurements of bench/ in the order of the page on speed; the scheduler's is on the page beside it.
 SPEED = {

@@ -12,8 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import paths, stamps, store, studies
-from geolib.config import Config, plain
+from geolib import stamps, studies
+from geolib.runs import paths, store
+from geolib.runs.config import Config, plain
 
 # Text badges: colour alone would not reach every reader.
 BADGES = {

@@ -15,9 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import __version__, _checks, paths, studies
-from geolib.config import PRESETS, Config, plain
-from geolib.store import provenance, write_atomic
+from geolib import __version__, _checks, studies
+from geolib.runs import paths
+from geolib.runs.config import PRESETS, Config, plain
+from geolib.runs.store import provenance, write_atomic
 
 RECORD = "run.json"
 # The plus of 1e+1 joins nothing.

@@ -10,7 +10,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from geolib import claims, data, notebooks, paths, studies
+from geolib import claims, data, notebooks, studies
+from geolib.runs import paths
 
 # These bring units to and fro and judge them; no number of a unit comes from them.
 _AROUND = {"_checks", "_progress", "claims", "config", "data", "paths", "scheduler", "store", "notebooks", "book"}

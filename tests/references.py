@@ -6,7 +6,8 @@ import sys
 import nbformat
 from nbclient import NotebookClient
 
-from geolib import notebooks, paths, studies
+from geolib import notebooks, studies
+from geolib.runs import paths
 
 
 def refresh(name: str) -> None:

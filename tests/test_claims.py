@@ -3,8 +3,9 @@ import re
 import pytest
 from scipy import stats
 
-from geolib import claims, paths, studies
+from geolib import claims, studies
 from geolib.claims import Claim, Measure
+from geolib.runs import paths
 
 
 def claim(rule, setting, published=(1.0,), measure=("m",)):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from geolib import cli, data, paths, studies
+from geolib import cli, data, studies
+from geolib.runs import paths
 
 ROOT = Path(__file__).parents[1]
 
@@ -244,7 +245,7 @@ def test_plain_papermill_works_from_any_folder(tmp_path):
     import subprocess
     import sys
 
-    from geolib import paths
+    from geolib.runs import paths
 
     study, *changes = QUICKEST
     command = [sys.executable, "-m", "papermill", str(paths.notebook(study)), "mine.ipynb", *changes]

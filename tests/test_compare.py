@@ -11,9 +11,10 @@ import sys
 import nbformat
 import pytest
 
-from geolib import cli, compare, data, notebooks, paths, reruns, studies
+from geolib import cli, compare, data, notebooks, reruns, studies
 from geolib import page as pages
 from geolib.claims import Measure
+from geolib.runs import paths
 
 STUDY = studies.get("rnn_fwi")
 CONFIG = STUDY.Config()
@@ -267,7 +268,7 @@ def test_expected_times_come_from_records_alone(tmp_path, monkeypatch):
     names = STUDY.unit_names(config)
     half = names[: len(names) // 2]
     records = {name: {"seconds": 1200.0} for name in half}
-    from geolib.store import Results, save
+    from geolib.runs.store import Results, save
 
     save(path, Results({}, {name: {} for name in half}, records), key=studies.key(STUDY, config))
     expected = f"about {20 * len(half):.1f} min of computing for {len(half)} units, by the shipped run's record"
@@ -276,7 +277,7 @@ def test_expected_times_come_from_records_alone(tmp_path, monkeypatch):
 
 
 def test_an_expected_time_is_that_of_units_of_the_same_kind(tmp_path, monkeypatch):
-    from geolib.store import Results, save
+    from geolib.runs.store import Results, save
 
     units = ["a-gn8-m1-t000", "a-gn8-m2-t000", "a-gn8-m1-t001", "a-gn100-t000"]
     records = {unit: {"seconds": seconds} for unit, seconds in zip(units, [90.0, 0.0, 0.0, 1000.0], strict=True)}

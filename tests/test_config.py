@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geolib import config, studies
+from geolib import studies
+from geolib.runs import config
 
 
 @dataclass(frozen=True)

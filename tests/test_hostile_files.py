@@ -20,8 +20,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from geolib import claims, cli, compare, notebooks, paths, reruns, store, studies
+from geolib import claims, cli, compare, notebooks, reruns, studies
 from geolib.gans import sgan, wgan
+from geolib.runs import paths, store
 
 SETTINGS = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 LEDGER = """

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from geolib import paths, records, stamps, store, studies
-from geolib.config import plain
+from geolib import records, stamps, studies
+from geolib.runs import paths, store
+from geolib.runs.config import plain
 
 STUDY = studies.get("rnn_fwi")
 CODE = '"""A module."""\n\n\ndef half(x):\n    """Return x / 2."""\n    return x / 2\n'

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import cli, scheduler, shots, studies, waves
+from geolib import cli, studies, waves
+from geolib.runs import scheduler, shots
 
 ROOT = Path(__file__).parents[1]
 SLOW = """

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geolib import store
-from geolib.store import Results, Store
+from geolib.runs import store
+from geolib.runs.store import Results, Store
 
 ROOT = Path(__file__).parents[1]
 RECORD = {"seconds": 1.5}
@@ -151,7 +151,7 @@ def test_provenance_names_commit_versions_and_device():
 RUN = """
 import sys, time, numpy as np
 from pathlib import Path
-from geolib.store import Store, complete
+from geolib.runs.store import Store, complete
 def compute(names):
     for name in names:
         rng = np.random.default_rng(int(name[1:]))

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from geolib import _checks, paths
+from geolib import _checks
 from geolib.gans import weights
 from geolib.gans.layers import LEAKY_SLOPE, Convolution, Kink
+from geolib.runs import paths
 
 N_LATENT = 100
 N_SAMPLES = 499

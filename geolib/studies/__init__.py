@@ -3,7 +3,7 @@
 A study is a module with
 
 - `TITLE`, one line, `QUESTION`, one sentence for the landing page, and `VERSION`, raised when a unit's meaning changes;
-- `Config`, a frozen `geolib.config.Config` with presets;
+- `Config`, a frozen `geolib.runs.config.Config` with presets;
 - `unit_names(config)`, the independent units of a run, as plain file names;
 - `compute(config, names)`, which yields `(name, arrays)` for each name, in any order; a study whose units build on one
   another also takes `folder` (None or the run's folder), where it keeps the state from which a killed run goes on;
@@ -26,10 +26,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import _checks, paths, scheduler
+from geolib import _checks
 from geolib.claims import Measure
-from geolib.config import PRESETS, Config
-from geolib.store import Arrays, Results, Store, complete, load, recorded, save
+from geolib.runs import paths, scheduler
+from geolib.runs.config import PRESETS, Config
+from geolib.runs.store import Arrays, Results, Store, complete, load, recorded, save
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.

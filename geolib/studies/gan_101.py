@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolib import config
 from geolib.claims import Measure
-from geolib.config import param
 from geolib.gans import tricks as recipes
+from geolib.runs import config
+from geolib.runs.config import param
 from geolib.studies import _gan_theory as theory
 from geolib.studies import _gan_variants as models
 

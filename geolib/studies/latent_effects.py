@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from scipy import stats
 
-from geolib import paths
 from geolib.claims import Measure, no_rows
 from geolib.gans import sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
+from geolib.runs import paths
 from geolib.studies import latent_searches
 from geolib.studies.latent_tables import Unit
 

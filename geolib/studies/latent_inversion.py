@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib import _checks, claims, paths, tomography
+from geolib import _checks, claims, tomography
 from geolib._runtime import keep_memory
 from geolib.claims import Measure
-from geolib.config import Config as BaseConfig
-from geolib.config import param
 from geolib.gans import frozen, sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import gauss_newton
+from geolib.runs import paths
+from geolib.runs.config import Config as BaseConfig
+from geolib.runs.config import param
 from geolib.studies import latent_effects, latent_facts, latent_measures, latent_searches, latent_tables
 from geolib.studies.latent_tables import EARLY_STOP, MARKS, SCENARIOS, Unit
 

@@ -17,11 +17,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from geolib import config, geostatistics, training_images
+from geolib import geostatistics, training_images
 from geolib._runtime import keep_memory
 from geolib.claims import Measure, no_rows
 from geolib.gans import sgan
-from geolib.store import Arrays
+from geolib.runs import config
+from geolib.runs.store import Arrays
 
 TITLE = "Training recipes and widths of the channel generator"
 QUESTION = "Does the paper's recipe train a generator of channels, and what does its width change?"

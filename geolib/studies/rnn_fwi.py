@@ -15,9 +15,9 @@ import torch
 
 from geolib import models
 from geolib.claims import Measure
-from geolib.config import Config as Base
-from geolib.config import param
 from geolib.inversion import optimize
+from geolib.runs.config import Config as Base
+from geolib.runs.config import param
 from geolib.studies import _rnn_measures, _rnn_theory
 from geolib.studies._rnn_problems import Problem, problem_1d, problem_2d, qualities
 from geolib.waves import Boundary, Grid, Survey, propagate, ricker

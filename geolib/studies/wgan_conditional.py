@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from geolib import config
 from geolib._runtime import keep_memory
 from geolib.claims import Measure
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
-from geolib.store import Arrays
+from geolib.runs import config
+from geolib.runs.store import Arrays
 from geolib.studies import wgan_training
 from geolib.studies.wgan_data import SAMPLING, amplitude_scale, forward
 from geolib.studies.wgan_training import BETAS, torch_rng

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolib import config
 from geolib.claims import Measure
-from geolib.store import Arrays
+from geolib.runs import config
+from geolib.runs.store import Arrays
 from geolib.studies import wgan_stopping
 from geolib.studies.wgan_data import AMPLITUDE_FACTOR
 

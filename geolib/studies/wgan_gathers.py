@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib import config, waves
+from geolib import waves
 from geolib._runtime import keep_memory
 from geolib.claims import Measure
 from geolib.gans import metrics, variants
 from geolib.gans.train import train
-from geolib.store import Arrays
+from geolib.runs import config
+from geolib.runs.store import Arrays
 from geolib.studies.wgan_training import CURVES, torch_rng
 
 TITLE = "Shot gathers from a Wasserstein GAN"

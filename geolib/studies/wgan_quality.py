@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geolib import paths, studies
+from geolib import studies
 from geolib.claims import Measure
 from geolib.gans import quality, wgan
-from geolib.store import Arrays, Results, Store, load, provenance, save
+from geolib.runs import paths
+from geolib.runs.store import Arrays, Results, Store, load, provenance, save
 from geolib.studies import wgan_traces, wgan_training
 from geolib.studies.wgan_data import SAMPLING, dataset
 from geolib.studies.wgan_training import torch_rng

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geolib import config
 from geolib.claims import Measure
 from geolib.gans import metrics, wgan
-from geolib.store import Arrays
+from geolib.runs import config
+from geolib.runs.store import Arrays
 from geolib.studies import wgan_tables, wgan_traces, wgan_training
 from geolib.studies.wgan_data import dataset, draw_models, forward
 

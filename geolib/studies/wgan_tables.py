@@ -12,7 +12,7 @@ from scipy import stats
 
 from geolib.claims import Measure
 from geolib.gans import wgan
-from geolib.store import Arrays
+from geolib.runs.store import Arrays
 
 QUALITY = {
     "swd": "sliced Wasserstein-2 distance",

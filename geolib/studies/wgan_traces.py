@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geolib import config
 from geolib.claims import Measure
 from geolib.gans import metrics, wgan
-from geolib.store import Arrays, Store, write_atomic
+from geolib.runs import config
+from geolib.runs.store import Arrays, Store, write_atomic
 from geolib.studies import wgan_tables, wgan_training
 from geolib.studies.wgan_data import AMPLITUDE_FACTOR, N_STEPS, SAMPLING, SOURCE_ROW, SPACING, Data, dataset
 from geolib.studies.wgan_training import BETAS, torch_rng

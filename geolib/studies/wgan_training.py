@@ -19,7 +19,7 @@ from torch import nn
 from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
-from geolib.store import Arrays, Store
+from geolib.runs.store import Arrays, Store
 
 BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
 CURVES = ("critic_loss", "generator_loss", "penalty")

@@ -16,8 +16,9 @@ import yaml
 from PIL import Image
 
 from geolib import book as builder
-from geolib import chapters, notebooks, paths, records, stamps, studies
+from geolib import chapters, notebooks, records, stamps, studies
 from geolib import pages as pages_module
+from geolib.runs import paths
 
 pytestmark = [pytest.mark.book, pytest.mark.xdist_group("book")]
 ROOT = paths.checkout()

@@ -12,7 +12,8 @@ import pytest
 from nbval_tolerance import equal
 from papermill import inspect_notebook
 
-from geolib import paths, studies
+from geolib import studies
+from geolib.runs import paths
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import claims, paths, store, studies
+from geolib import claims, studies
 from geolib.claims import Measure
 from geolib.gans.train import Players
+from geolib.runs import paths, store
 from geolib.studies import _gan_theory
 from geolib.studies import gan_101 as study
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import claims, data, paths, studies
+from geolib import claims, data, studies
 from geolib.gans import sgan
+from geolib.runs import paths
 from geolib.studies import latent_effects, latent_facts, latent_images, latent_measures, latent_searches
 from geolib.studies import latent_inversion as study
 from geolib.studies import latent_tables as tables

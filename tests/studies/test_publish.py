@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from geolib import config, paths, store, studies
+from geolib import studies
+from geolib.runs import config, paths, store
 
 
 @dataclass(frozen=True)

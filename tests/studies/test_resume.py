@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from geolib import studies
-from geolib.store import read_unit
+from geolib.runs.store import read_unit
 from geolib.studies import rnn_fwi
 
 ROOT = Path(__file__).parents[2]

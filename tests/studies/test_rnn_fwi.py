@@ -5,8 +5,9 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from geolib import claims, paths, studies
+from geolib import claims, studies
 from geolib.plots import waves as plots
+from geolib.runs import paths
 from geolib.studies import _rnn_measures, _rnn_problems, _rnn_theory, rnn_tables
 from geolib.studies import rnn_fwi as study
 from geolib.waves import Grid, Survey, propagate, ricker

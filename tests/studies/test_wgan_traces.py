@@ -11,7 +11,7 @@ import torch
 from geolib import claims, studies
 from geolib.claims import Measure
 from geolib.gans import wgan
-from geolib.store import Store, read_unit
+from geolib.runs.store import Store, read_unit
 from geolib.studies import wgan_data, wgan_tables, wgan_training
 from geolib.studies import wgan_traces as study
 
@@ -245,7 +245,7 @@ def test_measures_cope_with_any_subset(undisturbed):
 
 
 def test_every_claim_names_a_measure_that_can_come(undisturbed):
-    from geolib import paths
+    from geolib.runs import paths
 
     ledger = [c for c in claims.load(paths.claims()) if c.paper == "wgan_traces"]
     rng = np.random.default_rng(0)

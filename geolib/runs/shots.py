@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from geolib import _checks, scheduler, waves
+from geolib import _checks, waves
+from geolib.runs import scheduler
 
 
 def misfit_and_gradient(
