@@ -14,7 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import __version__, claims, data, reruns, studies
+from geolib import __version__, data, studies
+from geolib.book import ledger as claims
+from geolib.book import reruns
 from geolib.runs import paths, scheduler
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import write_atomic
@@ -240,7 +242,7 @@ def _check_data(study: ModuleType) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from geolib import compare
+    from geolib.book import compare
 
     if options.out.is_dir() or options.out.name == reruns.RECORD:
         raise UsageError(f"--out must be the page to write, such as compare.html; got {options.out}. Choose another.")
@@ -253,7 +255,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _sweep(options: argparse.Namespace) -> int:
-    from geolib import compare
+    from geolib.book import compare
 
     study = _find(options)
     if not options.changes:
@@ -301,9 +303,9 @@ def _must_be_writable(argument: str, folder: Path) -> None:
 
 
 def _book(options: argparse.Namespace) -> int:
-    from geolib import book
+    from geolib.book import build
 
-    first = book.build(force=options.force, execute=not options.no_execute, say=lambda line: print(line, flush=True))
+    first = build.build(force=options.force, execute=not options.no_execute, say=lambda line: print(line, flush=True))
     print(f"open {first.as_uri()}")
     return 0
 

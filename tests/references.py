@@ -6,7 +6,8 @@ import sys
 import nbformat
 from nbclient import NotebookClient
 
-from geolib import notebooks, studies
+from geolib import studies
+from geolib.book import notebooks
 from geolib.runs import paths
 
 

@@ -3,8 +3,9 @@ import re
 import pytest
 from scipy import stats
 
-from geolib import claims, studies
-from geolib.claims import Claim, Measure
+from geolib import studies
+from geolib.book import ledger as claims
+from geolib.book.ledger import Claim, Measure
 from geolib.runs import paths
 
 

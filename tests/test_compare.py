@@ -11,9 +11,10 @@ import sys
 import nbformat
 import pytest
 
-from geolib import cli, compare, data, notebooks, reruns, studies
-from geolib import page as pages
-from geolib.claims import Measure
+from geolib import cli, data, studies
+from geolib.book import compare, notebooks, reruns
+from geolib.book import standalone as pages
+from geolib.book.ledger import Measure
 from geolib.runs import paths
 
 STUDY = studies.get("rnn_fwi")

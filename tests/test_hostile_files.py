@@ -20,7 +20,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from geolib import claims, cli, compare, notebooks, reruns, studies
+from geolib import cli, studies
+from geolib.book import compare, notebooks, reruns
+from geolib.book import ledger as claims
 from geolib.gans import sgan, wgan
 from geolib.runs import paths, store
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from geolib import records, stamps, studies
+from geolib import studies
+from geolib.book import records, staleness
 from geolib.runs import paths, store
 from geolib.runs.config import plain
 
@@ -24,8 +25,8 @@ def repository(tmp_path, monkeypatch):
         (package / f"{name}.py").write_text("")
     (package / "waves.py").write_text(CODE)
     (package / "studies" / "rnn_fwi.py").write_text("from geolib import claims, waves\n")
-    monkeypatch.setattr(stamps, "_package", lambda: package)
-    monkeypatch.setattr(stamps.studies, "__file__", str(package / "studies" / "__init__.py"))
+    monkeypatch.setattr(staleness, "_package", lambda: package)
+    monkeypatch.setattr(staleness.studies, "__file__", str(package / "studies" / "__init__.py"))
 
     def git(*arguments):
         identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
@@ -39,22 +40,22 @@ def repository(tmp_path, monkeypatch):
 
 
 def test_code_that_means_the_same_has_not_changed(repository):
-    assert stamps.changed_since("rnn_fwi", repository.commit) == []
+    assert staleness.changed_since("rnn_fwi", repository.commit) == []
     other = CODE.replace("Return x / 2.", "Return one half.").replace("    return", "    # why\n    return")
     (repository.package / "waves.py").write_text(other)
     (repository.package / "claims.py").write_text("x = 1\n")  # it judges units, it computes none
-    assert stamps.changed_since("rnn_fwi", repository.commit) == []
+    assert staleness.changed_since("rnn_fwi", repository.commit) == []
 
 
 def test_one_changed_number_is_found(repository):
     (repository.package / "waves.py").write_text(CODE.replace("/ 2\n", "/ 3\n"))
-    assert stamps.changed_since("rnn_fwi", repository.commit) == ["geolib/waves.py"]
+    assert staleness.changed_since("rnn_fwi", repository.commit) == ["geolib/waves.py"]
 
 
 @pytest.mark.parametrize("commit", ["", "0" * 40, "unknown", "--output=x"])
 def test_code_that_is_not_at_hand_cannot_be_compared(repository, commit):
-    assert stamps.changed_since("rnn_fwi", commit) is None
-    assert stamps.changed_since("rnn_fwi", repository.commit + "+changes") is None
+    assert staleness.changed_since("rnn_fwi", commit) is None
+    assert staleness.changed_since("rnn_fwi", repository.commit + "+changes") is None
 
 
 RECORD = {"commit": "a" * 40, "device": "a | c", "cores": 1, "versions": {"python": "3"}, "date": "2026-01-02"}

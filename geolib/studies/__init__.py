@@ -27,7 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from geolib import _checks
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.runs import paths, scheduler
 from geolib.runs.config import PRESETS, Config
 from geolib.runs.store import Arrays, Results, Store, complete, load, recorded, save

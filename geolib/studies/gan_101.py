@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.gans import tricks as recipes
 from geolib.runs import config
 from geolib.runs.config import param

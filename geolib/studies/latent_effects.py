@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from geolib.claims import Measure, no_rows
+from geolib.book.ledger import Measure, no_rows
 from geolib.gans import sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.studies.latent_tables import MARKS, NO_TRIAL, ROMAN, Unit, Units, alone, compatible, longest
 
 #: Root mean square error below which the paper calls an image recovered.

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib import _checks, claims, tomography
+from geolib import _checks, tomography
 from geolib._runtime import keep_memory
-from geolib.claims import Measure
+from geolib.book import ledger
+from geolib.book.ledger import Measure
 from geolib.gans import frozen, sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import gauss_newton
@@ -351,7 +352,7 @@ def _arrays(ratio: np.ndarray, rmse: float, n_data: int) -> dict[str, np.ndarray
 def measures(config: Config, units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
     """Return the numbers of the claims ledger, from whatever units there are; names are those of `latent_measures`."""
     found = latent_measures.measures(units)
-    return latent_measures.published_measures(claims.load(paths.claims())) | found if found else found
+    return latent_measures.published_measures(ledger.load(paths.claims())) | found if found else found
 
 
 if __name__ == "__main__":

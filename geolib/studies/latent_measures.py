@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from geolib import tomography
-from geolib.claims import Claim, Measure
+from geolib.book.ledger import Claim, Measure
 from geolib.studies import latent_effects
 from geolib.studies.latent_facts import local_minima
 from geolib.studies.latent_images import image_measures

@@ -19,7 +19,7 @@ import torch
 
 from geolib import geostatistics, training_images
 from geolib._runtime import keep_memory
-from geolib.claims import Measure, no_rows
+from geolib.book.ledger import Measure, no_rows
 from geolib.gans import sgan
 from geolib.runs import config
 from geolib.runs.store import Arrays

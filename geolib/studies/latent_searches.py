@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib.claims import no_rows
+from geolib.book.ledger import no_rows
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
 from geolib.inversion.latent import Simulate

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from geolib.claims import Measure, no_rows
+from geolib.book.ledger import Measure, no_rows
 
 #: Name of the unit that holds the generator's own properties.
 GENERATOR = "generator"

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from geolib import models
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.inversion import optimize
 from geolib.runs.config import Config as Base
 from geolib.runs.config import param

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from geolib._runtime import keep_memory
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.runs import config

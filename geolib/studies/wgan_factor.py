@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.runs import config
 from geolib.runs.store import Arrays
 from geolib.studies import wgan_stopping

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from geolib import waves
 from geolib._runtime import keep_memory
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.gans import metrics, variants
 from geolib.gans.train import train
 from geolib.runs import config

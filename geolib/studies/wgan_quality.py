@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from geolib import studies
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.gans import quality, wgan
 from geolib.runs import paths
 from geolib.runs.store import Arrays, Results, Store, load, provenance, save

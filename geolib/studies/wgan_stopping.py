@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.gans import metrics, wgan
 from geolib.runs import config
 from geolib.runs.store import Arrays

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import stats
 
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.gans import wgan
 from geolib.runs.store import Arrays
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geolib.claims import Measure
+from geolib.book.ledger import Measure
 from geolib.gans import metrics, wgan
 from geolib.runs import config
 from geolib.runs.store import Arrays, Store, write_atomic

@@ -15,9 +15,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from geolib import book as builder
-from geolib import chapters, notebooks, records, stamps, studies
-from geolib import pages as pages_module
+from geolib import studies
+from geolib.book import build as builder
+from geolib.book import chapters, notebooks, records, staleness
+from geolib.book import pages as pages_module
 from geolib.runs import paths
 
 pytestmark = [pytest.mark.book, pytest.mark.xdist_group("book")]
@@ -97,7 +98,7 @@ def test_every_figure_has_an_alternative_and_a_caption():
 
 
 def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book):
-    from geolib import claims
+    from geolib.book import ledger as claims
 
     ledger = claims.load(paths.claims())
     text, first = (book / "reproduces.html").read_text(), (book / "intro.html").read_text()
@@ -155,7 +156,7 @@ def copy(tmp_path, monkeypatch):
     for folder in ("geolib", "book", "notebooks"):
         shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
     shutil.copy(ROOT / "constraints.txt", root)
-    monkeypatch.setattr(stamps, "_package", lambda: root / "geolib")
+    monkeypatch.setattr(staleness, "_package", lambda: root / "geolib")
     monkeypatch.setattr(paths, "_PACKAGE", root / "geolib")
     return root
 
@@ -165,15 +166,15 @@ def edit(path):
 
 
 def test_an_edit_of_one_study_makes_only_its_notebook_stale(copy):
-    before = {name: stamps.inputs(name) for name in studies.NAMES}
+    before = {name: staleness.inputs(name) for name in studies.NAMES}
     edit(copy / "geolib" / "studies" / "rnn_fwi.py")
-    after = {name: stamps.inputs(name) for name in studies.NAMES}
-    found = {name: changed for name in studies.NAMES if (changed := stamps.changed(before[name], after[name]))}
+    after = {name: staleness.inputs(name) for name in studies.NAMES}
+    found = {name: changed for name in studies.NAMES if (changed := staleness.changed(before[name], after[name]))}
     assert found == {"rnn_fwi": ["geolib/studies/rnn_fwi.py"]}
     # The training loop serves the adversarial chapters, not the wave inversion.
     edit(copy / "geolib" / "gans" / "train.py")
-    last = {name: stamps.inputs(name) for name in studies.NAMES}
-    assert {name for name in studies.NAMES if stamps.changed(after[name], last[name])} == set(studies.NAMES) - {
+    last = {name: staleness.inputs(name) for name in studies.NAMES}
+    assert {name for name in studies.NAMES if staleness.changed(after[name], last[name])} == set(studies.NAMES) - {
         "rnn_fwi"
     }
 
@@ -227,7 +228,7 @@ def test_a_page_that_is_not_executed_again_says_what_has_changed(copy, change):
             cell.execution_count = 1
     nbformat.write(made, executed)
     about = {"date": "2026-01-02", "seconds": 12.3, "commit": "abc"}
-    chapters.stamp(copy, name, {"inputs": stamps.inputs(name), "provenance": about})
+    chapters.stamp(copy, name, {"inputs": staleness.inputs(name), "provenance": about})
     state, top = shown()
     assert state == "current" and "executed 2026-01-02 in 12 s" in top and "out of date" not in top
     changed = change(copy)

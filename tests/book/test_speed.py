@@ -2,7 +2,7 @@
 
 import json
 
-from geolib import pages
+from geolib.book import pages
 
 ROWS = [
     {"varied": name, name: n, "forward_s": n, "gradient_s": 5 * n, "workspace_bytes": 2**20}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import claims, studies
-from geolib.claims import Measure
+from geolib import studies
+from geolib.book import ledger as claims
+from geolib.book.ledger import Measure
 from geolib.gans.train import Players
 from geolib.runs import paths, store
 from geolib.studies import _gan_theory

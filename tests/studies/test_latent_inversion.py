@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import claims, data, studies
+from geolib import data, studies
+from geolib.book import ledger as claims
 from geolib.gans import sgan
 from geolib.runs import paths
 from geolib.studies import latent_effects, latent_facts, latent_images, latent_measures, latent_searches

@@ -5,7 +5,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from geolib import claims, studies
+from geolib import studies
+from geolib.book import ledger as claims
 from geolib.plots import waves as plots
 from geolib.runs import paths
 from geolib.studies import _rnn_measures, _rnn_problems, _rnn_theory, rnn_tables

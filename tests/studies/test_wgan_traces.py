@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import claims, studies
-from geolib.claims import Measure
+from geolib import studies
+from geolib.book import ledger as claims
+from geolib.book.ledger import Measure
 from geolib.gans import wgan
 from geolib.runs.store import Store, read_unit
 from geolib.studies import wgan_data, wgan_tables, wgan_training

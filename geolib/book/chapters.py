@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from geolib import notebooks, records, stamps, studies
+from geolib import studies
+from geolib.book import notebooks, records, staleness
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
 
@@ -44,7 +45,7 @@ def state(root: Path, name: str) -> dict[str, Any]:
     if not before or notebooks.failed(path):
         why = "It shows the outputs that were committed with the notebook, which may be older than code and results."
         return {"state": "not executed", "why": why, "provenance": {}}
-    changed = stamps.changed(before, stamps.inputs(name))
+    changed = staleness.changed(before, staleness.inputs(name))
     why = f"Changed since it was executed: {', '.join(f'`{entry}`' for entry in changed)}." if changed else ""
     return {"state": "stale" if changed else "current", "why": why, "provenance": provenance}
 

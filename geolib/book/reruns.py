@@ -111,9 +111,9 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
     RuntimeError
         If a cell fails; the folder is then left as it was.
     """
-    from geolib import notebooks, page, records
+    from geolib.book import notebooks, records, standalone
 
-    page.mathjax()  # fails now rather than after the run if the book's packages are missing
+    standalone.mathjax()  # fails now rather than after the run if the book's packages are missing
     name = studies.name_of(study)
     note = f"> **This run differs from the quick preset in:** {config.differences()}"
     note += " (in brackets: the quick preset)." if config.changes() else "."
@@ -136,7 +136,7 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
             "seconds": taken.pop("seconds"),
             "provenance": taken,
         }
-        rendered = page.render(executed, Path(draft) / f"{name}.html", study.TITLE)
+        rendered = standalone.render(executed, Path(draft) / f"{name}.html", study.TITLE)
         (folder / RECORD).unlink(missing_ok=True)  # it vouches for the other two
         for made in (executed, rendered):
             os.replace(made, folder / made.name)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geolib import _checks, pages, studies
-from geolib.claims import Measure
-from geolib.reruns import RECORD
+from geolib import _checks, studies
+from geolib.book import pages
+from geolib.book.ledger import Measure
+from geolib.book.reruns import RECORD
 from geolib.runs.config import plain
 
 _STYLE = """

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from geolib import chapters, data, notebooks, page, records, stamps, studies
+from geolib import data, studies
+from geolib.book import chapters, notebooks, records, staleness, standalone
 from geolib.runs import paths
 from geolib.runs.store import provenance, write_atomic
 
@@ -63,7 +64,7 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
     stamp.unlink(missing_ok=True)
     _jupyter_book(root, force)
     # Not through book/_static: jupyter-book would load every script there a second time.
-    shutil.copy(page.mathjax(), first.parent / "_static" / "mathjax-tex-svg.js")
+    shutil.copy(standalone.mathjax(), first.parent / "_static" / "mathjax-tex-svg.js")
     for made in first.parent.rglob("*.html"):
         _make_offline(made)
     _trim_icons(first.parent)
@@ -80,7 +81,7 @@ def _execute(root: Path, names: Sequence[str], say: Any) -> None:
     # Kernels are single-threaded, so notebooks run side by side.
     with ProcessPoolExecutor(max_workers=min(len(names), os.cpu_count() or 1)) as pool:
         say(f"executing: {', '.join(names)} (quick preset)")
-        inputs = {name: stamps.inputs(name) for name in names}
+        inputs = {name: staleness.inputs(name) for name in names}
         futures = {name: pool.submit(_executed, name, chapters.executed(root, name)) for name in names}
         problems = []
         for name in names:
@@ -107,7 +108,7 @@ def _executed(name: str, output: Path) -> dict[str, Any]:
 
 
 def _generate(root: Path, states: dict[str, dict[str, Any]]) -> None:
-    from geolib import pages
+    from geolib.book import pages
 
     files, proofs = records.shipped(), pages.proofs()
     for name, found in states.items():

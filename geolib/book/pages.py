@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geolib import chapters, claims, notebooks, records, studies
+from geolib import studies
+from geolib.book import chapters, notebooks, records
+from geolib.book import ledger as claims
 from geolib.runs import paths
 
 # The measurements of bench/ in the order of the page on speed; the scheduler's is on the page beside it.

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import stamps, studies
+from geolib import studies
+from geolib.book import staleness
 from geolib.runs import paths, store
 from geolib.runs.config import Config, plain
 
@@ -107,7 +108,7 @@ def shipped() -> list[Shipped]:
         for path in sorted(paths.results().glob(f"{name}-*.nc")):
             results, key = store.load(path)
             commits = {unit: str(record.get("commit", "")) for unit, record in results.records.items()}
-            known = {commit: stamps.changed_since(name, commit) for commit in set(commits.values())}
+            known = {commit: staleness.changed_since(name, commit) for commit in set(commits.values())}
             since = {unit: known[commits[unit]] for unit in commits}
             found.append(Shipped(path, studies.get(name), results, key, since))
     return found

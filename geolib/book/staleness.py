@@ -10,7 +10,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from geolib import claims, data, notebooks, studies
+from geolib import data, studies
+from geolib.book import ledger, notebooks
 from geolib.runs import paths
 
 # These bring units to and fro and judge them; no number of a unit comes from them.
@@ -23,7 +24,7 @@ def inputs(study: str) -> dict[str, str]:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     text = ["".join(cell["source"]) + json.dumps(cell["metadata"], sort_keys=True) for cell in cells]
-    mine = [vars(claim) for claim in claims.load(paths.claims()) if claim.paper == study]
+    mine = [vars(claim) for claim in ledger.load(paths.claims()) if claim.paper == study]
     made = {
         f"notebooks/{study}.ipynb (code)": "\n".join(code),
         f"notebooks/{study}.ipynb (text)": "\n".join(text),

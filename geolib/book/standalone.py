@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote
 
-from geolib import notebooks
+from geolib.book import notebooks
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
 

@@ -1,0 +1,1 @@
+"""How results become a book: ledger, chapters, pages, reruns."""
