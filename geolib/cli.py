@@ -14,9 +14,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from geolib import __version__, data, studies
+from geolib import __version__, studies
 from geolib.book import ledger as claims
 from geolib.book import reruns
+from geolib.datasets import fetch
 from geolib.runs import paths, scheduler
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import write_atomic
@@ -238,7 +239,7 @@ def _announce(study: ModuleType, config: Config, preset: str, folder: Path) -> N
 
 def _check_data(study: ModuleType) -> None:
     for file in getattr(study, "FILES", ()):
-        data.locate(file)
+        fetch.locate(file)
 
 
 def _compare(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from geolib import _checks
-from geolib.training_images import channel_width, components, connectivity, patches, variogram
+from geolib.datasets.channels import channel_width, components, connectivity, patches, variogram
 
 
 def statistics(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from geolib import cli, data, studies
+from geolib import cli, studies
+from geolib.datasets import fetch
 from geolib.runs import paths
 
 ROOT = Path(__file__).parents[1]
@@ -120,7 +121,7 @@ def test_a_data_folder_that_does_not_exist_is_refused(geolib_command, tmp_path):
 
 
 def test_a_damaged_data_file_is_refused(geolib_command, tmp_path):
-    from geolib.data import FILES
+    from geolib.datasets.fetch import FILES
 
     for name in FILES:
         (tmp_path / name).write_bytes(b"damaged")
@@ -131,7 +132,7 @@ def test_a_damaged_data_file_is_refused(geolib_command, tmp_path):
 def test_a_data_folder_of_nobody_is_refused_by_its_name(monkeypatch):
     monkeypatch.setenv("GEOLIB_DATA", "~nobody-of-this-name/x")
     with pytest.raises(ValueError, match=r"GEOLIB_DATA must be an existing folder"):
-        data.locate.__wrapped__("marmousi_vp_1601x401.f32")
+        fetch.locate.__wrapped__("marmousi_vp_1601x401.f32")
 
 
 def test_a_console_without_our_letters_gets_all_the_output(geolib_command):

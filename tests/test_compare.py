@@ -11,10 +11,11 @@ import sys
 import nbformat
 import pytest
 
-from geolib import cli, data, studies
+from geolib import cli, studies
 from geolib.book import compare, notebooks, reruns
 from geolib.book import standalone as pages
 from geolib.book.ledger import Measure
+from geolib.datasets import fetch as data
 from geolib.runs import paths
 
 STUDY = studies.get("rnn_fwi")

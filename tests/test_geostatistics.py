@@ -4,7 +4,7 @@ import pytest
 from skimage import measure
 
 from geolib import geostatistics
-from geolib import training_images as ti
+from geolib.datasets import channels as ti
 
 
 def test_the_envelope_holds_windows_of_its_own_image_and_not_those_of_another():

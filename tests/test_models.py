@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
-from geolib import data, models
+from geolib.datasets import fetch, velocity
 
 
 def test_a_layered_model_changes_at_its_interfaces():
-    model = models.layered([20.0, 10.0], [1000.0, 2000.0, 3000.0], spacing=5.0, nz=8)
+    model = velocity.layered([20.0, 10.0], [1000.0, 2000.0, 3000.0], spacing=5.0, nz=8)
     np.testing.assert_array_equal(model, [1000, 1000, 1000, 1000, 2000, 2000, 3000, 3000])
 
 
 def test_interfaces_do_not_depend_on_rounding():
     # 3 * 0.1 is a little more than 0.3 in binary; the point at index 3 still belongs to the lower layer.
-    model = models.layered([0.3], [1.0, 2.0], spacing=0.1, nz=5)
+    model = velocity.layered([0.3], [1.0, 2.0], spacing=0.1, nz=5)
     np.testing.assert_array_equal(model, [1, 1, 1, 2, 2])
 
 
 def test_the_depth_varying_model_has_four_layers_of_fifty_points():
-    values, counts = np.unique(models.four_layers(), return_counts=True)
+    values, counts = np.unique(velocity.four_layers(), return_counts=True)
     np.testing.assert_array_equal(values, [2000, 3000, 4000, 5000])
     np.testing.assert_array_equal(counts, [50, 50, 50, 50])
 
@@ -33,19 +33,19 @@ def test_the_depth_varying_model_has_four_layers_of_fifty_points():
 )
 def test_a_layered_model_refuses_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
-        models.layered(*arguments)
+        velocity.layered(*arguments)
 
 
 def test_smoothing_keeps_frozen_rows_and_a_constant():
     rng = np.random.default_rng(0)
     model = rng.uniform(1500, 4000, size=(20, 30))
-    start = models.smooth(model, 3.0, frozen=4)
+    start = velocity.smooth(model, 3.0, frozen=4)
     np.testing.assert_array_equal(start[:4], model[:4])
     assert start[4:].std() < 0.3 * model[4:].std()
     changed = model.copy()
     changed[:4] = 9999.0
-    np.testing.assert_array_equal(models.smooth(changed, 3.0, frozen=4)[4:], start[4:])
-    np.testing.assert_allclose(models.smooth(np.full(50, 2000.0), 6.0), 2000.0, rtol=1e-12)
+    np.testing.assert_array_equal(velocity.smooth(changed, 3.0, frozen=4)[4:], start[4:])
+    np.testing.assert_allclose(velocity.smooth(np.full(50, 2000.0), 6.0), 2000.0, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_smoothing_keeps_frozen_rows_and_a_constant():
 )
 def test_smoothing_refuses_bad_input(sigma, frozen, message):
     with pytest.raises(ValueError, match=message):
-        models.smooth(np.ones((20, 30)), sigma, frozen)
+        velocity.smooth(np.ones((20, 30)), sigma, frozen)
 
 
 @pytest.mark.real_data
 def test_marmousi_is_the_pinned_slice():
-    if data.locate("marmousi_vp_1601x401.f32") is None:
+    if fetch.locate("marmousi_vp_1601x401.f32") is None:
         pytest.skip("the file is absent")
-    model, origin = models.marmousi()
+    model, origin = velocity.marmousi()
     assert model.shape == (94, 288)
     assert "Marmousi2" in origin
     np.testing.assert_array_equal(model[:2], 1500.0)
@@ -74,18 +74,18 @@ def test_marmousi_is_the_pinned_slice():
 
 
 def test_without_the_file_a_model_is_made_and_says_so(monkeypatch):
-    monkeypatch.setattr(data, "locate", lambda name: None)
-    model, origin = models.marmousi(seed=3)
+    monkeypatch.setattr(fetch, "locate", lambda name: None)
+    model, origin = velocity.marmousi(seed=3)
     assert "procedural" in origin
     assert "seed 3" in origin
-    np.testing.assert_array_equal(model, models.marmousi_like(np.random.default_rng(3)))
+    np.testing.assert_array_equal(model, velocity.marmousi_like(np.random.default_rng(3)))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_procedural_model_is_like_marmousi(seed):
-    model = models.marmousi_like(np.random.default_rng(seed))
+    model = velocity.marmousi_like(np.random.default_rng(seed))
     assert model.shape == (94, 288)
-    np.testing.assert_array_equal(model[:2], models.WATER)
+    np.testing.assert_array_equal(model[:2], velocity.WATER)
     assert model.min() >= 1500.0
     assert model.max() == 4700.0
     # It varies along x (folds, faults) and speeds up with depth.
@@ -102,4 +102,4 @@ def test_the_procedural_model_is_like_marmousi(seed):
 )
 def test_the_procedural_model_refuses_bad_input(shape, water, message):
     with pytest.raises(ValueError, match=message):
-        models.marmousi_like(np.random.default_rng(0), shape, water)
+        velocity.marmousi_like(np.random.default_rng(0), shape, water)

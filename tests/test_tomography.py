@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import data, tomography
+from geolib import tomography
+from geolib.datasets import fetch
 
 SURVEY = tomography.Crosshole()
 
@@ -55,7 +56,7 @@ def test_the_published_order_is_a_permutation_of_the_cells_and_moves_most():
 
 @pytest.mark.real_data
 def test_released_data_follow_from_the_published_order_only():
-    with np.load(data.locate("laloy2019_model1_noise2.npz")) as released:
+    with np.load(fetch.locate("laloy2019_model1_noise2.npz")) as released:
         cases = [(released["m_true"], released["d_true"]), (released["m_true_cont"], released["d_true_cont"])]
         noisy = released["d"] - released["d_true"]
     for model, observed in cases:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from geolib import _checks
-from geolib import training_images as ti
+from geolib.datasets import channels as ti
 
 STRIPES = np.zeros((1, 40, 60), dtype=np.float32)
 STRIPES[0, 10:15] = 1

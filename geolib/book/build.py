@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from geolib import data, studies
+from geolib import studies
 from geolib.book import chapters, notebooks, records, staleness, standalone
+from geolib.datasets import fetch
 from geolib.runs import paths
 from geolib.runs.store import provenance, write_atomic
 
@@ -77,7 +78,7 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
 def _execute(root: Path, names: Sequence[str], say: Any) -> None:
     for name in names:
         for file in getattr(studies.get(name), "FILES", ()):
-            data.locate(file)  # a damaged or missing file is reported before any kernel starts
+            fetch.locate(file)  # a damaged or missing file is reported before any kernel starts
     # Kernels are single-threaded, so notebooks run side by side.
     with ProcessPoolExecutor(max_workers=min(len(names), os.cpu_count() or 1)) as pool:
         say(f"executing: {', '.join(names)} (quick preset)")

@@ -10,8 +10,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from geolib import data, studies
+from geolib import studies
 from geolib.book import ledger, notebooks
+from geolib.datasets import fetch
 from geolib.runs import paths
 
 # These bring units to and fro and judge them; no number of a unit comes from them.
@@ -31,7 +32,7 @@ def inputs(study: str) -> dict[str, str]:
         f"book/claims.yml ({study})": json.dumps(mine, default=str, sort_keys=True),
     }
     for name in getattr(studies.get(study), "FILES", ()):
-        made[f"data file {name}"] = str(data.locate(name) is not None)  # its content is pinned
+        made[f"data file {name}"] = str(fetch.locate(name) is not None)  # its content is pinned
     found = {name: _hash(text.encode()) for name, text in made.items()}
     root = paths.checkout()
     # What executing a notebook does to it belongs to its content.

@@ -11,7 +11,7 @@ A study is a module with
   that may be computed apart from one another, in other processes or on other machines;
 - `measures(config, units)`, the numbers that the claims ledger asks for, from whatever units there are;
 - `condense(units)`, optional: the units as they are shipped, without what another of them holds as well;
-- `DIMS`, names of axes by array name, and `FILES`, the names in `geolib.data.FILES` that it reads.
+- `DIMS`, names of axes by array name, and `FILES`, the names in `geolib.datasets.fetch.FILES` that it reads.
 """
 
 from __future__ import annotations

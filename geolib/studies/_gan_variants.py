@@ -11,8 +11,9 @@ from scipy.spatial import distance
 from torch import Tensor, nn
 from torch.nn import functional
 
-from geolib import training_images
-from geolib.gans import metrics, patterns, tricks, variants
+from geolib.datasets import channels as training_images
+from geolib.datasets import patches
+from geolib.gans import metrics, tricks, variants
 from geolib.gans.train import Game, Players, train
 from geolib.gans.tricks import Recipe
 from geolib.studies._gan_lines import disjoint
@@ -46,9 +47,9 @@ def drawer(picture: Tensor, rng: torch.Generator, *, size: int = SIZE, spacing: 
     """Return a rule that draws a batch of patches with the conditions a variant needs: "", "proportion" or "itself"."""
 
     def draw() -> tuple[Tensor, tuple[Tensor, ...]]:
-        batch = patterns.patches(picture, BATCH, size, spacing=spacing, generator=rng)
+        batch = patches.patches(picture, BATCH, size, spacing=spacing, generator=rng)
         if label == "proportion":
-            return batch, (scaled(patterns.proportion(batch)),)
+            return batch, (scaled(patches.proportion(batch)),)
         return batch, (batch,) if label == "itself" else ()
 
     return draw
@@ -62,7 +63,7 @@ def scaled(share: Tensor) -> Tensor:
 def held_out(seed: int, *, size: int = SIZE, spacing: float = 3.0, graded: bool = False, n: int = N_TEST) -> Tensor:
     """Return test patches from an image that no network is trained on."""
     rng = source(seed, "test")
-    return patterns.patches(image(seed + 1000, graded), n, size, spacing=spacing, generator=rng)
+    return patches.patches(image(seed + 1000, graded), n, size, spacing=spacing, generator=rng)
 
 
 def compare(samples: Tensor, reference: Tensor) -> dict[str, float]:
@@ -99,7 +100,7 @@ def row(samples: Tensor, reference: Tensor) -> np.ndarray:
 def floor(seed: int, reference: Tensor, **options) -> np.ndarray:
     """Return the statistics of real training patches against the reference: what a perfect generator would reach."""
     graded = options.pop("graded", False)
-    real = patterns.patches(image(seed, graded), len(reference), generator=source(seed, "floor"), **options)
+    real = patches.patches(image(seed, graded), len(reference), generator=source(seed, "floor"), **options)
     return row(real, reference)
 
 
@@ -219,9 +220,9 @@ def conditional(iterations: int, seed: int) -> Arrays:
     levels = torch.linspace(0.1, 0.5, 9)
     asked = levels.repeat_interleave(40)
     made = generate_with(players.generator, _latent(seed, len(asked)), scaled(asked))
-    obtained = patterns.proportion(made)
+    obtained = patches.proportion(made)
     reference = held_out(seed, graded=True)
-    labels = patterns.proportion(patterns.patches(picture, N_TEST, SIZE, spacing=3.0, generator=source(seed, "labels")))
+    labels = patches.proportion(patches.patches(picture, N_TEST, SIZE, spacing=3.0, generator=source(seed, "labels")))
     like_data = generate_with(players.generator, _latent(seed), scaled(labels))
     return {
         "asked": asked,
@@ -262,7 +263,7 @@ def infogan(iterations: int, seed: int, weight: float) -> Arrays:
                 made = generate_with(players.generator, _latent(seed), code)
                 with torch.no_grad():
                     bounds.append(float(variants.information_bound(reader, made, code)))
-        factors = patterns.proportion(made), patterns.orientation(made)
+        factors = patches.proportion(made), patches.orientation(made)
         if share:
             shares = factors[0]
             sweep = torch.linspace(-1, 1, 8)[:, None]
@@ -295,8 +296,8 @@ def superres(iterations: int, seed: int, weight: float) -> Arrays:
         estimates.append(generate(players.generator, coarse))
     greyness = [float((1 - e.abs()).mean()) for e in [*estimates, truth]]
     return {
-        "psnr": np.array([patterns.psnr(e, truth) for e in estimates]),
-        "ssim": np.array([patterns.ssim(e, truth) for e in estimates]),
+        "psnr": np.array([patches.psnr(e, truth) for e in estimates]),
+        "ssim": np.array([patches.ssim(e, truth) for e in estimates]),
         "greyness": np.array(greyness),
         "table": np.stack([row(e, truth) for e in estimates]),
         "samples": _examples(functional.interpolate(coarse, scale_factor=4), *estimates[:3], truth),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from geolib import models
+from geolib.datasets import velocity as models
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
 
 SPACING = 10.0

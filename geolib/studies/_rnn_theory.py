@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geolib import models
+from geolib.datasets import velocity as models
 from geolib.waves import ricker
 
 SPACING, DT, NT, INDEX = 10.0, 1e-3, 1783, 2

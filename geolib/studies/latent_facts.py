@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from geolib import data, tomography
+from geolib import tomography
+from geolib.datasets import fetch
 from geolib.gans import sgan
 from geolib.inversion.gauss_newton import forward_mode
 
@@ -72,7 +73,7 @@ def released_misfit() -> np.ndarray:
     ndarray, shape (2,)
         In the order of `tomography.CELL_ORDERS`; empty where the released data is not at hand.
     """
-    path = data.locate("laloy2019_model1_noise2.npz")
+    path = fetch.locate("laloy2019_model1_noise2.npz")
     if path is None:
         return np.empty(0)
     with np.load(path, allow_pickle=False) as released:
@@ -87,7 +88,7 @@ def released_rmse() -> np.ndarray:
 
     Realisation I is not released.
     """
-    path = data.locate("laloy2019_model1_noise2.npz")
+    path = fetch.locate("laloy2019_model1_noise2.npz")
     if path is None:
         return np.empty(0)
     with np.load(path, allow_pickle=False) as released:

@@ -17,16 +17,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from geolib import geostatistics, training_images
+from geolib import geostatistics
 from geolib._runtime import keep_memory
 from geolib.book.ledger import Measure, no_rows
+from geolib.datasets import channels
 from geolib.gans import sgan
 from geolib.runs import config
 from geolib.runs.store import Arrays
 
 TITLE = "Training recipes and widths of the channel generator"
 QUESTION = "Does the paper's recipe train a generator of channels, and what does its width change?"
-FILES = (training_images.FILE,)
+FILES = (channels.FILE,)
 VERSION = 1
 DIMS = {
     "pictured": ("moment",),
@@ -123,7 +124,7 @@ def compute(config: Config, names: Iterable[str], folder: Path | None = None) ->
 
 def _train(config: Config, unit: Unit, folder: Path) -> Arrays:
     recipe = replace(RECIPES[unit.recipe], width=unit.width, batch=unit.batch, iterations=unit.iterations)
-    image, _ = training_images.load(np.random.default_rng([config.seed, 0]))
+    image, _ = channels.load(np.random.default_rng([config.seed, 0]))
     edge = int(TRAINED * image.shape[1])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     losses = np.full((unit.iterations, 2), np.nan, dtype=np.float32)  # what a killed run had computed stays NaN
@@ -140,16 +141,14 @@ def _train(config: Config, unit: Unit, folder: Path) -> Arrays:
 def _judge(config: Config, folder: Path, image: np.ndarray, latents: torch.Tensor) -> Arrays:
     """Return the quality of every checkpoint, pictures of some, and how the best one stands beside the whole image."""
     edge = int(TRAINED * image.shape[1])
-    patches = training_images.patches(
-        image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1])
-    )
+    patches = channels.patches(image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1]))
     files = sorted(folder.glob("weights-*.safetensors"))
     pictured = set(np.linspace(0, len(files) - 1, MOMENTS).round().astype(int).tolist())
     found: list[dict[str, float]] = []
     pictures, best = [], np.empty(0)
     for place, file in enumerate(files):
         realisations = _realise(sgan.load_weights(file).to(latents.device), latents)
-        quality = training_images.quality(realisations, patches)
+        quality = channels.quality(realisations, patches)
         found.append(quality | {"score": sum(abs(quality[name]) for name in SUMMED)})
         if found[-1]["score"] <= min(entry["score"] for entry in found):
             best = realisations

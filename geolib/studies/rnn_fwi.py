@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from geolib import models
 from geolib.book.ledger import Measure
+from geolib.datasets import velocity
 from geolib.inversion import optimize
 from geolib.runs.config import Config as Base
 from geolib.runs.config import param
@@ -272,7 +272,7 @@ def _network(config: Config) -> dict[str, np.ndarray]:
 
 def _gather() -> dict[str, np.ndarray]:
     """Return one shot over a small part of Marmousi, 600 steps: what a receiver line records."""
-    model, origin = models.marmousi()
+    model, origin = velocity.marmousi()
     model = model[:60, 110:210]
     wavelet = ricker(10.0, 1e-3, 600).expand(1, 1, -1)
     receivers = [[[2, i] for i in range(model.shape[1])]]
@@ -288,7 +288,7 @@ def _setup() -> dict[str, np.ndarray]:
         "velocity": problem.truth.astype(np.float32),
         "first": problem.start,
         "gathers": problem.observed[:, ::4, ::8].numpy().astype(np.float32),
-        "origin": np.array(models.marmousi()[1]),
+        "origin": np.array(velocity.marmousi()[1]),
     }
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from geolib.datasets.channels import procedural_channels
 from geolib.gans import frozen, sgan, weights
-from geolib.training_images import procedural_channels
 
 TINY = sgan.Recipe(width=2, batch=2, iterations=6, latent=2)
 IMAGE = procedural_channels((80, 80), np.random.default_rng(0))

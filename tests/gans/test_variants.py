@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import training_images
-from geolib.gans import patterns, tricks, variants
+from geolib.datasets import channels, patches
+from geolib.gans import tricks, variants
 from geolib.gans.theory import Mixture
 from geolib.gans.train import train
 from geolib.studies import _gan_variants as units
@@ -21,13 +21,13 @@ def source(seed=0):
 
 @pytest.fixture(scope="module")
 def picture():
-    binary = training_images.procedural_channels((200, 200), np.random.default_rng(0))
+    binary = channels.procedural_channels((200, 200), np.random.default_rng(0))
     return torch.from_numpy(2 * binary - 1)
 
 
 def drawer(picture, rng, condition=None):
     def draw():
-        batch = patterns.patches(picture, 8, SIZE, spacing=2.0, generator=rng)
+        batch = patches.patches(picture, 8, SIZE, spacing=2.0, generator=rng)
         return batch, () if condition is None else (condition(batch),)
 
     return draw
@@ -41,7 +41,7 @@ BUILDS = {
     "infogan": lambda draw, g: variants.infogan(draw, SIZE, WIDTH, 1e-3, g)[:2],
     "superres": lambda draw, g: variants.superres(draw, SIZE, WIDTH, 1e-3, g),
 }
-CONDITIONS = {"conditional": lambda x: units.scaled(patterns.proportion(x)), "superres": lambda x: x}
+CONDITIONS = {"conditional": lambda x: units.scaled(patches.proportion(x)), "superres": lambda x: x}
 
 
 @pytest.mark.parametrize("name", BUILDS)
@@ -185,7 +185,7 @@ def test_recipes_reach_the_networks(picture, game):
 
 def test_patches_without_rotation_are_crops():
     ramp = torch.arange(40.0).repeat(40, 1) / 40
-    batch = patterns.patches(ramp, 5, 8, spacing=2.0, generator=source())
+    batch = patches.patches(ramp, 5, 8, spacing=2.0, generator=source())
     steps = batch[..., 1:] - batch[..., :-1]
     assert torch.allclose(steps, torch.full_like(steps, 2 / 40), atol=1e-5)
     assert torch.allclose(batch[:, :, 0], batch[:, :, -1], atol=1e-5)
@@ -196,25 +196,25 @@ def test_orientation_is_the_angle_a_patch_was_turned_by(degrees):
     z = torch.arange(300.0)
     stripes = torch.sin(2 * math.pi * z / 40)[:, None].repeat(1, 300)
     angle = torch.full((6,), math.radians(degrees))
-    batch = patterns.patches(stripes, 6, 32, spacing=2.0, angles=angle, generator=source())
-    found = patterns.orientation(batch)
+    batch = patches.patches(stripes, 6, 32, spacing=2.0, angles=angle, generator=source())
+    found = patches.orientation(batch)
     gap = torch.remainder(found - angle + math.pi / 2, math.pi) - math.pi / 2
     assert gap.abs().max() < math.radians(1.5)  # central differences shorten the steeper slope
 
 
 def test_a_featureless_patch_has_no_orientation():
-    assert patterns.orientation(torch.ones(2, 1, 16, 16)).isnan().all()
+    assert patches.orientation(torch.ones(2, 1, 16, 16)).isnan().all()
 
 
 def test_patches_refuse_an_image_that_is_too_small():
     with pytest.raises(ValueError, match=r"image must be larger than 64 pixels for patches of 32 at spacing 2"):
-        patterns.patches(torch.zeros(50, 50), 1, 32, spacing=2.0, generator=source())
+        patches.patches(torch.zeros(50, 50), 1, 32, spacing=2.0, generator=source())
 
 
 def test_proportion_reads_the_share_of_channel():
     patch = torch.full((1, 1, 4, 4), -1.0)
     patch[..., 0, :] = 1
-    assert patterns.proportion(patch).item() == 0.25
+    assert patches.proportion(patch).item() == 0.25
 
 
 def test_similarity_agrees_with_scikit_image():
@@ -224,13 +224,13 @@ def test_similarity_agrees_with_scikit_image():
     other = (truth + 0.2 * torch.randn(truth.shape, generator=source(1))).clamp(-1, 1)
     a, b = other[0, 0].double().numpy(), truth[0, 0].double().numpy()
     # Same definition, one in float64 throughout: round-off of float32 inputs.
-    assert patterns.ssim(other, truth) == pytest.approx(metrics.structural_similarity(a, b, data_range=2), abs=1e-6)
-    assert patterns.psnr(other, truth) == pytest.approx(metrics.peak_signal_noise_ratio(b, a, data_range=2), abs=1e-4)
-    assert patterns.ssim(truth, truth) == pytest.approx(1)
+    assert patches.ssim(other, truth) == pytest.approx(metrics.structural_similarity(a, b, data_range=2), abs=1e-6)
+    assert patches.psnr(other, truth) == pytest.approx(metrics.peak_signal_noise_ratio(b, a, data_range=2), abs=1e-4)
+    assert patches.ssim(truth, truth) == pytest.approx(1)
 
 
 def test_comparison_is_zero_for_equal_sets_and_grows_with_speckle(picture):
-    real = patterns.patches(picture, 64, SIZE, spacing=2.0, generator=source())
+    real = patches.patches(picture, 64, SIZE, spacing=2.0, generator=source())
     assert units.row(real, real) == pytest.approx(np.zeros(4), abs=1e-9)
     noise = torch.where(torch.rand(real.shape, generator=source(1)) < 0.1, -real, real)
     worse = torch.where(torch.rand(real.shape, generator=source(1)) < 0.3, -real, real)

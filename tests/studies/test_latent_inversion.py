@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import data, studies
+from geolib import studies
 from geolib.book import ledger as claims
+from geolib.datasets import fetch as data
 from geolib.gans import sgan
 from geolib.runs import paths
 from geolib.studies import latent_effects, latent_facts, latent_images, latent_measures, latent_searches

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from geolib import studies, training_images
+from geolib import studies
+from geolib.datasets import channels
 from geolib.gans import sgan
 from geolib.studies import latent_prior as study
 
@@ -11,9 +12,9 @@ SMALL = study.Config(recipes=("working", "published"))
 @pytest.fixture(scope="module", autouse=True)
 def small_image():
     """A training image whose parts still hold patches of 129 pixels and whose blocks do."""
-    image = training_images.procedural_channels((700, 700), np.random.default_rng(0))
+    image = channels.procedural_channels((700, 700), np.random.default_rng(0))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_images, "load", lambda rng: (image, "made for the test"))
+        patch.setattr(channels, "load", lambda rng: (image, "made for the test"))
         yield image
 
 
@@ -53,7 +54,7 @@ def test_a_killed_training_goes_on_and_its_checkpoints_are_judged_alike(units, f
     half = study.Config(iterations=4)
     state = tmp_path / f"{name}.state"
     recipe = study.replace(study.RECIPES["working"], width=2, batch=2, iterations=4)
-    image = training_images.load(None)[0]
+    image = channels.load(None)[0]
     edge = int(study.TRAINED * image.shape[1])
     for step, _ in sgan.fit_in_folder(state, image[:, :edge], recipe, half.seed, every=2):
         if step.iteration == 2:  # one step after the first checkpoint

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geolib import _checks, data
+from geolib import _checks
+from geolib.datasets import fetch
 
 Model = NDArray[np.float64]
 WATER = 1500.0
@@ -111,7 +112,7 @@ def marmousi(seed: int = 0) -> tuple[Model, str]:
     origin : str
         Where the model comes from, for captions and provenance.
     """
-    path = data.locate("marmousi_vp_1601x401.f32")
+    path = fetch.locate("marmousi_vp_1601x401.f32")
     if path is None:
         return marmousi_like(np.random.default_rng(seed)), f"procedural model like Marmousi (seed {seed})"
     grid = np.fromfile(path, dtype="<f4").reshape(1601, 401)

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import distance
 
-from geolib import _checks, data
+from geolib import _checks
+from geolib.datasets import fetch
 
 #: Data file of the image that Laloy et al. (2019) trained on: 2500 x 2500 pixels, channels white.
 FILE = "laloy2019_training_image.png"
@@ -34,9 +35,9 @@ def load(rng: np.random.Generator, size: int = 2500) -> tuple[np.ndarray, str]:
     ValueError
         If the file is there and no binary image.
     """
-    path = data.locate(FILE)
+    path = fetch.locate(FILE)
     if path is None:
-        return procedural_channels((size, size), rng), "made by geolib.training_images.procedural_channels"
+        return procedural_channels((size, size), rng), "made by geolib.datasets.channels.procedural_channels"
     from PIL import Image
 
     with Image.open(path) as picture:

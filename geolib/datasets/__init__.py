@@ -1,0 +1,1 @@
+"""Public data files, velocity models, channel images, patches."""
