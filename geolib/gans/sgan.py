@@ -17,8 +17,8 @@ from torch.nn import functional
 from geolib import _checks
 from geolib._runtime import steps
 from geolib.gans import weights
+from geolib.gans.fast.narrow import many_to_one, one_to_many
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
-from geolib.gans.narrow import many_to_one, one_to_many
 from geolib.gans.train import Game, Players, Step, average, train
 
 LATENT = (5, 3)

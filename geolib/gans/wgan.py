@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from geolib import _checks
 from geolib.gans import weights
-from geolib.gans.layers import LEAKY_SLOPE, Convolution, Kink
+from geolib.gans.fast.layers import LEAKY_SLOPE, Convolution, Kink
 from geolib.runs import paths
 
 N_LATENT = 100

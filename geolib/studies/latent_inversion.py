@@ -15,7 +15,8 @@ from geolib import _checks, tomography
 from geolib._runtime import keep_memory
 from geolib.book import ledger
 from geolib.book.ledger import Measure
-from geolib.gans import frozen, sgan
+from geolib.gans import sgan
+from geolib.gans.fast import inference
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import gauss_newton
 from geolib.runs import paths
@@ -145,9 +146,9 @@ class World:
         self.network = network.to(self.device).requires_grad_(False)
         self.reduced = config.precision == "bfloat16"
         # Without Numba, as on a bare machine, the network's own layers do the work.
-        fast = self.device.type == "cpu" and frozen.available()
+        fast = self.device.type == "cpu" and inference.available()
         precision = torch.bfloat16 if self.reduced else torch.float32
-        self.frozen = frozen.Frozen(self.network, precision) if fast else None
+        self.frozen = inference.Frozen(self.network, precision) if fast else None
         survey = tomography.Crosshole()
         self.matrices = {o: tomography.ray_matrix(survey, o).astype(np.float32) for o in tomography.CELL_ORDERS}
         self.dense = {}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from geolib.gans import _kernels as kernels
 from geolib.gans import sgan
-from geolib.gans.frozen import Frozen
+from geolib.gans.fast import _kernels as kernels
+from geolib.gans.fast.inference import Frozen
 from geolib.runs import paths
 from tests.gans.test_sgan import latents, trained_like
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from geolib.gans import layers, losses, wgan
+from geolib.gans import losses, wgan
+from geolib.gans.fast import layers
 
 
 class Plain(nn.Module):

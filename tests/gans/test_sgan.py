@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from geolib.datasets.channels import procedural_channels
-from geolib.gans import frozen, sgan, weights
+from geolib.gans import sgan, weights
+from geolib.gans.fast import inference as frozen
 
 TINY = sgan.Recipe(width=2, batch=2, iterations=6, latent=2)
 IMAGE = procedural_channels((80, 80), np.random.default_rng(0))

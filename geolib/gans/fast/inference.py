@@ -20,7 +20,7 @@ from geolib.gans.sgan import Generator
 def available() -> bool:
     """Return whether Numba is there, which the fused kernels need."""
     try:
-        from geolib.gans import _kernels  # noqa: F401
+        from geolib.gans.fast import _kernels
     except ImportError:
         return False
     return True
@@ -80,7 +80,7 @@ class _Images(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, latent: Tensor, frozen: Frozen) -> Tensor:
-        from geolib.gans import _kernels as kernels
+        from geolib.gans.fast import _kernels as kernels
 
         n, _, rows, columns = latent.shape
         x = latent.detach().to(frozen.kind).reshape(n, -1) @ frozen.dense(rows, columns)
@@ -104,7 +104,7 @@ class _Images(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple:
-        from geolib.gans import _kernels as kernels
+        from geolib.gans.fast import _kernels as kernels
 
         frozen, shape, features, moments, inner, middle = ctx.kept
         slope = torch.empty_like(features[-1])
