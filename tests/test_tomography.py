@@ -2,42 +2,42 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import tomography
 from geolib.datasets import fetch
+from geolib.inversion import crosshole
 
-SURVEY = tomography.Crosshole()
+SURVEY = crosshole.Crosshole()
 
 
-@pytest.mark.parametrize("order", tomography.CELL_ORDERS)
+@pytest.mark.parametrize("order", crosshole.CELL_ORDERS)
 def test_each_row_sums_to_the_distance_of_its_antennas(order):
-    lengths = tomography.ray_matrix(SURVEY, order).sum(1).A1
+    lengths = crosshole.ray_matrix(SURVEY, order).sum(1).A1
     depths = np.array(SURVEY.source_depths)
     # Sums of some 180 pieces of at most 13 m: round-off stays below 1e-13 m.
     np.testing.assert_allclose(lengths, np.hypot(5.98, np.subtract.outer(depths, depths)).ravel(), atol=1e-12)
 
 
 def test_a_horizontal_ray_between_grid_lines_crosses_its_row():
-    survey = tomography.Crosshole((4, 5), 1.0, 0.0, 5.0, (1.5,), (1.5,))
-    lengths = tomography.ray_matrix(survey).toarray().reshape(4, 5)
+    survey = crosshole.Crosshole((4, 5), 1.0, 0.0, 5.0, (1.5,), (1.5,))
+    lengths = crosshole.ray_matrix(survey).toarray().reshape(4, 5)
     expected = np.zeros((4, 5))
     expected[1] = 1.0
     np.testing.assert_allclose(lengths, expected, atol=1e-14)
 
 
 def test_a_ray_on_a_grid_line_counts_once_in_the_row_above():
-    survey = tomography.Crosshole((4, 5), 1.0, 0.0, 5.0, (2.0,), (2.0,))
-    lengths = tomography.ray_matrix(survey).toarray().reshape(4, 5)
+    survey = crosshole.Crosshole((4, 5), 1.0, 0.0, 5.0, (2.0,), (2.0,))
+    lengths = crosshole.ray_matrix(survey).toarray().reshape(4, 5)
     assert lengths[1].sum() == pytest.approx(5.0, abs=1e-14) and lengths.sum() == pytest.approx(5.0, abs=1e-14)
 
 
 def test_a_diagonal_through_corners_crosses_the_diagonal_cells():
-    survey = tomography.Crosshole((3, 3), 1.0, 0.0, 3.0, (0.0,), (3.0,))
-    lengths = tomography.ray_matrix(survey).toarray().reshape(3, 3)
+    survey = crosshole.Crosshole((3, 3), 1.0, 0.0, 3.0, (0.0,), (3.0,))
+    lengths = crosshole.ray_matrix(survey).toarray().reshape(3, 3)
     np.testing.assert_allclose(lengths, np.sqrt(2) * np.eye(3), atol=1e-14)
 
 
 def test_lengths_agree_with_points_walked_along_the_ray():
-    matrix = tomography.ray_matrix(SURVEY)
+    matrix = crosshole.ray_matrix(SURVEY)
     ray = 5 * 24 + 17
     t = (np.arange(200_000) + 0.5) / 200_000
     start, stop = np.array([3.0, 0.01]), np.array([9.0, 5.99])
@@ -48,7 +48,7 @@ def test_lengths_agree_with_points_walked_along_the_ray():
 
 
 def test_the_published_order_is_a_permutation_of_the_cells_and_moves_most():
-    ours, theirs = (tomography.ray_matrix(SURVEY, order) for order in tomography.CELL_ORDERS)
+    ours, theirs = (crosshole.ray_matrix(SURVEY, order) for order in crosshole.CELL_ORDERS)
     assert ours.nnz == theirs.nnz
     np.testing.assert_allclose(np.sort(ours[23].data), np.sort(theirs[23].data))
     assert len(np.intersect1d(ours[23].indices, theirs[23].indices)) < 0.1 * ours[23].nnz
@@ -61,8 +61,8 @@ def test_released_data_follow_from_the_published_order_only():
         noisy = released["d"] - released["d_true"]
     for model, observed in cases:
         times = [
-            tomography.traveltimes(tomography.ray_matrix(SURVEY, order), tomography.velocity(model.astype(float)))
-            for order in tomography.CELL_ORDERS
+            crosshole.traveltimes(crosshole.ray_matrix(SURVEY, order), crosshole.velocity(model.astype(float)))
+            for order in crosshole.CELL_ORDERS
         ]
         np.testing.assert_allclose(times[1], observed, atol=1e-9)
         assert np.sqrt(np.square(times[0] - observed).mean()) == pytest.approx(5.7, abs=0.05)
@@ -70,60 +70,60 @@ def test_released_data_follow_from_the_published_order_only():
 
 
 def test_traveltimes_of_a_uniform_model_and_of_a_stack():
-    matrix = tomography.ray_matrix(SURVEY)
+    matrix = crosshole.ray_matrix(SURVEY)
     uniform = np.full(SURVEY.shape, 0.08)
-    times = tomography.traveltimes(matrix, np.stack([uniform, uniform / 2]))
+    times = crosshole.traveltimes(matrix, np.stack([uniform, uniform / 2]))
     assert times.shape == (2, 576)
     np.testing.assert_allclose(times[0, 0], 5.98 / 0.08, rtol=1e-13)
     np.testing.assert_allclose(times[1], 2 * times[0], rtol=1e-13)
 
 
 def test_differentiable_times_have_the_adjoint_as_derivative():
-    matrix = tomography.ray_matrix(SURVEY)
+    matrix = crosshole.ray_matrix(SURVEY)
     generator = torch.Generator().manual_seed(0)
     slowness = torch.rand(3, 7500, generator=generator, dtype=torch.float64, requires_grad=True)
     weights = torch.rand(3, 576, generator=generator, dtype=torch.float64)
-    times = tomography.times_of(matrix, slowness)
+    times = crosshole.times_of(matrix, slowness)
     (gradient,) = torch.autograd.grad((times * weights).sum(), slowness)
     # <A s, w> = <s, A^T w> to the round-off of 6e4 products.
     left, right = ((a * b).sum().item() for a, b in ((times, weights), (gradient, slowness)))
     assert left == pytest.approx(right, rel=1e-12)
     tangent = torch.rand(3, 7500, generator=generator, dtype=torch.float64)
-    _, forward = torch.func.jvp(lambda s: tomography.times_of(matrix, s), (slowness.detach(),), (tangent,))
-    torch.testing.assert_close(forward, tomography.times_of(matrix, tangent))
+    _, forward = torch.func.jvp(lambda s: crosshole.times_of(matrix, s), (slowness.detach(),), (tangent,))
+    torch.testing.assert_close(forward, crosshole.times_of(matrix, tangent))
 
 
 def test_velocity_of_facies():
-    np.testing.assert_allclose(tomography.velocity(np.array([0.0, 0.5, 1.0])), [0.08, 0.07, 0.06])
+    np.testing.assert_allclose(crosshole.velocity(np.array([0.0, 0.5, 1.0])), [0.08, 0.07, 0.06])
 
 
 def test_noise_has_its_standard_deviation():
-    errors = tomography.noisy(np.zeros(100_000), 2.0, np.random.default_rng(0))
+    errors = crosshole.noisy(np.zeros(100_000), 2.0, np.random.default_rng(0))
     assert errors.std() == pytest.approx(2.0, rel=0.02)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: tomography.ray_matrix(SURVEY, "fortran"), "cell_order must be one of consistent, as_published"),
-        (lambda: tomography.Crosshole(receiver_x=6.5), "receiver_x must be between 0 and 6 m; got 6.5"),
-        (lambda: tomography.Crosshole(receiver_depths=(13.0,)), "receiver_depths must be between 0 and 12.5 m; got 13"),
-        (lambda: tomography.Crosshole(source_depths=()), "source_depths must hold at least one depth; got none"),
+        (lambda: crosshole.ray_matrix(SURVEY, "fortran"), "cell_order must be one of consistent, as_published"),
+        (lambda: crosshole.Crosshole(receiver_x=6.5), "receiver_x must be between 0 and 6 m; got 6.5"),
+        (lambda: crosshole.Crosshole(receiver_depths=(13.0,)), "receiver_depths must be between 0 and 12.5 m; got 13"),
+        (lambda: crosshole.Crosshole(source_depths=()), "source_depths must hold at least one depth; got none"),
         (
-            lambda: tomography.traveltimes(tomography.ray_matrix(SURVEY), np.ones(7500)),
+            lambda: crosshole.traveltimes(crosshole.ray_matrix(SURVEY), np.ones(7500)),
             "velocities must have two or three axes; got 1",
         ),
-        (lambda: tomography.noisy(np.zeros(3), 0.0, np.random.default_rng(0)), "sigma must be positive; got 0"),
+        (lambda: crosshole.noisy(np.zeros(3), 0.0, np.random.default_rng(0)), "sigma must be positive; got 0"),
         (
-            lambda: tomography.traveltimes(tomography.ray_matrix(SURVEY), np.ones((10, 10))),
+            lambda: crosshole.traveltimes(crosshole.ray_matrix(SURVEY), np.ones((10, 10))),
             "velocities must have 7500 cells; got 100",
         ),
         (
-            lambda: tomography.traveltimes(tomography.ray_matrix(SURVEY), np.zeros(SURVEY.shape)),
+            lambda: crosshole.traveltimes(crosshole.ray_matrix(SURVEY), np.zeros(SURVEY.shape)),
             "velocities must be positive; got 0",
         ),
         (
-            lambda: tomography.times_of(tomography.ray_matrix(SURVEY), torch.ones(2, 5)),
+            lambda: crosshole.times_of(crosshole.ray_matrix(SURVEY), torch.ones(2, 5)),
             r"slowness must have shape \(any, 7500\)",
         ),
     ],

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from geolib import tomography
 from geolib.datasets import fetch
 from geolib.gans import sgan
+from geolib.inversion import crosshole
 from geolib.inversion.gauss_newton import forward_mode
 
 
@@ -78,8 +78,8 @@ def released_misfit() -> np.ndarray:
         return np.empty(0)
     with np.load(path, allow_pickle=False) as released:
         model, observed = released["m_true"].astype(float), released["d_true"]
-    matrices = (tomography.ray_matrix(tomography.Crosshole(), order) for order in tomography.CELL_ORDERS)
-    times = (tomography.traveltimes(matrix, tomography.velocity(model)) for matrix in matrices)
+    matrices = (crosshole.ray_matrix(crosshole.Crosshole(), order) for order in crosshole.CELL_ORDERS)
+    times = (crosshole.traveltimes(matrix, crosshole.velocity(model)) for matrix in matrices)
     return np.array([np.sqrt(np.square(t - observed).mean()) for t in times])
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib import _checks, tomography
+from geolib import _checks
 from geolib._runtime import keep_memory
 from geolib.book import ledger
 from geolib.book.ledger import Measure
 from geolib.gans import sgan
 from geolib.gans.fast import inference
-from geolib.inversion import latent
+from geolib.inversion import crosshole, latent
 from geolib.inversion.gauss_newton import gauss_newton
 from geolib.runs import paths
 from geolib.runs.config import Config as BaseConfig
@@ -69,7 +69,7 @@ class Config(BaseConfig):
         ("consistent",),
         "what is observed: traveltimes in either cell order, or the whole image",
         paper=("consistent", "as_published", "image"),
-        choices=(*tomography.CELL_ORDERS, "image"),
+        choices=(*crosshole.CELL_ORDERS, "image"),
         extent=True,
     )
     cases: tuple[str, ...] = param(
@@ -149,8 +149,8 @@ class World:
         fast = self.device.type == "cpu" and inference.available()
         precision = torch.bfloat16 if self.reduced else torch.float32
         self.frozen = inference.Frozen(self.network, precision) if fast else None
-        survey = tomography.Crosshole()
-        self.matrices = {o: tomography.ray_matrix(survey, o).astype(np.float32) for o in tomography.CELL_ORDERS}
+        survey = crosshole.Crosshole()
+        self.matrices = {o: crosshole.ray_matrix(survey, o).astype(np.float32) for o in crosshole.CELL_ORDERS}
         self.dense = {}
         if self.device.type != "cpu":
             self.dense = {o: torch.from_numpy(m.toarray()).to(self.device) for o, m in self.matrices.items()}
@@ -173,7 +173,7 @@ class World:
         """Return the facies model in [0, 1], shape (125, 60), of one latent (15,)."""
         with torch.no_grad():
             model = self.models(torch.as_tensor(latent, dtype=torch.float32, device=self.device)[None])
-        return model.cpu().numpy().reshape(tomography.Crosshole().shape)
+        return model.cpu().numpy().reshape(crosshole.Crosshole().shape)
 
     def simulate(self, operator: str, case: str, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
         """Return traveltimes in ns, shape (n, 576), or for operator ``image`` the model itself.
@@ -182,20 +182,20 @@ class World:
         With `forward_mode` the network's own layers are used, which forward-mode derivatives can follow. ValueError if
         latents have another shape, or operator or case is unknown.
         """
-        _checks.choice("operator", operator, (*tomography.CELL_ORDERS, "image"))
+        _checks.choice("operator", operator, (*crosshole.CELL_ORDERS, "image"))
         _checks.choice("case", case, ("continuous", "binary", "surrogate"))
         models = self.models(latents, forward_mode=forward_mode)
         if operator == "image":
             return models
         if case != "continuous":
             # Slowness is linear in a binary model, so that the published adjoint is its exact derivative.
-            low, high = 1 / tomography.MATRIX_VELOCITY, 1 / tomography.CHANNEL_VELOCITY
+            low, high = 1 / crosshole.MATRIX_VELOCITY, 1 / crosshole.CHANNEL_VELOCITY
             slowness = low + (high - low) * (latent.threshold(models) if case == "binary" else models)
         else:
-            slowness = 1 / (tomography.CHANNEL_VELOCITY + 0.02 * (1 - models))
+            slowness = 1 / (crosshole.CHANNEL_VELOCITY + 0.02 * (1 - models))
         if operator in self.dense:
             return slowness @ self.dense[operator].T
-        return tomography.times_of(self.matrices[operator], slowness)
+        return crosshole.times_of(self.matrices[operator], slowness)
 
     def _true_latent(self, model: int) -> Tensor:
         """Draw the true latent of model I or II, the first whose image holds the training image's share of channels."""

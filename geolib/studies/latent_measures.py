@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from geolib import tomography
 from geolib.book.ledger import Claim, Measure
+from geolib.inversion import crosshole
 from geolib.studies import latent_effects
 from geolib.studies.latent_facts import local_minima
 from geolib.studies.latent_images import image_measures
@@ -83,7 +83,7 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
     values = facts["singular_values"]
     # The dimension is where the spectrum breaks off: the largest ratio of neighbours.
     rank = (values[:, :-1] / values[:, 1:]).argmax(1) + 1
-    survey = tomography.Crosshole()
+    survey = crosshole.Crosshole()
     n_data = len(survey.source_depths) * len(survey.receiver_depths)
     solves = 2 * values.shape[1] + 1
     found = {

@@ -15,7 +15,7 @@ import torch
 
 from geolib.book.ledger import Measure
 from geolib.datasets import velocity
-from geolib.inversion import optimize
+from geolib.inversion import descent
 from geolib.runs.config import Config as Base
 from geolib.runs.config import param
 from geolib.studies import _rnn_measures, _rnn_theory
@@ -80,8 +80,8 @@ class Config(Base):
     optimisers: tuple[str, ...] = param(
         ("gd", "momentum", "momentum_b", "adam", "cg", "lbfgs"),
         "optimisers of the 1-D inversion",
-        paper=optimize.METHODS,
-        choices=optimize.METHODS,
+        paper=descent.METHODS,
+        choices=descent.METHODS,
         extent=True,
     )
     gd_rates: tuple[float, ...] = param(
@@ -117,7 +117,7 @@ class Config(Base):
 
 def rates(config: Config, method: str) -> Sequence[float | None]:
     """Return the learning rates that a configuration gives a method; (None,) for a line search."""
-    return getattr(config, f"{method.removesuffix('_b')}_rates") if method in optimize.STEP_METHODS else (None,)
+    return getattr(config, f"{method.removesuffix('_b')}_rates") if method in descent.STEP_METHODS else (None,)
 
 
 def label(method: str, rate: float | None) -> str:
@@ -201,7 +201,7 @@ def _problem(config: Config, precision: str = "float64") -> Problem:
 def _hessian(config: Config) -> dict[str, np.ndarray]:
     problem = _problem(config)
     found = [
-        optimize.largest_eigenvalue(
+        descent.largest_eigenvalue(
             lambda model: problem.objective(model)[1],
             model,
             generator=np.random.default_rng(0),
@@ -219,7 +219,7 @@ def _line(config: Config, rest: str) -> dict[str, np.ndarray]:
     precision = next(name for name, short in WIDTHS.items() if short == parts[-1])
     problem = _problem(config, precision)
     watch = functools.partial(_watch_line, problem, [problem.start])
-    found = optimize.minimize(
+    found = descent.minimize(
         problem.objective,
         problem.start,
         parts[0],
@@ -254,7 +254,7 @@ def _network(config: Config) -> dict[str, np.ndarray]:
     made: dict[str, np.ndarray] = {"methods": np.array([label(*probe) for probe in NETWORK_PROBES])}
     for name, objective in (("network", problem.by_autograd), ("kernels", problem.objective)):
         runs = [
-            optimize.minimize(
+            descent.minimize(
                 objective,
                 problem.start,
                 method,
@@ -301,7 +301,7 @@ def _cost(iterations: int = 4, turns: int = 3) -> dict[str, np.ndarray]:
         # Processor time: other work on the machine does not count.
         begin = time.process_time()
         rate = 40.0 if method == "adam" else None
-        found = optimize.minimize(
+        found = descent.minimize(
             problem.objective, problem.start, method, iterations=iterations, rate=rate, bounds=BOUNDS
         )
         spent.append((time.process_time() - begin) / len(found.misfit))
@@ -324,8 +324,8 @@ def _marmousi(
         problem = problem_2d(extra, frequency)
         done = sum(n for _, n in stages[:number])
         path = journal.with_name(f"{journal.name}{number}") if journal is not None else None
-        remembered = optimize.Journal(problem.objective, path)
-        found = optimize.minimize(
+        remembered = descent.Journal(problem.objective, path)
+        found = descent.minimize(
             remembered,
             problem.start if start is None else start,
             method,

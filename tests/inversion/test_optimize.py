@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from geolib.inversion import optimize
+from geolib.inversion import descent
 
 MATRIX = np.diag([1.0, 4.0, 9.0])
 TARGET = np.array([1.0, -2.0, 3.0])
@@ -18,9 +18,9 @@ def quadratic(model):
 
 
 def run(method, iterations=50, **options):
-    if method in optimize.STEP_METHODS:
+    if method in descent.STEP_METHODS:
         options.setdefault("rate", 0.1)
-    return optimize.minimize(quadratic, np.zeros(3), method, iterations=iterations, **options)
+    return descent.minimize(quadratic, np.zeros(3), method, iterations=iterations, **options)
 
 
 def by_hand(method, rate, n):
@@ -48,7 +48,7 @@ def by_hand(method, rate, n):
     return v
 
 
-@pytest.mark.parametrize("method", optimize.STEP_METHODS)
+@pytest.mark.parametrize("method", descent.STEP_METHODS)
 def test_step_methods_follow_appendix_b(method):
     found = run(method, 7, rate=0.05)
     # Seven steps of a handful of operations each: a few units of the last place.
@@ -56,7 +56,7 @@ def test_step_methods_follow_appendix_b(method):
 
 
 def test_adagrad_epsilon_is_under_the_root():
-    tiny = optimize.minimize(lambda m: (0.0, np.full(1, 1e-5)), np.zeros(1), "adagrad", iterations=1, rate=1.0)
+    tiny = descent.minimize(lambda m: (0.0, np.full(1, 1e-5)), np.zeros(1), "adagrad", iterations=1, rate=1.0)
     # sqrt(1e-10 + 1e-8) is far from 1e-5 + 1e-8: here torch's Adagrad would step almost the whole rate.
     np.testing.assert_allclose(tiny.model, -1e-5 / np.sqrt(1e-10 + 1e-8), rtol=1e-12)
 
@@ -66,14 +66,14 @@ def test_momentum_variants_differ_tenfold_in_the_long_run():
         return 0.0, np.ones(1)
 
     last = [
-        optimize.minimize(slope, np.zeros(1), name, iterations=400, rate=1.0, keep=(399,))
+        descent.minimize(slope, np.zeros(1), name, iterations=400, rate=1.0, keep=(399,))
         for name in ("momentum", "momentum_b")
     ]
     steps = [float((r.model - r.snapshots[399])[0]) for r in last]
     assert steps[0] / steps[1] == pytest.approx(10, rel=1e-9)
 
 
-@pytest.mark.parametrize("method", optimize.METHODS)
+@pytest.mark.parametrize("method", descent.METHODS)
 def test_every_evaluation_counts_and_the_budget_is_hard(method):
     calls = []
 
@@ -81,14 +81,14 @@ def test_every_evaluation_counts_and_the_budget_is_hard(method):
         calls.append(model.copy())
         return quadratic(model)
 
-    options = {"rate": 0.01} if method in optimize.STEP_METHODS else {}
-    found = optimize.minimize(objective, np.zeros(3), method, iterations=4, **options)
+    options = {"rate": 0.01} if method in descent.STEP_METHODS else {}
+    found = descent.minimize(objective, np.zeros(3), method, iterations=4, **options)
     assert len(calls) == found.misfit.size == 5
     assert found.misfit[0] == quadratic(np.zeros(3))[0]
     assert found.message == "all evaluations used"
 
 
-@pytest.mark.parametrize("method", optimize.SEARCH_METHODS)
+@pytest.mark.parametrize("method", descent.SEARCH_METHODS)
 def test_line_searches_reach_the_minimum(method):
     found = run(method, 60)
     # Quadratic with condition number 9: round-off is all that is left, at the square root for a misfit-based search.
@@ -102,17 +102,17 @@ def test_best_model_stands_in_a_line_search_and_the_last_in_a_step_method():
 
     start = np.array([3.0])
     watch = {"watch": lambda m: [wavy(m)[0]], "iterations": 12}
-    search = optimize.minimize(wavy, start, "cg", **watch)
+    search = descent.minimize(wavy, start, "cg", **watch)
     np.testing.assert_array_equal(search.watched[:, 0], np.minimum.accumulate(search.misfit))
-    step = optimize.minimize(wavy, start, "gd", rate=0.02, **watch)
+    step = descent.minimize(wavy, start, "gd", rate=0.02, **watch)
     np.testing.assert_array_equal(step.watched[:, 0], step.misfit)
 
 
-@pytest.mark.parametrize("method", optimize.METHODS)
+@pytest.mark.parametrize("method", descent.METHODS)
 def test_models_stay_within_the_bounds(method):
     seen = []
-    options = {"rate": 1.0} if method in optimize.STEP_METHODS else {}
-    optimize.minimize(
+    options = {"rate": 1.0} if method in descent.STEP_METHODS else {}
+    descent.minimize(
         lambda m: (seen.append(m.copy()), quadratic(m))[1],
         np.zeros(3),
         method,
@@ -133,7 +133,7 @@ def test_precision_of_the_start_is_that_of_every_model(method):
         return misfit, gradient.astype(model.dtype)
 
     options = {"rate": 0.1} if method == "adam" else {}
-    found = optimize.minimize(objective, np.zeros(3, np.float32), method, iterations=5, **options)
+    found = descent.minimize(objective, np.zeros(3, np.float32), method, iterations=5, **options)
     assert kinds == {np.dtype(np.float32)} and found.model.dtype == np.float32
 
 
@@ -161,13 +161,13 @@ def test_snapshots_are_the_models_of_those_evaluations():
 def test_refusals(change, kind, text):
     options = {"objective": quadratic, "start": np.zeros(3), "method": "gd", "iterations": 3, "rate": 0.1, **change}
     with pytest.raises(kind, match=text) as caught:
-        optimize.minimize(options.pop("objective"), options.pop("start"), options.pop("method"), **options)
+        descent.minimize(options.pop("objective"), options.pop("start"), options.pop("method"), **options)
     assert "\n" not in str(caught.value)
 
 
 def test_unknown_rule_is_refused():
     with pytest.raises(ValueError, match="rule must be one of momentum_b"):
-        optimize.AppendixB([torch.zeros(1)], "adam", lr=1.0)
+        descent.AppendixB([torch.zeros(1)], "adam", lr=1.0)
 
 
 @pytest.mark.parametrize("method", ["adam", "momentum_b", "cg", "lbfgs", "tnc"])
@@ -180,12 +180,10 @@ def test_journal_resumes_a_killed_descent_without_computing_twice(tmp_path, meth
         calls.append(1)
         return quadratic(model)
 
-    options = {"rate": 0.1} if method in optimize.STEP_METHODS else {}
-    undisturbed = optimize.minimize(quadratic, np.zeros(3), method, iterations=budget, **options)
+    options = {"rate": 0.1} if method in descent.STEP_METHODS else {}
+    undisturbed = descent.minimize(quadratic, np.zeros(3), method, iterations=budget, **options)
     with pytest.raises(KeyboardInterrupt):
-        optimize.minimize(
-            optimize.Journal(objective, tmp_path / "j"), np.zeros(3), method, iterations=budget, **options
-        )
+        descent.minimize(descent.Journal(objective, tmp_path / "j"), np.zeros(3), method, iterations=budget, **options)
     # A kill may also cut the record that was being written.
     with (tmp_path / "j").open("ab") as file:
         file.write(b"half a record")
@@ -195,8 +193,8 @@ def test_journal_resumes_a_killed_descent_without_computing_twice(tmp_path, meth
         next(again)
         return quadratic(model)
 
-    journal = optimize.Journal(counted, tmp_path / "j")
-    found = optimize.minimize(journal, np.zeros(3), method, iterations=budget, **options)
+    journal = descent.Journal(counted, tmp_path / "j")
+    found = descent.minimize(journal, np.zeros(3), method, iterations=budget, **options)
     np.testing.assert_array_equal(found.misfit, undisturbed.misfit)
     np.testing.assert_array_equal(found.model, undisturbed.model)
     assert next(again) == found.misfit.size - 9
@@ -205,29 +203,29 @@ def test_journal_resumes_a_killed_descent_without_computing_twice(tmp_path, meth
 
 def test_journal_does_not_believe_a_damaged_record(tmp_path):
     path = tmp_path / "j"
-    optimize.minimize(optimize.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
+    descent.minimize(descent.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
     raw = bytearray(path.read_bytes())
     # A bit of an exponent in the third record's gradient: its digest of the model is intact.
     raw[2 * len(raw) // 6 + 47] ^= 1
     path.write_bytes(raw)
-    found = optimize.minimize(optimize.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
+    found = descent.minimize(descent.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
     np.testing.assert_array_equal(found.misfit, run("gd", 5).misfit)
 
 
 def test_journal_drops_records_of_another_descent(tmp_path):
-    optimize.minimize(optimize.Journal(quadratic, tmp_path / "j"), np.ones(3), "gd", iterations=5, rate=0.1)
-    found = optimize.minimize(optimize.Journal(quadratic, tmp_path / "j"), np.zeros(3), "gd", iterations=5, rate=0.1)
+    descent.minimize(descent.Journal(quadratic, tmp_path / "j"), np.ones(3), "gd", iterations=5, rate=0.1)
+    found = descent.minimize(descent.Journal(quadratic, tmp_path / "j"), np.zeros(3), "gd", iterations=5, rate=0.1)
     np.testing.assert_array_equal(found.misfit, run("gd", 5).misfit)
 
 
 def test_largest_eigenvalue_of_a_known_hessian():
     rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
     hessian = rotation @ MATRIX @ rotation.T
-    estimates, vector = optimize.largest_eigenvalue(
+    estimates, vector = descent.largest_eigenvalue(
         lambda m: hessian @ m, np.zeros(3), generator=np.random.default_rng(1), step=1.0, iterations=40
     )
     # The second eigenvalue is 4/9 of the first: (4/9)^(2 * 40) is below round-off.
     assert estimates[-1] == pytest.approx(9.0, rel=1e-12)
     np.testing.assert_allclose(np.abs(vector @ rotation[:, 2]), 1, rtol=1e-9)
     with pytest.raises(ValueError, match="iterations must be at least 1"):
-        optimize.largest_eigenvalue(lambda m: m, TARGET, generator=np.random.default_rng(1), step=1.0, iterations=0)
+        descent.largest_eigenvalue(lambda m: m, TARGET, generator=np.random.default_rng(1), step=1.0, iterations=0)
