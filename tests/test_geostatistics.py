@@ -3,23 +3,23 @@ import numpy as np
 import pytest
 from skimage import measure
 
-from geolib import geostatistics
 from geolib.datasets import channels as ti
+from geolib.metrics import facies
 
 
 def test_the_envelope_holds_windows_of_its_own_image_and_not_those_of_another():
     rng = np.random.default_rng(0)
     image = ti.procedural_channels((600, 600), rng)
-    means = geostatistics.block_means(image, (64, 64), 20, rng, blocks=4, windows=5, repeats=200, lags=10)
-    envelope = geostatistics.envelope_of(means)
+    means = facies.block_means(image, (64, 64), 20, rng, blocks=4, windows=5, repeats=200, lags=10)
+    envelope = facies.envelope_of(means)
     assert envelope["proportion"].shape == (2,) and envelope["vertical"].shape == (2, 10)
     assert (envelope["vertical"][0] <= envelope["vertical"][1]).all()
     # 39 of 40 means lie inside by construction; one sample of twenty windows may miss a statistic or two.
-    own = geostatistics.judged(ti.patches(image, (64, 64), 20, rng), envelope, 10)
+    own = facies.judged(ti.patches(image, (64, 64), 20, rng), envelope, 10)
     assert np.mean([share for _, share in own.values()]) > 0.6
-    other = geostatistics.judged(ti.patches(image.T, (64, 64), 20, rng), envelope, 10)
+    other = facies.judged(ti.patches(image.T, (64, 64), 20, rng), envelope, 10)
     assert other["vertical"][1] == other["horizontal"][1] == 0
-    noise = geostatistics.judged((rng.random((20, 64, 64)) < 0.26).astype(np.float32), envelope, 10)
+    noise = facies.judged((rng.random((20, 64, 64)) < 0.26).astype(np.float32), envelope, 10)
     assert noise["components"][1] == 0 and noise["components"][0] > 10 * envelope["components"][1]
 
 
@@ -28,8 +28,8 @@ def test_the_envelope_of_means_narrows_with_their_number():
     image = ti.procedural_channels((600, 600), rng)
     widths = []
     for n in (4, 64):
-        means = geostatistics.block_means(image, (64, 64), n, rng, blocks=3, windows=4, lags=2)
-        low, high = geostatistics.envelope_of(means)["proportion"]
+        means = facies.block_means(image, (64, 64), n, rng, blocks=3, windows=4, lags=2)
+        low, high = facies.envelope_of(means)["proportion"]
         widths.append(high - low)
     assert widths[1] < 0.8 * widths[0]
 
@@ -47,10 +47,10 @@ def test_the_fitted_range_is_that_of_a_known_variogram():
     for scale in (8.0, 33.0):
         within = np.minimum(lags / scale, 1)
         curve = 0.2 * (1.5 * within - 0.5 * within**3)
-        assert geostatistics.fitted_range(curve) == pytest.approx(scale, rel=1e-3)
-        assert geostatistics.fitted_range(list(curve)) == pytest.approx(scale, rel=1e-3)
+        assert facies.fitted_range(curve) == pytest.approx(scale, rel=1e-3)
+        assert facies.fitted_range(list(curve)) == pytest.approx(scale, rel=1e-3)
     # Neighbours without any likeness: the sill is there at once.
-    assert geostatistics.fitted_range(np.full(40, 0.2)) < 1.01
+    assert facies.fitted_range(np.full(40, 0.2)) < 1.01
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_fitted_range_is_that_of_a_known_variogram():
 )
 def test_variograms_without_a_range_are_refused(variogram, message):
     with pytest.raises(ValueError, match=message):
-        geostatistics.fitted_range(variogram)
+        facies.fitted_range(variogram)
 
 
 def test_shapes_of_bars_a_ring_and_nothing():
@@ -74,30 +74,30 @@ def test_shapes_of_bars_a_ring_and_nothing():
     ring = np.zeros((60, 60))
     ring[15:45, 15:45] = 1
     ring[22:38, 22:38] = 0
-    found = geostatistics.shapes(np.stack([bars, ring, np.zeros((60, 60))]), 5)
+    found = facies.shapes(np.stack([bars, ring, np.zeros((60, 60))]), 5)
     assert found["Euler number"].tolist() == [2, 0, 0]
     assert found["width across"][0] == pytest.approx(7.5)  # bars of seven rows, to half a pixel
     bars[25], bars[42] = 1, 1
-    assert geostatistics.shapes(bars[None], 5)["width across"][0] == pytest.approx(7.5)  # and of eight
+    assert facies.shapes(bars[None], 5)["width across"][0] == pytest.approx(7.5)  # and of eight
     assert np.isnan(found["width across"][2]) and found["components"].tolist() == [2, 1, 0]
     with pytest.raises(ValueError, match=r"images must have more than 24 rows and columns; got \(24, 60\)"):
-        geostatistics.shapes(np.zeros((2, 24, 60)))
+        facies.shapes(np.zeros((2, 24, 60)))
 
 
 def test_ties_of_the_medial_axis_are_broken_alike_every_time():
     image = ti.procedural_channels((300, 300), np.random.default_rng(5))
     windows = ti.patches(image, (100, 100), 6, np.random.default_rng(6))
-    first, second = (geostatistics.shapes(windows, 3)["width across"] for _ in range(2))
+    first, second = (facies.shapes(windows, 3)["width across"] for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 def test_block_means_of_shapes_hold_those_of_statistics():
     image = ti.procedural_channels((400, 400), np.random.default_rng(3))
     plain, more = (
-        geostatistics.block_means(
+        facies.block_means(
             image, (64, 64), 5, np.random.default_rng(4), measure=each, blocks=2, windows=2, repeats=20, lags=6
         )
-        for each in (geostatistics.statistics, geostatistics.shapes)
+        for each in (facies.statistics, facies.shapes)
     )
     assert set(more) - set(plain) == {"Euler number", "width across"}
     for name, values in plain.items():

@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from geolib.datasets import channels as training_images
 from geolib.datasets import patches
-from geolib.gans import metrics, tricks, variants
+from geolib.gans import tricks, variants
 from geolib.gans.train import Game, Players, train
 from geolib.gans.tricks import Recipe
+from geolib.metrics import samples as metrics
 from geolib.studies._gan_lines import disjoint
 from geolib.studies._gan_theory import TARGET, Arrays, Judge, generate, source
 

@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from geolib import geostatistics
 from geolib._runtime import keep_memory
 from geolib.book.ledger import Measure, no_rows
 from geolib.datasets import channels
 from geolib.gans import sgan
+from geolib.metrics import facies
 from geolib.runs import config
 from geolib.runs.store import Arrays
 
@@ -155,8 +155,8 @@ def _judge(config: Config, folder: Path, image: np.ndarray, latents: torch.Tenso
         if place in pictured:
             pictures.append(_grey(realisations[:PICTURES]))
     iterations = np.array([int(file.stem.removeprefix("weights-")) for file in files])
-    means = geostatistics.block_means(image, (129, 129), config.n_judge, np.random.default_rng([config.seed, 2]))
-    judged = geostatistics.judged((best >= 0.5).astype(np.float32), geostatistics.envelope_of(means))
+    means = facies.block_means(image, (129, 129), config.n_judge, np.random.default_rng([config.seed, 2]))
+    judged = facies.judged((best >= 0.5).astype(np.float32), facies.envelope_of(means))
     return {
         "iteration": iterations,
         **{name: np.array([entry[name] for entry in found]) for name in (*MEASURES, "score")},

@@ -15,7 +15,8 @@ import torch
 
 from geolib import studies
 from geolib.book.ledger import Measure
-from geolib.gans import quality, wgan
+from geolib.gans import wgan
+from geolib.metrics import traces
 from geolib.runs import paths
 from geolib.runs.store import Arrays, Results, Store, load, provenance, save
 from geolib.studies import wgan_traces, wgan_training
@@ -62,8 +63,8 @@ def assess(config: wgan_traces.Config, folder: Path, epochs: list[int], chosen: 
     def judge(name: str, real: np.ndarray, fake: np.ndarray, training: np.ndarray) -> None:
         begin = time.perf_counter()
         rng = np.random.default_rng([config.seed, 30])
-        found = quality.compare(real, fake, training, SAMPLING, rng)
-        found["classifier_accuracy"] = quality.classifier_accuracy(real, fake, rng)
+        found = traces.compare(real, fake, training, SAMPLING, rng)
+        found["classifier_accuracy"] = traces.classifier_accuracy(real, fake, rng)
         results.units[name] = {label: np.array(interval) for label, interval in found.items()}
         results.records[name] = {**provenance(), "seconds": time.perf_counter() - begin}
 
@@ -92,7 +93,7 @@ def table(units: Mapping[str, Arrays], columns: Mapping[str, str]) -> str:
     """Return the measures as a Markdown table with a column for each unit, given as heading and name."""
     there = {heading: units[name] for heading, name in columns.items() if name in units}
     lines = ["| Measure | " + " | ".join(there) + " |", "|---|" + "---|" * len(there)]
-    for name, label in quality.LABELS.items():
+    for name, label in traces.LABELS.items():
         lines.append(f"| {label} | " + " | ".join(str(interval(arrays, name)) for arrays in there.values()) + " |")
     return "\n".join(lines)
 

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from geolib.book.ledger import Measure
-from geolib.gans import metrics, wgan
+from geolib.gans import wgan
+from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.store import Arrays
 from geolib.studies import wgan_tables, wgan_traces, wgan_training

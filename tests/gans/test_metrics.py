@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from geolib.gans import metrics
+from geolib.metrics import samples as metrics
 
 
 @pytest.fixture

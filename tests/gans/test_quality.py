@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from geolib.gans import metrics, quality
+from geolib.metrics import samples, traces
 
 
 def waves(n, rng, shift=0.0, size=1.0):
@@ -13,7 +13,7 @@ def waves(n, rng, shift=0.0, size=1.0):
 
 
 def compare(real, fake, training, seed=0, **options):
-    return quality.compare(real, fake, training, 0.004, np.random.default_rng(seed), **options)
+    return traces.compare(real, fake, training, 0.004, np.random.default_rng(seed), **options)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def sets():
 
 def test_every_measure_lies_in_its_interval(sets):
     found = compare(*sets)
-    assert set(found) == set(quality.LABELS) - {"classifier_accuracy"}
+    assert set(found) == set(traces.LABELS) - {"classifier_accuracy"}
     assert all(low <= value <= high for value, low, high in found.values())
     assert all(high > low for _, low, high in found.values())
 
@@ -32,14 +32,14 @@ def test_every_measure_lies_in_its_interval(sets):
 def test_the_measures_are_those_of_the_metrics_module(sets):
     real, fake, training = sets
     found = compare(real, fake, training)
-    assert found["mmd2"].value == pytest.approx(metrics.mmd2(real, fake, metrics.median_distance(real)), abs=1e-12)
-    assert (found["density"].value, found["coverage"].value) == pytest.approx(metrics.density_coverage(real, fake))
-    assert found["neighbour_accuracy"].value == pytest.approx(metrics.neighbour_accuracy(real, fake))
-    assert found["nearest"].value == pytest.approx(np.median(metrics.nearest(training, fake)[0]))
+    assert found["mmd2"].value == pytest.approx(samples.mmd2(real, fake, samples.median_distance(real)), abs=1e-12)
+    assert (found["density"].value, found["coverage"].value) == pytest.approx(samples.density_coverage(real, fake))
+    assert found["neighbour_accuracy"].value == pytest.approx(samples.neighbour_accuracy(real, fake))
+    assert found["nearest"].value == pytest.approx(np.median(samples.nearest(training, fake)[0]))
     directions = np.random.default_rng(0)
     for _ in range(2):  # the resamples are drawn before the directions
         directions.multinomial(150, np.full(150, 1 / 150), 200)
-    assert found["swd"].value == pytest.approx(metrics.sliced_wasserstein(real, fake, directions), abs=1e-12)
+    assert found["swd"].value == pytest.approx(samples.sliced_wasserstein(real, fake, directions), abs=1e-12)
 
 
 def test_intervals_of_equal_distributions_hold_no_difference():
@@ -72,10 +72,10 @@ def test_a_classifier_is_at_chance_on_equal_sets_and_sure_on_others():
     pytest.importorskip("sklearn")
     rng = np.random.default_rng(3)
     real, fake, other = waves(400, rng), waves(400, rng), waves(400, rng, shift=15.0)
-    same = quality.classifier_accuracy(real, fake, np.random.default_rng(0))
+    same = traces.classifier_accuracy(real, fake, np.random.default_rng(0))
     # 400 unseen traces: chance is 0.5 with a standard error of 0.025.
     assert same.value == pytest.approx(0.5, abs=0.1)
-    assert quality.classifier_accuracy(real, other, np.random.default_rng(0)).low > 0.8
+    assert traces.classifier_accuracy(real, other, np.random.default_rng(0)).low > 0.8
 
 
 def test_ours_is_the_sliced_wasserstein_distance_of_pot():
@@ -86,7 +86,7 @@ def test_ours_is_the_sliced_wasserstein_distance_of_pot():
     directions /= np.linalg.norm(directions, axis=0)
     theirs = ot.sliced_wasserstein_distance(a, b, projections=directions)
     # The same directions, sorted sums of 200 squares in float64.
-    assert metrics.sliced_wasserstein(a, b, np.random.default_rng(7)) == pytest.approx(float(theirs), rel=1e-9)
+    assert samples.sliced_wasserstein(a, b, np.random.default_rng(7)) == pytest.approx(float(theirs), rel=1e-9)
 
 
 def test_ours_is_the_nearest_neighbour_classifier_of_scikit_learn():
@@ -98,7 +98,7 @@ def test_ours_is_the_nearest_neighbour_classifier_of_scikit_learn():
     a, b = rng.standard_normal((40, 3)), 0.5 + rng.standard_normal((40, 3))
     label = np.repeat([0, 1], 40)
     theirs = cross_val_score(KNeighborsClassifier(1), np.concatenate([a, b]), label, cv=LeaveOneOut()).mean()
-    assert metrics.neighbour_accuracy(a, b) == pytest.approx(theirs)
+    assert samples.neighbour_accuracy(a, b) == pytest.approx(theirs)
 
 
 def test_too_few_resamples_are_refused(sets):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from geolib.gans import losses, metrics, weights, wgan
+from geolib.gans import losses, weights, wgan
+from geolib.metrics import samples
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def test_unknown_precision_is_refused():
 def test_the_shipped_networks_make_labelled_traces():
     networks = wgan.load_pretrained()
     traces = networks.sample(1000, torch.Generator().manual_seed(1))
-    times, polarities = metrics.first_event(traces, dt=0.004)
+    times, polarities = samples.first_event(traces, dt=0.004)
     assert networks.epoch >= 1 and traces.shape == (1000, 1, 499)
     assert len(times) == len(polarities) == 1000
     assert np.isfinite(wgan.score(networks.critic, traces)).all()

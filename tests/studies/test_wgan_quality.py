@@ -4,7 +4,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from geolib import studies
-from geolib.gans import quality
+from geolib.metrics import traces
 from geolib.studies import wgan_quality, wgan_traces
 
 CONFIG = wgan_traces.Config(n_epochs=2, n_traces=160, batch=80, seed=3)
@@ -26,7 +26,7 @@ def test_chosen_epochs_are_judged_and_the_test_set_is_looked_at_once(units):
     assert set(units) == {"floor", "test-floor", "epoch-0001", "mean-0001", "test-epoch-0002", "test-mean-0002"}
     assert wgan_quality.judged(units) == [1] and wgan_quality.chosen_epoch(units) == 2
     for arrays in units.values():
-        assert set(arrays) == set(quality.LABELS)
+        assert set(arrays) == set(traces.LABELS)
         for name in arrays:
             measure = wgan_quality.interval(arrays, name)
             assert measure.low <= measure.value <= measure.high
@@ -42,7 +42,7 @@ def test_an_untrained_generator_is_far_from_the_floor(units):
 def test_the_table_has_the_columns_there_are(units):
     text = wgan_quality.table(units, {"floor": "floor", "epoch 1": "epoch-0001", "epoch 9": "epoch-0009"})
     assert text.splitlines()[0] == "| Measure | floor | epoch 1 |"
-    assert text.count("\n") == 1 + len(quality.LABELS)
+    assert text.count("\n") == 1 + len(traces.LABELS)
 
 
 def test_a_missing_epoch_is_refused(folder):

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from geolib import _checks
-from geolib.gans import metrics
+from geolib.metrics import samples
 
 #: What a perfect generator reaches is in every case what other real traces reach, the floor.
 LABELS = {
@@ -88,8 +88,8 @@ def compare(
     def swd(wa: np.ndarray, wb: np.ndarray) -> np.ndarray:
         return np.array([_swd(sorted_projections, pair) for pair in zip(wa, wb, strict=True)])
 
-    width = metrics.median_distance(real)
-    kernels = metrics.kernel(a, a, width), metrics.kernel(b, b, width), metrics.kernel(a, b, width)
+    width = samples.median_distance(real)
+    kernels = samples.kernel(a, a, width), samples.kernel(b, b, width), samples.kernel(a, b, width)
 
     def mmd2(wa: np.ndarray, wb: np.ndarray) -> np.ndarray:
         within = sum(_within(w, k) for w, k in zip((wa, wb), kernels, strict=False))
@@ -101,7 +101,7 @@ def compare(
         r, f = wa @ spectra[0] / len(a), wb @ spectra[1] / len(b)
         return np.linalg.norm(f - r, axis=1) / np.linalg.norm(r, axis=1)
 
-    (times_a, signs_a), (times_b, signs_b) = metrics.first_event(a, dt), metrics.first_event(b, dt)
+    (times_a, signs_a), (times_b, signs_b) = samples.first_event(a, dt), samples.first_event(b, dt)
 
     def event_time(wa: np.ndarray, wb: np.ndarray) -> np.ndarray:
         ra, rb = np.isfinite(times_a), np.isfinite(times_b)
@@ -111,15 +111,15 @@ def compare(
     def polarity(wa: np.ndarray, wb: np.ndarray) -> np.ndarray:
         return wb @ (signs_b > 0) / len(b) - wa @ (signs_a > 0) / len(a)
 
-    inside = metrics.ball_members(real, fake)
-    within_b = np.sqrt(metrics.squared_distances(b, b))
+    inside = samples.ball_members(real, fake)
+    within_b = np.sqrt(samples.squared_distances(b, b))
     np.fill_diagonal(within_b, np.inf)
     terms = {
         "density": inside.sum(axis=0) / 5,
         "coverage": inside.any(axis=1),
-        "neighbour_accuracy": metrics.neighbour_hits(real, fake),
+        "neighbour_accuracy": samples.neighbour_hits(real, fake),
     }
-    medians = {"nearest": metrics.nearest(training, fake)[0], "spacing": within_b.min(axis=1)}
+    medians = {"nearest": samples.nearest(training, fake)[0], "spacing": within_b.min(axis=1)}
     statistics = {"swd": swd, "mmd2": mmd2, "spectrum": spectrum, "event_time": event_time, "polarity": polarity}
     found = {name: by_weights(statistic) for name, statistic in statistics.items()}
     found |= {name: _of_terms(values, np.mean, rng, n_resamples) for name, values in terms.items()}

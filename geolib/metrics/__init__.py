@@ -1,0 +1,1 @@
+"""How good samples, traces and facies images are, each with what real ones reach."""
