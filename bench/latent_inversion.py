@@ -31,7 +31,7 @@ from geolib._runtime import keep_memory
 from geolib.gans import sgan
 from geolib.inversion import dream
 from geolib.runs import store
-from geolib.studies import latent_inversion as study
+from geolib.studies.latent_inversion import study
 
 BATCH, ROUNDS, GENERATIONS = 16, 7, 40
 

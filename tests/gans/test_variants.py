@@ -10,7 +10,7 @@ from geolib.datasets import channels, patches
 from geolib.gans import tricks, variants
 from geolib.gans.theory import Mixture
 from geolib.gans.train import train
-from geolib.studies import _gan_variants as units
+from geolib.studies.gan_101 import variants as units
 
 SIZE, WIDTH = 16, 4
 

@@ -12,8 +12,7 @@ from geolib.book import ledger as claims
 from geolib.book.ledger import Measure
 from geolib.gans.train import Players
 from geolib.runs import paths, store
-from geolib.studies import _gan_theory
-from geolib.studies import gan_101 as study
+from geolib.studies.gan_101 import study, theory
 
 TINY = {
     "n_samples": 400,
@@ -71,13 +70,11 @@ def test_a_smoothed_label_does_not_lower_the_accuracy_of_the_best_discriminator(
             self.label = label
 
         def forward(self, x):
-            target, other = (
-                m.density(x.double()) for m in (_gan_theory.TARGET, _gan_theory.Mixture.of([1.0], [0.0], [1.0]))
-            )
+            target, other = (m.density(x.double()) for m in (theory.TARGET, theory.Mixture.of([1.0], [0.0], [1.0])))
             return torch.logit(self.label * target / (target + other))[:, 0]
 
     players = [Players(torch.nn.Identity(), Best(label), None, None) for label in (1.0, 0.9)]
-    plain, smooth = (_gan_theory.Judge(label).critic(p) for label, p in zip((1.0, 0.9), players, strict=True))
+    plain, smooth = (theory.Judge(label).critic(p) for label, p in zip((1.0, 0.9), players, strict=True))
     assert smooth == pytest.approx(
         plain, abs=1e-6
     )  # error, accuracy and extreme answers, to the float32 input's round-off

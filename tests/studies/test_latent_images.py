@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from geolib.studies import latent_images as images
-from geolib.studies import latent_tables as tables
+from geolib.studies.latent_inversion import images, tables
 
 
 def unit(rmse, factor, trial, noise=0.0, budget=10_000):

@@ -14,9 +14,9 @@ from geolib.book import ledger as claims
 from geolib.datasets import fetch as data
 from geolib.gans import sgan
 from geolib.runs import paths
-from geolib.studies import latent_effects, latent_facts, latent_images, latent_measures, latent_searches
-from geolib.studies import latent_inversion as study
-from geolib.studies import latent_tables as tables
+from geolib.studies.latent_inversion import effects as latent_effects
+from geolib.studies.latent_inversion import facts as latent_facts
+from geolib.studies.latent_inversion import images, measures, searches, study, tables
 
 SMALL = study.Config(adam_iterations=4, gn_iterations=2, trials=2, batch=8, dream_runs=64)
 
@@ -98,7 +98,7 @@ def test_the_batch_changes_nothing(world):
 def test_an_image_and_its_derivative_do_not_feel_their_company(world):
     latents = torch.rand(21, study.N_LATENT, generator=torch.Generator().manual_seed(3)) * 2 - 1
 
-    simulate = latent_searches.filled(lambda z: world.simulate("consistent", "binary", z))
+    simulate = searches.filled(lambda z: world.simulate("consistent", "binary", z))
 
     def simulated(part):
         moving = part.clone().requires_grad_(True)
@@ -171,13 +171,13 @@ def test_gauss_newton_and_the_global_search_run(world):
 
 
 def test_the_pooled_search_fits_the_data(world, monkeypatch):
-    monkeypatch.setattr(latent_searches, "POOL_STAGES", ((3, 3, 0.01, False), (2, 2, 0.02, True)))
-    monkeypatch.setattr(latent_searches, "POOL", 32)
+    monkeypatch.setattr(searches, "POOL_STAGES", ((3, 3, 0.01, False), (2, 2, 0.02, True)))
+    monkeypatch.setattr(searches, "POOL", 32)
     unit = tables.Unit("consistent", "binary", "pool", 32, 1, 1, 0)
     found = run(SMALL, [unit.name], world)[unit.name]
     # A step takes 31 solves for the Jacobian and one to try it; those kept are judged once more.
     np.testing.assert_array_equal(found["record"][:, 0], [32 + 9 * 32 + 3, 32 + 13 * 32 + 3 + 2])
-    assert found["record"][-1, 0] == latent_searches.pool_solves(15)
+    assert found["record"][-1, 0] == searches.pool_solves(15)
     # The best draw lies near 3; steps that are only taken downhill must gain on it.
     assert found["record"][-1, 1] < 3 and np.abs(found["best_latent"]).max() <= 1
     # What is kept is the model that was judged best.
@@ -191,8 +191,8 @@ def test_the_pooled_search_fits_the_data(world, monkeypatch):
 
 def test_exact_derivatives_of_the_continuous_case_are_the_limit_of_differences(world):
     start = latent_to_normal(world)
-    exact = latent_searches.linearise(world, "consistent", "continuous", None)(start)
-    differences = latent_searches.linearise(world, "consistent", "continuous", 0.003)(start)
+    exact = searches.linearise(world, "consistent", "continuous", None)(start)
+    differences = searches.linearise(world, "consistent", "continuous", 0.003)(start)
     torch.testing.assert_close(exact[0], differences[0])
     # Kinks of the rectifiers inside the step leave a per cent of the Jacobian.
     gap = (exact[1] - differences[1]).norm() / exact[1].norm()
@@ -277,8 +277,8 @@ def test_normal_latents_are_alike_if_a_rank_test_over_twenty_starts_is_silent():
 
 def test_diagnostics_tell_chains_that_agree_from_those_that_do_not():
     draws = np.random.default_rng(0).standard_normal((4, 300, 2))
-    agree = latent_searches.diagnostics(draws)
-    apart = latent_searches.diagnostics(draws + 3 * np.arange(4)[:, None, None])
+    agree = searches.diagnostics(draws)
+    apart = searches.diagnostics(draws + 3 * np.arange(4)[:, None, None])
     assert agree["r_hat"] < 1.02 and agree["ess_bulk"] > 600
     assert apart["r_hat"] > 1.5 and apart["ess_bulk"] < 20
 
@@ -286,8 +286,8 @@ def test_diagnostics_tell_chains_that_agree_from_those_that_do_not():
 def test_each_method_is_sent_to_its_search(world, monkeypatch):
     monkeypatch.setattr(latent_facts, "generator_facts", lambda _: "facts")
     monkeypatch.setattr(latent_effects, "compare", lambda *_: "effects")
-    monkeypatch.setattr(latent_searches, "globally", lambda *_: "dream")
-    monkeypatch.setattr(latent_searches, "pooled", lambda *_: "pool")
+    monkeypatch.setattr(searches, "globally", lambda *_: "dream")
+    monkeypatch.setattr(searches, "pooled", lambda *_: "pool")
     config = study.Config(methods=("dream", "pool"), cases=("binary",))
     found = run(config, study.unit_names(config), world)
     assert {n if tables.alone(n) else tables.Unit.parse(n).method: v for n, v in found.items()} == {
@@ -372,12 +372,12 @@ def test_tables_count_row_by_row():
 
 
 def test_table_1_is_set_beside_the_published():
-    text = latent_images.as_markdown(
+    text = images.as_markdown(
         made_up(operators=("image",)), {f"latent_inversion.table1.{m}": (17, 16) for m in ("I", "II")}
     )
     # Of 20 trials the first two end at 0 and 0.05: one image; every second latent is exact.
     assert "| I | image | 17 | 20 | 1 (1 to 24 %) |" in text and "| II | latent | 16 | 20 | 10 (30 to 70 %) |" in text
-    assert latent_images.as_markdown({}, {}) == tables.NO_TRIAL
+    assert images.as_markdown({}, {}) == tables.NO_TRIAL
 
 
 def test_the_summary_pools_the_scenarios():
@@ -473,11 +473,8 @@ def test_descent_is_read_from_the_runs_of_its_own_order():
 
 def test_shares_are_compared_by_fishers_test():
     count = tables.Measure.count
-    assert (
-        latent_measures._larger(count(51, 400), count(0, 400)) == 1
-        and latent_measures._larger(count(0, 400), count(51, 400)) == 0
-    )
-    larger = latent_measures._larger
+    assert measures._larger(count(51, 400), count(0, 400)) == 1 and measures._larger(count(0, 400), count(51, 400)) == 0
+    larger = measures._larger
     assert larger(count(51, 400), count(0, 400)) == 1 and larger(count(0, 400), count(51, 400)) == 0
     assert larger(count(3, 8), count(6, 8)) == 0.5
     found = study.measures(SMALL, made_up())
@@ -492,10 +489,10 @@ def test_shares_are_compared_by_fishers_test():
 
 def test_the_published_tables_are_compared_with_themselves():
     ledger = [claim for claim in claims.load(paths.claims()) if claim.paper == "latent_inversion"]
-    share = latent_measures.published_measures(ledger)["published.model_I_larger"]
+    share = measures.published_measures(ledger)["published.model_I_larger"]
     # Table 2, strategy 1, 1000 iterations: 3 = 3 and, with noise II, 1 < 2 at 1.1; Table 3: 24 = 24 at 10,000.
     assert share.n - round(share.value * share.n) == 3
-    assert latent_measures.published_measures([]) == {}
+    assert measures.published_measures([]) == {}
 
 
 def test_the_errors_of_the_released_data_are_those_of_the_paper():
@@ -568,7 +565,15 @@ class Refuse(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Refuse())
 """)
-    command = [sys.executable, "-m", "geolib.studies.latent_inversion", "--preset", "paper", "--folder", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "geolib.studies.latent_inversion.study",
+        "--preset",
+        "paper",
+        "--folder",
+        str(tmp_path),
+    ]
     small = {
         "operators": "consistent",
         "cases": "binary",
@@ -621,9 +626,9 @@ def test_chains_are_told_by_arviz():
     rng = np.random.default_rng(0)
     arrays = {"draws": rng.standard_normal((4, 300, 2)), "acceptance_rate": np.full(4, 0.25)}
     name = tables.Unit("as_published", "binary", "dream", 800, 2, 1, 2).name
-    rows = latent_searches.chains({name: arrays, tables.GENERATOR: {}})
-    text = latent_searches.chains_markdown(rows)
+    rows = searches.chains({name: arrays, tables.GENERATOR: {}})
+    text = searches.chains_markdown(rows)
     assert rows[0]["r_hat"] < 1.02 and rows[0]["run"] == 3
     assert "| scrambled | II | I | 3 | 25.0 % | 300 | 1.0" in text
     short = {name: arrays | {"draws": arrays["draws"][:, :3]}}
-    assert "No chain has been shipped yet" in latent_searches.chains_markdown(latent_searches.chains(short))
+    assert "No chain has been shipped yet" in searches.chains_markdown(searches.chains(short))

@@ -4,7 +4,7 @@ import pytest
 from geolib import studies
 from geolib.datasets import channels
 from geolib.gans import sgan
-from geolib.studies import latent_prior as study
+from geolib.studies.latent_inversion import prior as study
 
 SMALL = study.Config(recipes=("working", "published"))
 

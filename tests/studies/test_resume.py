@@ -8,7 +8,7 @@ import numpy as np
 
 from geolib import studies
 from geolib.runs.store import read_unit
-from geolib.studies import rnn_fwi
+from geolib.studies.rnn_fwi import study
 
 ROOT = Path(__file__).parents[2]
 SETTING = {"experiments": "1d", "optimisers": "gd,momentum,adam,cg,lbfgs", "gd_rates": "0.1,0.2,0.3,0.4,0.5,0.6"}
@@ -16,7 +16,7 @@ SETTING["iterations"] = "60"
 
 
 def start(folder):
-    command = [sys.executable, "-m", "geolib.studies.rnn_fwi", "--folder", str(folder)]
+    command = [sys.executable, "-m", "geolib.studies.rnn_fwi.study", "--folder", str(folder)]
     for name, value in SETTING.items():
         command += ["-p", name, value]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -29,7 +29,7 @@ def units(folder):
 def test_a_killed_study_resumes_and_ends_equal(tmp_path):
     assert start(tmp_path / "quiet").wait() == 0
     quiet = units(tmp_path / "quiet")
-    assert set(quiet) == set(rnn_fwi.unit_names(rnn_fwi.Config.preset("quick", **SETTING)))
+    assert set(quiet) == set(study.unit_names(study.Config.preset("quick", **SETTING)))
 
     rng = np.random.default_rng(11)
     finished, patience, interrupted = {}, 0.0, 0
@@ -58,11 +58,11 @@ def test_a_killed_study_resumes_and_ends_equal(tmp_path):
 
 
 def test_more_trials_reuse_the_finished_ones(tmp_path):
-    small = rnn_fwi.Config.preset("quick", experiments="1d", optimisers="gd", gd_rates="0.2", iterations=3)
-    large = rnn_fwi.Config.preset("quick", experiments="1d", optimisers="gd", gd_rates="0.2,0.3", iterations=3)
-    studies.run(rnn_fwi, small, folder=tmp_path)
+    small = study.Config.preset("quick", experiments="1d", optimisers="gd", gd_rates="0.2", iterations=3)
+    large = study.Config.preset("quick", experiments="1d", optimisers="gd", gd_rates="0.2,0.3", iterations=3)
+    studies.run(study, small, folder=tmp_path)
     before = {name: path.stat().st_mtime_ns for name, path in units(tmp_path).items()}
-    studies.run(rnn_fwi, large, folder=tmp_path)
+    studies.run(study, large, folder=tmp_path)
     after = {name: path.stat().st_mtime_ns for name, path in units(tmp_path).items()}
     assert len(before) == 1
     assert len(after) == 2

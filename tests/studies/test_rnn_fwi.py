@@ -9,8 +9,8 @@ from geolib import studies
 from geolib.book import ledger as claims
 from geolib.plots import waves as plots
 from geolib.runs import paths
-from geolib.studies import _rnn_measures, _rnn_problems, _rnn_theory, rnn_tables
-from geolib.studies import rnn_fwi as study
+from geolib.studies.rnn_fwi import measures, problems, study, tables
+from geolib.studies.rnn_fwi import theory as _rnn_theory
 from geolib.waves import Grid, Survey, propagate, ricker
 
 TINY = study.Config(iterations=3, gd_rates=(0.4,), optimisers=("gd", "lbfgs"), experiments=("1d",))
@@ -112,7 +112,7 @@ def test_misfit_vanishes_at_the_truth_and_frozen_rows_have_no_gradient():
     problem = study.problem_1d(frequency=8.0, top="absorbing")
     misfit, gradient = problem.objective(problem.truth)
     assert misfit == 0 and not gradient.any()
-    frozen = _rnn_problems.Problem(problem.survey, problem.observed, problem.truth, problem.start, frozen=7)
+    frozen = problems.Problem(problem.survey, problem.observed, problem.truth, problem.start, frozen=7)
     assert not frozen.objective(problem.start)[1][:7].any() and frozen.objective(problem.start)[1][7:].any()
 
 
@@ -128,7 +128,7 @@ def test_gradient_descent_turns_unstable_at_two_over_the_eigenvalue():
     limit = 2 / estimates[-1]
     names = [f"1d-gd-{factor * limit:g}-f64" for factor in (0.95, 1.2)]
     below, above = (units for _, units in study.compute(study.Config(iterations=200), names))
-    assert _rnn_measures.roughness(below, 50) < 1e-3 < 0.05 < _rnn_measures.roughness(above, 50)
+    assert measures.roughness(below, 50) < 1e-3 < 0.05 < measures.roughness(above, 50)
 
 
 def test_corrected_adjoint_is_the_derivative_and_the_printed_one_is_not(theory):
@@ -155,19 +155,19 @@ def test_adam_ignores_the_scale_of_the_data_and_gradient_descent_does_not(theory
 
 def test_evaluations_roughness_interfaces_and_bias():
     run = {"misfit": np.array([1.0, 0.5, 0.7, 0.009, 0.02])}
-    assert _rnn_measures.evaluations(run) == 3
-    assert _rnn_measures.evaluations({"misfit": np.array([1.0, 0.5])}) == np.inf
-    assert _rnn_measures.roughness(run) == pytest.approx(0.2 + 0.011)
-    assert _rnn_measures.roughness(run, 3) == pytest.approx(0.011)
+    assert measures.evaluations(run) == 3
+    assert measures.evaluations({"misfit": np.array([1.0, 0.5])}) == np.inf
+    assert measures.roughness(run) == pytest.approx(0.2 + 0.011)
+    assert measures.roughness(run, 3) == pytest.approx(0.011)
     truth = study.models.four_layers()
-    assert _rnn_measures.interfaces({"truth": truth, "model": truth}) == 3
-    assert _rnn_measures.interfaces({"truth": truth, "model": study.models.smooth(truth, 6)}) == 0
+    assert measures.interfaces({"truth": truth, "model": truth}) == 3
+    assert measures.interfaces({"truth": truth, "model": study.models.smooth(truth, 6)}) == 0
     blurred = truth.copy()
     blurred[40:110] = 2500
-    assert _rnn_measures.interfaces({"truth": truth, "model": blurred}) == 1
+    assert measures.interfaces({"truth": truth, "model": blurred}) == 1
     off = truth.copy()
     off[:20] += 100
-    assert _rnn_measures.bias({"truth": truth, "model": off}) == 0
+    assert measures.bias({"truth": truth, "model": off}) == 0
 
 
 def test_measures_cope_with_any_subset(tiny):
@@ -191,7 +191,7 @@ def test_every_claim_names_a_measure_that_a_complete_run_has():
 
 
 def test_refined_survey_has_its_sources_and_receivers_at_the_same_places():
-    coarse, fine = (_rnn_problems._survey_2d((94 * r, 288 * r - r + 1), r, 6.0) for r in (1, 2))
+    coarse, fine = (problems._survey_2d((94 * r, 288 * r - r + 1), r, 6.0) for r in (1, 2))
     for name in ("source_locations", "receiver_locations"):
         depth, x = (getattr(s, name).double() * s.grid.spacing for s in (coarse, fine))
         np.testing.assert_array_equal(depth[..., 1], x[..., 1])
@@ -208,7 +208,7 @@ def small_2d(extra="", frequency=6.0):
         Grid((20, 30), 10.0), 1e-3, 120, [[[2, 15]]], [[[1, i] for i in range(30)]], ricker(20.0, 1e-3, 120)[None, None]
     )
     observed = propagate(torch.as_tensor(truth, dtype=torch.float32), survey)
-    return _rnn_problems.Problem(survey, observed, truth, np.full((20, 30), 2000.0, np.float32), 1)
+    return problems.Problem(survey, observed, truth, np.full((20, 30), 2000.0, np.float32), 1)
 
 
 @pytest.mark.parametrize(("extra", "method"), [("", "lbfgs-1000"), ("", "adam-100"), ("continuation", "cg")])
@@ -218,7 +218,7 @@ def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, me
     name = f"{extra or 'marmousi'}-{method}"
     whole = dict(study.compute(config, [name]))[name]
     calls: list[int] = []
-    evaluate = _rnn_problems.Problem.objective
+    evaluate = problems.Problem.objective
 
     def dies(self, model):
         if len(calls) == 7:
@@ -226,7 +226,7 @@ def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, me
         calls.append(1)
         return evaluate(self, model)
 
-    monkeypatch.setattr(_rnn_problems.Problem, "objective", dies)
+    monkeypatch.setattr(problems.Problem, "objective", dies)
     with pytest.raises(KeyboardInterrupt):
         dict(study.compute(config, [name], tmp_path))
     calls.append(1)
@@ -244,14 +244,14 @@ def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, me
 
 def test_blocks_of_a_descent_go_on_from_one_another(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "problem_2d", small_2d)
-    evaluate = _rnn_problems.Problem.objective
+    evaluate = problems.Problem.objective
     calls: list[int] = []
 
     def counted(self, model):
         calls.append(1)
         return evaluate(self, model)
 
-    monkeypatch.setattr(_rnn_problems.Problem, "objective", counted)
+    monkeypatch.setattr(problems.Problem, "objective", counted)
     config = study.Config(marmousi_share=0.01)
     blocks = ["marmousi-lbfgs-200", "marmousi-lbfgs-600"]
     short, long = (units for _, units in study.compute(config, blocks, tmp_path))
@@ -281,30 +281,30 @@ def test_only_the_longest_descent_ships_its_film():
 def test_ssim_knows_identity_and_noise():
     truth = study.models.marmousi_like(np.random.default_rng(0))
     noise = np.random.default_rng(1).normal(0, 300, truth.shape)
-    assert _rnn_problems.ssim(truth, truth) == pytest.approx(1, abs=1e-12)
-    assert _rnn_problems.ssim(truth + noise, truth) < _rnn_problems.ssim(truth + 0.1 * noise, truth) < 1
+    assert problems.ssim(truth, truth) == pytest.approx(1, abs=1e-12)
+    assert problems.ssim(truth + noise, truth) < problems.ssim(truth + 0.1 * noise, truth) < 1
 
 
 def test_tables_and_selections():
     units = fake(study.unit_names(study.Config.preset("paper")))
-    chosen = rnn_tables.select(units, "gd", "adam-40", "cg")
+    chosen = tables.select(units, "gd", "adam-40", "cg")
     assert list(chosen) == [f"gradient descent {r}" for r in (0.2, 0.4, 0.6, 0.8)] + ["Adam 40", "CG"]
-    assert rnn_tables.select(units, "momentum") != rnn_tables.select(units, "momentum_b")
-    assert rnn_tables.select(units, "linear", "cg", variant="linear") == {"CG": units["linear-cg-f64"]}
-    assert list(rnn_tables.eigenvalues(units).values()) == [(4.0, 1.0)] * 5
-    assert len(rnn_tables.table(chosen).splitlines()) == 2 + len(chosen)
-    assert "more than 3" in rnn_tables.table({"x": {**units["1d-cg-f64"], "misfit": np.ones(4)}})
-    assert rnn_tables.speeds(units, "adam")[0][0] == 0.8
-    assert [len(t) for t in rnn_tables.sensitivity(units)] == [5, 5]
-    assert [len(t) for t in rnn_tables.extras(units)] == [5, 5]
-    runs = rnn_tables.marmousi(units)
+    assert tables.select(units, "momentum") != tables.select(units, "momentum_b")
+    assert tables.select(units, "linear", "cg", variant="linear") == {"CG": units["linear-cg-f64"]}
+    assert list(tables.eigenvalues(units).values()) == [(4.0, 1.0)] * 5
+    assert len(tables.table(chosen).splitlines()) == 2 + len(chosen)
+    assert "more than 3" in tables.table({"x": {**units["1d-cg-f64"], "misfit": np.ones(4)}})
+    assert tables.speeds(units, "adam")[0][0] == 0.8
+    assert [len(t) for t in tables.sensitivity(units)] == [5, 5]
+    assert [len(t) for t in tables.extras(units)] == [5, 5]
+    runs = tables.marmousi(units)
     assert list(runs) == ["Adam", "CG", "L-BFGS"] and runs["CG"] is units["marmousi-cg-1420"]
     # Eight stops and the last evaluation of three runs; an evaluation of CG takes 2 s.
-    cost = rnn_tables.costs(units)
-    lines = rnn_tables.marmousi_table(runs, cost).splitlines()
+    cost = tables.costs(units)
+    lines = tables.marmousi_table(runs, cost).splitlines()
     assert len(lines) == 2 + 3 * 9 and " 50.0 |" in next(line for line in lines if "| CG | 1500 |" in line)
-    assert cost == {"Adam": 2.0, "L-BFGS": 2.5, "CG": 2.0} and rnn_tables.costs({}) == {}
-    assert "derivative" in rnn_tables.errata({"theory": units["theory"]})
+    assert cost == {"Adam": 2.0, "L-BFGS": 2.5, "CG": 2.0} and tables.costs({}) == {}
+    assert "derivative" in tables.errata({"theory": units["theory"]})
 
 
 def test_the_closest_model_wins_a_harder_setting():
@@ -314,14 +314,14 @@ def test_the_closest_model_wins_a_harder_setting():
         unit = units[f"noise-{method}"]
         unit |= {"error": np.linspace(400, error, 101), "ssim": np.linspace(0.1, 1e-3 * error, 101)}
         unit |= {"misfit": np.linspace(1, misfit, 101)}
-    rows = [line for line in rnn_tables.winners(units).splitlines() if line.startswith("| noise")]
+    rows = [line for line in tables.winners(units).splitlines() if line.startswith("| noise")]
     start, results = "400 / 0.100 / 100", "300 / 0.300 / 1.00 | 200 / 0.200 / 2.00 | 250 / 0.250 / 3.00"
     assert rows == [f"| noise at 10 dB | {start} | {results} | CG | Adam |"]
-    for name in set(rnn_tables.HARDER) - {"noise"}:
+    for name in set(tables.HARDER) - {"noise"}:
         del units[f"{name}-cg"]
-    assert len(rnn_tables.winners(units).splitlines()) == 2 + 2
+    assert len(tables.winners(units).splitlines()) == 2 + 2
     # In the paper's own setting all three are made alike.
-    found = rnn_tables.wins(units)
+    found = tables.wins(units)
     assert (found["settings"], found["cg_error"], found["lbfgs_error"], found["adam_ssim"]) == (2, 2, 1, 2)
     assert found["adam_last"] == 2 and found["cg_last"] == 1
 
@@ -336,7 +336,7 @@ def test_an_evaluation_costs_what_the_processor_spent(monkeypatch):
 def test_figures_have_labelled_axes():
     units = fake(study.unit_names(study.Config.preset("paper")))
     run, film, setup = units["1d-cg-f64"], units["marmousi-cg-1420"], units["marmousi-setup"]
-    speed, error = rnn_tables.sensitivity(units)
+    speed, error = tables.sensitivity(units)
     figures = [
         plots.study({"a": run, "b": run}, limit=9),
         plots.taylor_figure(units["theory"]["steps"], units["theory"]["remainders"]),

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from geolib import studies
-from geolib.studies import wgan_conditional as study
+from geolib.studies.wgan_traces import conditional as study
 
 
 def conditions(n=40, band=False):

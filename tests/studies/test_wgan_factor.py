@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from geolib import studies
-from geolib.studies import wgan_factor as study
-from geolib.studies import wgan_stopping
+from geolib.studies.wgan_traces import factor as study
+from geolib.studies.wgan_traces import stopping
 
 
 def test_the_published_factor_is_the_training_as_it_is():
     sizes = {"n_epochs": 2, "n_traces": 16, "batch": 8, "n_judge": 16}
     units = studies.run(study, study.Config(**sizes)).units
     assert set(units) == {"factor-1-seed-11", "factor-10-seed-11"}
-    same = wgan_stopping.Rehearsal(study.Config(**sizes), 11)
+    same = stopping.Rehearsal(study.Config(**sizes), 11)
     again = [same.discrepancy(same.draw(12, epoch)) for epoch in same.epochs()]
     np.testing.assert_array_equal(np.array(again)[:, 0], units["factor-10-seed-11"]["mmd2"])
     assert not np.allclose(units["factor-1-seed-11"]["mmd2"], units["factor-10-seed-11"]["mmd2"])
@@ -18,7 +18,7 @@ def test_the_published_factor_is_the_training_as_it_is():
 
 def test_samples_are_judged_on_one_scale():
     config = study.Config(n_epochs=1)
-    plain, loud = (wgan_stopping.Rehearsal(config, 11, gain) for gain in (1.0, 8.0))
+    plain, loud = (stopping.Rehearsal(config, 11, gain) for gain in (1.0, 8.0))
     loud.generator = plain.generator
     # A power of two: not even the last bit changes.
     np.testing.assert_array_equal(loud.draw(1) * 8, plain.draw(1))

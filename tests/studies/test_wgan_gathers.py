@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from geolib import studies
-from geolib.studies import wgan_gathers as study
+from geolib.studies.wgan_traces import gathers as study
 
 
 @pytest.fixture(scope="module")

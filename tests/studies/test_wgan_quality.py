@@ -5,30 +5,30 @@ pytest.importorskip("sklearn")
 
 from geolib import studies
 from geolib.metrics import traces
-from geolib.studies import wgan_quality, wgan_traces
+from geolib.studies.wgan_traces import quality, study
 
-CONFIG = wgan_traces.Config(n_epochs=2, n_traces=160, batch=80, seed=3)
+CONFIG = study.Config(n_epochs=2, n_traces=160, batch=80, seed=3)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("runs")
-    studies.run(wgan_traces, CONFIG, folder=root)
+    studies.run(study, CONFIG, folder=root)
     return next(root.glob("*/*"))
 
 
 @pytest.fixture(scope="module")
 def units(folder):
-    return wgan_quality.assess(CONFIG, folder, [1], 2).units
+    return quality.assess(CONFIG, folder, [1], 2).units
 
 
 def test_chosen_epochs_are_judged_and_the_test_set_is_looked_at_once(units):
     assert set(units) == {"floor", "test-floor", "epoch-0001", "mean-0001", "test-epoch-0002", "test-mean-0002"}
-    assert wgan_quality.judged(units) == [1] and wgan_quality.chosen_epoch(units) == 2
+    assert quality.judged(units) == [1] and quality.chosen_epoch(units) == 2
     for arrays in units.values():
         assert set(arrays) == set(traces.LABELS)
         for name in arrays:
-            measure = wgan_quality.interval(arrays, name)
+            measure = quality.interval(arrays, name)
             assert measure.low <= measure.value <= measure.high
 
 
@@ -40,7 +40,7 @@ def test_an_untrained_generator_is_far_from_the_floor(units):
 
 
 def test_the_table_has_the_columns_there_are(units):
-    text = wgan_quality.table(units, {"floor": "floor", "epoch 1": "epoch-0001", "epoch 9": "epoch-0009"})
+    text = quality.table(units, {"floor": "floor", "epoch 1": "epoch-0001", "epoch 9": "epoch-0009"})
     assert text.splitlines()[0] == "| Measure | floor | epoch 1 |"
     assert text.count("\n") == 1 + len(traces.LABELS)
 
@@ -49,9 +49,9 @@ def test_a_missing_epoch_is_refused(folder):
     with pytest.raises(
         ValueError, match=r"folder must hold the networks of epoch 7; .* does not. Run that epoch first"
     ):
-        wgan_quality.assess(CONFIG, folder, [], 7)
+        quality.assess(CONFIG, folder, [], 7)
 
 
 def test_judging_is_deterministic(folder, units):
-    again = wgan_quality.assess(CONFIG, folder, [1], 2).units
+    again = quality.assess(CONFIG, folder, [1], 2).units
     assert all(np.array_equal(again[u][k], units[u][k]) for u in units for k in units[u])

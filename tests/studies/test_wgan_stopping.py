@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from geolib import studies
-from geolib.studies import wgan_stopping as study
+from geolib.studies.wgan_traces import stopping as study
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from geolib.book import ledger as claims
 from geolib.book.ledger import Measure
 from geolib.gans import wgan
 from geolib.runs.store import Store, read_unit
-from geolib.studies import wgan_data, wgan_tables, wgan_training
-from geolib.studies import wgan_traces as study
+from geolib.studies.wgan_traces import data as wgan_data
+from geolib.studies.wgan_traces import study, tables
+from geolib.studies.wgan_traces import training as wgan_training
 
 TINY = {"n_traces": 12, "batch": 8, "seed": 3}
 
@@ -182,7 +183,16 @@ def test_a_state_of_another_configuration_is_refused(tmp_path):
 @pytest.mark.parametrize("wait_for", ["data.unit", "epoch-0002.unit"])
 def test_a_killed_run_ends_like_an_undisturbed_one(undisturbed, tmp_path, wait_for):
     options = [item for pair in TINY.items() for item in ("-p", pair[0], str(pair[1]))]
-    command = [sys.executable, "-m", "geolib.studies.wgan_traces", "--folder", str(tmp_path), "-p", "n_epochs", "4"]
+    command = [
+        sys.executable,
+        "-m",
+        "geolib.studies.wgan_traces.study",
+        "--folder",
+        str(tmp_path),
+        "-p",
+        "n_epochs",
+        "4",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     with subprocess.Popen([*command, *options], env=environment, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None and not list(tmp_path.glob(f"*/*/{wait_for}")):
@@ -261,7 +271,7 @@ def test_every_claim_names_a_measure_that_can_come(undisturbed):
 
 
 def test_twelve_of_fourteen_default_deviations_are_smaller():
-    deviations = wgan_tables.default_deviations()
+    deviations = tables.default_deviations()
     rng = torch.Generator().manual_seed(0)
     torch_default = torch.nn.Conv1d(64, 64, 3)
     torch.nn.init.kaiming_uniform_(torch_default.weight, a=5**0.5, generator=rng)  # what the constructor does
@@ -279,25 +289,25 @@ def test_twelve_of_fourteen_default_deviations_are_smaller():
     ],
 )
 def test_the_rule_stops_after_idle_tests_in_a_row(values, expected):
-    assert wgan_tables.stopping_epoch({11 + i: p for i, p in enumerate(values)}, patience=3) == expected
+    assert tables.stopping_epoch({11 + i: p for i, p in enumerate(values)}, patience=3) == expected
 
 
 def test_the_spread_of_a_collapsed_generator_is_zero():
     real = np.random.default_rng(0).standard_normal((8, 20))
-    assert wgan_tables.spread(np.repeat(real[:1], 5, axis=0), real) == 0
-    assert wgan_tables.spread(3 * real + 1, real) == pytest.approx(3)
+    assert tables.spread(np.repeat(real[:1], 5, axis=0), real) == 0
+    assert tables.spread(3 * real + 1, real) == pytest.approx(3)
 
 
 def test_quality_table_has_a_row_for_each_measure(undisturbed):
-    rows = wgan_tables.quality_rows(undisturbed, 4)
-    table = wgan_tables.quality_table({"Ours": rows, "Theirs": rows})
-    assert table.count("\n") == 1 + len(wgan_tables.QUALITY)
+    rows = tables.quality_rows(undisturbed, 4)
+    table = tables.quality_table({"Ours": rows, "Theirs": rows})
+    assert table.count("\n") == 1 + len(tables.QUALITY)
     assert table.startswith("| Measure | Ours | Theirs | Unseen") and table.count(str(rows[0]["generated"])) >= 2
 
 
 def test_scores_level_off_where_they_stay():
     rising = np.concatenate([np.arange(20.0), 20 + 0.1 * (-1.0) ** np.arange(15)])
-    assert wgan_tables.level_epoch(rising) == 21  # entry 20, the first of the even ones
-    assert wgan_tables.level_epoch(np.ones(12)) == 1
-    assert wgan_tables.level_epoch(np.arange(30.0)) is None  # still rising
-    assert wgan_tables.last_history([{"score_history": np.ones(1)}, {"score_history": np.ones(2)}, {}]) == 2
+    assert tables.level_epoch(rising) == 21  # entry 20, the first of the even ones
+    assert tables.level_epoch(np.ones(12)) == 1
+    assert tables.level_epoch(np.arange(30.0)) is None  # still rising
+    assert tables.last_history([{"score_history": np.ones(1)}, {"score_history": np.ones(2)}, {}]) == 2

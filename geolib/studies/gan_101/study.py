@@ -12,8 +12,8 @@ from geolib.book.ledger import Measure
 from geolib.gans import tricks as recipes
 from geolib.runs import config
 from geolib.runs.config import param
-from geolib.studies import _gan_theory as theory
-from geolib.studies import _gan_variants as models
+from geolib.studies.gan_101 import theory
+from geolib.studies.gan_101 import variants as models
 
 TITLE = "GAN 101: the adversarial game, its tricks and its variants"
 QUESTION = "What do the equations, tricks and variants of an introduction to GANs do when each of them is run?"

@@ -15,8 +15,8 @@ import numpy as np
 from geolib.book.ledger import Measure
 from geolib.runs import config
 from geolib.runs.store import Arrays
-from geolib.studies import wgan_stopping
-from geolib.studies.wgan_data import AMPLITUDE_FACTOR
+from geolib.studies.wgan_traces import stopping
+from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR
 
 TITLE = "The factor of the normalisation"
 QUESTION = "Is ten times the mean amplitude crucial for convergence?"
@@ -28,7 +28,7 @@ CRUCIAL, LAST = 2.0, 5
 
 
 @dataclass(frozen=True)
-class Config(wgan_stopping.Scale):
+class Config(stopping.Scale):
     """Parameters of the trainings."""
 
     factors: tuple[float, ...] = config.param(
@@ -51,7 +51,7 @@ def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]
     """Yield the units."""
     for name in names:
         _, factor, _, seed = name.split("-")
-        rehearsal = wgan_stopping.Rehearsal(config, int(seed), gain=AMPLITUDE_FACTOR / float(factor))
+        rehearsal = stopping.Rehearsal(config, int(seed), gain=AMPLITUDE_FACTOR / float(factor))
         found = [rehearsal.discrepancy(rehearsal.draw(12, epoch)) for epoch in rehearsal.epochs()]
         mmd2, swd = np.array(found).T
         yield name, {"mmd2": mmd2, "swd": swd, "floor_mmd2": np.array(rehearsal.floor())}

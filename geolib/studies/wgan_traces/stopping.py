@@ -19,8 +19,9 @@ from geolib.gans import wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.store import Arrays
-from geolib.studies import wgan_tables, wgan_traces, wgan_training
-from geolib.studies.wgan_data import dataset, draw_models, forward
+from geolib.studies.wgan_traces import study, tables
+from geolib.studies.wgan_traces import training as wgan_training
+from geolib.studies.wgan_traces.data import dataset, draw_models, forward
 
 TITLE = "The stopping rule at reduced scale"
 QUESTION = "Does the rule stop on noise?"
@@ -40,9 +41,9 @@ class Scale(config.Config):
     learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
     n_judge: int = config.param(16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000)
 
-    def training(self, seed: int) -> wgan_traces.Config:
+    def training(self, seed: int) -> study.Config:
         """Return the configuration of one training."""
-        return wgan_traces.Config(
+        return study.Config(
             n_epochs=self.n_epochs,
             n_traces=self.n_traces,
             batch=self.batch,
@@ -133,8 +134,8 @@ def _train(config: Config, seed: int) -> Arrays:
     for epoch in rehearsal.epochs():
         sets.append(rehearsal.draw(12, epoch))
         found.append(rehearsal.discrepancy(sets[-1]))
-        if epoch > wgan_traces.LAG:
-            p_values.append(rehearsal.improvement(sets[-1], sets[-1 - wgan_traces.LAG]))
+        if epoch > study.LAG:
+            p_values.append(rehearsal.improvement(sets[-1], sets[-1 - study.LAG]))
     null = [
         rehearsal.improvement(rehearsal.draw(30, i), rehearsal.draw(31, i)) for i in range(config.n_null)
     ]  # one generator, drawn twice: nothing has improved
@@ -161,10 +162,10 @@ def naive_epoch(values: np.ndarray, patience: int = NAIVE_PATIENCE) -> int | Non
 
 def rules(arrays: Mapping[str, np.ndarray]) -> dict[str, int | None]:
     """Return the epoch at which each rule stops a training: the test with two patiences, and the naive one."""
-    tests = {wgan_traces.LAG + 1 + i: float(p) for i, p in enumerate(arrays["p"])}
+    tests = {study.LAG + 1 + i: float(p) for i, p in enumerate(arrays["p"])}
     return {
-        "test": wgan_tables.stopping_epoch(tests),
-        "test_impatient": wgan_tables.stopping_epoch(tests, patience=NAIVE_PATIENCE),
+        "test": tables.stopping_epoch(tests),
+        "test_impatient": tables.stopping_epoch(tests, patience=NAIVE_PATIENCE),
         "naive": naive_epoch(arrays["mmd2"]),
     }
 
@@ -188,7 +189,7 @@ def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
         early = [bool(missed(arrays, rules(arrays)[rule]) > 2) for arrays in units.values()]
         if early:
             found[f"early_{rule}"] = Measure.count(sum(early), len(early))
-    null = [bool(p < wgan_tables.ALPHA) for arrays in units.values() for p in arrays["null_p"]]
+    null = [bool(p < tables.ALPHA) for arrays in units.values() for p in arrays["null_p"]]
     if null:
         found["null_share"] = Measure.count(sum(null), len(null))
     return found

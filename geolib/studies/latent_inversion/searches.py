@@ -15,7 +15,7 @@ from geolib.book.ledger import no_rows
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
 from geolib.inversion.latent import Simulate
-from geolib.studies.latent_tables import ORDERS, ROMAN, Unit, alone
+from geolib.studies.latent_inversion.tables import ORDERS, ROMAN, Unit, alone
 
 #: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the differences, and whether
 #: the case is guided by itself or without its threshold. Chosen with true models of other seeds (777 and following).

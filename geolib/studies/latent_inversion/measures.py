@@ -9,10 +9,10 @@ import numpy as np
 
 from geolib.book.ledger import Claim, Measure
 from geolib.inversion import crosshole
-from geolib.studies import latent_effects
-from geolib.studies.latent_facts import local_minima
-from geolib.studies.latent_images import image_measures
-from geolib.studies.latent_tables import (
+from geolib.studies.latent_inversion import effects
+from geolib.studies.latent_inversion.facts import local_minima
+from geolib.studies.latent_inversion.images import image_measures
+from geolib.studies.latent_inversion.tables import (
     GENERATOR,
     LIMITS,
     MARKS,
@@ -37,7 +37,7 @@ def measures(units: Units) -> dict[str, Measure]:
     """
     found = _facts(units.get(GENERATOR, {}))
     trials = {name: arrays for name, arrays in units.items() if not alone(name)}
-    found.update(latent_effects.measures(units))
+    found.update(effects.measures(units))
     counts: dict[str, list[tuple[int, int]]] = {}
     for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
         for name, case in (("table2", "continuous"), ("table3", "binary")):

@@ -17,8 +17,8 @@ from geolib.gans import tricks, variants
 from geolib.gans.train import Game, Players, train
 from geolib.gans.tricks import Recipe
 from geolib.metrics import samples as metrics
-from geolib.studies._gan_lines import disjoint
-from geolib.studies._gan_theory import TARGET, Arrays, Judge, generate, source
+from geolib.studies.gan_101.lines import disjoint
+from geolib.studies.gan_101.theory import TARGET, Arrays, Judge, generate, source
 
 SIZE, WIDTH, RATE, BATCH = 32, 16, 2e-3, 16
 #: Small patches keep the ablations affordable.

@@ -12,7 +12,7 @@ from geolib.gans.losses import NON_SATURATING, SATURATING, WASSERSTEIN, Loss, gr
 from geolib.gans.theory import LOG2
 from geolib.gans.train import Game
 from geolib.gans.variants import Scores, dense, initialise, leaky
-from geolib.studies._gan_theory import Arrays, Shifted, source, train_critic_alone
+from geolib.studies.gan_101.theory import Arrays, Shifted, source, train_critic_alone
 
 GAPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 

@@ -1,6 +1,6 @@
 """The traces of chosen epochs of `wgan_traces` under every measure, with bootstrap intervals, from the kept networks.
 
-Run it beside a training or after it: `python -m geolib.studies.wgan_quality --folder runs`. Needs scikit-learn.
+Run it beside a training or after it: `python -m geolib.studies.wgan_traces.quality --folder runs`. Needs scikit-learn.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from geolib.gans import wgan
 from geolib.metrics import traces
 from geolib.runs import paths
 from geolib.runs.store import Arrays, Results, Store, load, provenance, save
-from geolib.studies import wgan_traces, wgan_training
-from geolib.studies.wgan_data import SAMPLING, dataset
-from geolib.studies.wgan_training import torch_rng
+from geolib.studies.wgan_traces import study
+from geolib.studies.wgan_traces import training as wgan_training
+from geolib.studies.wgan_traces.data import SAMPLING, dataset
+from geolib.studies.wgan_traces.training import torch_rng
 
 SHOWN = (10, 20, 47, 60, 80, 100, 150, 200)
 LABEL = "quality"
 
 
-def assess(config: wgan_traces.Config, folder: Path, epochs: list[int], chosen: int) -> Results:
+def assess(config: study.Config, folder: Path, epochs: list[int], chosen: int) -> Results:
     """Return the measures of the traces of epochs, and of the chosen one on the test set.
 
     Parameters
@@ -110,27 +111,27 @@ def chosen_epoch(units: Mapping[str, Arrays]) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Judge the kept epochs of the paper-scale run, ship the measures, and export the chosen epoch's networks."""
-    parser = argparse.ArgumentParser(prog="python -m geolib.studies.wgan_quality", description=assess.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m geolib.studies.wgan_traces.quality", description=assess.__doc__)
     parser.add_argument("--folder", default="runs", help="where the run is (default: runs)")
     parser.add_argument("--chosen", type=int, help="epoch to ship and to judge on the test set (default: the last)")
     options = parser.parse_args(arguments)
-    config = wgan_traces.Config.preset("paper")
-    key = studies.key(wgan_traces, config)
-    folder = Path(options.folder) / studies.name_of(wgan_traces) / key
+    config = study.Config.preset("paper")
+    key = studies.key(study, config)
+    folder = Path(options.folder) / studies.name_of(study) / key
     done = sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.unit"))
     if not done:
         parser.exit(1, f"{parser.prog}: folder must hold finished epochs; {folder} holds none. Train first.\n")
     chosen = options.chosen or done[-1]
     results = assess(config, folder, sorted({e for e in SHOWN if e in done} | {chosen}), chosen)
-    path = paths.shipped(studies.name_of(wgan_traces), LABEL)
+    path = paths.shipped(studies.name_of(study), LABEL)
     save(path, results, key=key)
-    print(f"{path} and {wgan_traces.export_weights(config, folder, chosen)}: epoch {chosen} of {done[-1]}")
+    print(f"{path} and {study.export_weights(config, folder, chosen)}: epoch {chosen} of {done[-1]}")
     return 0
 
 
 def shipped() -> dict[str, Arrays]:
     """Return the shipped units, none if there are none."""
-    path = paths.shipped(studies.name_of(wgan_traces), LABEL)
+    path = paths.shipped(studies.name_of(study), LABEL)
     return load(path)[0].units if path.is_file() else {}
 
 

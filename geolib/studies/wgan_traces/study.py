@@ -17,9 +17,9 @@ from geolib.gans import wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.store import Arrays, Store, write_atomic
-from geolib.studies import wgan_tables, wgan_training
-from geolib.studies.wgan_data import AMPLITUDE_FACTOR, N_STEPS, SAMPLING, SOURCE_ROW, SPACING, Data, dataset
-from geolib.studies.wgan_training import BETAS, torch_rng
+from geolib.studies.wgan_traces import tables, training
+from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR, N_STEPS, SAMPLING, SOURCE_ROW, SPACING, Data, dataset
+from geolib.studies.wgan_traces.training import BETAS, torch_rng
 
 TITLE = "Seismic traces from a Wasserstein GAN (Niu et al. 2020)"
 QUESTION = "Can an adversarial network learn to draw seismic traces, and how does one know when to stop training it?"
@@ -101,10 +101,10 @@ def compute(config: Config, names: Iterable[str], folder: Path | None = None) ->
         return
     store = Store(folder) if folder is not None else None
     gallery = Gallery(config, reference)
-    for epoch, kept in wgan_training.epochs(config, torch.from_numpy(data.training), store, numbers[-1]):
+    for epoch, kept in training.epochs(config, torch.from_numpy(data.training), store, numbers[-1]):
         gallery.add(epoch, kept)
         if epoch in numbers:
-            yield f"epoch-{epoch:04d}", wgan_training.under("curve.", kept) | gallery.assess(epoch)
+            yield f"epoch-{epoch:04d}", training.under("curve.", kept) | gallery.assess(epoch)
 
 
 class Gallery:
@@ -121,7 +121,7 @@ class Gallery:
     def add(self, epoch: int, kept: Mapping[str, np.ndarray]) -> None:
         """Take the networks of the next epoch."""
         for name, network in (("generator", self.generator), ("mean", self.mean), ("critic", self.critic)):
-            wgan_training.fill(network, kept, name)
+            training.fill(network, kept, name)
         # The random numbers of the assessment are its own: looking at a training must not change it.
         self.history.append(self._draw(self.generator, N_HISTORY, 11))
         self.recent.append(self._draw(self.generator, self.config.n_held_out, 12, epoch))
@@ -245,10 +245,10 @@ def export_weights(config: Config, folder: Path, epoch: int, path: Path | None =
     ValueError
         If the folder does not hold that epoch.
     """
-    kept = wgan_training.load_networks(Store(folder), epoch)
+    kept = training.load_networks(Store(folder), epoch)
     rng = torch.Generator()
-    generator = wgan_training.fill(wgan.make_generator(rng=rng), kept, "generator")
-    critic = wgan_training.fill(wgan.make_critic(rng=rng), kept, "critic")
+    generator = training.fill(wgan.make_generator(rng=rng), kept, "generator")
+    critic = training.fill(wgan.make_critic(rng=rng), kept, "critic")
     found = Store(folder).get("data")
     scale = float(found[0]["scale"]) if found else dataset(config).scale
     networks = wgan.Pretrained(generator, critic, scale, config.latent_low, epoch)
@@ -266,7 +266,7 @@ def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
     settings |= {"beta1": BETAS[0], "time_steps": N_STEPS, "amplitude_factor": AMPLITUDE_FACTOR}
     # The ghost overlaps the primary where it comes within the pulse's full width at half height.
     settings["ghost_overlaps"] = float(delay < 2 * math.sqrt(2 * math.log(2)) * spread)
-    return {**{name: Measure(value) for name, value in settings.items()}, **wgan_tables.measures(units)}
+    return {**{name: Measure(value) for name, value in settings.items()}, **tables.measures(units)}
 
 
 if __name__ == "__main__":

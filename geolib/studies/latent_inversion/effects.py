@@ -16,8 +16,8 @@ from geolib.gans import sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.runs import paths
-from geolib.studies import latent_searches
-from geolib.studies.latent_tables import Unit
+from geolib.studies.latent_inversion import searches
+from geolib.studies.latent_inversion.tables import Unit
 
 #: What is varied, and through which values; the paper's own comes first.
 CHOICES: dict[str, tuple] = {
@@ -117,7 +117,7 @@ def _search(
             lambda z: world.simulate("consistent", "binary", z), data, first, draws, rate=rate, clipping=rule
         )
     step = choice if kind == "perturbation" else None if choice == "exact" else 0.1
-    linearise = latent_searches.linearise(world, "consistent", "binary", step)
+    linearise = searches.linearise(world, "consistent", "binary", step)
     if choice == "normal":  # nothing stands between strategy 2 and the generator
         linearise = central_differences(lambda z: world.simulate("consistent", "binary", z), 0.1)
     damping = choice if kind == "damping" else 1.0

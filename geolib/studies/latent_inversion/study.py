@@ -22,8 +22,11 @@ from geolib.inversion.gauss_newton import gauss_newton
 from geolib.runs import paths
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
-from geolib.studies import latent_effects, latent_facts, latent_measures, latent_searches, latent_tables
-from geolib.studies.latent_tables import EARLY_STOP, MARKS, SCENARIOS, Unit
+from geolib.studies.latent_inversion import effects as latent_effects
+from geolib.studies.latent_inversion import facts, tables
+from geolib.studies.latent_inversion import measures as latent_measures
+from geolib.studies.latent_inversion import searches as latent_searches
+from geolib.studies.latent_inversion.tables import EARLY_STOP, MARKS, SCENARIOS, Unit
 
 TITLE = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
 QUESTION = "Can gradients find an earth in a generator's latent space, and which earth did the published rays see?"
@@ -123,7 +126,7 @@ def _units(config: Config) -> Iterator[Unit]:
 def unit_names(config: Config) -> list[str]:
     """Return the names of all trials of a configuration."""
     effects = [latent_effects.name(kind, config.effect_iterations, config.effect_trials) for kind in config.effects]
-    return [latent_tables.GENERATOR, *effects, *(unit.name for unit in _units(config))]
+    return [tables.GENERATOR, *effects, *(unit.name for unit in _units(config))]
 
 
 class World:
@@ -261,10 +264,10 @@ def compute(
     keep_memory()
     world = world or World(config, device)
     for batch in tasks(config, list(names)):
-        if batch == [latent_tables.GENERATOR]:
-            yield batch[0], latent_facts.generator_facts(world)
+        if batch == [tables.GENERATOR]:
+            yield batch[0], facts.generator_facts(world)
             continue
-        if latent_tables.alone(batch[0]):
+        if tables.alone(batch[0]):
             yield batch[0], latent_effects.compare(world, batch[0])
             continue
         units = [Unit.parse(name) for name in batch]
@@ -279,7 +282,7 @@ def tasks(config: Config, names: list[str]) -> list[list[str]]:
     """Return the batches in which `compute` takes the units; they may be computed apart from one another."""
     groups: dict[tuple, list[str]] = {}
     for name in names:
-        alike = (name,) if latent_tables.alone(name) else Unit.parse(name)[:4]
+        alike = (name,) if tables.alone(name) else Unit.parse(name)[:4]
         groups.setdefault(alike, []).append(name)
     batches = []
     for alike, members in groups.items():

@@ -22,9 +22,9 @@ from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.runs import config
 from geolib.runs.store import Arrays
-from geolib.studies import wgan_training
-from geolib.studies.wgan_data import SAMPLING, amplitude_scale, forward
-from geolib.studies.wgan_training import BETAS, torch_rng
+from geolib.studies.wgan_traces import training
+from geolib.studies.wgan_traces.data import SAMPLING, amplitude_scale, forward
+from geolib.studies.wgan_traces.training import BETAS, torch_rng
 
 TITLE = "Traces to order"
 QUESTION = "Does a generator that is told depth and contrast of the first reflector make traces that have them?"
@@ -190,7 +190,7 @@ def _train(config: Config) -> Arrays:
     )
     keep_memory()
     steps = list(train(players, game, config.iterations))
-    curves = {name: np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in wgan_training.CURVES}
+    curves = {name: np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in training.CURVES}
     return curves | _assess(config, generator.eval(), Reader(scale), scale, streams[2])
 
 

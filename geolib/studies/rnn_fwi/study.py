@@ -18,8 +18,9 @@ from geolib.datasets import velocity
 from geolib.inversion import descent
 from geolib.runs.config import Config as Base
 from geolib.runs.config import param
-from geolib.studies import _rnn_measures, _rnn_theory
-from geolib.studies._rnn_problems import Problem, problem_1d, problem_2d, qualities
+from geolib.studies.rnn_fwi import measures as _rnn_measures
+from geolib.studies.rnn_fwi import theory
+from geolib.studies.rnn_fwi.problems import Problem, problem_1d, problem_2d, qualities
 from geolib.waves import Boundary, Grid, Survey, propagate, ricker
 
 TITLE = "Full-waveform inversion as the training of a recurrent network (Sun et al. 2020)"
@@ -166,7 +167,7 @@ def compute(
     for name in names:
         first, _, rest = name.partition("-")
         if name == "theory":
-            yield name, _rnn_theory.numbers()
+            yield name, theory.numbers()
         elif first == "hessian":
             yield name, _hessian(_varied(config, rest))
         elif name == "gather":

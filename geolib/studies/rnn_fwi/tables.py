@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from geolib.studies._rnn_measures import Arrays, Units, evaluations, interfaces, longest, measures, roughness
+from geolib.studies.rnn_fwi.measures import Arrays, Units, evaluations, interfaces, longest, measures, roughness
 
 LABELS = {
     "gd": "gradient descent",

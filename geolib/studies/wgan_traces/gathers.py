@@ -24,7 +24,7 @@ from geolib.gans.train import train
 from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.store import Arrays
-from geolib.studies.wgan_training import CURVES, torch_rng
+from geolib.studies.wgan_traces.training import CURVES, torch_rng
 
 TITLE = "Shot gathers from a Wasserstein GAN"
 QUESTION = "Can the game that makes traces make two-dimensional shot gathers?"

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from geolib.book.ledger import Measure
-from geolib.studies._rnn_problems import SOURCE_ROW, SPACING
+from geolib.studies.rnn_fwi.problems import SOURCE_ROW, SPACING
 
 Arrays = Mapping[str, np.ndarray]
 Units = Mapping[str, Arrays]

@@ -1,0 +1,1 @@
+"""Li and Ortiz (2022), Generative Adversarial Network 101."""

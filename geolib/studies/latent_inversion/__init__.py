@@ -1,0 +1,1 @@
+"""Laloy et al. (2019), inversion in a generator's latent space."""

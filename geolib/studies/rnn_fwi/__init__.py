@@ -1,0 +1,1 @@
+"""Sun et al. (2020), full-waveform inversion as a recurrent network."""

@@ -1,0 +1,1 @@
+"""Niu et al. (2020), seismic traces from a Wasserstein GAN."""
