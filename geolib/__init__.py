@@ -1,7 +1,7 @@
 """Reproducible companion to four papers on adversarial networks and wave-equation inversion.
 
 The package does the computing of a book: `geolib.waves` propagates seismic waves, `geolib.gans` trains generators,
-`geolib.inversion.crosshole` and `geolib.inversion` fit models to data, and `geolib.studies` holds one module for each paper.
+`geolib.inversion` fits models to data, and `geolib.studies` holds one package for each paper.
 Importing `geolib` loads none of them.
 """
 

@@ -334,7 +334,7 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    ledger = claims.load(paths.claims())
+    ledger = claims.load(paths.ledger())
     rows = []
     for name in studies.NAMES:
         mine = [claim for claim in ledger if claim.paper == name]

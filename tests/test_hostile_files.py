@@ -27,10 +27,11 @@ from geolib.gans import sgan, wgan
 from geolib.runs import paths, store
 
 SETTINGS = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-LEDGER = """
+LEDGER = """claims:
 - {id: a.b, paper: a, place: Table 1, claim: text, published: 3, measure: m, rule: {compatible: 20}}
 - {id: a.c, paper: a, place: Fig 2, claim: other, published: [1, 2], measure: [m, n], rule: {close: 0.1}, note: a note}
 - {id: a.d, paper: a, place: p. 3, claim: third, published: yes, measure: m, rule: {between: [null, 2]}}
+errata: []
 """
 
 
@@ -278,7 +279,7 @@ def test_a_claim_of_any_kind_is_refused_or_can_be_judged(entry, measure, rule, o
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "claims.yml"
-        path.write_text(yaml.safe_dump([entry]), encoding="utf-8")
+        path.write_text(yaml.safe_dump({"claims": [entry], "errata": []}), encoding="utf-8")
         judged(refused(claims.load, path))
 
 
@@ -294,7 +295,7 @@ def test_a_claim_of_any_kind_is_refused_or_can_be_judged(entry, measure, rule, o
 )
 def test_a_ledger_made_to_harm_is_refused(tmp_path, text):
     (tmp_path / "claims.yml").write_text(text)
-    with pytest.raises(ValueError, match=r"claims ledger .* must be"):
+    with pytest.raises(ValueError, match=r"ledger .* must be"):
         claims.load(tmp_path / "claims.yml")
 
 
@@ -469,7 +470,7 @@ def test_the_command_names_the_damaged_file_in_one_line(tmp_path, monkeypatch, c
     (tmp_path / "rnn_fwi-paper.nc").write_bytes(results()[:-3])
     monkeypatch.setattr(paths, "notebook", lambda study: tmp_path / f"{study}.ipynb")
     assert cli.main(["run", "rnn_fwi", "--out", str(tmp_path / "out")]) == 1
-    monkeypatch.setattr(paths, "claims", lambda: tmp_path / "claims.yml")
+    monkeypatch.setattr(paths, "ledger", lambda: tmp_path)
     assert cli.main(["verify"]) == 1
     monkeypatch.undo()
     monkeypatch.setattr(paths, "results", lambda: tmp_path)

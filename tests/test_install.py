@@ -62,7 +62,7 @@ def test_the_wheel_carries_what_is_shipped(built):
     names = set(zipfile.ZipFile(wheel).namelist())
     for name in studies.NAMES:
         assert f"geolib/_shipped/notebooks/{name}.ipynb" in names
-    assert {"geolib/_shipped/claims.yml", "geolib/_shipped/references.bib", "geolib/cli.py"} <= names
+    assert {"geolib/_shipped/ledger/rnn_fwi.yml", "geolib/_shipped/references.bib", "geolib/cli.py"} <= names
     results = {f"geolib/_shipped/results/{path.name}" for path in (ROOT / "book" / "results").glob("[!.]*")}
     assert results <= names
     assert not [name for name in names if name.endswith((".pt", ".unit", ".log")) or "checkpoint" in name]
@@ -72,7 +72,7 @@ def test_the_sdist_can_be_built_from(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "README.md", "LICENSE", "book/claims.yml", "book/_toc.yml"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "book/ledger/rnn_fwi.yml", "book/_toc.yml"} <= names
     assert {f"notebooks/{name}.ipynb" for name in studies.NAMES} <= names
     assert not [name for name in names if name.startswith((".venv", "_build", "runs", "reruns", ".build"))]
 

@@ -88,7 +88,7 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
             cells.append({**target, "id": f"proof-{cell.id}"})
         cells.append(cell)
     if lost := proofs - {cell["id"] for cell in notebook.cells}:
-        raise ValueError(f"errata.yml must name cells of {name}.ipynb; it has none with the id {', '.join(lost)}.")
+        raise ValueError(f"the errata must name cells of {name}.ipynb; it has none with the id {', '.join(lost)}.")
     about = [found["provenance"]] if found["provenance"] else []
     study = studies.get(name)
     units = str(len(study.unit_names(study.Config())))

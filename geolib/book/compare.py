@@ -14,9 +14,9 @@ from typing import Any
 
 from geolib import _checks, studies
 from geolib.book import pages
-from geolib.book.ledger import Measure
 from geolib.book.reruns import RECORD
 from geolib.runs.config import plain
+from geolib.runs.measure import Measure
 
 _STYLE = """
 body { margin: 0 auto; padding: 1rem; max-width: 90rem; font-family: system-ui, sans-serif; line-height: 1.5; }

@@ -9,69 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from geolib import _checks
+from geolib.runs.measure import Measure, short
 
 VERDICTS = ("reproduced", "partly", "not reproduced", "taken over", "not run yet")
 RULES = ("compatible", "close", "between", "holds", "equals", "setting")
 # A count is called reproduced only from this many trials on: fewer could hardly contradict anything.
 ENOUGH_TRIALS = 20
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number of ours with its uncertainty.
-
-    Attributes
-    ----------
-    value : float
-        The number.
-    low, high : float, optional
-        A 95 % interval.
-    n : int, optional
-        Trials, seeds or cases behind it.
-    """
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-
-    @classmethod
-    def count(cls, k: int, n: int) -> Measure:
-        """Return the proportion k / n with its Wilson 95 % interval (Wilson 1927, J. Am. Stat. Assoc. 22, p. 209).
-
-        Raises
-        ------
-        ValueError
-            If n is not positive or k not within 0..n.
-        """
-        _checks.integer("n", n, low=1)
-        _checks.integer("k", k, low=0, high=n)
-        z = 1.959963984540054
-        centre = (k / n + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n))
-        return cls(k / n, max(0.0, centre - half), min(1.0, centre + half), n)
-
-    @classmethod
-    def mean(cls, values: Sequence[float]) -> Measure:
-        """Return the mean of independent values with Student's 95 % interval (none for equal values)."""
-        import numpy as np
-        from scipy import stats
-
-        data = np.asarray(values, dtype=float)
-        if data.size == 0:
-            raise ValueError("values must hold at least one number; got none. Run a unit first.")
-        centre = float(data.mean())
-        if np.ptp(data) == 0:  # one value, or several whose spread is not known to be zero
-            return cls(centre, n=int(data.size))
-        half = float(stats.t.ppf(0.975, data.size - 1) * data.std(ddof=1) / math.sqrt(data.size))
-        return cls(centre, centre - half, centre + half, int(data.size))
-
-    def __str__(self) -> str:
-        """Return value, interval and n as a reader wants them."""
-        text = _short(self.value)
-        if self.low is not None and self.high is not None:
-            text += f" [{_short(self.low)}, {_short(self.high)}]"
-        return text
 
 
 @dataclass(frozen=True)
@@ -90,16 +33,15 @@ class Claim:
 
 
 def load(path: Path) -> list[Claim]:
-    """Return the claims of a ledger.
+    """Return the claims of a paper's ledger, or of a folder of them.
 
     Raises
     ------
     ValueError
         If an entry lacks a key, has an unknown one, an unknown rule, or an id that was used before.
     """
-    entries = _checks.plain_yaml("claims ledger", path)
-    if not isinstance(entries, list):
-        raise ValueError(f"claims ledger {path} must be a list of entries; got {type(entries).__name__}. Restore it.")
+    files = sorted(path.glob("*.yml")) if path.is_dir() else [path]
+    entries = [entry for file in files for entry in _section(file, "claims")]
     claims = [_claim(entry, number) for number, entry in enumerate(entries, 1)]
     seen: set[str] = set()
     for claim in claims:
@@ -107,6 +49,20 @@ def load(path: Path) -> list[Claim]:
             raise ValueError(f"claim id must be unique; {claim.id!r} comes twice. Rename one.")
         seen.add(claim.id)
     return claims
+
+
+def errata(path: Path) -> list[dict[str, str]]:
+    """Return the errata of a folder of ledgers; ValueError as for `load`."""
+    return [entry for file in sorted(path.glob("*.yml")) for entry in _section(file, "errata")]
+
+
+def _section(file: Path, name: str) -> list[Any]:
+    found = _checks.plain_yaml("ledger", file)
+    if not isinstance(found, dict) or set(found) != {"claims", "errata"}:
+        raise ValueError(f"ledger {file} must have the two lists claims and errata. Restore it.")
+    if not isinstance(found[name], list):
+        raise ValueError(f"{name} of ledger {file} must be a list; got {type(found[name]).__name__}. Restore it.")
+    return found[name]
 
 
 def _claim(entry: Any, number: int) -> Claim:
@@ -242,7 +198,7 @@ def side_by_side(claims: Sequence[Claim], shipped: Mapping[str, Measure], live: 
     """Return a Markdown table: claim, published, shipped run, this build's live run, verdict of the shipped run."""
     lines = ["| Place | Claim | Published | Shipped run | This build | Verdict |", "|---|---|---|---|---|---|"]
     for claim in claims:
-        published = ", ".join(_short(p) for p in claim.published)
+        published = ", ".join(short(p) for p in claim.published)
         cells = [claim.place, claim.claim, published, _cell(claim, shipped), _cell(claim, live)]
         lines.append("| " + " | ".join([*cells, verdict(claim, shipped)]) + " |")
     return "\n".join(lines)
@@ -251,11 +207,3 @@ def side_by_side(claims: Sequence[Claim], shipped: Mapping[str, Measure], live: 
 def _cell(claim: Claim, measures: Mapping[str, Measure]) -> str:
     found = [measures.get(name) for name in claim.measure]
     return "—" if any(m is None for m in found) else ", ".join(str(m) for m in found)
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "—"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    return f"{value:.4g}"

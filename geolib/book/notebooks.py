@@ -76,7 +76,7 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     for variable in THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
     # The kernel must find this very package, wherever papermill was started.
-    package = str(Path(__file__).resolve().parents[1])
+    package = str(Path(__file__).resolve().parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{DRAFT}{os.getpid()}-") as folder:
         source, draft = Path(folder) / "source.ipynb", Path(folder) / output.name

@@ -48,7 +48,7 @@ def generate(
     files : sequence of Shipped
         The shipped results.
     """
-    ledger = claims.load(paths.claims())
+    ledger = claims.load(paths.ledger())
     modules = {name: studies.get(name) for name in studies.NAMES}
     judged = {
         name: claims.judge([c for c in ledger if c.paper == name], studies.shipped_measures(module))
@@ -251,20 +251,14 @@ def _ours(row: Mapping[str, Any]) -> str:
     return ", ".join(texts) + (f" (n = {row['n']})" if row["n"] else "")
 
 
-def _entries() -> list[dict[str, str]]:
-    import yaml
-
-    return yaml.safe_load((paths.claims().parent / "errata.yml").read_text(encoding="utf-8"))
-
-
 def proofs() -> dict[str, set[str]]:
     """Return for each study the ids of the cells that prove an erratum."""
-    found = _entries()
+    found = claims.errata(paths.ledger())
     return {name: {entry["proof"] for entry in found if entry["paper"] == name} for name in studies.NAMES}
 
 
 def _errata() -> str:
-    entries, lines = _entries(), []
+    entries, lines = claims.errata(paths.ledger()), []
     for name in studies.NAMES:
         code = {cell.id for cell in notebooks.read(paths.notebook(name)).cells if cell.cell_type == "code"}
         lines += [

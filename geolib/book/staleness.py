@@ -16,7 +16,7 @@ from geolib.datasets import fetch
 from geolib.runs import paths
 
 # These bring units to and fro and judge them; no number of a unit comes from them.
-_AROUND = {"_checks", "_progress", "claims", "config", "data", "paths", "scheduler", "store", "notebooks", "book"}
+_AROUND = {"_checks", "_runtime", "config", "fetch", "paths", "scheduler", "store", "ledger", "notebooks"}
 
 
 def inputs(study: str) -> dict[str, str]:
@@ -25,18 +25,18 @@ def inputs(study: str) -> dict[str, str]:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     text = ["".join(cell["source"]) + json.dumps(cell["metadata"], sort_keys=True) for cell in cells]
-    mine = [vars(claim) for claim in ledger.load(paths.claims()) if claim.paper == study]
+    mine = [vars(claim) for claim in ledger.load(paths.ledger()) if claim.paper == study]
     made = {
         f"notebooks/{study}.ipynb (code)": "\n".join(code),
         f"notebooks/{study}.ipynb (text)": "\n".join(text),
-        f"book/claims.yml ({study})": json.dumps(mine, default=str, sort_keys=True),
+        f"book/ledger/{study}.yml": json.dumps(mine, default=str, sort_keys=True),
     }
     for name in getattr(studies.get(study), "FILES", ()):
         made[f"data file {name}"] = str(fetch.locate(name) is not None)  # its content is pinned
     found = {name: _hash(text.encode()) for name, text in made.items()}
     root = paths.checkout()
     # What executing a notebook does to it belongs to its content.
-    files = [*modules(f"geolib.studies.{study}", code), Path(notebooks.__file__)]
+    files = [*modules(studies.module_of(study), code), Path(notebooks.__file__)]
     for name in (study, *(name for name, chapter in studies.COMPANIONS.items() if chapter == study)):
         files += sorted(path for path in paths.results().glob(f"{name}*") if path.is_file())
     if root is not None and (root / "constraints.txt").is_file():
@@ -103,7 +103,7 @@ def changed_since(study: str, commit: str) -> list[str] | None:
         return None
     computing = [
         path
-        for path in modules(f"geolib.studies.{study}", [])
+        for path in modules(studies.module_of(study), [])
         if path.stem not in _AROUND and path != Path(studies.__file__)
     ]
     names = {_label(path): path for path in computing}
@@ -146,7 +146,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def _package() -> Path:
-    return Path(__file__).parent
+    return Path(__file__).parents[1]
 
 
 def _label(path: Path) -> str:

@@ -352,7 +352,7 @@ def fit_in_folder(
 ) -> Iterator[tuple[Step, Path | None]]:
     """Train as `fit` does, saving a checkpoint and the averaged weights regularly; a killed run goes on where it was.
 
-    The shipped generators were made with it; `python -m geolib.studies.latent_inversion.prior` trains and judges others.
+    The shipped generators were made with it; the study `latent_prior` trains and judges others.
 
     Parameters
     ----------

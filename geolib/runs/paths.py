@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = _PACKAGE / "_shipped"
 
 
@@ -20,10 +20,10 @@ def results() -> Path:
     return root / "book" / "results" if root else _SHIPPED / "results"
 
 
-def claims() -> Path:
-    """Return the claims ledger."""
+def ledger() -> Path:
+    """Return the folder of the ledger, with a file for each paper."""
     root = checkout()
-    return root / "book" / "claims.yml" if root else _SHIPPED / "claims.yml"
+    return root / "book" / "ledger" if root else _SHIPPED / "ledger"
 
 
 def bibliography() -> Path:

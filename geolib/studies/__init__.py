@@ -27,27 +27,36 @@ from types import ModuleType
 from typing import Any
 
 from geolib import _checks
-from geolib.book.ledger import Measure
 from geolib.runs import paths, scheduler
 from geolib.runs.config import PRESETS, Config
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays, Results, Store, complete, load, recorded, save
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
 COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces")
 COMPANIONS["latent_prior"] = "latent_inversion"
+_MODULES = {name: f"{name}.study" for name in NAMES}
+_MODULES |= {name: f"{chapter}.{name.split('_')[1]}" for name, chapter in COMPANIONS.items()}
 
 
 def get(name: str) -> ModuleType:
     """Return the module of a study or companion; an unknown name raises ValueError with the nearest study."""
     if name not in COMPANIONS:
         _checks.choice("study", name, NAMES)
-    return importlib.import_module(f"geolib.studies.{name}")
+    return importlib.import_module(module_of(name))
+
+
+def module_of(name: str) -> str:
+    """Return the name of the module that a study or companion is."""
+    return f"geolib.studies.{_MODULES[name]}"
 
 
 def name_of(study: ModuleType) -> str:
     """Return the name of a study's module, also where it runs as a script."""
-    return Path(study.__file__ or "").stem
+    path = Path(study.__file__ or "")
+    names = {module: name for name, module in _MODULES.items()}
+    return names.get(f"{path.parent.name}.{path.stem}", path.stem)
 
 
 def key(study: ModuleType, config: Config) -> str:
@@ -105,7 +114,7 @@ def run(
         if state is not None:
             state.mkdir(parents=True, exist_ok=True)  # workers that see it save their units and their state there
         # A study that runs as a script is `__main__` here; workers know it by its name.
-        module = study.__spec__.name if study.__spec__ else f"{__name__}.{name_of(study)}"
+        module = study.__spec__.name if study.__spec__ else module_of(name_of(study))
         same = (module, config.as_dict(), key(study, config), str(state.absolute()) if state is not None else None)
         for _, made in scheduler.unordered(_group, [(*same, group) for group in groups], address=address, jobs=jobs):
             yield from made
@@ -260,10 +269,10 @@ def shipped_measures(study: ModuleType) -> dict[str, Measure]:
 
 
 def main(study: ModuleType, arguments: list[str] | None = None) -> int:
-    """Run a study without its notebook: `python -m geolib.studies.<name> --preset paper --folder runs`."""
+    """Run a study without its notebook: `python -m geolib study <name> --preset paper --folder runs`."""
     import argparse
 
-    parser = argparse.ArgumentParser(prog=f"python -m geolib.studies.{name_of(study)}", description=study.TITLE)
+    parser = argparse.ArgumentParser(prog=f"geolib study {name_of(study)}", description=study.TITLE)
     parser.add_argument("--preset", default="quick", choices=("quick", "paper"))
     parser.add_argument("--folder", default="runs", help="where units are saved (default: runs)")
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="one parameter")

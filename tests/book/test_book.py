@@ -100,7 +100,7 @@ def test_every_figure_has_an_alternative_and_a_caption():
 def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book):
     from geolib.book import ledger as claims
 
-    ledger = claims.load(paths.claims())
+    ledger = claims.load(paths.ledger())
     text, first = (book / "reproduces.html").read_text(), (book / "intro.html").read_text()
     shown = 0
     for name in studies.NAMES:
@@ -167,10 +167,10 @@ def edit(path):
 
 def test_an_edit_of_one_study_makes_only_its_notebook_stale(copy):
     before = {name: staleness.inputs(name) for name in studies.NAMES}
-    edit(copy / "geolib" / "studies" / "rnn_fwi.py")
+    edit(copy / "geolib" / "studies" / "rnn_fwi" / "study.py")
     after = {name: staleness.inputs(name) for name in studies.NAMES}
     found = {name: changed for name in studies.NAMES if (changed := staleness.changed(before[name], after[name]))}
-    assert found == {"rnn_fwi": ["geolib/studies/rnn_fwi.py"]}
+    assert found == {"rnn_fwi": ["geolib/studies/rnn_fwi/study.py"]}
     # The training loop serves the adversarial chapters, not the wave inversion.
     edit(copy / "geolib" / "gans" / "train.py")
     last = {name: staleness.inputs(name) for name in studies.NAMES}
@@ -201,11 +201,11 @@ def one_word_of_the_notebook(copy):
 
 
 def one_claim(copy):
-    path = copy / "book" / "claims.yml"
+    path = copy / "book" / "ledger" / "rnn_fwi.yml"
     entries = yaml.safe_load(path.read_text())
     next(entry for entry in entries if entry["paper"] == "rnn_fwi")["claim"] += " More."
     path.write_text(yaml.safe_dump(entries))
-    return "`book/claims.yml (rnn_fwi)`"
+    return "`book/ledger/rnn_fwi.yml`"
 
 
 @pytest.mark.parametrize("change", [one_byte_of_the_code, one_byte_of_a_result, one_word_of_the_notebook, one_claim])
@@ -252,7 +252,7 @@ def test_a_chapter_ends_with_its_record_and_marks_the_cells_that_prove(copy):
     assert last.startswith("### The record of this page") and "](#record-rnn_fwi-paper)" in last
     for fact in ("Units", "Seeds", "Commits", "Versions", "Hardware", "Computing time", "Date"):
         assert f"| {fact} |" in last
-    with pytest.raises(ValueError, match=r"errata.yml must name cells of rnn_fwi.ipynb; it has none with the id gone"):
+    with pytest.raises(ValueError, match=r"the errata must name cells of rnn_fwi.ipynb; it has none with the id gone"):
         chapters.write(copy, "rnn_fwi", chapters.state(copy, "rnn_fwi"), files, {"gone"})
 
 

@@ -9,9 +9,9 @@ import torch
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book.ledger import Measure
 from geolib.gans.train import Players
 from geolib.runs import paths, store
+from geolib.runs.measure import Measure
 from geolib.studies.gan_101 import study, theory
 
 TINY = {
@@ -168,7 +168,7 @@ def test_every_claim_names_a_measure_that_the_study_makes():
             names |= set(study.measures(study.Config(**shipped.config), shipped.units))
     if not names:
         pytest.skip("no shipped results yet")
-    ledger = [c for c in claims.load(paths.claims()) if c.paper == "gan_101"]
+    ledger = [c for c in claims.load(paths.ledger()) if c.paper == "gan_101"]
     assert len(ledger) >= 55
     missing = {m for c in ledger for m in c.measure if m not in names}
     assert not missing

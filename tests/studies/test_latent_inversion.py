@@ -381,7 +381,7 @@ def test_table_1_is_set_beside_the_published():
 
 
 def test_the_summary_pools_the_scenarios():
-    ledger = {c.id: c.published for c in claims.load(paths.claims()) if ".table" in c.id}
+    ledger = {c.id: c.published for c in claims.load(paths.ledger()) if ".table" in c.id}
     units = made_up()
     text = tables.summary_markdown({"true": (units, "consistent"), "none": ({}, "consistent")}, ledger)
     # Of twenty trials of each scenario two end within 1.01 and three or four within 1.1; the paper has 51 of 400.
@@ -488,7 +488,7 @@ def test_shares_are_compared_by_fishers_test():
 
 
 def test_the_published_tables_are_compared_with_themselves():
-    ledger = [claim for claim in claims.load(paths.claims()) if claim.paper == "latent_inversion"]
+    ledger = [claim for claim in claims.load(paths.ledger()) if claim.paper == "latent_inversion"]
     share = measures.published_measures(ledger)["published.model_I_larger"]
     # Table 2, strategy 1, 1000 iterations: 3 = 3 and, with noise II, 1 < 2 at 1.1; Table 3: 24 = 24 at 10,000.
     assert share.n - round(share.value * share.n) == 3
@@ -519,7 +519,7 @@ def test_local_minima_are_counted():
 
 
 def test_every_claim_of_the_tables_names_a_measure_that_a_full_run_gives(facts):
-    ledger = [claim for claim in claims.load(paths.claims()) if claim.paper == "latent_inversion"]
+    ledger = [claim for claim in claims.load(paths.ledger()) if claim.paper == "latent_inversion"]
     effects = {latent_effects.name(kind, 20, 1): comparison(kind) for kind in latent_effects.KINDS}
     units = made_up(operators=("consistent", "as_published", "image"))
     found = study.measures(SMALL, units | {tables.GENERATOR: facts} | effects)

@@ -10,8 +10,8 @@ import torch
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book.ledger import Measure
 from geolib.gans import wgan
+from geolib.runs.measure import Measure
 from geolib.runs.store import Store, read_unit
 from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import study, tables
@@ -258,7 +258,7 @@ def test_measures_cope_with_any_subset(undisturbed):
 def test_every_claim_names_a_measure_that_can_come(undisturbed):
     from geolib.runs import paths
 
-    ledger = [c for c in claims.load(paths.claims()) if c.paper == "wgan_traces"]
+    ledger = [c for c in claims.load(paths.ledger()) if c.paper == "wgan_traces"]
     rng = np.random.default_rng(0)
     run = {f"epoch-{e:04d}": dict(undisturbed["epoch-0004"]) for e in range(1, 301)}
     for arrays in run.values():

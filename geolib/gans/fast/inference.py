@@ -20,7 +20,7 @@ from geolib.gans.sgan import Generator
 def available() -> bool:
     """Return whether Numba is there, which the fused kernels need."""
     try:
-        from geolib.gans.fast import _kernels
+        import geolib.gans.fast._kernels  # noqa: F401
     except ImportError:
         return False
     return True

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolib.book.ledger import Measure
 from geolib.gans import tricks as recipes
 from geolib.runs import config
 from geolib.runs.config import param
+from geolib.runs.measure import Measure
 from geolib.studies.gan_101 import theory
 from geolib.studies.gan_101 import variants as models
 

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from scipy import stats
 
-from geolib.book.ledger import Measure, no_rows
+from geolib.book.ledger import no_rows
 from geolib.gans import sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.runs import paths
+from geolib.runs.measure import Measure
 from geolib.studies.latent_inversion import searches
 from geolib.studies.latent_inversion.tables import Unit
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from geolib.book.ledger import Measure
+from geolib.runs.measure import Measure
 from geolib.studies.latent_inversion.tables import MARKS, NO_TRIAL, ROMAN, Unit, Units, alone, compatible, longest
 
 #: Root mean square error below which the paper calls an image recovered.

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from geolib.book.ledger import Claim, Measure
+from geolib.book.ledger import Claim
 from geolib.inversion import crosshole
+from geolib.runs.measure import Measure
 from geolib.studies.latent_inversion import effects
 from geolib.studies.latent_inversion.facts import local_minima
 from geolib.studies.latent_inversion.images import image_measures

@@ -18,11 +18,12 @@ import numpy as np
 import torch
 
 from geolib._runtime import keep_memory
-from geolib.book.ledger import Measure, no_rows
+from geolib.book.ledger import no_rows
 from geolib.datasets import channels
 from geolib.gans import sgan
 from geolib.metrics import facies
 from geolib.runs import config
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays
 
 TITLE = "Training recipes and widths of the channel generator"

@@ -14,7 +14,6 @@ from torch import Tensor
 from geolib import _checks
 from geolib._runtime import keep_memory
 from geolib.book import ledger
-from geolib.book.ledger import Measure
 from geolib.gans import sgan
 from geolib.gans.fast import inference
 from geolib.inversion import crosshole, latent
@@ -22,6 +21,7 @@ from geolib.inversion.gauss_newton import gauss_newton
 from geolib.runs import paths
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
+from geolib.runs.measure import Measure
 from geolib.studies.latent_inversion import effects as latent_effects
 from geolib.studies.latent_inversion import facts, tables
 from geolib.studies.latent_inversion import measures as latent_measures
@@ -356,7 +356,7 @@ def _arrays(ratio: np.ndarray, rmse: float, n_data: int) -> dict[str, np.ndarray
 def measures(config: Config, units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
     """Return the numbers of the claims ledger, from whatever units there are; names are those of `latent_measures`."""
     found = latent_measures.measures(units)
-    return latent_measures.published_measures(ledger.load(paths.claims())) | found if found else found
+    return latent_measures.published_measures(ledger.load(paths.ledger())) | found if found else found
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from geolib.book.ledger import Measure, no_rows
+from geolib.book.ledger import no_rows
+from geolib.runs.measure import Measure
 
 #: Name of the unit that holds the generator's own properties.
 GENERATOR = "generator"

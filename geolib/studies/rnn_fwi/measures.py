@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy import ndimage
 
-from geolib.book.ledger import Measure
+from geolib.runs.measure import Measure
 from geolib.studies.rnn_fwi.problems import SOURCE_ROW, SPACING
 
 Arrays = Mapping[str, np.ndarray]

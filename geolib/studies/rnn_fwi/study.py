@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from geolib.book.ledger import Measure
 from geolib.datasets import velocity
 from geolib.inversion import descent
 from geolib.runs.config import Config as Base
 from geolib.runs.config import param
+from geolib.runs.measure import Measure
 from geolib.studies.rnn_fwi import measures as _rnn_measures
 from geolib.studies.rnn_fwi import theory
 from geolib.studies.rnn_fwi.problems import Problem, problem_1d, problem_2d, qualities

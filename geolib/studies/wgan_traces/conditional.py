@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from geolib._runtime import keep_memory
-from geolib.book.ledger import Measure
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.runs import config
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays
 from geolib.studies.wgan_traces import training
 from geolib.studies.wgan_traces.data import SAMPLING, amplitude_scale, forward

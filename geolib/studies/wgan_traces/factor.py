@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolib.book.ledger import Measure
 from geolib.runs import config
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays
 from geolib.studies.wgan_traces import stopping
 from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from geolib import waves
 from geolib._runtime import keep_memory
-from geolib.book.ledger import Measure
 from geolib.gans import variants
 from geolib.gans.train import train
 from geolib.metrics import samples as metrics
 from geolib.runs import config
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays
 from geolib.studies.wgan_traces.training import CURVES, torch_rng
 

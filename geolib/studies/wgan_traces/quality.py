@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from geolib import studies
-from geolib.book.ledger import Measure
 from geolib.gans import wgan
 from geolib.metrics import traces
 from geolib.runs import paths
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays, Results, Store, load, provenance, save
 from geolib.studies.wgan_traces import study
 from geolib.studies.wgan_traces import training as wgan_training

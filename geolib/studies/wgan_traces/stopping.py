@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geolib.book.ledger import Measure
 from geolib.gans import wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import config
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays
 from geolib.studies.wgan_traces import study, tables
 from geolib.studies.wgan_traces import training as wgan_training

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geolib.book.ledger import Measure
 from geolib.gans import wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import config
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays, Store, write_atomic
 from geolib.studies.wgan_traces import tables, training
 from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR, N_STEPS, SAMPLING, SOURCE_ROW, SPACING, Data, dataset

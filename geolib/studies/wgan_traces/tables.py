@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from scipy import stats
 
-from geolib.book.ledger import Measure
 from geolib.gans import wgan
+from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays
 
 QUALITY = {

@@ -11,7 +11,7 @@ import pytest
 from geolib.runs import store
 from geolib.runs.store import Results, Store
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RECORD = {"seconds": 1.5}
 
 

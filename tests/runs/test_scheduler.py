@@ -20,7 +20,7 @@ import torch
 from geolib import cli, studies, waves
 from geolib.runs import scheduler, shots
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SLOW = """
 import os, signal, time
 from dataclasses import dataclass

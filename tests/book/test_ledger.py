@@ -1,12 +1,19 @@
 import re
+import textwrap
 
 import pytest
 from scipy import stats
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book.ledger import Claim, Measure
+from geolib.book.ledger import Claim
 from geolib.runs import paths
+from geolib.runs.measure import Measure
+
+
+def in_a_ledger(entries):
+    """A ledger of these claims alone."""
+    return "claims:\n" + textwrap.indent(entries, "  ") + "\nerrata: []\n"
 
 
 def claim(rule, setting, published=(1.0,), measure=("m",)):
@@ -87,18 +94,19 @@ ENTRY = "- {id: a, paper: p, place: q, claim: c, published: 1, measure: m, rule:
 )
 def test_damaged_ledgers_are_refused(tmp_path, text, message):
     path = tmp_path / "claims.yml"
-    path.write_text(text)
+    path.write_text(in_a_ledger(text))
     with pytest.raises(ValueError, match=re.escape(message)):
         claims.load(path)
 
 
 def test_the_ledger_covers_the_four_papers_and_types_no_verdict():
-    ledger = claims.load(paths.claims())
+    ledger = claims.load(paths.ledger())
     assert {entry.paper for entry in ledger} == set(studies.NAMES)
     # Tables 2 and 3 of the latent-space paper have 24 rows each.
     rows = [entry for entry in ledger if re.match(r"Table [23]\b", entry.place) and entry.paper == "latent_inversion"]
     assert len([entry for entry in rows if entry.rule == "compatible"]) == 48
-    assert not re.search(r"^\s*verdict\s*:", paths.claims().read_text(), re.M)
+    for path in paths.ledger().glob("*.yml"):
+        assert not re.search(r"^\s*verdict\s*:", path.read_text(), re.M)
 
 
 def test_side_by_side_shows_what_is_missing():

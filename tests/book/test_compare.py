@@ -14,9 +14,9 @@ import pytest
 from geolib import cli, studies
 from geolib.book import compare, notebooks, reruns
 from geolib.book import standalone as pages
-from geolib.book.ledger import Measure
 from geolib.datasets import fetch as data
 from geolib.runs import paths
+from geolib.runs.measure import Measure
 
 STUDY = studies.get("rnn_fwi")
 CONFIG = STUDY.Config()
