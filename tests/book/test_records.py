@@ -20,11 +20,11 @@ CODE = '"""A module."""\n\n\ndef half(x):\n    """Return x / 2."""\n    return x
 def repository(tmp_path, monkeypatch):
     """A repository with a small package, its first commit, and a way to commit more."""
     package = tmp_path / "geolib"
-    (package / "studies").mkdir(parents=True)
-    for name in ("__init__", "claims", "studies/__init__"):
+    (package / "studies" / "rnn_fwi").mkdir(parents=True)
+    for name in ("__init__", "ledger", "studies/__init__", "studies/rnn_fwi/__init__"):
         (package / f"{name}.py").write_text("")
     (package / "waves.py").write_text(CODE)
-    (package / "studies" / "rnn_fwi.py").write_text("from geolib import claims, waves\n")
+    (package / "studies" / "rnn_fwi" / "study.py").write_text("from geolib import ledger, waves\n")
     monkeypatch.setattr(staleness, "_package", lambda: package)
     monkeypatch.setattr(staleness.studies, "__file__", str(package / "studies" / "__init__.py"))
 
@@ -43,7 +43,7 @@ def test_code_that_means_the_same_has_not_changed(repository):
     assert staleness.changed_since("rnn_fwi", repository.commit) == []
     other = CODE.replace("Return x / 2.", "Return one half.").replace("    return", "    # why\n    return")
     (repository.package / "waves.py").write_text(other)
-    (repository.package / "claims.py").write_text("x = 1\n")  # it judges units, it computes none
+    (repository.package / "ledger.py").write_text("x = 1\n")  # it judges units, it computes none
     assert staleness.changed_since("rnn_fwi", repository.commit) == []
 
 

@@ -25,7 +25,7 @@ SLOW = """
 import os, signal, time
 from dataclasses import dataclass
 import numpy as np
-from geolib import config
+from geolib.runs import config
 TITLE, QUESTION, VERSION, DIMS, DATA = "Slow units", "How slow?", int(os.environ.get("SLOW_VERSION", 1)), {}, ()
 
 @dataclass(frozen=True)

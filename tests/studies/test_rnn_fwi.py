@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from geolib import studies
 from geolib.book import ledger as claims
+from geolib.datasets import velocity
 from geolib.plots import waves as plots
 from geolib.runs import paths
 from geolib.studies.rnn_fwi import measures, problems, study, tables
@@ -159,9 +160,9 @@ def test_evaluations_roughness_interfaces_and_bias():
     assert measures.evaluations({"misfit": np.array([1.0, 0.5])}) == np.inf
     assert measures.roughness(run) == pytest.approx(0.2 + 0.011)
     assert measures.roughness(run, 3) == pytest.approx(0.011)
-    truth = study.models.four_layers()
+    truth = velocity.four_layers()
     assert measures.interfaces({"truth": truth, "model": truth}) == 3
-    assert measures.interfaces({"truth": truth, "model": study.models.smooth(truth, 6)}) == 0
+    assert measures.interfaces({"truth": truth, "model": velocity.smooth(truth, 6)}) == 0
     blurred = truth.copy()
     blurred[40:110] = 2500
     assert measures.interfaces({"truth": truth, "model": blurred}) == 1
@@ -279,7 +280,7 @@ def test_only_the_longest_descent_ships_its_film():
 
 
 def test_ssim_knows_identity_and_noise():
-    truth = study.models.marmousi_like(np.random.default_rng(0))
+    truth = velocity.marmousi_like(np.random.default_rng(0))
     noise = np.random.default_rng(1).normal(0, 300, truth.shape)
     assert problems.ssim(truth, truth) == pytest.approx(1, abs=1e-12)
     assert problems.ssim(truth + noise, truth) < problems.ssim(truth + 0.1 * noise, truth) < 1
