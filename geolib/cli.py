@@ -126,6 +126,16 @@ def _parser() -> argparse.ArgumentParser:
     _configuration(sub)
     sub.add_argument("--out", type=Path, help="folder of all runs (default: reruns/STUDY-sweep)")
     sub = command(
+        "study",
+        _compute,
+        "compute a study's units without its notebook, resuming what is there; needs torch, numpy, scipy and tqdm alone",
+        "geolib study latent_prior --preset paper\npython -m geolib study rnn_fwi -p iterations 60 --jobs 2",
+    )
+    sub.add_argument("study", metavar="STUDY", help="a study or one of its companions")
+    _configuration(sub)
+    sub.add_argument("--folder", type=Path, default=Path("runs"), help="where units are saved (default: runs)")
+    scheduler.add_options(sub)
+    sub = command(
         "book",
         _book,
         "execute the notebooks that changed and build the book",
@@ -224,6 +234,20 @@ def _run(options: argparse.Namespace) -> int:
     _announce(study, config, options.preset, folder)
     notebook, page = reruns.run(study, config, folder, progress=sys.stderr.isatty())
     print(f"notebook: {notebook}\npage: {page.resolve().as_uri()}")
+    return 0
+
+
+def _compute(options: argparse.Namespace) -> int:
+    study = _find(options)
+    results = studies.run(
+        study,
+        _config(options, study),
+        folder=options.folder,
+        reuse=PRESETS[::-1],
+        address=options.scheduler,
+        jobs=options.jobs,
+    )
+    print(f"{options.study}: {len(results.units)} units; those computed here are in {options.folder}")
     return 0
 
 

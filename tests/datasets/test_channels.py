@@ -25,7 +25,7 @@ def test_procedural_channels_run_along_x_and_are_connected():
 
 
 def test_a_missing_file_gives_a_procedural_image(monkeypatch):
-    monkeypatch.setattr(ti.data, "locate", lambda name: None)
+    monkeypatch.setattr(ti.fetch, "locate", lambda name: None)
     image, origin = ti.load(np.random.default_rng(0), size=200)
     assert image.shape == (200, 200) and "procedural" in origin
 
