@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "study",
         _compute,
-        "compute a study's units without its notebook, resuming what is there; needs torch, numpy, scipy and tqdm alone",
+        "compute a study's units without its notebook, resuming what is there, also on a bare machine",
         "geolib study latent_prior --preset paper\npython -m geolib study rnn_fwi -p iterations 60 --jobs 2",
     )
     sub.add_argument("study", metavar="STUDY", help="a study or one of its companions")

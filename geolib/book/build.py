@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from geolib import studies
-from geolib.book import chapters, notebooks, records, staleness, standalone
+from geolib.book import chapters, labs, notebooks, records, staleness, standalone
 from geolib.datasets import fetch
 from geolib.runs import paths
 from geolib.runs.store import provenance, write_atomic
@@ -66,8 +66,9 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
     _jupyter_book(root, force)
     # Not through book/_static: jupyter-book would load every script there a second time.
     shutil.copy(standalone.mathjax(), first.parent / "_static" / "mathjax-tex-svg.js")
+    labs.write(root / "book" / "_static" / "lab", first.parent / "_static" / "lab" / "data")
     for made in first.parent.rglob("*.html"):
-        _make_offline(made)
+        _make_offline(made, first.parent)
     _trim_icons(first.parent)
     _show_sizes(first.parent)
     write_atomic(stamp, now.encode())
@@ -163,9 +164,9 @@ _ONLINE = re.compile(
 _MATHJAX = re.compile(r"<script>window\.MathJax[^<]*</script>\s*|<script[^>]*mathjax-tex-svg[^>]*></script>\s*")
 
 
-def _make_offline(path: Path) -> None:
+def _make_offline(path: Path, site: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    cleaned = _ONLINE.sub("", text)
+    cleaned = labs.attach(_ONLINE.sub("", text), path, site)
     if 'class="math' not in cleaned:
         cleaned = _MATHJAX.sub("", cleaned)  # two megabytes for nothing
     if cleaned != text:

@@ -77,7 +77,7 @@ ENTRY = "- {id: a, paper: p, place: q, claim: c, published: 1, measure: m, rule:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{a: 1}", "must have the two lists claims and errata"),
+        ("{a: 1}", "claims of ledger"),
         ("- [", "must be readable YAML"),
         (ENTRY + ENTRY, "claim id must be unique; 'a' comes twice. Rename one."),
         (ENTRY.replace("claim: c, ", ""), "claim a must have the keys"),

@@ -1,0 +1,440 @@
+/* The frame of all laboratories: data, controls, panels, a loop in slices, code and check boxes.
+
+   A page holds  <div class="geolab" data-lab="NAME-part">text for readers without scripts</div>;
+   the build adds lab.css, lab.js and plot.js to such a page (geolib.labs.attach), and this script
+   loads NAME.js when the reader comes near. NAME.js calls
+
+     geolab.lab("NAME-part", {
+       data: ["NAME"],                 // loaded from data/NAME.js first (geolab.need)
+       start(box, data) { ... },       // builds the laboratory; data = what the first of them holds
+     });
+
+   box.slider({label, min, max, value, step, log, marks: [{value, text}], format, change})
+   box.select({label, options: [[value, text], ...], value, change})
+   box.toggle({label, value, change})
+     each returns {value, set(v), show(bool), element}; set does not call change.
+     slider also has marks([...]) to move its marks.
+   box.button(text, press, {primary})  returns {text(t), enable(bool), element}
+   box.row()                           the next controls go to a new row
+   box.panel({title, ratio, wide, describe, draw(pen)})
+                                       returns {redraw(), title(t), canvas, pointer(handlers)}
+     pen = {g, w, h, ink}: a 2-D context in CSS pixels, its size, the colours of the mode (plot.js);
+     pointer({down(p), move(p), up(p), key(event, p)}): p = {x, y, w, h} in CSS pixels; the canvas
+     takes the keyboard too when key is given.
+   box.say(text)                       one line under the panels, read out by screen readers
+   box.code(() => text)                "Run this with geolib", for the state on the screen
+   box.check(async () => rows)         "Check against the package"; a row is
+                                       {what, page, package, error, allowed}, error relative
+   box.redraw()                        all panels and the code, in the next frame
+   box.loop(step, {budget, frame})     {start(), stop(), toggle(), running}: calls step() again and
+                                       again for `budget` ms of each frame until it returns false;
+                                       frame() is called after each slice; panels are drawn then
+   geolab.need(name)                   promise of data/NAME.js with its arrays decoded
+   geolab.worker(functions, main)      {ask(message), end()}: named functions in a thread of their own
+   geolab.number(x, digits)            text of a number; never NaN
+   geolab.random(seed)                 {uniform(), normal(), integer(n)}
+   geolab.still                        true if the reader asked for reduced motion
+   geolab.ready(name)                  promise of the box of a started laboratory (starts it)
+   window.geolabReady                  true once every laboratory near the screen has started        */
+(function () {
+  "use strict";
+  const here = new URL(".", document.currentScript.src).href;
+  const geolab = (window.geolab = window.geolab || {});
+  geolab.data = geolab.data || {};
+  geolab.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+  // --- scripts and data --------------------------------------------------------------------------
+  const loaded = {};
+  function load(address) {
+    loaded[address] ??= new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = here + address;
+      script.onload = resolve;
+      script.onerror = () => reject(new Error(`${address} is not there; build the book again.`));
+      document.head.append(script);
+    });
+    return loaded[address];
+  }
+
+  const decoded = {};
+  geolab.need = async (name) => {
+    await load(`data/${name}.js`);
+    decoded[name] ??= geolab.decode(geolab.data[name]);
+    return decoded[name];
+  };
+
+  const TYPES = { f8: Float64Array, f4: Float32Array, f2: Uint16Array, i1: Int8Array, u1: Uint8Array,
+    i2: Int16Array, i4: Int32Array };
+
+  /** Return an entry with every {type, shape, data} in it as a typed array that has a `shape`. */
+  geolab.decode = (entry) => {
+    if (entry === null || typeof entry !== "object") return entry;
+    if (Array.isArray(entry)) return entry.map(geolab.decode);
+    if (!("type" in entry && "data" in entry)) {
+      return Object.fromEntries(Object.entries(entry).map(([k, v]) => [k, geolab.decode(v)]));
+    }
+    const bytes = Uint8Array.from(atob(entry.data), (c) => c.charCodeAt(0));
+    let values = new TYPES[entry.type](bytes.buffer);
+    if (entry.type === "f2") values = Float32Array.from(values, half);
+    if (entry.scale) values = scaled(values, entry.shape, geolab.decode(entry.scale), entry.axis);
+    values.shape = entry.shape;
+    return values;
+  };
+
+  function half(bits) {
+    const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * fraction * 2 ** -24;
+  }
+
+  // Eight-bit numbers times the scale of their channel along `axis`.
+  function scaled(values, shape, scale, axis) {
+    const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
+    return Float32Array.from(values, (v, i) => v * scale[Math.floor(i / inner) % shape[axis]]);
+  }
+
+  // --- numbers -----------------------------------------------------------------------------------
+  geolab.number = (x, digits = 3) => {
+    if (x === undefined || x === null || !Number.isFinite(x)) return "–";
+    const size = Math.abs(x);
+    if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
+      const [mantissa, exponent] = x.toExponential(digits - 1).split("e");
+      return `${mantissa.replace("-", "−")} × 10${superscript(Number(exponent))}`;
+    }
+    const places = size === 0 ? 0 : Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
+    return x.toFixed(Math.min(places, 8)).replace("-", "−");
+  };
+  const superscript = (n) => String(n).replace(/[-\d]/g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]));
+
+  geolab.random = (seed) => {
+    let state = seed >>> 0;
+    const uniform = () => { // mulberry32
+      state = (state + 0x6d2b79f5) >>> 0;
+      let t = Math.imul(state ^ (state >>> 15), 1 | state);
+      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    };
+    const normal = () =>
+      Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
+    return { uniform, normal, integer: (n) => Math.floor(n * uniform()) };
+  };
+
+  /** A thread made of named functions; `main(message, post)` answers one question at a time. */
+  geolab.worker = (functions, main) => {
+    const text = [...functions, main].map(String).join("\n") +
+      `\nonmessage = async ({data}) => postMessage({done: true, answer: ` +
+      `await ${main.name}(data, (part) => postMessage({part}))});`;
+    const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    const thread = new Worker(address);
+    return {
+      ask: (message, part) => new Promise((resolve, reject) => {
+        thread.onmessage = ({ data }) => (data.done ? resolve(data.answer) : part?.(data.part));
+        thread.onerror = (event) => reject(new Error(event.message));
+        thread.postMessage(message);
+      }),
+      end() { thread.terminate(); URL.revokeObjectURL(address); },
+    };
+  };
+
+  // --- the box of one laboratory -----------------------------------------------------------------
+  function make(tag, className, parent, text) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined) element.textContent = text;
+    parent?.append(element);
+    return element;
+  }
+
+  let count = 0;
+  class Box {
+    constructor(element, name) {
+      this.element = element;
+      this.name = name;
+      this.panels = [];
+      element.replaceChildren();
+      this.head = make("div", "gl-head", element);
+      this.row();
+      this.grid = make("div", "gl-panels", element);
+      this.status = make("p", "gl-say", element);
+      this.status.setAttribute("role", "status");
+      this.foot = make("div", "gl-foot", element);
+    }
+
+    row() { this.controls = make("div", "gl-controls", this.head); }
+
+    field(label, className, kind, input) {
+      const element = make("div", `gl-field ${className}`, this.controls);
+      const text = make("label", "", element, label);
+      input.id = `gl-${this.name}-${++count}`;
+      text.htmlFor = input.id;
+      if (kind) input.type = kind;
+      const show = (on) => { element.hidden = !on; };
+      return { element, text, show };
+    }
+
+    changed(change, value) {
+      change?.(value);
+      this.redraw();
+    }
+
+    slider({ label, min, max, value, step, log, marks = [], format, change }) {
+      format ??= step ? (v) => v.toFixed(Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)))
+        : geolab.number;
+      const input = make("input"), [low, high] = log ? [Math.log(min), Math.log(max)] : [min, max];
+      const { element, text, show } = this.field(label, "gl-slider", "range", input);
+      const shown = make("output", "", text);
+      shown.setAttribute("for", input.id);
+      Object.assign(input, { min: 0, max: 1, step: step && !log ? step / (max - min) : 1 / 400 });
+      const place = (v) => ((log ? Math.log(v) : v) - low) / (high - low);
+      const control = { value, element, show };
+      const write = () => {
+        shown.textContent = format(control.value);
+        input.setAttribute("aria-valuetext", `${format(control.value)}`);
+      };
+      control.set = (v) => {
+        control.value = Math.min(max, Math.max(min, v));
+        input.value = place(control.value);
+        write();
+      };
+      input.addEventListener("input", () => {
+        const at = low + Number(input.value) * (high - low);
+        control.value = log ? Math.exp(at) : step ? min + Math.round((at - min) / step) * step : at;
+        write();
+        this.changed(change, control.value);
+      });
+      element.append(input);
+      const track = make("div", "gl-marks", element);
+      track.setAttribute("aria-hidden", "true");
+      control.marks = (list) => {
+        track.replaceChildren();
+        for (const mark of list.filter((m) => m.value >= min && m.value <= max)) {
+          const at = place(mark.value), tick = make("span", "", track, mark.text);
+          tick.style.left = `calc(${at * 100}% + ${8 - 16 * at}px)`; // the thumb is 16 px wide
+          tick.style.setProperty("--shift", `${-100 * Math.min(1, Math.max(0, at * 1.6 - 0.3))}%`);
+        }
+      };
+      control.marks(marks);
+      control.set(value);
+      return control;
+    }
+
+    select({ label, options, value, change }) {
+      const input = make("select"), { element, show } = this.field(label, "gl-select", null, input);
+      for (const [key, text] of options) make("option", "", input, text).value = key;
+      element.append(input);
+      const control = { value, element, show, set: (v) => { input.value = control.value = v; } };
+      input.addEventListener("change", () => {
+        control.value = input.value;
+        this.changed(change, control.value);
+      });
+      control.set(value ?? options[0][0]);
+      return control;
+    }
+
+    toggle({ label, value = false, change }) {
+      const input = make("input"), { element, show } = this.field(label, "gl-toggle", "checkbox", input);
+      element.prepend(input);
+      const control = { value, element, show, set: (v) => { input.checked = control.value = v; } };
+      input.addEventListener("change", () => {
+        control.value = input.checked;
+        this.changed(change, control.value);
+      });
+      control.set(value);
+      return control;
+    }
+
+    button(text, press, { primary = false } = {}) {
+      const element = make("button", primary ? "gl-primary" : "", this.controls, text);
+      element.type = "button";
+      element.addEventListener("click", () => { press(); this.redraw(); });
+      return { element, text: (t) => { element.textContent = t; },
+        enable: (on) => { element.disabled = !on; } };
+    }
+
+    panel({ title, ratio = 0.62, wide = false, describe = title, draw }) {
+      const figure = make("figure", `gl-panel${wide ? " gl-wide" : ""}`, this.grid);
+      const caption = make("figcaption", "", figure, title), canvas = make("canvas", "", figure);
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", describe);
+      canvas.style.aspectRatio = `1 / ${ratio}`;
+      const panel = { canvas, draw, stale: true, redraw: () => { panel.stale = true; this.ask(); },
+        title: (t) => { if (caption.textContent !== t) caption.textContent = t; },
+        pointer: (handlers) => pointer(canvas, handlers, () => this.redraw()) };
+      new ResizeObserver(panel.redraw).observe(canvas);
+      this.panels.push(panel);
+      return panel;
+    }
+
+    say(text) { if (this.status.textContent !== text) this.status.textContent = text; }
+
+    code(text) {
+      const output = make("pre", "", this.details("Run this with geolib"));
+      output.tabIndex = 0;
+      this.writeCode = () => { output.textContent = text(); };
+      this.writeCode();
+    }
+
+    check(compare) {
+      const body = this.details("Check against the package", async () => {
+        body.replaceChildren(make("p", "", null, "Comparing …"));
+        try {
+          body.replaceChildren(table(await compare()));
+        } catch (error) {
+          body.replaceChildren(make("p", "", null, `Not compared: ${error.message}`));
+        }
+      });
+    }
+
+    details(title, opened) {
+      const element = make("details", "", this.foot);
+      make("summary", "", element, title);
+      element.addEventListener("toggle", () => { if (element.open) opened?.(); });
+      return make("div", "", element);
+    }
+
+    redraw() {
+      for (const panel of this.panels) panel.stale = true;
+      this.ask();
+    }
+
+    ask() {
+      this.asked ??= requestAnimationFrame(() => {
+        this.asked = null;
+        this.paint();
+      });
+    }
+
+    paint() {
+      this.writeCode?.();
+      for (const panel of this.panels.filter((p) => p.stale)) {
+        const { canvas } = panel, w = canvas.clientWidth, h = canvas.clientHeight;
+        if (!w || !h) continue;
+        panel.stale = false;
+        const dots = Math.min(window.devicePixelRatio || 1, 3);
+        const [width, height] = [Math.round(w * dots), Math.round(h * dots)];
+        if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+        const g = canvas.getContext("2d");
+        g.setTransform(dots, 0, 0, dots, 0, 0);
+        g.clearRect(0, 0, w, h);
+        panel.draw({ g, w, h, ink: geolab.ink() });
+      }
+    }
+
+    loop(step, { budget = 12, frame } = {}) {
+      // With reduced motion the work is the same and the picture changes twice a second.
+      const pause = geolab.still ? 500 : 0;
+      let last = 0;
+      const turn = () => {
+        if (!loop.running) return;
+        const begin = performance.now();
+        while (loop.running && performance.now() - begin < budget) {
+          if (step() === false) loop.stop();
+        }
+        if (begin - last >= pause || !loop.running) {
+          last = begin;
+          frame?.();
+          this.redraw();
+        }
+        if (loop.running) requestAnimationFrame(turn);
+      };
+      const loop = { running: false,
+        start: () => { if (!loop.running) { loop.running = true; requestAnimationFrame(turn); } },
+        stop: () => { loop.running = false; },
+        toggle: () => (loop.running ? loop.stop() : loop.start()) };
+      return loop;
+    }
+  }
+
+  function pointer(canvas, { down, move, up, key }, after) {
+    const at = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return { x: event.clientX - box.left, y: event.clientY - box.top, w: box.width, h: box.height,
+        shift: event.shiftKey };
+    };
+    const hear = (name, handler) => handler && canvas.addEventListener(name, (event) => {
+      if (name === "pointerdown") canvas.setPointerCapture?.(event.pointerId);
+      if (handler(at(event)) !== false) after();
+    });
+    canvas.classList.add("gl-touch");
+    hear("pointerdown", down);
+    hear("pointermove", move);
+    hear("pointerup", up);
+    hear("pointercancel", up);
+    if (key) {
+      canvas.tabIndex = 0;
+      canvas.addEventListener("keydown", (event) => {
+        if (key(event, { w: canvas.clientWidth, h: canvas.clientHeight }) !== false) {
+          event.preventDefault();
+          after();
+        }
+      });
+    }
+  }
+
+  function table(rows) {
+    const element = make("table", "gl-check"), head = make("tr", "", make("thead", "", element));
+    for (const name of ["", "here", "geolib", "difference", "allowed"]) make("th", "", head, name);
+    const body = make("tbody", "", element);
+    for (const { what, page, package: ours, error, allowed } of rows) {
+      const row = make("tr", error <= allowed ? "" : "gl-off", body);
+      make("th", "", row, what);
+      for (const value of [page, ours, error, allowed]) {
+        make("td", "", row, typeof value === "string" ? value : geolab.number(value));
+      }
+      row.lastChild.append(error <= allowed ? " ✓ agrees" : " ✗ differs");
+    }
+    return element;
+  }
+
+  /** Return the largest difference of two arrays over the largest value of the second. */
+  geolab.difference = (a, b) => {
+    let gap = 0, size = 0;
+    for (let i = 0; i < b.length; i++) {
+      const d = Math.abs(a[i] - b[i]);
+      gap = d >= gap || Number.isNaN(d) ? d : gap;
+      size = Math.max(size, Math.abs(b[i]));
+    }
+    return gap / (size || 1);
+  };
+
+  // --- starting ----------------------------------------------------------------------------------
+  const registered = {}, started = {};
+  geolab.lab = (name, about) => { registered[name] = about; };
+
+  geolab.ready = (name) => (started[name] ??= begin(name));
+
+  async function begin(name) {
+    const element = document.querySelector(`[data-lab="${name}"]`);
+    element.dataset.state = "loading";
+    try {
+      await geolab.need("style");
+      await load(`${name.split("-")[0]}.js`);
+      const about = registered[name];
+      const data = await Promise.all((about.data ?? []).map(geolab.need));
+      const box = new Box(element, name);
+      await about.start(box, ...data);
+      box.redraw();
+      element.dataset.state = "ready";
+      return box;
+    } catch (error) {
+      element.dataset.state = "failed";
+      make("p", "gl-failed", element, `This laboratory did not start: ${error.message}`);
+      console.warn(error);
+      throw error;
+    }
+  }
+
+  function watch() {
+    const all = [...document.querySelectorAll(".geolab[data-lab]")];
+    const near = new IntersectionObserver((entries) => {
+      const names = entries.filter((e) => e.isIntersecting).map((e) => e.target.dataset.lab);
+      Promise.allSettled(names.map(geolab.ready)).then(() => { window.geolabReady = true; });
+    }, { rootMargin: "400px" });
+    for (const element of all) near.observe(element);
+    new MutationObserver(() => {
+      for (const box of Object.values(started)) box.then((b) => b.redraw(), () => {});
+    }).observe(document.documentElement, { attributeFilter: ["data-theme", "data-mode"] });
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
+  else watch();
+})();

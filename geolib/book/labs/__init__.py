@@ -1,0 +1,110 @@
+"""The laboratories of the built book: their data as scripts, and the tags of the pages that show one.
+
+A laboratory NAME is `book/_static/lab/NAME.js`; `geolib.book.labs.NAME.scripts()`, if there is such a module, returns
+its data as `{script: {entry: number, text, list or encoded array}}`. Nothing of it is committed: a build derives it.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geolib.runs.store import write_atomic
+
+FRAME = ("lab.css", "lab.js", "plot.js")
+TYPES = {"f8": "<f8", "f4": "<f4", "f2": "<f2", "i1": "<i1", "u1": "<u1", "i2": "<i2", "i4": "<i4"}
+
+
+def encode(array: Any, kind: str = "f4") -> dict[str, Any]:
+    """Return an array as what `geolab.decode` reads: type, shape and base64 of little-endian numbers.
+
+    Parameters
+    ----------
+    array : array_like
+        Any shape.
+    kind : str
+        A key of `TYPES`; ``f2`` is half precision, which the page widens to float32.
+    """
+    values = np.ascontiguousarray(array, dtype=TYPES[kind])
+    return {"type": kind, "shape": list(values.shape), "data": base64.b64encode(values.tobytes()).decode()}
+
+
+def quantise(array: Any, axis: int = 0) -> dict[str, Any]:
+    """Return weights as 8-bit integers with one float32 scale for each channel along `axis`.
+
+    The page gets them back as float32, off by half a scale at most, that is by 0.4 % of the channel's largest weight.
+    """
+    values = np.asarray(array, dtype=np.float64)
+    others = tuple(n for n in range(values.ndim) if n != axis)
+    scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / 127, 1e-30).astype(np.float32)
+    whole = np.rint(values / scale).clip(-127, 127)
+    return {**encode(whole, "i1"), "scale": encode(scale.ravel()), "axis": axis}
+
+
+def script(name: str, entries: Mapping[str, Any]) -> bytes:
+    """Return the classic script that puts `entries` where `geolab.need(name)` finds them."""
+    content = json.dumps(dict(entries), separators=(",", ":"), allow_nan=False)
+    return f"window.geolab.data[{json.dumps(name)}] = {content};\n".encode()
+
+
+def names(sources: Path) -> list[str]:
+    """Return the laboratories whose scripts lie in the folder `sources`."""
+    return sorted(path.stem for path in sources.glob("*.js") if path.name not in FRAME)
+
+
+def write(sources: Path, target: Path) -> dict[str, int]:
+    """Write all data scripts to the folder `target` and return their sizes in bytes by name.
+
+    Raises
+    ------
+    ValueError
+        If two laboratories name a script alike.
+    """
+    made = {"style": style()}
+    for name in names(sources):
+        module = f"{__name__}.{name}"
+        found = importlib.import_module(module).scripts() if importlib.util.find_spec(module) else {}
+        if twice := made.keys() & found.keys():
+            raise ValueError(f"scripts of {name} must have names of their own; got {sorted(twice)}. Rename them.")
+        made |= found
+    texts = {name: script(name, entries) for name, entries in made.items()}
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_atomic(target / f"{name}.js", text)
+    return {name: len(text) for name, text in texts.items()}
+
+
+def style() -> dict[str, Any]:
+    """Return the colours and colour maps of `geolib.plots.style`."""
+    import matplotlib as mpl
+
+    from geolib.plots import style
+
+    maps = {"velocity": style.VELOCITY_MAP, "signed": style.SIGNED_MAP, "facies": style.FACIES_MAP}
+    levels = np.arange(256)
+    tables = {name: encode(mpl.colormaps[at](levels, bytes=True)[:, :3], "u1") for name, at in maps.items()}
+    return {"colors": style.COLORS, "maps": tables}
+
+
+# jupyter-book loads every script below book/_static in every page.
+_TAGS = re.compile(r"\s*<(?:link|script)[^>]*_static/lab/[^>]*>(?:</script>)?")
+
+
+def attach(text: str, page: Path, site: Path) -> str:
+    """Return the text of a page with the frame of the laboratories if it holds one, and without it if not."""
+    text = _TAGS.sub("", text)
+    if 'class="geolab"' not in text:
+        return text
+    to = Path(os.path.relpath(site / "_static" / "lab", page.parent)).as_posix()
+    tags = f'\n<link rel="stylesheet" href="{to}/lab.css">'
+    tags += "".join(f'\n<script defer src="{to}/{name}"></script>' for name in FRAME[1:])
+    return text.replace("</head>", f"{tags}</head>", 1)

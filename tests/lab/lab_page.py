@@ -1,0 +1,62 @@
+"""A page with one laboratory, from file://, without a network and without the rest of the book."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, chromium
+from playwright.sync_api import sync_playwright
+
+from geolib.book import labs
+
+SOURCES = ROOT / "book" / "_static" / "lab"
+PAGE = """<!DOCTYPE html><html data-theme="{theme}"><head><meta charset="utf-8"><title>{name}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"></head>
+<body><div class="geolab" data-lab="{name}"><p>Without scripts there is nothing to try here.</p></div></body></html>"""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """A folder like the built book's, with all laboratories and their data."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(SOURCES, folder / "_static" / "lab")
+    labs.write(SOURCES, folder / "_static" / "lab" / "data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chrome():
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=options)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_lab(site, chrome):
+    """Open a laboratory by its name in a page of its own; any error in the console fails the test."""
+    contexts, problems = [], []
+
+    def call(name: str, *, theme: str = "light", script: str = "", **options):
+        options = {"viewport": {"width": 900, "height": 900}, **options}
+        context = chrome.new_context(offline=True, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        path = site / f"{name}-{theme}.html"
+        path.write_text(labs.attach(PAGE.format(name=name, theme=theme), path, site), encoding="utf-8")
+        if script:
+            page.add_init_script(script)
+        page.goto(path.as_uri())
+        page.wait_for_function("() => window.geolabReady")
+        assert not problems, problems
+        laboratory = page.locator(".geolab")
+        assert laboratory.get_attribute("data-state") == "ready", laboratory.inner_text()
+        return page
+
+    yield call
+    for context in contexts:
+        context.close()
+    assert not problems, problems
