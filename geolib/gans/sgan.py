@@ -58,11 +58,12 @@ class Generator(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         """Return images in [-1, 1], shape (n, 1, 32 rows - 31, 32 columns - 31), of latents (n, 1, rows, columns)."""
         _checks.shape("latent", latent, (None, 1, None, None), "Give one channel of rows and columns.")
-        frozen = latent.device.type == "cpu" and not self.merge.weight.requires_grad
+        weight = list(self.up.parameters())[-1]
+        learning = any(w.requires_grad for w in (weight, self.widen.weight, self.merge.weight))
+        frozen = latent.device.type == "cpu" and not learning
         x = latent
         for layer in list(self.up)[:-1]:
             x = functional.instance_norm(functional.relu(layer(x)))
-        weight = list(self.up.parameters())[-1]
         x = functional.relu(many_to_one(x, weight, 2, 2, 1) if frozen else self.up[-1](x))
         x = one_to_many(x, self.widen.weight, 6, 3) if frozen else self.widen(x)
         x = functional.instance_norm(functional.relu(x))

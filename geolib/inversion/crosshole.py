@@ -158,9 +158,13 @@ def traveltimes(matrix: sparse.csr_matrix, velocities: np.ndarray) -> np.ndarray
 
     Raises
     ------
+    TypeError
+        If the velocities are a tensor, whose derivatives would be lost.
     ValueError
         If a velocity is not positive, or the number of axes or of cells differs.
     """
+    if isinstance(velocities, Tensor):
+        raise TypeError("velocities must be a NumPy array; got a tensor. Use times_of for derivatives.")
     models = np.asarray(velocities, dtype=float)
     if models.ndim not in (2, 3):
         raise ValueError(f"velocities must have two or three axes; got {models.ndim}. Use the survey's shape.")
@@ -188,7 +192,7 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return torch.from_numpy((ctx.matrix.T @ gradient.numpy().T).T), None
+        return _Product.apply(gradient, ctx.matrix.T), None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: Any) -> Tensor:
@@ -202,6 +206,9 @@ def times_of(matrix: sparse.csr_matrix, slowness: Tensor) -> Tensor:
     -----
     On the CPU; the result has the matrix's precision, so convert it to float32 for a float32 network.
     """
+    if not isinstance(slowness, Tensor) or slowness.device.type != "cpu":
+        got = slowness.device if isinstance(slowness, Tensor) else type(slowness).__name__
+        raise TypeError(f"slowness must be a tensor on the CPU; got {got}. Use torch.as_tensor or traveltimes.")
     _checks.shape("slowness", slowness, (None, matrix.shape[1]), "Flatten each model to one row.")
     return _Product.apply(slowness, matrix)
 

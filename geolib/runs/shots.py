@@ -58,14 +58,19 @@ def misfit_and_gradient(
     the model and the data of its shots over the network and brings one gradient back.
     """
     at_once = _checks.integer("at_once", at_once, low=1)
+    survey.check_velocity(velocity, space_order)
+    _checks.shape("velocity", velocity, survey.grid.shape, "Give one model for all shots.")
     # Before they are cut: a slice would leave surplus shots unseen.
     _checks.shape("observed", observed, (*survey.receiver_locations.shape[:2], survey.nt), "Record the same survey.")
-    tasks = []
+    # Without graphs, which cannot be sent; and every group has the layer of the whole survey.
+    velocity, (speed, frequency) = velocity.detach(), survey.tuning
+    boundary, tasks = dataclasses.replace(survey.boundary, velocity=speed, frequency=frequency), []
     for first in range(0, survey.n_shots, at_once):
         part = slice(first, first + at_once)
         names = ("source_locations", "receiver_locations", "source_amplitudes")
-        mine = dataclasses.replace(survey, **{name: getattr(survey, name)[part].clone() for name in names})
-        tasks.append((velocity, mine, observed[part].clone(), space_order))
+        parts = {name: getattr(survey, name)[part].detach().clone() for name in names}
+        mine = dataclasses.replace(survey, boundary=boundary, **parts)
+        tasks.append((velocity, mine, observed[part].detach().clone(), space_order))
     found = dict(scheduler.unordered(_group, tasks, address=address, jobs=jobs))
     misfit, gradient = velocity.new_zeros(()), torch.zeros_like(velocity)
     for index, (_, mine, _, _) in enumerate(tasks):

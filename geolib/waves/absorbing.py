@@ -67,9 +67,10 @@ def _coefficients(
         depth = torch.maximum(depth, -points / (before + 1))
     if after:
         depth = torch.maximum(depth, (points - (n - 1)) / (after + 1))
+    velocity, frequency = survey.tuning
     width = (survey.boundary.width + 1) * survey.grid.spacing
-    sigma = -1.5 * survey.boundary.velocity * math.log(REFLECTION) / width * depth**2
-    alpha = math.pi * survey.boundary.frequency * (1 - depth)
+    sigma = -1.5 * velocity * math.log(REFLECTION) / width * depth**2
+    alpha = math.pi * frequency * (1 - depth)
     decay = torch.exp(-(sigma + alpha) * survey.dt)
     gain = sigma / (sigma + alpha).clamp_min(1e-300) * (decay - 1)
     return torch.where(depth > 0, decay, 0.0), torch.where(depth > 0, gain, 0.0)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.autograd.function import once_differentiable
 
 from geolib import _checks
+from geolib._autograd import refused, taking_gradients
 from geolib.waves.absorbing import layers
 from geolib.waves.cell import WaveCell, pad, padded_index, padded_shape
 from geolib.waves.survey import Survey
@@ -111,8 +111,8 @@ def misfit_and_gradient(
         raise TypeError(f"observed must be {velocity.dtype} as velocity is; got {observed.dtype}. Use observed.to().")
     _checks.finite("observed", observed)
     _options(velocity, survey, space_order, backend)
-    model = velocity.detach().requires_grad_()
-    with torch.enable_grad():
+    with taking_gradients():
+        model = velocity.detach().clone().requires_grad_()
         if backend == "fused":
             padded = pad(model, survey)
             shots = _Shots(padded, survey.source_amplitudes, survey, space_order)
@@ -121,7 +121,7 @@ def misfit_and_gradient(
             return velocity.new_tensor(value), gradient
         residual = propagate(model, survey, space_order=space_order, backend=backend) - observed
         misfit = residual.square().sum() / (2 * survey.n_shots)
-    (gradient,) = torch.autograd.grad(misfit, model)
+        (gradient,) = torch.autograd.grad(misfit, model)
     return misfit.detach(), gradient
 
 
@@ -158,24 +158,44 @@ def _options(velocity: torch.Tensor, survey: Survey, space_order: int, backend: 
         raise ValueError(f"backend 'fused' must have a velocity on the CPU; got {velocity.device}. Use 'eager'.")
 
 
+_BACKEND, _EAGER = "the fused backend", "Use backend='eager'."
+
+
 class _Fused(torch.autograd.Function):
     """Propagation through a padded velocity by the kernels."""
 
     @staticmethod
-    def forward(
-        ctx: Any, velocity: torch.Tensor, amplitudes: torch.Tensor, survey: Survey, space_order: int
-    ) -> torch.Tensor:
-        ctx.save_for_backward(velocity, amplitudes)
-        ctx.survey, ctx.space_order = survey, space_order
+    def forward(velocity: torch.Tensor, amplitudes: torch.Tensor, survey: Survey, space_order: int) -> torch.Tensor:
         return _Shots(velocity, amplitudes, survey, space_order).gathers()
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.options = inputs[2:]
+
+    @staticmethod
     def backward(ctx: Any, derivative: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:
-        velocity, amplitudes = ctx.saved_tensors
-        shots = _Shots(velocity, amplitudes, ctx.survey, ctx.space_order)
-        _, gradient, source_gradient = shots.gradient(derivative, fit=False)
-        return gradient, source_gradient, None, None
+        return *_Adjoint.apply(derivative, *ctx.saved_tensors, *ctx.options), None, None
+
+    jvp = refused(_BACKEND, "one in forward mode", _EAGER)
+    vmap = refused(_BACKEND, "a batch of them by vmap", _EAGER)
+
+
+class _Adjoint(torch.autograd.Function):
+    """The transpose of the propagation's derivative; it depends on velocity and source, but not by these kernels."""
+
+    @staticmethod
+    def forward(
+        derivative: torch.Tensor, velocity: torch.Tensor, amplitudes: torch.Tensor, survey: Survey, space_order: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return _Shots(velocity, amplitudes, survey, space_order).gradient(derivative, fit=False)[1:]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+        """Keep nothing: there is no second derivative."""
+
+    backward = jvp = refused(_BACKEND, "a second one", _EAGER)
+    vmap = refused(_BACKEND, "a batch of them by vmap", _EAGER)
 
 
 class _Shots:

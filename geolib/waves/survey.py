@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,17 +55,19 @@ class Boundary:
         Left and right, one kind for both or (left, right); a 1-D grid has none.
     width : int
         Points of each absorbing layer, outside the grid.
-    velocity, frequency : float
-        Wave speed (m/s) and dominant frequency (Hz) the layer is tuned for. They are fixed numbers and not taken from
-        the model, so that the layer stays the same while a model is inverted; a factor of two does little harm.
+    velocity, frequency : float, optional
+        Wave speed (m/s) and dominant frequency (Hz) the layer is tuned for. Without them the layer follows the survey
+        (`Survey.tuning`), at any scale. Neither is taken from the model, so that the layer stays the same while a model
+        is inverted; give both where the source itself is sought. A velocity up to ten times too high, or a frequency
+        too low, does little harm.
     """
 
     top: str = "free"
     sides: str | tuple[str, str] = "absorbing"
     bottom: str = "absorbing"
     width: int = 20
-    velocity: float = 4000.0
-    frequency: float = 10.0
+    velocity: float | None = None
+    frequency: float | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.sides, str):
@@ -74,8 +77,10 @@ class Boundary:
         for name, kind in (("top", self.top), *(("sides", side) for side in self.sides), ("bottom", self.bottom)):
             _checks.choice(name, kind, KINDS)
         object.__setattr__(self, "width", _checks.integer("width", self.width, low=1, unit="cells"))
-        object.__setattr__(self, "velocity", _checks.number("boundary velocity", self.velocity, low=1e-9, unit="m/s"))
-        object.__setattr__(self, "frequency", _checks.number("boundary frequency", self.frequency, low=0, unit="Hz"))
+        for name, low, unit in (("velocity", 1e-9, "m/s"), ("frequency", 0, "Hz")):
+            if getattr(self, name) is not None:
+                value = _checks.number(f"boundary {name}", getattr(self, name), low=low, unit=unit)
+                object.__setattr__(self, name, value)
 
     def padding(self, ndim: int) -> tuple[tuple[int, int], ...]:
         """Return the layers' points before and after the grid along each axis."""
@@ -150,14 +155,46 @@ class Survey:
         return len(self.source_locations)
 
     @functools.cached_property
+    def _spectra(self) -> tuple[torch.Tensor, float]:
+        """The sources' largest spectral amplitudes, and the least of their mean numbers of periods in the record."""
+        sources = self.source_amplitudes.detach().flatten(0, 1)
+        largest, lowest = [], math.inf
+        # In pieces, for the spectra of all sources at once may be larger than the survey.
+        for part in sources.split(64):
+            spectrum = torch.fft.rfft(part).abs()
+            largest.append(spectrum.amax(0))
+            sounding = spectrum[spectrum.amax(1) > 0].double()
+            if len(sounding):
+                energy = (sounding / sounding.amax(1, keepdim=True)).square()
+                mean = (energy @ torch.arange(energy.shape[1]).to(energy)) / energy.sum(1)
+                lowest = min(lowest, float(mean.min()))
+        return torch.stack(largest).amax(0), lowest if lowest < math.inf else 0.0
+
+    @functools.cached_property
     def highest_frequency(self) -> float:
         """Highest frequency (Hz) at which a source has a tenth of its largest spectral amplitude."""
-        sources = self.source_amplitudes.detach().flatten(0, 1)
-        # In pieces, for the spectra of all sources at once may be larger than the survey.
-        spectrum = torch.stack([torch.fft.rfft(part).abs().amax(0) for part in sources.split(64)]).amax(0)
+        spectrum, _ = self._spectra
         if not spectrum.max() > 0:
             return 0.0
         return float(torch.nonzero(spectrum >= 0.1 * spectrum.max())[-1]) / (self.nt * self.dt)
+
+    @property
+    def mean_frequency(self) -> float:
+        """Mean frequency (Hz) of a source's energy, the least of all sources; 0 if all are silent."""
+        return self._spectra[1] / (self.nt * self.dt)
+
+    @property
+    def tuning(self) -> tuple[float, float]:
+        """Velocity (m/s) and frequency (Hz) the absorbing layers are tuned for.
+
+        What the boundary leaves open is the fastest velocity that the time step allows, for which the survey was made,
+        and `mean_frequency`.
+        """
+        velocity, frequency = self.boundary.velocity, self.boundary.frequency
+        return (
+            longest_step(self.grid, 1.0) / self.dt if velocity is None else velocity,
+            self.mean_frequency if frequency is None else frequency,
+        )
 
     def check_velocity(self, velocity: torch.Tensor, space_order: int) -> None:
         """Refuse a velocity that this survey cannot propagate through.
@@ -179,7 +216,8 @@ class Survey:
         Warns
         -----
         UserWarning
-            If the shortest wave has so few points that it will be dispersed.
+            If the shortest wave has so few points that it will be dispersed, or the absorbing layer is tuned for other
+            waves.
         """
         if not isinstance(velocity, torch.Tensor):
             raise TypeError(f"velocity must be a tensor; got {type(velocity).__name__}. Use torch.as_tensor.")
@@ -201,14 +239,31 @@ class Survey:
                 f"dt must be at most {limit:.5f} s for spacing {self.grid.spacing:g} m and velocity up to "
                 f"{fastest:g} m/s; got {self.dt:g}. Reduce dt or coarsen the grid."
             )
+        for doubt in self._doubts(slowest, fastest, space_order):
+            warnings.warn(doubt, stacklevel=4)
+
+    def _doubts(self, slowest: float, fastest: float, space_order: int) -> Iterator[str]:
         needed = {2: 4, 4: 3}[space_order]
         highest = self.highest_frequency
         if highest * self.grid.spacing * needed > slowest:
             points = slowest / (highest * self.grid.spacing)
-            warnings.warn(
+            yield (
                 f"spacing should give the shortest wavelength at least {needed} points at order {space_order}; "
-                f"{highest:.0f} Hz at {slowest:.0f} m/s has {points:.1f}. Refine the grid or lower the frequency.",
-                stacklevel=4,
+                f"{highest:.3g} Hz at {slowest:.0f} m/s has {points:.1f}. Refine the grid or lower the frequency."
+            )
+        if not any(map(any, self.boundary.padding(len(self.grid.shape)))):
+            return
+        # As measured on constant models, beyond these more than a hundredth of a wave's amplitude comes back.
+        velocity, frequency = self.tuning
+        if not 0.4 * fastest <= velocity <= 100 * fastest:
+            yield (
+                f"the absorbing layer should be tuned for a velocity near the model's; it is for {velocity:.3g} m/s, "
+                f"the model has up to {fastest:.3g}, and so it will reflect. Give Boundary(velocity={fastest:.3g})."
+            )
+        if frequency > 5 * self.mean_frequency > 0:
+            yield (
+                f"the absorbing layer should be tuned for the sources' frequency; it is for {frequency:.3g} Hz, their "
+                f"mean is {self.mean_frequency:.3g}, and so it will reflect. Leave Boundary(frequency) out."
             )
 
 

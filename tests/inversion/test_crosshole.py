@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -93,6 +95,16 @@ def test_differentiable_times_have_the_adjoint_as_derivative():
     torch.testing.assert_close(forward, crosshole.times_of(matrix, tangent))
 
 
+def test_second_derivatives_of_traveltimes_are_those_of_a_dense_product():
+    matrix = crosshole.ray_matrix(crosshole.Crosshole((3, 4), 1.0, 0.5, 3.5, (1.0, 2.0), (0.5, 2.5)))
+    dense = torch.from_numpy(matrix.toarray())
+    slowness = 1 + torch.rand(1, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = torch.autograd.functional.hessian(lambda s: crosshole.times_of(matrix, s).square().sum(), slowness)
+    expected = torch.autograd.functional.hessian(lambda s: (s @ dense.T).square().sum(), slowness)
+    assert expected.abs().max() > 1
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-13)  # sums of four squares of lengths
+
+
 def test_velocity_of_facies():
     np.testing.assert_allclose(crosshole.velocity(np.array([0.0, 0.5, 1.0])), [0.08, 0.07, 0.06])
 
@@ -100,6 +112,24 @@ def test_velocity_of_facies():
 def test_noise_has_its_standard_deviation():
     errors = crosshole.noisy(np.zeros(100_000), 2.0, np.random.default_rng(0))
     assert errors.std() == pytest.approx(2.0, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: crosshole.traveltimes(crosshole.ray_matrix(SURVEY), torch.ones(SURVEY.shape)),
+            "velocities must be a NumPy array; got a tensor. Use times_of for derivatives.",
+        ),
+        (
+            lambda: crosshole.times_of(crosshole.ray_matrix(SURVEY), np.ones((2, 7500))),
+            "slowness must be a tensor on the CPU; got ndarray. Use torch.as_tensor or traveltimes.",
+        ),
+    ],
+)
+def test_refusals_of_a_kind(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call()
 
 
 @pytest.mark.parametrize(

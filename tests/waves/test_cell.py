@@ -96,6 +96,7 @@ def test_every_side_may_be_of_another_kind():
 def test_the_cell_stays_on_the_device_of_its_velocity():
     """Tensors that only pretend to be on a device: mixing in one of another device is an error here too."""
     survey = make()
+    assert survey.tuning[1] > 0  # once found it is kept; pretended tensors have no values to find it from
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
         velocity = torch.full((3, 4), 2000.0, dtype=torch.float64, device="cuda")
         cell = WaveCell(velocity, survey)

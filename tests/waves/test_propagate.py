@@ -253,3 +253,75 @@ def test_sources_in_one_cell_add_up():
     )
     expected = propagate(velocity, one)
     torch.testing.assert_close(propagate(velocity, both), expected, rtol=0, atol=1e-12 * float(expected.abs().max()))
+
+
+def five_cells():
+    amplitudes = torch.zeros(1, 1, 20, dtype=torch.float64)
+    amplitudes[0, 0, 0] = 1e-2
+    survey = Survey(Grid((5,), 5.0), 1e-3, 20, [[[1]]], [[[3]]], amplitudes)
+    return survey, torch.full((5,), 1500.0, dtype=torch.float64)
+
+
+def test_second_derivatives_are_right_or_refused():
+    survey, velocity = five_cells()
+
+    def energy(model, backend):
+        return propagate(model, survey, backend=backend).square().sum()
+
+    found = torch.autograd.functional.hessian(lambda v: energy(v, "eager"), velocity).diagonal()
+    # As differences of gradients give it, to the digits of the fault report.
+    expected = torch.tensor([-1.03e-8, -5.5e-9, -4.6e-9, -4.6e-9, -1.6e-9], dtype=torch.float64)
+    torch.testing.assert_close(found, expected, rtol=0, atol=5e-11)
+
+    message = (
+        r"^derivative of the fused backend must be a first one in reverse mode; got a second one\. "
+        r"Use backend='eager'\.$"
+    )
+    with pytest.raises(NotImplementedError, match=message):
+        torch.autograd.functional.hessian(lambda v: energy(v, "fused"), velocity)
+    # The gradient of a gradient, where another term has a second derivative and the misfit's part would be lost.
+    model = velocity.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(energy(model, "fused") + model.pow(3).sum(), model, create_graph=True)
+    with pytest.raises(NotImplementedError, match=message):
+        torch.autograd.grad(gradient.square().sum(), model)
+    # Linear in the data, so that the derivative which comes back has no graph of its own.
+    (gradient,) = torch.autograd.grad(propagate(model, survey).sum(), model, create_graph=True)
+    with pytest.raises(NotImplementedError, match=message):
+        torch.autograd.grad(gradient.sum(), model)
+
+
+@pytest.mark.parametrize(
+    ("transform", "got"),
+    [
+        (lambda f, v: torch.func.jvp(f, (v,), (v,)), "one in forward mode"),
+        (lambda f, v: torch.func.grad(lambda u: torch.func.grad(f)(u).sum())(v), "a second one"),
+        (lambda f, v: torch.func.hessian(f)(v), "one in forward mode"),
+        (lambda f, v: torch.func.jacrev(lambda u: f(u).expand(2))(v), "a batch of them by vmap"),
+    ],
+)
+def test_derivatives_that_the_kernels_do_not_have_are_refused_in_a_line(transform, got):
+    survey, velocity = five_cells()
+    with pytest.raises(NotImplementedError, match=rf"reverse mode; got {got}\. Use backend='eager'\.$"):
+        transform(lambda v: propagate(v, survey).square().sum(), velocity)
+
+
+def test_a_gradient_with_a_graph_is_the_gradient_to_the_last_bit():
+    survey = random_survey((12, 17), BOUNDARIES["marine"])
+    velocity = random_model((12, 17)).requires_grad_()
+    plain, graph = (
+        torch.autograd.grad(propagate(velocity, survey).square().sum(), velocity, create_graph=kept)[0]
+        for kept in (False, True)
+    )
+    functional = torch.func.grad(lambda v: propagate(v, survey).square().sum())(velocity.detach())
+    assert torch.equal(plain, graph.detach()) and torch.equal(plain, functional)
+
+
+@pytest.mark.parametrize("backend", ["eager", "fused"])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_misfit_has_its_gradient_in_every_mode(mode, backend):
+    survey, velocity = five_cells()
+    observed = torch.ones(1, 1, 20, dtype=torch.float64)
+    expected = misfit_and_gradient(velocity, survey, observed, backend=backend)
+    with mode():
+        found = misfit_and_gradient(velocity.clone(), survey, observed.clone(), backend=backend)
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))

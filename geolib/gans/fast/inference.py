@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from geolib import _checks
+from geolib._autograd import refused
 from geolib.gans.sgan import Generator
 
 
@@ -99,23 +100,36 @@ class _Images(torch.autograd.Function):
         middle = np.zeros((n, kernels.sizes(high, wide)[1]), last.dtype)
         image = np.empty((n, 2 * high - 1, 2 * wide - 1), last.dtype)
         kernels.draw(last, frozen.last, moments[-1], inner, middle, image)
-        ctx.kept = frozen, latent.shape, features, moments, inner, middle
+        ctx.save_for_backward(latent)
+        ctx.kept = frozen, features, moments, inner, middle
         return torch.from_numpy(image)[:, None]
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple:
+        return _Slopes.apply(gradient, *ctx.saved_tensors, ctx.kept), None
+
+    jvp = refused("a frozen generator", "one in forward mode", "Use the network itself.")
+
+
+class _Slopes(torch.autograd.Function):
+    """The gradient of `_Images` in the latent."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, latent: Tensor, kept: tuple) -> Tensor:
         from geolib.gans.fast import _kernels as kernels
 
-        frozen, shape, features, moments, inner, middle = ctx.kept
+        frozen, features, moments, inner, middle = kept
         slope = torch.empty_like(features[-1])
-        image = gradient[:, 0].contiguous().numpy()
+        image = gradient.detach()[:, 0].contiguous().numpy()
         kernels.draw_adjoint(features[-1].numpy(), frozen.last, moments[-1], inner, middle, image, slope.numpy())
         for before, moment, weight in zip(features[-2::-1], moments[-2::-1], frozen.wide[::-1], strict=True):
             x = functional.conv2d(slope.permute(0, 3, 1, 2).to(frozen.precision), weight, None, 2, 2)
             after = x.to(frozen.kind).permute(0, 2, 3, 1).contiguous()
             slope = torch.empty_like(before)
             kernels.normalise_adjoint(_pixels(before), moment, _pixels(after), _pixels(slope))
-        return (slope.flatten(1) @ frozen.dense(*shape[2:]).T).view(shape), None
+        return (slope.flatten(1) @ frozen.dense(*latent.shape[2:]).T).view(latent.shape)
+
+    backward = jvp = refused("a frozen generator", "a second one", "Use the network itself.")
 
 
 def _pixels(features: Tensor) -> np.ndarray:

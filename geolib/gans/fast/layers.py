@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 # The paper gives no slope; 0.2 is the usual one of adversarial networks (Radford et al. 2016).
@@ -63,7 +62,6 @@ class _Correlated(torch.autograd.Function):
         return torch.conv2d(slope, weight.flip(3).transpose(0, 1), padding=(0, weight.shape[3] // 2))
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor]:
         slope, weight = ctx.saved_tensors
         values = slopes[0]
@@ -79,14 +77,16 @@ class _Bias(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, bias: Tensor, weight: Tensor, values: Tensor) -> Tensor:
-        ctx.save_for_backward(weight, values)
+    def forward(ctx: Any, bias: Tensor, weight: Tensor, hidden: tuple[Tensor]) -> Tensor:
+        # In a tuple autograd does not see the values; the weights' gradients, which depend on them, do.
+        (values,) = hidden
+        ctx.save_for_backward(weight)
+        ctx.values = values
         return bias[:, None, None].expand(len(values), -1, *values.shape[2:])
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, None]:
-        weight, values = ctx.saved_tensors
+        (weight,), values = ctx.saved_tensors, ctx.values
         by_weight, by_bias = _weight_slopes(values, weight, slopes[0])
         return by_bias, by_weight, None
 
@@ -113,7 +113,7 @@ class Convolution(nn.Conv1d):
         margin, length = self.taps // 2, values.shape[2]
         if margin and min(self.in_channels, self.out_channels) > 1:
             weight, rows = weight.unsqueeze(2), values.unsqueeze(2)
-            return _Convolved.apply(rows, weight).add_(_Bias.apply(bias, weight, rows.detach())).squeeze(2)
+            return _Convolved.apply(rows, weight).add_(_Bias.apply(bias, weight, (rows,))).squeeze(2)
         if margin and self.out_channels == 1:
             parts = functional.linear(values.transpose(1, 2), weight[0].T)  # (n, length, taps)
             parts = functional.pad(parts, (0, 0, margin, margin))

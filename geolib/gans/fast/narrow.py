@@ -14,12 +14,19 @@ def one_to_many(x: Tensor, weight: Tensor, padding: int, dilation: int) -> Tenso
 
     Derivatives are in x only, in reverse and in forward mode.
     """
+    _fixed(weight)
     return _OneToMany.apply(x, weight, padding, dilation)
 
 
 def many_to_one(x: Tensor, weight: Tensor, stride: int, padding: int, dilation: int) -> Tensor:
     """Return `conv_transpose2d` of x `(n, k, rows, columns)` with weights `(k, 1, a, a)`; derivatives in x only."""
+    _fixed(weight)
     return _ManyToOne.apply(x, weight, stride, padding, dilation)
+
+
+def _fixed(weight: Tensor) -> None:
+    if weight.requires_grad and torch.is_grad_enabled():
+        raise ValueError("weight must be fixed; got one that requires a gradient. Use conv_transpose2d or detach it.")
 
 
 class _OneToMany(torch.autograd.Function):

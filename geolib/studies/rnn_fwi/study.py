@@ -277,7 +277,8 @@ def _gather() -> dict[str, np.ndarray]:
     model = model[:60, 110:210]
     wavelet = ricker(10.0, 1e-3, 600).expand(1, 1, -1)
     receivers = [[[2, i] for i in range(model.shape[1])]]
-    survey = Survey(Grid(model.shape, 10.0), 1e-3, 600, [[[4, 50]]], receivers, wavelet, Boundary(velocity=2500.0))
+    edge = Boundary(velocity=2500.0, frequency=10.0)
+    survey = Survey(Grid(model.shape, 10.0), 1e-3, 600, [[[4, 50]]], receivers, wavelet, edge)
     data = propagate(torch.as_tensor(model, dtype=torch.float32), survey)
     return {"velocity": model.astype(np.float32), "gather": data[0].numpy(), "origin": np.array(origin)}
 

@@ -6,6 +6,7 @@ import torch
 
 from geolib.gans import sgan
 from geolib.gans.fast import _kernels as kernels
+from geolib.gans.fast import narrow
 from geolib.gans.fast.inference import Frozen
 from geolib.runs import paths
 from tests.gans.test_sgan import latents, trained_like
@@ -65,3 +66,26 @@ def test_normalisation_and_its_adjoint():
     kernels.normalise_adjoint(x, moments, weights, slope)
     (gradient,) = torch.autograd.grad((expected * torch.from_numpy(weights)).sum(), features)
     np.testing.assert_allclose(slope, gradient, atol=1e-12)
+
+
+@pytest.mark.parametrize("scalar", [lambda image: image.square().sum(), lambda image: image.atanh().sum()])
+def test_second_derivatives_are_right_in_the_network_and_refused_when_frozen(scalar):
+    fixed, z = trained_like(dtype=torch.float64).requires_grad_(False), latents(2, 2, 2, torch.float64)
+    learning = copy.deepcopy(fixed).requires_grad_(True)  # PyTorch's own layers
+    found = torch.autograd.functional.hessian(lambda x: scalar(fixed(x)), z)
+    expected = torch.autograd.functional.hessian(lambda x: scalar(learning(x)), z)
+    # Entries of 1e4 and more: the same sums in another order.
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12 * float(expected.abs().max()))
+    with pytest.raises(NotImplementedError, match=r"first one in reverse mode; got a second one\. Use the network its"):
+        torch.autograd.functional.hessian(lambda x: scalar(Frozen(fixed)(x)), z)
+
+
+def test_a_network_of_which_a_part_learns_has_that_part_s_gradient():
+    network, z = trained_like(dtype=torch.float64), latents(2, 2, 2, torch.float64)
+    network.requires_grad_(True)
+    expected = torch.autograd.grad(network(z).sum(), network.widen.weight)[0]
+    network.merge.requires_grad_(False)
+    found = torch.autograd.grad(network(z).sum(), network.widen.weight)[0]
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12 * float(expected.abs().max()))
+    with pytest.raises(ValueError, match=r"weight must be fixed; got one that requires a gradient\. Use"):
+        narrow.one_to_many(torch.ones(1, 1, 3, 3), torch.ones(1, 2, 5, 5, requires_grad=True), 6, 3)

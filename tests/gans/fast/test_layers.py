@@ -93,3 +93,22 @@ def test_a_kink_has_no_second_derivative_and_the_slopes_it_should():
     (first,) = torch.autograd.grad(layers.Kink()(values).sum(), values, create_graph=True)
     assert first.tolist() == pytest.approx([layers.LEAKY_SLOPE, 1.0])
     assert not first.requires_grad or torch.autograd.grad(first.sum(), values, allow_unused=True)[0] is None
+
+
+@pytest.mark.parametrize(("channels", "filters", "taps"), [(1, 5, 3), (5, 1, 3), (4, 6, 3), (7, 3, 1)])
+def test_all_second_derivatives_are_those_of_pytorch(channels, filters, taps):
+    layer, kink = layers.Convolution(channels, filters, taps).double(), layers.Kink()
+    inputs = draw(2, channels, 7), layer.weight.detach().clone(), layer.bias.detach().clone()
+
+    def ours(values, weight, bias):
+        return kink(torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (values,))).square().sum()
+
+    def theirs(values, weight, bias):
+        made = torch.conv1d(values, weight, bias, padding=taps // 2)
+        return nn.functional.leaky_relu(made, layers.LEAKY_SLOPE).square().sum()
+
+    found, expected = (torch.autograd.functional.hessian(f, inputs) for f in (ours, theirs))
+    assert min(block.abs().max() for row in expected for block in row) > 0.1
+    for row, right in zip(found, expected, strict=True):
+        for a, b in zip(row, right, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)  # sums of at most some hundred products
