@@ -1,10 +1,11 @@
-"""What long computations share: one look for their progress, and memory that is kept between iterations."""
+"""What long computations share: one look for their progress, memory kept between iterations, and one thread."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import multiprocessing
+from collections.abc import Iterator
 
 from tqdm import tqdm
 
@@ -29,3 +30,19 @@ def keep_memory() -> None:
         library = ctypes.CDLL("libc.so.6")
         for option, size in ((-3, 1 << 25), (-1, (1 << 31) - 1)):  # M_MMAP_THRESHOLD at its most, M_TRIM_THRESHOLD
             library.mallopt(option, size)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread of torch, and on as many as before afterwards.
+
+    A sum that is spread over threads is summed in another order on another number of them.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

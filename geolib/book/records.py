@@ -55,7 +55,7 @@ class Shipped:
     @property
     def config(self) -> Config:
         """The parameters of the run."""
-        return self.study.Config(**self.results.config)
+        return self.study.Config.stored(self.results.config)
 
     @property
     def chapter(self) -> str:

@@ -97,7 +97,8 @@ def gauss_newton(
     damping : float
         Weight lambda of the standard-normal prior.
     enough : Tensor, shape (n,), optional
-        Misfits at which starts rest: their `misfit` then stays the last, and they cost nothing more.
+        Misfits at which starts rest: their `misfit` then stays the last. They keep their places and are computed in
+        vain until all rest, which ends the search.
 
     Returns
     -------
@@ -125,21 +126,17 @@ def gauss_newton(
     bar = steps(0, iterations, "strategy 2")
     for iteration in bar:
         predictions, jacobian = linearise(latent)
-        residual = data[search.rows] - predictions
-        on = search.add(iteration, root_mean_square(residual), latent)
+        residual = data - predictions
+        going_on = search.add(iteration, root_mean_square(residual), latent)
         bar.set_postfix_str(search.standing, refresh=False)
-        if not len(search.rows):
+        if not going_on:
             break
-        latent = _update(jacobian[on].double() / sigma, residual[on].double() / sigma, latent[on].double(), damping)
-        latent = latent.to(start.dtype)
-        search.last_latent[search.rows] = latent
+        updated = _update(jacobian.double() / sigma, residual.double() / sigma, latent.double(), damping)
+        latent = search.move(updated.to(start.dtype))
     return search
 
 
 def _update(jacobian: Tensor, residual: Tensor, latent: Tensor, damping: float) -> Tensor:
-    if len(latent) == 1:
-        # A single matrix is multiplied by another routine than a stack, with another round-off: as one of two, then.
-        return _update(jacobian.repeat(2, 1, 1), residual.repeat(2, 1), latent.repeat(2, 1), damping)[:1]
     target = residual + (jacobian @ latent[..., None])[..., 0]
     normal = jacobian.transpose(1, 2) @ jacobian + damping * torch.eye(latent.shape[1]).to(latent)
     return torch.linalg.solve(normal, (jacobian.transpose(1, 2) @ target[..., None])[..., 0])

@@ -21,6 +21,9 @@ CLIPPING = ("stochastic", "standard", "none", "released")
 class Search:
     """What a search from n starts has met.
 
+    Starts that rest keep their places: a call's shape is the same from the first update to the last, so that what a
+    start meets is a function of the n starts and their order alone.
+
     Parameters
     ----------
     start : Tensor, shape (n, d)
@@ -40,8 +43,8 @@ class Search:
         Latent after the last update.
     visits : Tensor, shape (n,)
         Misfits computed of each start.
-    rows : Tensor, shape (m,)
-        The starts that still move.
+    moving : Tensor of bool, shape (n,)
+        Which starts are not at rest.
 
     Raises
     ------
@@ -57,7 +60,7 @@ class Search:
         self.misfit = torch.empty(n, iterations, dtype=start.dtype)
         self.best_latent, self.last_latent = start.clone(), start.clone()
         self.visits = torch.zeros(n, dtype=torch.long)
-        self.rows = torch.arange(n, device=start.device)
+        self.moving = torch.ones(n, dtype=torch.bool, device=start.device)
         self._now, self._best = start.new_empty(n), start.new_full((n,), math.inf)
 
     @property
@@ -68,23 +71,27 @@ class Search:
     @property
     def standing(self) -> str:
         """What a progress bar says: the median over the starts of their smallest misfit so far, and who is at rest."""
-        rest = len(self._best) - len(self.rows)
+        rest = int((~self.moving).sum())
         return f"median of the best misfits {float(self._best.median()):.3f}" + (f", {rest} at rest" if rest else "")
 
-    def add(self, iteration: int, misfit: Tensor, latents: Tensor) -> Tensor:
-        """Take misfits `(m,)` at latents `(m, d)` of the starts in `rows`; return which of these go on, `(m,)`."""
-        rows = self.rows
-        better = misfit < self._best[rows]
-        self._now[rows] = misfit
-        self._best[rows] = torch.where(better, misfit, self._best[rows])
-        self.best_latent[rows] = torch.where(better[:, None], latents, self.best_latent[rows])
-        self.visits[rows.cpu()] += 1
-        on = ~(misfit <= self.enough[rows])
-        self.rows = rows[on]
+    def add(self, iteration: int, misfit: Tensor, latents: Tensor) -> bool:
+        """Take misfits `(n,)` at latents `(n, d)`, of starts at rest in vain; return whether any goes on."""
+        better = self.moving & (misfit < self._best)
+        self._now = torch.where(self.moving, misfit, self._now)
+        self._best = torch.where(better, misfit, self._best)
+        self.best_latent = torch.where(better[:, None], latents, self.best_latent)
+        self.visits += self.moving.cpu()
+        self.moving = self.moving & ~(misfit <= self.enough)
+        going_on = bool(self.moving.any())
         # Where nobody goes on, what is left of the curves is level.
-        columns = slice(iteration, iteration + 1) if len(self.rows) else slice(iteration, None)
+        columns = slice(iteration, iteration + 1) if going_on else slice(iteration, None)
         self.misfit[:, columns] = self._now.cpu()[:, None]
-        return on
+        return going_on
+
+    def move(self, latents: Tensor) -> Tensor:
+        """Take latents `(n, d)` after an update; return them with those at rest where they were."""
+        self.last_latent = torch.where(self.moving[:, None], latents, self.last_latent)
+        return self.last_latent
 
 
 def check_start(start: Tensor, data: Tensor) -> None:
@@ -174,7 +181,8 @@ def adam(
     clipping : str
         One of `CLIPPING`.
     enough : Tensor, shape (n,), optional
-        Misfits at which starts rest: their `misfit` then stays the last, and they cost nothing more.
+        Misfits at which starts rest: their `misfit` then stays the last. They keep their places and are computed in
+        vain until all rest, which ends the search.
 
     Returns
     -------
@@ -187,7 +195,7 @@ def adam(
 
     Notes
     -----
-    One forward and one backward pass for each iteration, whose update acts on each start alone.
+    One forward and one backward pass for each iteration, all of the same shape; an update acts on each start alone.
 
     References
     ----------
@@ -201,22 +209,15 @@ def adam(
     optimizer = torch.optim.Adam([latent], lr=rate)
     bar = steps(0, draws.shape[1], "strategy 1")
     for iteration in bar:
-        rows = search.rows
-        moving = latent.detach()[rows].requires_grad_(True)
-        residual = simulate(moving) - data[rows]
-        (slope,) = torch.autograd.grad(residual.square().sum(), moving)
-        search.add(iteration, root_mean_square(residual.detach()), moving.detach())
+        residual = simulate(latent) - data
+        (latent.grad,) = torch.autograd.grad(residual.square().sum(), latent)
+        going_on = search.add(iteration, root_mean_square(residual.detach()), latent.detach())
         bar.set_postfix_str(search.standing, refresh=False)
-        if not len(search.rows):
+        if not going_on:
             break
+        optimizer.step()
         with torch.no_grad():
-            latent.grad = torch.zeros_like(latent)
-            latent.grad[rows] = slope
-            optimizer.step()
-            clipped = clip(latent, clipping, draws[:, iteration])
-            # Those at rest drift by their momentum, which nobody sees.
-            search.last_latent[search.rows] = clipped[search.rows]
-            latent.copy_(clipped)
+            latent.copy_(search.move(clip(latent, clipping, draws[:, iteration])))
     return search
 
 

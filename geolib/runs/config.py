@@ -9,7 +9,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from geolib import _checks
 
@@ -69,6 +69,9 @@ class Config:
         When a value is of the wrong kind or out of range, before any work.
     """
 
+    #: Parameters of earlier versions that changed no result: a stored configuration may still name them.
+    GONE: ClassVar[frozenset[str]] = frozenset()
+
     def __post_init__(self) -> None:
         """Coerce and check every field, then the rules between fields."""
         kinds = typing.get_type_hints(type(self))
@@ -90,6 +93,11 @@ class Config:
                 raise ValueError(f"parameter {key!r} is unknown to this study. {_checks.nearest(key, known)}")
         values = {item.name: item.metadata["paper"] if name == "paper" else item.default for item in _fields(cls)}
         return cls(**{**values, **changes})
+
+    @classmethod
+    def stored(cls, values: Mapping[str, Any]) -> Self:
+        """Return the configuration that a results file or a run's record holds, maybe of an earlier version."""
+        return cls(**{name: value for name, value in values.items() if name not in cls.GONE})
 
     @classmethod
     def from_namespace(cls, namespace: Mapping[str, Any]) -> Self:

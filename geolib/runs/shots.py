@@ -54,8 +54,8 @@ def misfit_and_gradient(
 
     Notes
     -----
-    Groups are added in their order: the result is the same to the last bit however many workers there are. A task takes
-    the model and the data of its shots over the network and brings one gradient back.
+    Groups are added in their order, which is not that in which workers bring them. A task takes the model and the data
+    of its shots over the network and brings one gradient back.
     """
     at_once = _checks.integer("at_once", at_once, low=1)
     survey.check_velocity(velocity, space_order)

@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from geolib._runtime import one_thread
+
 Arrays = dict[str, np.ndarray]
 _MAGIC = b"geolib-unit-1 "
 # Last line of a results file, past the end of what HDF5 reads: no damaged byte reaches its library.
@@ -166,6 +168,7 @@ def complete(
     published: Results | None = None,
     label: str = "",
     only_finished: bool = False,
+    grouping: Callable[[str], str] | None = None,
 ) -> Results:
     """Return the results of all units, computing only those that neither `store` nor `published` holds.
 
@@ -187,6 +190,8 @@ def complete(
         Text of the progress bar; the bar is silent unless on a terminal.
     only_finished : bool
         Return what there is and compute nothing.
+    grouping : callable, optional
+        What the record of a unit says of those that it is computed together with, by its name.
 
     Raises
     ------
@@ -208,7 +213,7 @@ def complete(
     if missing:
         bar = tqdm(total=len(names), initial=len(names) - len(missing), desc=label, unit="unit", disable=None)
         with bar:
-            for name, plain, record in recorded(compute(missing)):
+            for name, plain, record in recorded(compute(missing), grouping):
                 if store is not None:
                     store.put(name, plain, record)
                 results.units[name], results.records[name] = plain, record
@@ -220,15 +225,27 @@ def complete(
     return results
 
 
-def recorded(items: Iterable[tuple]) -> Iterator[tuple[str, Arrays, dict[str, Any]]]:
-    """Yield name, arrays and provenance of each `(name, arrays)`; an item that brings its own provenance keeps it."""
+def recorded(
+    items: Iterable[tuple], grouping: Callable[[str], str] | None = None
+) -> Iterator[tuple[str, Arrays, dict[str, Any]]]:
+    """Yield name, arrays and provenance of each `(name, arrays)`; an item that brings its own provenance keeps it.
+
+    Items are computed on one thread of torch, which is how their sums stay those of any number of cores.
+    """
     _commit()  # before the first unit: what is running is the code of now, whatever is committed meanwhile
-    start = time.perf_counter()
-    for name, arrays, *given in items:
-        seconds = round(time.perf_counter() - start, 3)
-        plain = {key: np.asarray(value) for key, value in arrays.items()}
-        yield name, plain, given[0] if given else {**provenance(), "seconds": seconds}
+    made = iter(items)
+    while True:
         start = time.perf_counter()
+        with one_thread():
+            item = next(made, None)
+            origin = provenance()
+        if item is None:
+            return
+        name, arrays, *given = item
+        seconds = round(time.perf_counter() - start, 3)
+        together = {"group": grouping(name)} if grouping is not None else {}
+        plain = {key: np.asarray(value) for key, value in arrays.items()}
+        yield name, plain, given[0] if given else {**origin, "seconds": seconds, **together}
 
 
 def provenance() -> dict[str, Any]:

@@ -7,8 +7,9 @@ A study is a module with
 - `unit_names(config)`, the independent units of a run, as plain file names;
 - `compute(config, names)`, which yields `(name, arrays)` for each name, in any order; a study whose units build on one
   another also takes `folder` (None or the run's folder), where it keeps the state from which a killed run goes on;
-- `tasks(config, names)`, only where `compute` takes `folder` or is faster for several units at once: names in groups
+- `tasks(config, names)`, only where `compute` takes `folder` or computes several units together: names in groups
   that may be computed apart from one another, in other processes or on other machines;
+- `grouping(name)`, optional: what a unit's record says of the units that it is computed together with;
 - `measures(config, units)`, the numbers that the claims ledger asks for, from whatever units there are;
 - `condense(units)`, optional: the units as they are shipped, without what another of them holds as well;
 - `DIMS`, names of axes by array name, and `FILES`, the names in `geolib.datasets.fetch.FILES` that it reads.
@@ -127,6 +128,7 @@ def run(
         published=published,
         label=name_of(study),
         only_finished=only_finished,
+        grouping=getattr(study, "grouping", None),
     )
 
 
@@ -158,7 +160,8 @@ def _group(
     store = Store(state) if state is not None and len(names) > 1 else None
     kept = [(name, *found) for name in names if store is not None and (found := store.get(name)) is not None]
     left = [name for name in names if name not in {name for name, *_ in kept}]
-    for name, arrays, record in recorded(study.compute(config, left, **_state(study, state))) if left else ():
+    made = study.compute(config, left, **_state(study, state)) if left else ()
+    for name, arrays, record in recorded(made, getattr(study, "grouping", None)):
         if store is not None:
             store.put(name, arrays, record)
         kept.append((name, arrays, record))
@@ -264,7 +267,7 @@ def shipped_measures(study: ModuleType) -> dict[str, Measure]:
         for preset in ("quick", "paper"):
             results = shipped(part, preset)
             if results is not None:
-                found.update(part.measures(part.Config(**results.config), results.units))
+                found.update(part.measures(part.Config.stored(results.config), results.units))
     return found
 
 

@@ -58,7 +58,7 @@ def test_a_start_rests_once_it_has_enough_and_the_others_do_not_feel_it():
     assert (free.misfit[1, :2] > enough[1]).all() and free.misfit[2, 0] > enough[2]
     found = gn.gauss_newton(linearise, data, truth + 0.1, 6, enough=enough)
     assert found.visits.tolist() == [6, 3, 2]
-    assert torch.equal(found.best_latent[0], free.best_latent[0])  # to the last bit, though alone at the end
+    assert torch.equal(found.best_latent[0], free.best_latent[0])
     assert torch.equal(found.misfit[1, 2:], free.misfit[1, 2].expand(4))
 
 

@@ -13,12 +13,12 @@ from geolib import studies
 from geolib.book import ledger as claims
 from geolib.datasets import fetch as data
 from geolib.gans import sgan
-from geolib.runs import paths
+from geolib.runs import paths, store
 from geolib.studies.latent_inversion import effects as latent_effects
 from geolib.studies.latent_inversion import facts as latent_facts
 from geolib.studies.latent_inversion import images, measures, searches, study, tables
 
-SMALL = study.Config(adam_iterations=4, gn_iterations=2, trials=2, batch=8, dream_runs=64)
+SMALL = study.Config(adam_iterations=4, gn_iterations=2, trials=2, dream_runs=64)
 
 
 @pytest.fixture(scope="module")
@@ -78,37 +78,139 @@ def test_unit_names_are_unique_and_can_be_read_back():
         tables.Unit.parse("nonsense")
 
 
-def test_a_trial_is_the_same_alone_in_company_and_in_any_order(world):
-    names = [name for name in study.unit_names(SMALL) if "adam" in name and "binary" in name]
-    together = run(SMALL, names, world)
-    chosen = names[5]
-    for others in ([chosen], [chosen, *names[:3]], names[::-1]):
-        again = run(SMALL, others, world)[chosen]
-        for key, value in together[chosen].items():
-            np.testing.assert_array_equal(again[key], value, err_msg=key)
+@pytest.fixture(scope="module")
+def tiny():
+    """A world of an untrained generator of width 2, whose sums any library may take as it likes."""
+    torch.manual_seed(4)
+    latent = torch.rand(2, study.N_LATENT, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(study.World, "_true_latent", lambda self, model: latent[model - 1 : model])
+        return study.World(TINY, "cpu", sgan.Generator(width=2))
 
 
-def test_the_batch_changes_nothing(world):
-    names = [name for name in study.unit_names(SMALL) if "adam" in name]
-    small = run(study.Config(adam_iterations=4, batch=2), [names[3]], world)[names[3]]
-    large = run(SMALL, names, world)[names[3]]
-    np.testing.assert_array_equal(small["trajectory"], large["trajectory"])
+TINY = study.Config.preset(
+    "paper", methods=["adam", "gn", "pool"], cases=["binary", "continuous"], adam_iterations=2, gn_iterations=1
+)
 
 
-def test_an_image_and_its_derivative_do_not_feel_their_company(world):
-    latents = torch.rand(21, study.N_LATENT, generator=torch.Generator().manual_seed(3)) * 2 - 1
+def trials(count, **changes):
+    """The trials of a configuration of few iterations: both strategies, every operator and case."""
+    config = replace(TINY, trials=count, **{"methods": ("adam", "gn")} | changes)
+    return config, [unit.name for unit in study._units(config)]
 
-    simulate = searches.filled(lambda z: world.simulate("consistent", "binary", z))
 
-    def simulated(part):
-        moving = part.clone().requires_grad_(True)
-        times = simulate(moving)
-        return times.detach(), torch.autograd.grad(times.sum(), moving)[0]
+def assert_same(found, expected):
+    for name, arrays in found.items():
+        assert arrays.keys() == expected[name].keys()
+        for key, value in arrays.items():
+            np.testing.assert_array_equal(value, expected[name][key], err_msg=f"{name}, {key}")
 
-    times, slopes = simulated(latents)
-    for n in range(1, 21):
-        some = simulated(latents[:n])
-        assert torch.equal(some[0], times[:n]) and torch.equal(some[1], slopes[:n]), n
+
+def test_the_groups_of_the_paper_preset_are_a_trials_scenarios_in_their_order():
+    """Who changes this changes what a trial is: all shipped ones then have to be computed again."""
+    config = study.Config.preset("paper", trials=2, searches=1)
+    names = study.unit_names(config)
+    groups = study.tasks(config, names)
+    assert list(itertools.chain(*groups)) == names
+    assert groups[:10] == [
+        [tables.GENERATOR],
+        *([f"effect-{kind}-i1000-t20"] for kind in latent_effects.KINDS),
+        groups[9],
+    ]
+    places = ["m1-n1", "m1-n2", "m2-n1", "m2-n2"]
+    shape = {"adam": places, "gn": places, "gnx": places, "image": ["m1-n0", "m2-n0"]}
+    for together in groups[9:]:
+        units = [tables.Unit.parse(name) for name in together]
+        assert len({unit[:4] + unit[6:] for unit in units}) == 1
+        expected = shape.get("image" if units[0].operator == "image" else units[0].method)
+        if expected is None:  # a global search is computed alone
+            assert len(units) == 1 and study.grouping(together[0]) == "alone"
+            continue
+        assert [name.split("-", 3)[3].rpartition("-")[0] for name in together] == expected
+        assert [each.name for each in study.group(units[-1])] == together
+        assert study.grouping(together[1]) == " ".join(expected)
+    assert study.grouping(tables.GENERATOR) == "alone"
+
+
+def test_more_trials_change_no_bit_of_the_earlier_ones(tiny):
+    config, names = trials(3)
+    three = run(config, names, tiny)
+    assert len(three) == 3 * (2 * 2 * 2 * 4 + 2)
+    # A longer run computes what is missing, or everything anew.
+    config, names = trials(20, operators=("as_published", "image"), cases=("continuous",))
+    assert_same({name: arrays for name, arrays in run(config, names, tiny).items() if name in three}, three)
+    config, names = trials(50, operators=("consistent",), cases=("binary",), methods=("adam",))
+    assert_same({name: arrays for name, arrays in run(config, names, tiny).items() if name in three}, three)
+
+
+def test_neither_order_nor_choice_of_the_units_is_felt(tiny):
+    config, names = trials(2)
+    expected = run(config, names, tiny)
+    assert_same(run(config, names[::-1], tiny), expected)
+    for name in names[1::17]:
+        found = run(config, [name], tiny)
+        assert list(found) == [name]
+        assert_same(found, expected)
+
+
+def test_every_call_of_a_group_has_all_places_although_some_rest(tiny, monkeypatch):
+    changes = {"adam_iterations": 3, "gn_iterations": 2}
+    config, names = trials(1, operators=("as_published",), cases=("continuous",), **changes)
+    calls = []
+    simulate = study.World.simulate
+    monkeypatch.setattr(tiny, "data", data_with_errors(tiny, {(1, 1): 1e9, (2, 2): 1e9}))
+
+    def watched(self, operator, case, latents, **mode):
+        calls.append(len(latents))
+        return simulate(self, operator, case, latents, **mode)
+
+    monkeypatch.setattr(study.World, "simulate", watched)
+    found = run(config, names, tiny)
+    # Two of four rest from the beginning: three updates of four places, and two with 31 solves for each.
+    assert calls == [4] * 3 + [4 * 31] * 2
+    at_rest = [name for name, arrays in found.items() if len(set(arrays["trajectory"].tolist())) == 1]
+    assert at_rest == [name for name in names if "-m1-n1-" in name or "-m2-n2-" in name]
+    monkeypatch.setattr(tiny, "data", data_with_errors(tiny, dict.fromkeys(tables.SCENARIOS, 1e9)))
+    calls.clear()
+    run(config, names, tiny)
+    assert calls == [4, 4 * 31]  # nobody is left after the first
+
+
+def data_with_errors(world, errors):
+    """The world's data, with errors of the given size (ns) in some scenarios."""
+    data = {pair: world.observed("as_published", "continuous", *pair)[0] for pair in tables.SCENARIOS}
+    return lambda unit: (data[unit[4:6]], errors.get(unit[4:6], 1e-9))
+
+
+def test_threads_and_processes_change_nothing(tmp_path):
+    """In processes of their own with one and two threads, and spread over two: one weight file, the same bits."""
+    torch.manual_seed(4)
+    sgan.save_weights(tmp_path / "latent_inversion-sgan16.safetensors", sgan.Generator(width=16))
+    code = """
+import sys
+from pathlib import Path
+from geolib import studies
+from geolib.studies.latent_inversion import study
+jobs, folder = int(sys.argv[1]), Path(sys.argv[2])
+study.unit_names = lambda config: [unit.name for unit in study._units(config)]
+config = study.Config(width=16, trials=1, adam_iterations=3, gn_iterations=1, cases=("binary",))
+results = studies.run(study, config, folder=folder, jobs=jobs)
+assert {record["cores"] for record in results.records.values()} == {1}
+assert {record["group"] for record in results.records.values()} == {"m1-n1 m1-n2 m2-n1 m2-n2"}
+"""
+    found = []
+    for number, (threads, jobs) in enumerate(((1, 1), (2, 1), (1, 2))):
+        environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        folder = tmp_path / str(number)
+        command = [sys.executable, "-c", code, str(jobs), str(folder)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=Path(studies.__file__).parents[2]
+        )
+        assert done.returncode == 0, done.stderr
+        found.append({file.stem: store.read_unit(file)[0] for file in folder.rglob("*.unit")})
+    assert len(found[0]) == 8
+    assert_same(found[1], found[0])
+    assert_same(found[2], found[0])
 
 
 def test_trials_rest_once_they_fit_and_no_limit_of_the_tables_sees_it(world, monkeypatch):
@@ -321,7 +423,7 @@ def test_bfloat16_is_close(world):
 
 
 def test_a_stopped_run_resumes_and_only_computes_what_is_missing(tmp_path, monkeypatch, world):
-    config = study.Config(adam_iterations=3, methods=("adam",), cases=("binary",), batch=2)
+    config = study.Config(adam_iterations=3, methods=("adam",), cases=("binary",))
     monkeypatch.setattr(study, "World", lambda *_: world)
     monkeypatch.setattr(latent_facts, "generator_facts", lambda _: {"x": np.zeros(1)})
     monkeypatch.setattr(latent_effects, "compare", lambda *_: {"x": np.zeros(1)})
@@ -580,7 +682,6 @@ sys.meta_path.insert(0, Refuse())
         "methods": "adam,gn,dream",
         "trials": 1,
         "searches": 1,
-        "batch": 2,
     }
     small |= {"adam_iterations": 2, "gn_iterations": 1, "dream_runs": 16}
     small |= {"effects": "rate", "effect_iterations": 2, "effect_trials": 1}
@@ -593,13 +694,18 @@ sys.meta_path.insert(0, Refuse())
     assert len(list(tmp_path.rglob("*.unit"))) == 14
 
 
-def test_a_gpu_takes_larger_batches(monkeypatch):
-    config = study.Config.preset("paper", trials=200, cases=["binary"], operators=["consistent"], methods=["adam"])
+def test_a_gpu_takes_the_same_groups(monkeypatch):
+    config = study.Config.preset("paper", trials=20)
     on_cpu = study.tasks(config, study.unit_names(config))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    on_gpu = study.tasks(config, study.unit_names(config))
-    assert max(map(len, on_cpu)) == config.batch and max(map(len, on_gpu)) == 400
-    assert sorted(itertools.chain(*on_cpu)) == sorted(itertools.chain(*on_gpu))
+    assert study.tasks(config, study.unit_names(config)) == on_cpu
+
+
+def test_a_configuration_stored_with_the_size_of_a_batch_is_read_and_keeps_its_key():
+    stored = study.Config().as_dict() | {"batch": 16}
+    assert study.Config.stored(stored) == study.Config()
+    with pytest.raises(TypeError, match="batc"):
+        study.Config.stored(stored | {"batc": 16})
 
 
 def test_the_range_of_six_searches_is_their_interval_and_one_that_missed_has_no_end():

@@ -14,26 +14,11 @@ from torch import Tensor
 from geolib.book.ledger import no_rows
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
-from geolib.inversion.latent import Simulate
 from geolib.studies.latent_inversion.tables import ORDERS, ROMAN, Unit, alone
 
 #: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the differences, and whether
 #: the case is guided by itself or without its threshold. Chosen with true models of other seeds (777 and following).
 POOL, POOL_STAGES = 256, ((16, 10, 0.01, False), (8, 8, 0.01, False), (4, 8, 0.01, False), (4, 8, 0.02, True))
-
-
-def filled(simulate: Simulate) -> Simulate:
-    """Return `simulate` with fewer than four latents filled up to four.
-
-    So few are convolved and multiplied by other routines. Filled up, each is the same to the last bit whatever its
-    company (on a CPU with the frozen generator), and a trial depends on its own seed alone.
-    """
-
-    def simulate_filled(latents: Tensor) -> Tensor:
-        full = torch.cat([latents, latents[-1:].expand(max(0, 4 - len(latents)), -1)])
-        return simulate(full)[: len(latents)]
-
-    return simulate_filled
 
 
 def linearise(world: Any, operator: str, case: str, perturbation: float | None) -> Linearise:
@@ -64,7 +49,7 @@ def linearise(world: Any, operator: str, case: str, perturbation: float | None) 
 
     def with_exact(normal: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            times = filled(simulate)(normal)
+            times = simulate(normal)
         return times, exact(normal)[1]
 
     return with_exact

@@ -15,6 +15,8 @@ from geolib.runs.measure import Measure
 #: Name of the unit that holds the generator's own properties.
 GENERATOR = "generator"
 SCENARIOS = ((1, 1), (1, 2), (2, 1), (2, 2))
+#: The same where the whole image is observed, without noise.
+IMAGE_SCENARIOS = ((1, 0), (2, 0))
 #: Iterations at which the paper's tables read off the best misfit so far, and its three limits on WRMSE.
 MARKS = (100, 1000, 5000, 10000)
 LIMITS = (1.2, 1.1, 1.01)

@@ -41,17 +41,17 @@ def test_the_shipped_generator_in_single_and_in_reduced_precision():
     assert 1e-5 < gap < 0.02
 
 
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_an_image_does_not_depend_on_its_company(precision):
-    # At the shipped width, for it is oneDNN that might sum in another order in another batch; below four it does.
-    frozen, z = (
-        Frozen(sgan.load_weights(paths.results() / "latent_inversion-sgan32.safetensors"), precision),
-        latents(9),
-    )
+@pytest.mark.parametrize(("precision", "worst"), [(torch.float32, 5e-6), (torch.bfloat16, 0.02)])
+def test_images_of_a_batch_are_those_of_single_latents_to_round_off(precision, worst):
+    # How a library sums may change with the size of a batch: the error allowed is that against double precision.
+    network = sgan.load_weights(paths.results() / "latent_inversion-sgan32.safetensors")
+    frozen, z = Frozen(network, precision), latents(5)
     image, gradient = image_and_gradient(frozen, z)
-    for first, last in [(0, 4), (3, 9)]:
-        alone = image_and_gradient(frozen, z[first:last])
-        assert torch.equal(alone[0], image[first:last]) and torch.equal(alone[1], gradient[first:last])
+    for row in range(5):
+        alone = image_and_gradient(frozen, z[row : row + 1])
+        assert (alone[0] - image[row : row + 1]).abs().mean() < worst
+        gap = (alone[1] - gradient[row : row + 1]).norm() / gradient[row].norm()
+        assert gap < (1e-3 if precision == torch.float32 else 0.2)
 
 
 def test_normalisation_and_its_adjoint():
