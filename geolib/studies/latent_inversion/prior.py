@@ -6,13 +6,11 @@ same numbers on a part of the training image that was not trained on.
 
 from __future__ import annotations
 
-import re
-import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,20 +22,9 @@ from geolib.gans import sgan
 from geolib.metrics import facies
 from geolib.runs import config
 from geolib.runs.measure import Measure
-from geolib.runs.store import Arrays
+from geolib.runs.study import Study
+from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 
-TITLE = "Training recipes and widths of the channel generator"
-QUESTION = "Does the paper's recipe train a generator of channels, and what does its width change?"
-FILES = (channels.FILE,)
-VERSION = 1
-DIMS = {
-    "pictured": ("moment",),
-    "pictures": ("moment", "realisation", "z", "x"),
-    "best_pictures": ("realisation", "z", "x"),
-    "losses": ("update", "critic_and_generator"),
-    "inside": ("statistic",),
-    "mean": ("statistic",),
-}
 #: The last one is the working recipe with standard-normal latents, of which the paper has a remark in section 4.2.
 RECIPES = {
     "working": sgan.Recipe(),
@@ -55,7 +42,7 @@ TRAINED = 0.8
 
 
 @dataclass(frozen=True)
-class Config(config.Config):
+class PriorConfig(config.Config):
     """Which trainings there are, and how their checkpoints are judged."""
 
     seed: int = config.param(2019, "seed of networks, patches and judged realisations", low=0, high=10**9)
@@ -76,8 +63,11 @@ class Config(config.Config):
     n_judge: int = config.param(4, "realisations, and patches beside them", paper=100, low=2, high=10_000)
 
 
-class Unit(NamedTuple):
+@dataclass(frozen=True)
+class Training(Unit):
     """One training."""
+
+    TEMPLATE: ClassVar[str] = "{recipe}-w{width}-b{batch}-i{iterations}-s{number}"
 
     recipe: str
     width: int
@@ -85,45 +75,8 @@ class Unit(NamedTuple):
     iterations: int
     number: int
 
-    @property
-    def name(self) -> str:
-        """Its file name."""
-        return f"{self.recipe}-w{self.width}-b{self.batch}-i{self.iterations}-s{self.number}"
 
-    @classmethod
-    def parse(cls, name: str) -> Unit:
-        """Return the training of a file name; ValueError if it is none."""
-        found = re.fullmatch(r"([a-z]+)-w(\d+)-b(\d+)-i(\d+)-s(\d+)", name)
-        if not found:
-            raise ValueError(f"unit name must look like working-w32-b16-i900-s0; got {name!r}.")
-        recipe, *numbers = found.groups()
-        return cls(recipe, *map(int, numbers))
-
-
-def unit_names(config: Config) -> list[str]:
-    """Return one unit for each training."""
-    kinds = [(recipe, width) for width in config.widths for recipe in config.recipes]
-    return [
-        Unit(recipe, width, config.batch, config.iterations, number).name
-        for number in range(config.trainings)
-        for recipe, width in kinds
-    ]
-
-
-def tasks(config: Config, names: list[str]) -> list[list[str]]:
-    """Return every training by itself: none builds on another."""
-    return [[name] for name in names]
-
-
-def compute(config: Config, names: Iterable[str], folder: Path | None = None) -> Iterator[tuple[str, Arrays]]:
-    """Train and yield each unit; a killed training goes on from its last checkpoint in `folder`."""
-    keep_memory()
-    for name in names:
-        with tempfile.TemporaryDirectory() as temporary:
-            yield name, _train(config, Unit.parse(name), Path(folder or temporary) / f"{name}.state")
-
-
-def _train(config: Config, unit: Unit, folder: Path) -> Arrays:
+def _train(config: PriorConfig, unit: Training, folder: Path) -> Arrays:
     recipe = replace(RECIPES[unit.recipe], width=unit.width, batch=unit.batch, iterations=unit.iterations)
     image, _ = channels.load(np.random.default_rng([config.seed, 0]))
     edge = int(TRAINED * image.shape[1])
@@ -139,7 +92,7 @@ def _train(config: Config, unit: Unit, folder: Path) -> Arrays:
     return {"losses": losses, **_judge(config, folder, image, latents.to(device))}
 
 
-def _judge(config: Config, folder: Path, image: np.ndarray, latents: torch.Tensor) -> Arrays:
+def _judge(config: PriorConfig, folder: Path, image: np.ndarray, latents: torch.Tensor) -> Arrays:
     """Return the quality of every checkpoint, pictures of some, and how the best one stands beside the whole image."""
     edge = int(TRAINED * image.shape[1])
     patches = channels.patches(image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1]))
@@ -200,7 +153,7 @@ def at(arrays: Mapping[str, np.ndarray], iteration: int) -> dict[str, float]:
     return {name: float(arrays[name][place[0]]) for name in (*MEASURES, "score")}
 
 
-def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], iterations: Iterable[int] = ()) -> str:
+def as_markdown(units: Units, iterations: Iterable[int] = ()) -> str:
     """Return the trainings as Markdown: quality at the given iterations and at the best checkpoint.
 
     Parameters
@@ -212,8 +165,8 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], iterations: Itera
     """
     lines = ["| Recipe | Width | Batch | Training | Update | " + " | ".join((*MEASURES, "score")) + " |"]
     lines.append("|---|--:|--:|--:|--:|" + "--:|" * (len(MEASURES) + 1))
-    for name, arrays in sorted(units.items(), key=lambda item: _order(Unit.parse(item[0]))):
-        unit, best = Unit.parse(name), chosen(arrays)
+    for unit, arrays in sorted(select(units, Training).items(), key=lambda item: _order(item[0])):
+        best = chosen(arrays)
         moments = sorted({*iterations} & set(arrays["iteration"].tolist()) | {best})
         for moment in moments:
             label = f"{moment} (best)" if moment == best else str(moment)
@@ -223,21 +176,53 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], iterations: Itera
     return "\n".join(lines) if len(lines) > 2 else no_rows("No training has been shipped yet.")
 
 
-def _order(unit: Unit) -> tuple:
+def _order(unit: Training) -> tuple:
     return -unit.width, list(RECIPES).index(unit.recipe), unit.batch, unit.iterations, unit.number
 
 
-def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
-    """Return for each kind of training the score of its best checkpoint, the mean over trainings."""
-    scores: dict[str, list[float]] = {}
-    for name, arrays in units.items():
-        unit = Unit.parse(name)
-        kind = f"prior.{unit.recipe}.w{unit.width}.b{unit.batch}.i{unit.iterations}.score"
-        scores.setdefault(kind, []).append(float(np.min(arrays["score"])))
-    return {kind: Measure(float(np.mean(values)), n=len(values)) for kind, values in scores.items()}
+class Prior(Study[PriorConfig]):
+    """The trainings of every recipe and width."""
+
+    name = "latent_prior"
+    title = "Training recipes and widths of the channel generator"
+    question = "Does the paper's recipe train a generator of channels, and what does its width change?"
+    files = (channels.FILE,)
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "pictured": ("moment",),
+        "pictures": ("moment", "realisation", "z", "x"),
+        "best_pictures": ("realisation", "z", "x"),
+        "losses": ("update", "critic_and_generator"),
+        "inside": ("statistic",),
+        "mean": ("statistic",),
+    }
+    Config = PriorConfig
+    kinds = (Training,)
+
+    def units(self, config: PriorConfig) -> list[Unit]:
+        """Return one unit for each training."""
+        kinds = [(recipe, width) for width in config.widths for recipe in config.recipes]
+        return [
+            Training(recipe, width, config.batch, config.iterations, number)
+            for number in range(config.trainings)
+            for recipe, width in kinds
+        ]
+
+    def compute(
+        self, config: PriorConfig, units: Sequence[Unit], folder: Path | None = None
+    ) -> Iterator[tuple[Unit, Arrays]]:
+        """Train and yield each unit; a killed training goes on from its last checkpoint in `folder`."""
+        keep_memory()
+        for unit in of_kind(Training, units):
+            with tempfile.TemporaryDirectory() as temporary:
+                yield unit, _train(config, unit, Path(folder or temporary) / f"{unit.name}.state")
+
+    def measures(self, config: PriorConfig, units: Units) -> dict[str, Measure]:
+        """Return for each kind of training the score of its best checkpoint, the mean over trainings."""
+        scores: dict[str, list[float]] = {}
+        for unit, arrays in select(units, Training).items():
+            kind = f"prior.{unit.recipe}.w{unit.width}.b{unit.batch}.i{unit.iterations}.score"
+            scores.setdefault(kind, []).append(float(np.min(arrays["score"])))
+        return {kind: Measure(float(np.mean(values)), n=len(values)) for kind, values in scores.items()}
 
 
-if __name__ == "__main__":
-    from geolib import studies
-
-    raise SystemExit(studies.main(sys.modules[__name__]))
+STUDY = Prior()

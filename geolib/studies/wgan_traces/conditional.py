@@ -7,10 +7,10 @@ whose own error on modelled traces is the floor. One range of depths is kept fro
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,16 +21,11 @@ from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.runs import config
 from geolib.runs.measure import Measure
-from geolib.runs.store import Arrays
+from geolib.runs.study import Study
+from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.wgan_traces import training
 from geolib.studies.wgan_traces.data import SAMPLING, amplitude_scale, forward
 from geolib.studies.wgan_traces.training import BETAS, torch_rng
-
-TITLE = "Traces to order"
-QUESTION = "Does a generator that is told depth and contrast of the first reflector make traces that have them?"
-FILES = ()
-VERSION = 1
-DIMS: dict[str, tuple[str, ...]] = {}
 
 FIRST_VELOCITY = 2500.0  # m/s, of the first layer: with it unknown, time would not tell depth
 DEPTH = (150.0, 400.0)  # m
@@ -44,7 +39,7 @@ N_SHOWN = 4  # traces of one condition kept for the figure
 
 
 @dataclass(frozen=True)
-class Config(config.Config):
+class ConditionalConfig(config.Config):
     """Parameters of data and training."""
 
     n_traces: int = config.param(32, "Traces to train on", paper=3000, low=8, high=100_000)
@@ -53,17 +48,6 @@ class Config(config.Config):
     learning_rate: float = config.param(4e-4, "Learning rate of both Adam optimisers", low=0, high=1)
     n_asked: int = config.param(16, "Conditions asked for, inside and outside the range kept back", paper=500, low=8)
     seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
-
-
-def unit_names(config: Config) -> list[str]:
-    """Return the one unit."""
-    return ["training"]
-
-
-def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]]:
-    """Yield the unit."""
-    for name in names:
-        yield name, _train(config)
 
 
 def draw_conditions(n: int, rng: np.random.Generator, band: bool) -> np.ndarray:
@@ -163,7 +147,7 @@ class Reader:
         return np.stack([depth, height * self.gain], axis=1)
 
 
-def _train(config: Config) -> Arrays:
+def _train(config: ConditionalConfig) -> Arrays:
     streams = [np.random.default_rng([config.seed, part]) for part in range(4)]
     trained_on = draw_conditions(config.n_traces, streams[0], band=False)
     raw = model_traces(trained_on, streams[1])
@@ -195,7 +179,9 @@ def _train(config: Config) -> Arrays:
 
 
 @torch.no_grad()
-def _assess(config: Config, generator: nn.Module, reader: Reader, scale: float, stream: np.random.Generator) -> Arrays:
+def _assess(
+    config: ConditionalConfig, generator: nn.Module, reader: Reader, scale: float, stream: np.random.Generator
+) -> Arrays:
     half = config.n_asked // 2
     asked = np.concatenate([draw_conditions(half, stream, band) for band in (False, True)])
     modelled = model_traces(asked, stream) / scale
@@ -244,20 +230,37 @@ def table(arrays: Mapping[str, np.ndarray]) -> str:
     return "\n".join(lines)
 
 
-def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
-    """Return the median errors on conditions that were not trained on, generated and modelled."""
-    found: dict[str, Measure] = {}
-    for arrays in units.values():
-        band = arrays["kept_back"].astype(bool)
-        for name in ("generated", "modelled"):
-            for label, rows in (("", ~band), ("_kept_back", band)):
-                values = errors(arrays, name, rows)
-                keys = (f"{name}_depth{label}", f"{name}_contrast{label}", f"{name}_polarity{label}")
-                found |= dict(zip(keys, values, strict=True))
-    return found
+class Conditional(Study[ConditionalConfig]):
+    """The one training, and what it makes to order."""
+
+    name = "wgan_conditional"
+    title = "Traces to order"
+    question = "Does a generator that is told depth and contrast of the first reflector make traces that have them?"
+    Config = ConditionalConfig
+    kinds = (Single,)
+
+    def units(self, config: ConditionalConfig) -> list[Unit]:
+        """Return the one unit."""
+        return [Single("training")]
+
+    def compute(
+        self, config: ConditionalConfig, units: Sequence[Unit], folder: Path | None = None
+    ) -> Iterator[tuple[Unit, Arrays]]:
+        """Yield the unit."""
+        for unit in units:
+            yield unit, _train(config)
+
+    def measures(self, config: ConditionalConfig, units: Units) -> dict[str, Measure]:
+        """Return the median errors on conditions that were not trained on, generated and modelled."""
+        found: dict[str, Measure] = {}
+        for arrays in units.values():
+            band = arrays["kept_back"].astype(bool)
+            for name in ("generated", "modelled"):
+                for label, rows in (("", ~band), ("_kept_back", band)):
+                    values = errors(arrays, name, rows)
+                    keys = (f"{name}_depth{label}", f"{name}_contrast{label}", f"{name}_polarity{label}")
+                    found |= dict(zip(keys, values, strict=True))
+        return found
 
 
-if __name__ == "__main__":
-    from geolib import studies
-
-    raise SystemExit(studies.main(sys.modules[__name__]))
+STUDY = Conditional()

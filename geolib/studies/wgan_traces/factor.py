@@ -6,29 +6,26 @@ the same trainings see traces divided by other multiples; all are judged on one 
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from geolib.runs import config
 from geolib.runs.measure import Measure
-from geolib.runs.store import Arrays
+from geolib.runs.study import Study
+from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.wgan_traces import stopping
 from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR
 
-TITLE = "The factor of the normalisation"
-QUESTION = "Is ten times the mean amplitude crucial for convergence?"
-FILES = ()
-VERSION = 1
-DIMS: dict[str, tuple[str, ...]] = {"mmd2": ("epoch",), "swd": ("epoch",)}
 #: The published factor is crucial if others leave so many times its squared discrepancy; means of the last epochs.
 CRUCIAL, LAST = 2.0, 5
 
 
 @dataclass(frozen=True)
-class Config(stopping.Scale):
+class FactorConfig(stopping.Scale):
     """Parameters of the trainings."""
 
     factors: tuple[float, ...] = config.param(
@@ -42,31 +39,25 @@ class Config(stopping.Scale):
             raise ValueError(f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. Add it.")
 
 
-def unit_names(config: Config) -> list[str]:
-    """Return one unit for each factor and seed."""
-    return [f"factor-{factor:g}-seed-{11 + i}" for i in range(config.n_seeds) for factor in config.factors]
+@dataclass(frozen=True)
+class Training(Unit):
+    """A training on traces divided by a multiple of their mean amplitude."""
+
+    TEMPLATE: ClassVar[str] = "factor-{factor:g}-seed-{seed}"
+
+    factor: float
+    seed: int
 
 
-def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]]:
-    """Yield the units."""
-    for name in names:
-        _, factor, _, seed = name.split("-")
-        rehearsal = stopping.Rehearsal(config, int(seed), gain=AMPLITUDE_FACTOR / float(factor))
-        found = [rehearsal.discrepancy(rehearsal.draw(12, epoch)) for epoch in rehearsal.epochs()]
-        mmd2, swd = np.array(found).T
-        yield name, {"mmd2": mmd2, "swd": swd, "floor_mmd2": np.array(rehearsal.floor())}
-
-
-def ends(units: Mapping[str, Arrays]) -> dict[float, dict[int, float]]:
+def ends(units: Units) -> dict[float, dict[int, float]]:
     """Return by factor and seed the squared discrepancy at the end, a mean of the last epochs."""
     found: dict[float, dict[int, float]] = {}
-    for name, arrays in units.items():
-        _, factor, _, seed = name.split("-")
-        found.setdefault(float(factor), {})[int(seed)] = float(arrays["mmd2"][-LAST:].mean())
+    for unit, arrays in select(units, Training).items():
+        found.setdefault(unit.factor, {})[unit.seed] = float(arrays["mmd2"][-LAST:].mean())
     return dict(sorted(found.items()))
 
 
-def ratios(units: Mapping[str, Arrays]) -> dict[float, np.ndarray]:
+def ratios(units: Units) -> dict[float, np.ndarray]:
     """Return for each other factor its discrepancy over that of the published one, a number for each shared seed."""
     reached = ends(units)
     published = reached.pop(AMPLITUDE_FACTOR, {})
@@ -74,20 +65,7 @@ def ratios(units: Mapping[str, Arrays]) -> dict[float, np.ndarray]:
     return {factor: values for factor, values in found.items() if values.size}
 
 
-def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
-    """Return whether ten is crucial: 1 if every other factor ends far behind it on every seed, 0 if one does on none.
-
-    In between it is undecided (one half).
-    """
-    found = ratios(units)
-    if not found:
-        return {}
-    behind = [float((values > CRUCIAL).mean()) for values in found.values()]
-    crucial = 1.0 if min(behind) == 1 else 0.0 if min(behind) == 0 else 0.5
-    return {"factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))}
-
-
-def as_markdown(units: Mapping[str, Arrays]) -> str:
+def as_markdown(units: Units) -> str:
     """Return the discrepancies at the end as a Markdown table, a column for each seed."""
     reached = ends(units)
     seeds = sorted({seed for by in reached.values() for seed in by})
@@ -100,7 +78,42 @@ def as_markdown(units: Mapping[str, Arrays]) -> str:
     return "\n".join([*lines, f"| real traces among themselves | {np.nanmean(floor):.4f} |" + " |" * (len(seeds) - 1)])
 
 
-if __name__ == "__main__":
-    from geolib import studies
+class Factor(Study[FactorConfig]):
+    """The trainings with each factor."""
 
-    raise SystemExit(studies.main(sys.modules[__name__]))
+    name = "wgan_factor"
+    title = "The factor of the normalisation"
+    question = "Is ten times the mean amplitude crucial for convergence?"
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {"mmd2": ("epoch",), "swd": ("epoch",)}
+    Config = FactorConfig
+    kinds = (Training,)
+
+    def units(self, config: FactorConfig) -> list[Unit]:
+        """Return one unit for each factor and seed."""
+        return [Training(factor, 11 + i) for i in range(config.n_seeds) for factor in config.factors]
+
+    def compute(
+        self, config: FactorConfig, units: Sequence[Unit], folder: Path | None = None
+    ) -> Iterator[tuple[Unit, Arrays]]:
+        """Yield the units."""
+        for unit in of_kind(Training, units):
+            rehearsal = stopping.Rehearsal(config, unit.seed, gain=AMPLITUDE_FACTOR / unit.factor)
+            found = [rehearsal.discrepancy(rehearsal.draw(12, epoch)) for epoch in rehearsal.epochs()]
+            mmd2, swd = np.array(found).T
+            yield unit, {"mmd2": mmd2, "swd": swd, "floor_mmd2": np.array(rehearsal.floor())}
+
+    def measures(self, config: FactorConfig, units: Units) -> dict[str, Measure]:
+        """Return whether ten is crucial.
+
+        1 if every other factor ends far behind it on every seed, 0 if one does on none; in between
+        it is undecided (one half).
+        """
+        found = ratios(units)
+        if not found:
+            return {}
+        behind = [float((values > CRUCIAL).mean()) for values in found.values()]
+        crucial = 1.0 if min(behind) == 1 else 0.0 if min(behind) == 0 else 0.5
+        return {"factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))}
+
+
+STUDY = Factor()

@@ -8,9 +8,9 @@ in offset.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,14 +23,9 @@ from geolib.gans.train import train
 from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.measure import Measure
-from geolib.runs.store import Arrays
+from geolib.runs.study import Study
+from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.wgan_traces.training import CURVES, torch_rng
-
-TITLE = "Shot gathers from a Wasserstein GAN"
-QUESTION = "Can the game that makes traces make two-dimensional shot gathers?"
-FILES = ()
-VERSION = 1
-DIMS: dict[str, tuple[str, ...]] = {}
 
 SIZE = 64  # receivers, and samples in time
 SPACING = 20.0  # m, of the grid and of the receivers
@@ -43,7 +38,7 @@ DIP = 0.12  # largest slope of an interface
 
 
 @dataclass(frozen=True)
-class Config(config.Config):
+class GathersConfig(config.Config):
     """Parameters of data and training."""
 
     n_gathers: int = config.param(40, "Gathers to train on", paper=3000, low=8, high=100_000)
@@ -53,17 +48,6 @@ class Config(config.Config):
     width: int = config.param(4, "Channels of the widest image layer", paper=12, low=1, high=256)
     learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
     seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
-
-
-def unit_names(config: Config) -> list[str]:
-    """Return the one unit."""
-    return ["training"]
-
-
-def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]]:
-    """Yield the unit."""
-    for name in names:
-        yield name, _train(config)
 
 
 def draw_models(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -135,7 +119,7 @@ def moveout_misfit(gathers: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def _train(config: Config) -> Arrays:
+def _train(config: GathersConfig) -> Arrays:
     models = draw_models(config.n_gathers + 2 * config.n_held_out, np.random.default_rng([config.seed, 0]))
     gathers = model_gathers(models)
     real, judge, other = np.split(gathers, [config.n_gathers, config.n_gathers + config.n_held_out])
@@ -196,21 +180,38 @@ def _median(values: np.ndarray) -> float:
     return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
 
 
-def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
-    """Return the generated gathers' measures as multiples of their floors."""
-    found: dict[str, Measure] = {}
-    for arrays in units.values():
-        n = len(arrays["generated_nearest"])
-        for name in ("swd", "coverage"):
-            found[f"gathers_{name}_over_floor"] = Measure(
-                float(arrays[f"generated_{name}"] / arrays[f"floor_{name}"]), n=n
-            )
-        found["gathers_moveout"] = Measure(1e3 * _median(arrays["generated_moveout"]), n=n)
-        found["gathers_moveout_floor"] = Measure(1e3 * _median(arrays["floor_moveout"]), n=n)
-    return found
+class Gathers(Study[GathersConfig]):
+    """The one training, and its gathers beside real ones."""
+
+    name = "wgan_gathers"
+    title = "Shot gathers from a Wasserstein GAN"
+    question = "Can the game that makes traces make two-dimensional shot gathers?"
+    Config = GathersConfig
+    kinds = (Single,)
+
+    def units(self, config: GathersConfig) -> list[Unit]:
+        """Return the one unit."""
+        return [Single("training")]
+
+    def compute(
+        self, config: GathersConfig, units: Sequence[Unit], folder: Path | None = None
+    ) -> Iterator[tuple[Unit, Arrays]]:
+        """Yield the unit."""
+        for unit in units:
+            yield unit, _train(config)
+
+    def measures(self, config: GathersConfig, units: Units) -> dict[str, Measure]:
+        """Return the generated gathers' measures as multiples of their floors."""
+        found: dict[str, Measure] = {}
+        for arrays in units.values():
+            n = len(arrays["generated_nearest"])
+            for name in ("swd", "coverage"):
+                found[f"gathers_{name}_over_floor"] = Measure(
+                    float(arrays[f"generated_{name}"] / arrays[f"floor_{name}"]), n=n
+                )
+            found["gathers_moveout"] = Measure(1e3 * _median(arrays["generated_moveout"]), n=n)
+            found["gathers_moveout_floor"] = Measure(1e3 * _median(arrays["floor_moveout"]), n=n)
+        return found
 
 
-if __name__ == "__main__":
-    from geolib import studies
-
-    raise SystemExit(studies.main(sys.modules[__name__]))
+STUDY = Gathers()

@@ -7,9 +7,10 @@ whatever they say, so that what was missed by stopping is known.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,16 +19,12 @@ from geolib.gans import wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.measure import Measure
-from geolib.runs.store import Arrays
+from geolib.runs.study import Study
+from geolib.runs.unit import Arrays, Unit, Units, of_kind
 from geolib.studies.wgan_traces import study, tables
 from geolib.studies.wgan_traces import training as wgan_training
 from geolib.studies.wgan_traces.data import dataset, draw_models, forward
 
-TITLE = "The stopping rule at reduced scale"
-QUESTION = "Does the rule stop on noise?"
-FILES = ()
-VERSION = 1
-DIMS: dict[str, tuple[str, ...]] = {}
 NAIVE_PATIENCE = 3
 
 
@@ -41,9 +38,9 @@ class Scale(config.Config):
     learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
     n_judge: int = config.param(16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000)
 
-    def training(self, seed: int) -> study.Config:
+    def training(self, seed: int) -> study.TracesConfig:
         """Return the configuration of one training."""
-        return study.Config(
+        return study.TracesConfig(
             n_epochs=self.n_epochs,
             n_traces=self.n_traces,
             batch=self.batch,
@@ -54,7 +51,7 @@ class Scale(config.Config):
 
 
 @dataclass(frozen=True)
-class Config(Scale):
+class StoppingConfig(Scale):
     """Parameters of the trainings; the rule looks back ten epochs, so that there are more than that."""
 
     n_epochs: int = config.param(13, "Epochs of each", paper=50, low=11, high=1000)
@@ -62,15 +59,13 @@ class Config(Scale):
     n_null: int = config.param(20, "Tests of one generator against itself", paper=200, low=1, high=10_000)
 
 
-def unit_names(config: Config) -> list[str]:
-    """Return one unit for each seed."""
-    return [f"seed-{seed}" for seed in range(1, config.n_seeds + 1)]
+@dataclass(frozen=True)
+class Training(Unit):
+    """A training of a seed."""
 
+    TEMPLATE: ClassVar[str] = "seed-{seed}"
 
-def compute(config: Config, names: Iterable[str]) -> Iterator[tuple[str, Arrays]]:
-    """Yield the units."""
-    for name in names:
-        yield name, _train(config, int(name.removeprefix("seed-")))
+    seed: int
 
 
 class Rehearsal:
@@ -127,7 +122,7 @@ class Rehearsal:
         return [metrics.mmd2(self.real, part, self.width) for part in parts]
 
 
-def _train(config: Config, seed: int) -> Arrays:
+def _train(config: StoppingConfig, seed: int) -> Arrays:
     rehearsal = Rehearsal(config, seed)
     sets: list[np.ndarray] = []
     p_values, found = [], []
@@ -182,20 +177,7 @@ def missed(arrays: Mapping[str, np.ndarray], epoch: int | None) -> float:
     return float(here / min(here, values[epoch - 5 :].min()))
 
 
-def measures(config: Config, units: Mapping[str, Arrays]) -> dict[str, Measure]:
-    """Return how often each rule stops too early: the discrepancy still halves after it."""
-    found: dict[str, Measure] = {}
-    for rule in ("test", "test_impatient", "naive"):
-        early = [bool(missed(arrays, rules(arrays)[rule]) > 2) for arrays in units.values()]
-        if early:
-            found[f"early_{rule}"] = Measure.count(sum(early), len(early))
-    null = [bool(p < tables.ALPHA) for arrays in units.values() for p in arrays["null_p"]]
-    if null:
-        found["null_share"] = Measure.count(sum(null), len(null))
-    return found
-
-
-def as_markdown(units: Mapping[str, Arrays], labels: Mapping[str, str]) -> str:
+def as_markdown(units: Units, labels: Mapping[str, str]) -> str:
     """Return the trainings as a Markdown table: where each rule stops, and what the discrepancy then still loses.
 
     Parameters
@@ -213,7 +195,37 @@ def as_markdown(units: Mapping[str, Arrays], labels: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    from geolib import studies
+class Stopping(Study[StoppingConfig]):
+    """The trainings of all seeds, beyond the rules' verdict."""
 
-    raise SystemExit(studies.main(sys.modules[__name__]))
+    name = "wgan_stopping"
+    title = "The stopping rule at reduced scale"
+    question = "Does the rule stop on noise?"
+    Config = StoppingConfig
+    kinds = (Training,)
+
+    def units(self, config: StoppingConfig) -> list[Unit]:
+        """Return one unit for each seed."""
+        return [Training(seed) for seed in range(1, config.n_seeds + 1)]
+
+    def compute(
+        self, config: StoppingConfig, units: Sequence[Unit], folder: Path | None = None
+    ) -> Iterator[tuple[Unit, Arrays]]:
+        """Yield the units."""
+        for unit in of_kind(Training, units):
+            yield unit, _train(config, unit.seed)
+
+    def measures(self, config: StoppingConfig, units: Units) -> dict[str, Measure]:
+        """Return how often each rule stops too early: the discrepancy still halves after it."""
+        found: dict[str, Measure] = {}
+        for rule in ("test", "test_impatient", "naive"):
+            early = [bool(missed(arrays, rules(arrays)[rule]) > 2) for arrays in units.values()]
+            if early:
+                found[f"early_{rule}"] = Measure.count(sum(early), len(early))
+        null = [bool(p < tables.ALPHA) for arrays in units.values() for p in arrays["null_p"]]
+        if null:
+            found["null_share"] = Measure.count(sum(null), len(null))
+        return found
+
+
+STUDY = Stopping()

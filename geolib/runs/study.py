@@ -1,0 +1,102 @@
+"""A study: what it computes, in which pieces, and what it measures of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from geolib.runs.config import Config
+from geolib.runs.measure import Measure
+from geolib.runs.unit import Arrays, Unit, Units
+
+C = TypeVar("C", bound=Config)
+
+
+class Study(ABC, Generic[C]):
+    """Base of the studies; what a study may leave out is a method with a default.
+
+    Attributes
+    ----------
+    name : str
+        Under which it is registered, and the beginning of its files' names.
+    title, question : str
+        One line, and one sentence for the landing page.
+    version : int
+        Raised when the meaning of a unit changes.
+    Config : type
+        Its frozen configuration with presets.
+    kinds : tuple of type
+        Its kinds of units, in the order in which a name is tried.
+    files : tuple of str
+        Public data that it reads, names in `geolib.datasets.fetch.FILES`.
+    dims : mapping
+        Names of axes, by array name.
+    sequential : bool
+        Units build on one another: they are computed in one process, and `compute` keeps state in
+        the run's folder.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    Config: type[C]
+    kinds: ClassVar[tuple[type[Unit], ...]]
+    files: ClassVar[tuple[str, ...]] = ()
+    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    sequential: ClassVar[bool] = False
+
+    @abstractmethod
+    def units(self, config: C) -> list[Unit]:
+        """Return the units of a configuration, in the order in which they are computed."""
+
+    @abstractmethod
+    def compute(self, config: C, units: Sequence[Unit], folder: Path | None = None) -> Iterator[tuple[Unit, Arrays]]:
+        """Yield each unit with its arrays, in any order.
+
+        Parameters
+        ----------
+        config : Config
+            Settings.
+        units : sequence of Unit
+            What is wanted.
+        folder : Path, optional
+            Where state may be kept from which a killed run goes on.
+        """
+
+    def batches(self, config: C, units: Sequence[Unit]) -> list[list[Unit]]:
+        """Return the units in groups that may be computed apart from one another.
+
+        Units that are computed together belong into one group: which ones, and in which places, is
+        part of the study and never hangs on what else is wanted.
+        """
+        return [[unit] for unit in units]
+
+    def grouping(self, unit: Unit) -> str:
+        """Return what a unit's record says of those that it is computed together with."""
+        return ""
+
+    def measures(self, config: C, units: Units) -> dict[str, Measure]:
+        """Return the numbers that the ledger asks for, from whatever units there are."""
+        return {}
+
+    def condense(self, units: dict[str, Arrays]) -> dict[str, Arrays]:
+        """Return the units as they are shipped, without what another of them holds as well."""
+        return units
+
+    def unit(self, name: str) -> Unit:
+        """Return the unit of a name.
+
+        Raises
+        ------
+        ValueError
+            If no kind of the study has such a name.
+        """
+        for kind in self.kinds:
+            unit = kind.read(name)
+            if unit is not None:
+                return unit
+        looks = ", ".join(kind.TEMPLATE for kind in self.kinds)
+        raise ValueError(f"unit of {self.name} must look like {looks}; got {name!r}.")

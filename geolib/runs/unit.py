@@ -1,0 +1,134 @@
+"""The name of a unit as a typed value: printed and parsed in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import string
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+#: Results by unit name, whole or part of them.
+Units = Mapping[str, Mapping[str, np.ndarray]]
+
+# What a field of each type looks like in a name; a text is as short as it can be.
+_LOOKS = {int: r"\d+", float: r"[\d.]+(?:e[-+]?\d+)?", str: r"\w+?"}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One independent piece of a study; a subclass is a frozen dataclass with a `TEMPLATE`.
+
+    Attributes
+    ----------
+    TEMPLATE : str
+        The name with the fields in braces, such as ``{operator}-{method}{budget}-t{trial:03d}``.
+    """
+
+    TEMPLATE: ClassVar[str] = ""
+
+    @property
+    def name(self) -> str:
+        """Its name on disk: that of its file, and of its group in a published file."""
+        return self.TEMPLATE.format(**dataclasses.asdict(self))
+
+    @classmethod
+    def read(cls, name: str) -> Self | None:
+        """Return the unit of a name, or None if the name is of another kind."""
+        found = _pattern(cls).fullmatch(name)
+        if found is None:
+            return None
+        kinds = typing.get_type_hints(cls)
+        made = cls(**{field: kinds[field](text) for field, text in found.groupdict().items()})
+        return made if made.name == name else None
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Return the unit of a name.
+
+        Raises
+        ------
+        ValueError
+            If the name is of another kind.
+        """
+        unit = cls.read(name)
+        if unit is None:
+            raise ValueError(f"unit name must look like {cls.TEMPLATE}; got {name!r}. Correct the name.")
+        return unit
+
+
+@dataclass(frozen=True)
+class Single(Unit):
+    """A unit of which there is one, known by its label."""
+
+    TEMPLATE: ClassVar[str] = "{label}"
+
+    label: str
+
+
+U = TypeVar("U", bound=Unit)
+
+
+@functools.cache
+def _pattern(kind: type[Unit]) -> re.Pattern[str]:
+    hints = typing.get_type_hints(kind)
+    made, seen = "", set()
+    for text, field, _, _ in string.Formatter().parse(kind.TEMPLATE):
+        made += re.escape(text)
+        if field is not None:
+            made += f"(?P<{field}>{_LOOKS[hints[field]]})" if field not in seen else f"(?P={field})"
+            seen.add(field)
+    return re.compile(made)
+
+
+def select(units: Units, kind: type[U], **fields: Any) -> dict[U, Mapping[str, np.ndarray]]:
+    """Return the units of a kind whose fields have these values, with their arrays.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name; names of other kinds are passed over.
+    kind : type
+        A subclass of `Unit`.
+    **fields
+        Values that must be equal; a tuple or set holds several of which one must be.
+
+    Raises
+    ------
+    TypeError
+        If the kind has no such field.
+
+    Examples
+    --------
+    ``select(units, Trial, method="adam", model=(1, 2))``
+    """
+    known = [field.name for field in dataclasses.fields(kind)]
+    for field in fields:
+        if field not in known:
+            raise TypeError(f"field {field!r} is unknown to {kind.__name__}, which has {', '.join(known)}.")
+    wanted = {f: v if isinstance(v, (tuple, set, frozenset)) else (v,) for f, v in fields.items()}
+    found = {unit: arrays for name, arrays in units.items() if (unit := kind.read(name)) is not None}
+    return {
+        unit: arrays
+        for unit, arrays in found.items()
+        if all(getattr(unit, field) in values for field, values in wanted.items())
+    }
+
+
+def names(units: Iterable[Unit]) -> list[str]:
+    """Return the names of units, each once, in order."""
+    return list(dict.fromkeys(unit.name for unit in units))
+
+
+def of_kind(kind: type[U], units: Iterable[Unit]) -> Iterator[U]:
+    """Yield units that must all be of one kind; TypeError names one that is not."""
+    for unit in units:
+        if not isinstance(unit, kind):
+            raise TypeError(f"units must be of kind {kind.__name__}; got {unit}. Ask this study for its own.")
+        yield unit
