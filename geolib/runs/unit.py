@@ -29,9 +29,12 @@ class Unit:
     ----------
     TEMPLATE : str
         The name with the fields in braces, such as ``{operator}-{method}{budget}-t{trial:03d}``.
+    ALLOWED : mapping
+        The words that a text may be, by field, where not every word is one.
     """
 
     TEMPLATE: ClassVar[str] = ""
+    ALLOWED: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @property
     def name(self) -> str:
@@ -82,7 +85,9 @@ def _pattern(kind: type[Unit]) -> re.Pattern[str]:
     for text, field, _, _ in string.Formatter().parse(kind.TEMPLATE):
         made += re.escape(text)
         if field is not None:
-            made += f"(?P<{field}>{_LOOKS[hints[field]]})" if field not in seen else f"(?P={field})"
+            words = "|".join(map(re.escape, kind.ALLOWED.get(field, ())))
+            looks = words or _LOOKS[hints[field]]
+            made += f"(?P<{field}>{looks})" if field not in seen else f"(?P={field})"
             seen.add(field)
     return re.compile(made)
 

@@ -1,0 +1,129 @@
+"""What each training trick does, measured against the plain recipe with the same seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geolib.runs.measure import Measure
+from geolib.runs.unit import Units, select
+from geolib.studies.gan_101.units import DATA, TRICKS, Trick
+
+OUTCOMES = ("distance", "unrest", "time", "equal_cost", "critic_error", "accuracy", "extreme")
+# Below this number of seeds an interval says more about the seeds than about the trick.
+ENOUGH_SEEDS = 5
+
+
+def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict[str, np.ndarray]:
+    """Return each outcome of a trick over the plain recipe, one value for each seed that both were run with.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    data, trick : str
+        Which comparison.
+    critic_steps : int
+        Critic steps of the recipes that take several, for the comparison at equal cost.
+
+    Returns
+    -------
+    dict
+        Ratios for `distance` (mean over the last quarter of the training), `unrest` (standard deviation of its
+        logarithm over the last half), `time` (steps until the distance falls to where the plain recipe ends;
+        the whole training where it never does), `equal_cost` (distance after as many network updates as the plain
+        recipe made); differences for `critic_error`, `accuracy` and `extreme` (share of answers within 0.05 of 0
+        or 1), means over the last half.
+    """
+    found: dict[str, list[float]] = {name: [] for name in OUTCOMES}
+    plain_runs = {unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()}
+    for unit, arrays in select(units, Trick, data=data, trick=trick).items():
+        plain = plain_runs.get(unit.seed)
+        if plain is None:
+            continue
+        ours, base = arrays["trace"], plain["trace"]
+        n = len(base)
+        last, half = slice(n - n // 4, n), slice(n // 2, n)
+        goal = base[last].mean()
+        found["distance"].append(ours[last].mean() / goal)
+        found["unrest"].append(np.log(ours[half]).std() / np.log(base[half]).std())
+        found["time"].append((_first(ours, goal) + 1) / (_first(base, goal) + 1))
+        updates = critic_steps + 1 if trick in ("critic_steps", "all") else 2
+        stop = max(1, round(n * 2 / updates))
+        found["equal_cost"].append(ours[stop - max(1, stop // 4) : stop].mean() / goal)
+        gap = (arrays["critic"][half] - plain["critic"][half]).mean(0)
+        for key, value in zip(("critic_error", "accuracy", "extreme"), gap, strict=True):
+            found[key].append(value)
+    return {key: np.array(values) for key, values in found.items()}
+
+
+def _first(trace: np.ndarray, goal: float) -> int:
+    reached = np.flatnonzero(trace <= goal)
+    return int(reached[0]) if reached.size else len(trace) - 1
+
+
+def effect(outcome: str, values: np.ndarray) -> Measure:
+    """Return the mean effect with its 95 % interval: geometric for ratios, arithmetic for differences."""
+    if outcome in ("distance", "unrest", "time", "equal_cost"):
+        logs = average(np.log(values))
+        low, high = (None if v is None else float(np.exp(v)) for v in (logs.low, logs.high))
+        return Measure(float(np.exp(logs.value)), low, high, logs.n)
+    return average(values)
+
+
+def judgement(outcome: str, measure: Measure) -> str:
+    """Return "helps", "harms" or "no clear effect" from the interval; lower is better but for the accuracy."""
+    if (measure.n or 0) < ENOUGH_SEEDS:
+        return "too few seeds"
+    neutral = 1.0 if outcome in ("distance", "unrest", "time", "equal_cost") else 0.0
+    if measure.low is None or measure.high is None or measure.low <= neutral <= measure.high:
+        return "no clear effect"
+    return "helps" if (measure.high < neutral) != (outcome == "accuracy") else "harms"
+
+
+def ablation(critic_steps: int, units: Units) -> list[tuple[str, str, dict[str, Measure]]]:
+    """Return data, trick and measures by outcome for every comparison that the units allow."""
+    rows = []
+    for data in DATA:
+        for trick in TRICKS:
+            found = outcomes(units, data, trick, critic_steps)
+            usable = {k: effect(k, v) for k, v in found.items() if v.size and np.isfinite(v).all()}
+            if usable:
+                rows.append((data, trick, usable))
+    return rows
+
+
+def ablation_table(critic_steps: int, units: Units, data: str) -> str:
+    """Return a Markdown table of one data set's ablation: effect with its interval, and the computed verdict."""
+    heads = [
+        "Trick",
+        "Final distance",
+        "Unrest",
+        "Time",
+        "At equal cost",
+        "Discriminator's accuracy",
+        "Extreme answers",
+    ]
+    keys = ("distance", "unrest", "time", "equal_cost", "accuracy", "extreme")
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for where, trick, found in ablation(critic_steps, units):
+        if where == data:
+            cells = [f"{with_interval(found[k])}: {judgement(k, found[k])}" for k in keys]
+            lines.append("| " + " | ".join([trick.replace("_", " "), *cells]) + " |")
+    return "\n".join(lines)
+
+
+def with_interval(measure: Measure) -> str:
+    """Return a value with its interval, two decimals each."""
+    ends = "" if measure.low is None else f" [{measure.low:.2f}, {measure.high:.2f}]"
+    return f"{measure.value:.2f}{ends}"
+
+
+def tally(critic_steps: int, units: Units, outcome: str = "distance") -> dict[str, int]:
+    """Return how many comparisons end in each judgement."""
+    found = [judgement(outcome, values[outcome]) for _, _, values in ablation(critic_steps, units) if outcome in values]
+    return {word: found.count(word) for word in ("helps", "harms", "no clear effect", "too few seeds")}
+
+
+def average(values: np.ndarray | list[float]) -> Measure:
+    """Return the mean of independent values with Student's interval."""
+    return Measure.mean(np.asarray(values, dtype=float).tolist())
