@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from geolib import _checks
+from geolib.runs.unit import NotRun
 
 
 @dataclass(frozen=True)
@@ -75,3 +77,12 @@ def short(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return f"{value:.4g}"
+
+
+def evaluated(rules: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """Return the numbers of all rules whose units are there; a rule says by `NotRun` that one is not."""
+    found = {}
+    for name, rule in rules.items():
+        with contextlib.suppress(NotRun):
+            found[name] = float(rule())
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 import string
 import typing
@@ -35,6 +34,15 @@ class Unit:
 
     TEMPLATE: ClassVar[str] = ""
     ALLOWED: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __post_init__(self) -> None:
+        """Refuse a word that is not allowed, so that no unit can be misspelt."""
+        for field, words in self.ALLOWED.items():
+            if getattr(self, field) not in words:
+                raise ValueError(
+                    f"{field} of {type(self).__name__} must be one of {', '.join(words)}; "
+                    f"got {getattr(self, field)!r}. Correct the name."
+                )
 
     @property
     def name(self) -> str:
@@ -78,8 +86,23 @@ class Single(Unit):
 U = TypeVar("U", bound=Unit)
 
 
-@functools.cache
+class NotRun(LookupError):
+    """A number needs a unit that there is not, or not yet."""
+
+
+def need(units: Units, unit: Unit) -> Mapping[str, np.ndarray]:
+    """Return a unit's arrays; NotRun if there are none."""
+    if unit.name not in units:
+        raise NotRun(unit.name)
+    return units[unit.name]
+
+
+_patterns: dict[type[Unit], re.Pattern[str]] = {}
+
+
 def _pattern(kind: type[Unit]) -> re.Pattern[str]:
+    if kind in _patterns:
+        return _patterns[kind]
     hints = typing.get_type_hints(kind)
     made, seen = "", set()
     for text, field, _, _ in string.Formatter().parse(kind.TEMPLATE):
@@ -89,7 +112,7 @@ def _pattern(kind: type[Unit]) -> re.Pattern[str]:
             looks = words or _LOOKS[hints[field]]
             made += f"(?P<{field}>{looks})" if field not in seen else f"(?P={field})"
             seen.add(field)
-    return re.compile(made)
+    return _patterns.setdefault(kind, re.compile(made))
 
 
 def select(units: Units, kind: type[U], **fields: Any) -> dict[U, Mapping[str, np.ndarray]]:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from scipy import ndimage
 
-from geolib.runs.measure import Measure
+from geolib.runs.measure import Measure, evaluated
+from geolib.runs.unit import NotRun, Units, need, select
 from geolib.studies.rnn_fwi.problems import SOURCE_ROW, SPACING
+from geolib.studies.rnn_fwi.units import Block, Extra, Line, Part, Steps, line
 
 Arrays = Mapping[str, np.ndarray]
-Units = Mapping[str, Arrays]
 
 # A descent has converged when its misfit is below this share of the start's.
 CONVERGED = 0.01
@@ -66,11 +67,11 @@ def ended(run: Arrays) -> bool:
 
 
 def longest(units: Units, method: str) -> Arrays:
-    """Return the longest Marmousi run of a method; KeyError if there is none."""
-    names = [name for name in units if name.startswith(f"marmousi-{method}-")]
-    if not names:
-        raise KeyError(f"marmousi-{method}")
-    return units[max(names, key=lambda name: int(name.rpartition("-")[2]))]
+    """Return the longest Marmousi run of a method; NotRun if there is none."""
+    blocks = select(units, Block, method=method)
+    if not blocks:
+        raise NotRun(f"marmousi-{method}")
+    return blocks[max(blocks, key=lambda block: block.budget)]
 
 
 def measures(units: Units) -> dict[str, Measure]:
@@ -87,14 +88,10 @@ def measures(units: Units) -> dict[str, Measure]:
         Statements are shares of the cases in which they hold: 1 or 0 for a single case.
     """
     found: dict[str, float] = {}
-    for name, arrays in units.items():
-        if name.startswith("1d-"):
-            found.update(_single(name.replace("-", "_"), arrays))
-    for name, rule in {**_theory(units), **_line(units), **_marmousi(units)}.items():
-        try:
-            found[name] = float(rule())
-        except KeyError:
-            continue
+    for kind in (Line, Steps):
+        for unit, run in select(units, kind, setting="1d").items():
+            found |= _single(unit.name.replace("-", "_"), run)
+    found |= evaluated({**_theory(units), **_line(units), **_marmousi(units)})
     # A descent that never converges has no number of evaluations; what rests on it is settled by comparisons.
     return {name: Measure(value) for name, value in found.items() if np.isfinite(value)}
 
@@ -116,10 +113,10 @@ Rules = dict[str, Callable[[], float]]
 
 def _theory(units: Units) -> Rules:
     def theory(name: str) -> float:
-        return float(units["theory"][name])
+        return float(need(units, Part("theory"))[name])
 
     def eigenvalue() -> float:
-        return float(units["hessian"]["estimates"][-1])
+        return float(need(units, Part("hessian"))["estimates"][-1])
 
     def exact(name: str) -> float:
         # Central differences of J agree with its derivative to some 1e-8 here.
@@ -133,11 +130,11 @@ def _theory(units: Units) -> Rules:
         "a10_ratio": lambda: theory("late") / theory("derivative"),
         "eq6_without_sum_ratio": lambda: theory("one_step") / theory("derivative"),
         "eq7_is_gradient": lambda: exact("everywhere"),
-        "eq11_ratio": lambda: units["theory"]["eq11"][0] / units["theory"]["eq11"][1],
-        "plus_sign_descends": lambda: units["theory"]["ascent"][0] < 1,
-        "rate_is_dimensionless": lambda: abs(units["theory"]["scaled"][0] - 1) < 0.01,
+        "eq11_ratio": lambda: need(units, Part("theory"))["eq11"][0] / need(units, Part("theory"))["eq11"][1],
+        "plus_sign_descends": lambda: need(units, Part("theory"))["ascent"][0] < 1,
+        "rate_is_dimensionless": lambda: abs(need(units, Part("theory"))["scaled"][0] - 1) < 0.01,
         "hessian_eigenvalue": eigenvalue,
-        "hessian_eigenvalue_at_start": lambda: units["hessian"]["at_start"][-1],
+        "hessian_eigenvalue_at_start": lambda: need(units, Part("hessian"))["at_start"][-1],
         "gd_rate_limit": lambda: 2 / eigenvalue(),
         "momentum_rate_limit": lambda: 3.8 / eigenvalue(),
         "momentum_b_rate_limit": lambda: 38 / eigenvalue(),
@@ -146,7 +143,7 @@ def _theory(units: Units) -> Rules:
 
 def _line(units: Units) -> Rules:
     def run(method: str, rate: float | None = None, precision: str = "f64") -> Arrays:
-        return units[f"1d-{method}-{precision}" if rate is None else f"1d-{method}-{rate:g}-{precision}"]
+        return need(units, line(method, rate, precision))
 
     def best(method: str, precision: str = "f64") -> Arrays:
         return run(method, BEST.get(method.removesuffix("_b")), precision)
@@ -280,25 +277,27 @@ def _line(units: Units) -> Rules:
         "momentum_speedup_over_gd": lambda: first("gd") / first("momentum"),
         "momentum_b_speedup_over_gd": lambda: first("gd") / first("momentum_b"),
         "network_to_kernels": lambda: float(
-            np.abs(units["network"]["misfit_network"] / units["network"]["misfit_kernels"] - 1).max()
+            np.abs(
+                need(units, Part("network"))["misfit_network"] / need(units, Part("network"))["misfit_kernels"] - 1
+            ).max()
         ),
     }
 
 
 def _marmousi(units: Units) -> Rules:
     def run(method: str, extra: str = "marmousi") -> Arrays:
-        return longest(units, method) if extra == "marmousi" else units[f"{extra}-{method}"]
+        return longest(units, method) if extra == "marmousi" else need(units, Extra(extra, method))
 
     def at(which: Arrays, name: str, n: int) -> float:
         if n >= len(which[name]) and not ended(which):
-            raise KeyError(f"{name} at evaluation {n} is not computed yet")
+            raise NotRun(f"{name} at evaluation {n} is not computed yet")
         return float(which[name][min(n, len(which[name]) - 1)])
 
     def structure(method: str, n: int, half: str) -> float:
         """Correlation of the update made with the update needed, in the upper or the lower half of the model."""
-        which, truth = run(method), units["marmousi-setup"]["velocity"]
+        which, truth = run(method), need(units, Part("marmousi-setup"))["velocity"]
         if n > which["frame_at"][-1] and not ended(which):
-            raise KeyError(f"frame {n} is not computed yet")
+            raise NotRun(f"frame {n} is not computed yet")
         nearest = which["frames"][int(np.abs(which["frame_at"] - n).argmin())]
         start = which["frames"][0].astype(float)
         # Beds thinner than three cells are out of a 6 Hz wave's reach, whatever the method.
@@ -316,31 +315,33 @@ def _marmousi(units: Units) -> Rules:
         return float(misfit[: n + 1].min() / misfit[0])
 
     def profile(method: str, x: int, rows: slice = slice(None)) -> float:
-        truth = units["marmousi-setup"]["velocity"]
-        whole = units[f"marmousi-{method}-{BUDGETS[method]}"]
+        truth = need(units, Part("marmousi-setup"))["velocity"]
+        whole = need(units, Block(method, BUDGETS[method]))
         return float(np.sqrt(np.mean((whole["frames"][-1][rows, x] - truth[rows, x]) ** 2)))
 
     def needed(method: str, misfit: float) -> float:
-        """Return the evaluations until a method's misfit is down to a share of the first one; KeyError if it is not."""
+        """Return the evaluations until a method's misfit is down to a share of the first one; NotRun if it is not."""
         which = run(method)["misfit"]
         below = np.flatnonzero(which <= misfit * which[0])
         if not below.size:
-            raise KeyError(f"{method} does not come down to {misfit}")
+            raise NotRun(f"{method} does not come down to {misfit}")
         return float(max(below[0], 1))
 
     shallow, middle, deep = slice(0, 31), slice(31, 62), slice(62, None)
     rules: Rules = {
-        "marmousi_shots": lambda: len(units["marmousi-setup"]["gathers"]),
+        "marmousi_shots": lambda: len(need(units, Part("marmousi-setup"))["gathers"]),
         # The surface lies one cell above the first row.
-        "marmousi_source_depth": lambda: (SOURCE_ROW + 1) * SPACING if units["marmousi-setup"] else 0.0,
-        "marmousi_cost_ratio": lambda: max(units["marmousi-cost"]["cost"]) / min(units["marmousi-cost"]["cost"]),
+        "marmousi_source_depth": lambda: (SOURCE_ROW + 1) * SPACING if need(units, Part("marmousi-setup")) else 0.0,
+        "marmousi_cost_ratio": lambda: (
+            max(need(units, Part("marmousi-cost"))["cost"]) / min(need(units, Part("marmousi-cost"))["cost"])
+        ),
         "marmousi_adam_shallow_50": lambda: structure("adam", 50, "upper"),
         "marmousi_adam_deep_100": lambda: structure("adam", 100, "lower"),
         "marmousi_cg_shallow_400": lambda: structure("cg", 400, "upper"),
         "marmousi_cg_shallow_800": lambda: structure("cg", 800, "upper"),
         "marmousi_cg_error_to_adam": lambda: at(run("cg"), "error", 1420) / at(run("adam"), "error", 100),
         "marmousi_cg_shallow_1420": lambda: structure("cg", 1420, "upper"),
-        "marmousi_cg_smooth": lambda: roughness(units["marmousi-cg-1420"]) < ROUGH,
+        "marmousi_cg_smooth": lambda: roughness(need(units, Block("cg", 1420))) < ROUGH,
         "marmousi_lbfgs_speedup_over_cg": lambda: 1000 / needed("lbfgs", share("cg", 1000)),
         "marmousi_lbfgs_error_left": lambda: at(run("lbfgs"), "error", 1000) / at(run("lbfgs"), "error", 0),
         "marmousi_lbfgs_shallow_600": lambda: structure("lbfgs", 600, "upper"),

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from geolib.studies.rnn_fwi.measures import Arrays, Units, evaluations, interfaces, longest, measures, roughness
+from geolib.runs.unit import Units, select
+from geolib.studies.rnn_fwi.measures import Arrays, evaluations, interfaces, longest, measures, roughness
+from geolib.studies.rnn_fwi.units import WIDTHS, Block, Line, Steps, label
 
 LABELS = {
     "gd": "gradient descent",
@@ -36,17 +38,18 @@ MARMOUSI = ("adam", "cg", "lbfgs")
 Table = dict[str, dict[str, float]]
 
 
-def select(units: Units, *methods: str, precision: str = "float64", variant: str = "1d") -> dict[str, Arrays]:
+def legend(units: Units, *methods: str, precision: str = "float64", setting: str = "1d") -> dict[str, Arrays]:
     """Return the 1-D runs of some methods ('adam') or of a method at a rate ('adam-40'), by a legend's text."""
     found = []
-    for name, arrays in units.items():
-        first, _, rest = name.partition("-")
-        key, _, width = rest.rpartition("-")
-        method = key.partition("-")[0]
-        if first == variant and width == precision.replace("float", "f") and (method in methods or key in methods):
-            rate = key.partition("-")[2]
-            order = (list(LABELS).index(method), float(rate or 0))
-            found.append((order, f"{LABELS[method]} {rate}".strip(), arrays))
+    runs: dict[Line | Steps, Arrays] = {
+        **select(units, Line, setting=setting, width=WIDTHS[precision]),
+        **select(units, Steps, setting=setting, width=WIDTHS[precision]),
+    }
+    for unit, arrays in runs.items():
+        if unit.method in methods or label(unit.method, unit.rate) in methods:
+            order = (list(LABELS).index(unit.method), unit.rate or 0.0)
+            rate = "" if unit.rate is None else f"{unit.rate:g}"
+            found.append((order, f"{LABELS[unit.method]} {rate}".strip(), arrays))
     return {name: arrays for _, name, arrays in sorted(found, key=lambda entry: entry[0])}
 
 
@@ -104,7 +107,7 @@ def errata(units: Units) -> str:
 
 def speeds(units: Units, method: str) -> list[tuple[float, float]]:
     """Return learning rate and evaluations to 1 % of every double-precision run of a step method."""
-    runs = select(units, method)
+    runs = legend(units, method)
     return [(float(name.split(" ")[-1]), evaluations(run)) for name, run in runs.items()]
 
 
@@ -123,7 +126,7 @@ def sensitivity(units: Units) -> tuple[Table, Table]:
     speed: Table = {}
     error: Table = {}
     for key, setting in SETTINGS.items():
-        runs = select(units, "gd-0.4", "momentum-0.8", "adam-40", "cg", "lbfgs", variant=key)
+        runs = legend(units, "gd-0.4", "momentum-0.8", "adam-40", "cg", "lbfgs", setting=key)
         if runs:
             speed[setting] = {name: evaluations(run) for name, run in runs.items() if np.isfinite(evaluations(run))}
             error[setting] = {name: float(run["error"][-1]) for name, run in runs.items()}
@@ -215,5 +218,5 @@ def marmousi_table(
 
 def marmousi(units: Units) -> dict[str, Arrays]:
     """Return the longest Marmousi run of each method, by a legend's text."""
-    have = [m for m in MARMOUSI if any(name.startswith(f"marmousi-{m}-") for name in units)]
+    have = [m for m in MARMOUSI if select(units, Block, method=m)]
     return {LABELS[m]: longest(units, m) for m in have}
