@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +16,15 @@ from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.runs import paths
 from geolib.runs.measure import Measure
+from geolib.runs.unit import Arrays, Units, select
 from geolib.studies.latent_inversion import searches
-from geolib.studies.latent_inversion.tables import Unit
+from geolib.studies.latent_inversion.units import Comparison, Trial
+from geolib.studies.latent_inversion.world import World
 
+#: One value of a choice.
+Choice = str | float | int
 #: What is varied, and through which values; the paper's own comes first.
-CHOICES: dict[str, tuple] = {
+CHOICES: dict[str, tuple[Choice, ...]] = {
     "clipping": ("stochastic", "standard", "none", "released"),
     "rate": (0.01, 0.1, 0.001),
     "precision": ("float32", "bfloat16"),
@@ -35,27 +38,21 @@ CHOICES: dict[str, tuple] = {
 APART = ("width", "latents")
 #: Generator trained with standard-normal latents, and its width.
 NORMAL, NORMAL_WIDTH = "latent_inversion-normal16.safetensors", 16
-KINDS = tuple(CHOICES)
 #: A Gauss-Newton update takes 31 solves, one of Adam about three: so many times fewer are compared.
 GN_SHARE = 20
 #: Noise realisation of all comparisons, and the first of the trials: none that the tables judge.
 NOISE, FIRST_TRIAL = 2, 5000
 
 
-def name(kind: str, iterations: int, trials: int) -> str:
-    """Return the unit's name of a comparison of `iterations` updates on `trials` starts for each true model."""
-    return f"effect-{kind}-i{iterations}-t{trials}"
-
-
-def compare(world: Any, unit: str) -> dict[str, np.ndarray]:
+def compare(world: World, unit: Comparison) -> Arrays:
     """Return the best WRMSE of every start under every choice, binary case, true rays, both models.
 
     Parameters
     ----------
     world : latent_inversion.World
         Generator, operators and true data.
-    unit : str
-        From `name`.
+    unit : Comparison
+        What is varied, and on how much.
 
     Returns
     -------
@@ -63,8 +60,7 @@ def compare(world: Any, unit: str) -> dict[str, np.ndarray]:
         ``choices`` as text, ``outcome`` (choice, start) the best WRMSE, the number of ``updates``, and ``core_seconds``
         of each choice for one update of one start (NaN on a GPU).
     """
-    _, kind, updates, starts = unit.split("-")
-    iterations, trials = int(updates[1:]), int(starts[1:])
+    kind, iterations, trials = unit.kind, unit.iterations, unit.trials
     if kind in ("perturbation", "damping", "jacobian", "latents"):
         iterations = max(1, iterations // GN_SHARE)
     first, draws = starts_of(world, trials, iterations)
@@ -86,47 +82,45 @@ def compare(world: Any, unit: str) -> dict[str, np.ndarray]:
     }
 
 
-def _apart(world: Any, kind: str, choice: Any) -> Any:
+def _apart(world: World, kind: str, choice: Choice) -> World:
     """Return the world of another generator, with true models of its own: a latent means nothing to another one."""
-    width = choice if kind == "width" else NORMAL_WIDTH
+    width = int(choice) if kind == "width" else NORMAL_WIDTH
     if choice == "normal":
-        made = type(world)(
-            replace(world.config, width=width), str(world.device), sgan.load_weights(paths.results() / NORMAL)
-        )
+        made = World(replace(world.config, width=width), str(world.device), sgan.load_weights(paths.results() / NORMAL))
         made.true_latents = {model: latent.to_normal(drawn) for model, drawn in made.true_latents.items()}
         return made
-    return world if width == world.config.width else type(world)(replace(world.config, width=width), str(world.device))
+    return world if width == world.config.width else World(replace(world.config, width=width), str(world.device))
 
 
-def starts_of(world: Any, trials: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
+def starts_of(world: World, trials: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the same starts for both models, one after the other, by the tables' rule but of other trials."""
-    units = [Unit("consistent", "binary", "adam", iterations, 1, NOISE, FIRST_TRIAL + t) for t in range(trials)]
+    units = [Trial("consistent", "binary", "adam", iterations, 1, NOISE, FIRST_TRIAL + t) for t in range(trials)]
     return world.starts(units * 2, iterations)
 
 
 def _search(
-    world: Any, kind: str, choice: Any, data: torch.Tensor, first: torch.Tensor, draws: torch.Tensor
+    world: World, kind: str, choice: Choice, data: torch.Tensor, first: torch.Tensor, draws: torch.Tensor
 ) -> latent.Search:
     """Run strategy 1, or strategy 2 for what only it has, with everything but one choice as published."""
     if kind in ("clipping", "rate", "precision", "width"):
         if kind == "precision" and choice != world.config.precision:
-            world = type(world)(replace(world.config, precision=choice), str(world.device), world.network)
+            world = World(replace(world.config, precision=str(choice)), str(world.device), world.network)
             # The data stay those of the world that was given.
-        rule = choice if kind == "clipping" else "stochastic"
-        rate = choice if kind == "rate" else 0.01
+        rule = str(choice) if kind == "clipping" else "stochastic"
+        rate = float(choice) if kind == "rate" else 0.01
         return latent.adam(
             lambda z: world.simulate("consistent", "binary", z), data, first, draws, rate=rate, clipping=rule
         )
-    step = choice if kind == "perturbation" else None if choice == "exact" else 0.1
+    step = float(choice) if kind == "perturbation" else None if choice == "exact" else 0.1
     linearise = searches.linearise(world, "consistent", "binary", step)
     if choice == "normal":  # nothing stands between strategy 2 and the generator
         linearise = central_differences(lambda z: world.simulate("consistent", "binary", z), 0.1)
-    damping = choice if kind == "damping" else 1.0
+    damping = float(choice) if kind == "damping" else 1.0
     start = latent.to_normal(first)
     return gauss_newton(linearise, data, start, draws.shape[1], sigma=world.config.noise, damping=damping)
 
 
-def measures(units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Measure]:
+def measures(units: Units) -> dict[str, Measure]:
     """Return for each kind whether the published choice is the best, and the median of every choice.
 
     A choice is better than another if a sign test over the starts says so (p < 0.05). The published one is the best (1)
@@ -160,20 +154,17 @@ def _sign_test(outcome: np.ndarray, published: np.ndarray) -> tuple[int, int, fl
     return better, worse, float(stats.binomtest(better, better + worse).pvalue) if better + worse else 1.0
 
 
-def largest(units: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, Mapping[str, np.ndarray]]:
+def largest(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
     """Return by kind the comparison with the most updates and starts."""
     found: dict[str, tuple[int, Mapping[str, np.ndarray]]] = {}
-    for unit, arrays in units.items():
-        if not unit.startswith("effect-"):
-            continue
-        _, kind, updates, starts = unit.split("-")
-        size = int(updates[1:]) * int(starts[1:])
-        if size > found.get(kind, (0, None))[0]:
-            found[kind] = (size, arrays)
+    for unit, arrays in select(units, Comparison).items():
+        size = unit.iterations * unit.trials
+        if size > found.get(unit.kind, (0, arrays))[0]:
+            found[unit.kind] = (size, arrays)
     return {kind: arrays for kind, (_, arrays) in found.items()}
 
 
-def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+def as_markdown(units: Units) -> str:
     """Return the comparisons as Markdown: median best WRMSE, starts better than with the published choice, p value."""
     lines = ["| Choice | Value | Updates | Starts | Median best WRMSE | Better than the first value | p (sign test) |"]
     lines.append("|---|---|--:|--:|--:|--:|--:|")
@@ -189,7 +180,7 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]]) -> str:
     return "\n".join(lines) if len(lines) > 2 else no_rows("No comparison has been shipped yet.")
 
 
-def apart_as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], kind: str) -> str:
+def apart_as_markdown(units: Units, kind: str) -> str:
     """Return a comparison of generators as Markdown: time of an update, and what a strategy reaches with each.
 
     The p value is of a rank test (Mann-Whitney) against the first choice: starts are shared, true models are not.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +12,10 @@ from geolib.datasets import fetch
 from geolib.gans import sgan
 from geolib.inversion import crosshole
 from geolib.inversion.gauss_newton import forward_mode
+from geolib.studies.latent_inversion.world import World
 
 
-def generator_facts(world: Any, draws: int = 16, points: int = 31) -> dict[str, np.ndarray]:
+def generator_facts(world: World, draws: int = 16, points: int = 31) -> dict[str, np.ndarray]:
     """Return what the generator is like, before any inversion.
 
     Parameters
@@ -119,7 +119,9 @@ def reverse_seconds(width: int = 64, pixels: int = 6) -> float:
     return image.numel() * float(np.median(times[1:]))  # the first pass sets things up
 
 
-def landscape(world: Any, half: float, points: int = 31, operator: str = "consistent") -> tuple[np.ndarray, np.ndarray]:
+def landscape(
+    world: World, half: float, points: int = 31, operator: str = "consistent"
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the WRMSE (z2, z1) around true model I, noise II, binary, and the two axes, by the Figure 8 of the paper.
 
     Parameters

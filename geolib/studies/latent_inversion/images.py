@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from geolib.runs.measure import Measure
-from geolib.studies.latent_inversion.tables import MARKS, NO_TRIAL, ROMAN, Unit, Units, alone, compatible, longest
+from geolib.runs.unit import Units, select
+from geolib.studies.latent_inversion.tables import MARKS, NO_TRIAL, ROMAN, compatible, longest
+from geolib.studies.latent_inversion.units import Trial
 
 #: Root mean square error below which the paper calls an image recovered.
 RECOVERED = 0.02
@@ -48,7 +50,7 @@ def shown(units: Mapping[str, Mapping[str, np.ndarray]], model: int) -> list[Sho
     model : int
         1 or 2.
     """
-    trials = longest({name: a for name, a in units.items() if not alone(name)}, "image", "continuous", model)
+    trials = longest(units, "image", "continuous", model)
     made = []
     for arrays in trials:
         truth, latent = (arrays[name].astype(float) for name in ("true_latent", "best_latent"))
@@ -69,7 +71,7 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], published: Mappin
     published : mapping
         Counts by claim id, such as ``latent_inversion.table1.I``.
     """
-    found = image_measures({name: arrays for name, arrays in units.items() if not alone(name)})
+    found = image_measures(units)
     lines = ["| Model | Recovered | Published, of 50 | Trials | Ours | p |", "|---|---|--:|--:|--:|--:|"]
     for model in ROMAN.values():
         for place, what in enumerate(("image", "latent")):
@@ -84,7 +86,7 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], published: Mappin
 
 def image_measures(trials: Units) -> dict[str, Measure]:
     """Count Table 1: images recovered to 0.02, latents to a mean squared error of 0.01, by runs of 10 000 updates."""
-    runs = [(Unit.parse(name), arrays) for name, arrays in trials.items()]
+    runs = list(select(trials, Trial).items())
     runs = [(unit, arrays) for unit, arrays in runs if unit.operator == "image" and unit.budget >= MARKS[-1]]
     found: dict[str, Measure] = {}
     if not runs:

@@ -10,23 +10,12 @@ import numpy as np
 from geolib.book.ledger import Claim
 from geolib.inversion import crosshole
 from geolib.runs.measure import Measure
+from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import effects
 from geolib.studies.latent_inversion.facts import local_minima
 from geolib.studies.latent_inversion.images import image_measures
-from geolib.studies.latent_inversion.tables import (
-    GENERATOR,
-    LIMITS,
-    MARKS,
-    ROMAN,
-    SCENARIOS,
-    SOLVED,
-    Unit,
-    Units,
-    alone,
-    compatible,
-    searches,
-    table,
-)
+from geolib.studies.latent_inversion.tables import LIMITS, MARKS, ROMAN, SOLVED, compatible, searches, table
+from geolib.studies.latent_inversion.units import GENERATOR, SCENARIOS, Trial
 
 
 def measures(units: Units) -> dict[str, Measure]:
@@ -36,8 +25,8 @@ def measures(units: Units) -> dict[str, Measure]:
     ``as_published.table3...`` (the released one), their sum over the four scenarios
     ``table3.s1-10000.le1.01.all``, over both noises ``table3.s1-10000-I.le1.01``; Table 1 ``table1.I.image``.
     """
-    found = _facts(units.get(GENERATOR, {}))
-    trials = {name: arrays for name, arrays in units.items() if not alone(name)}
+    found = _facts(units.get(GENERATOR.name, {}))
+    trials = {trial.name: arrays for trial, arrays in select(units, Trial).items()}
     found.update(effects.measures(units))
     counts: dict[str, list[tuple[int, int]]] = {}
     for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
@@ -143,8 +132,7 @@ def _larger(one: Measure, other: Measure) -> float:
 
 def _descent(trials: Units, operator: str) -> dict[str, Measure]:
     """Return when either strategy descends, its best trials, and how often a run that is poor after 2000 recovers."""
-    named = [(Unit.parse(name), arrays) for name, arrays in trials.items()]
-    named = [(unit, arrays) for unit, arrays in named if unit.operator == operator]
+    named = list(select(trials, Trial, operator=operator).items())
     found: dict[str, Measure] = {}
     for strategy, method, enough, early in ((1, "adam", MARKS[-1], 5000), (2, "gn", 1000, 500)):
         mine = [(unit, arrays) for unit, arrays in named if unit.method == method and unit.budget >= enough]

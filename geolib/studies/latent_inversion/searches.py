@@ -14,14 +14,17 @@ from torch import Tensor
 from geolib.book.ledger import no_rows
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
-from geolib.studies.latent_inversion.tables import ORDERS, ROMAN, Unit, alone
+from geolib.runs.unit import Arrays, Units, select
+from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
+from geolib.studies.latent_inversion.units import Trial
+from geolib.studies.latent_inversion.world import World
 
 #: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the differences, and whether
 #: the case is guided by itself or without its threshold. Chosen with true models of other seeds (777 and following).
 POOL, POOL_STAGES = 256, ((16, 10, 0.01, False), (8, 8, 0.01, False), (4, 8, 0.01, False), (4, 8, 0.02, True))
 
 
-def linearise(world: Any, operator: str, case: str, perturbation: float | None) -> Linearise:
+def linearise(world: World, operator: str, case: str, perturbation: float | None) -> Linearise:
     """Return traveltimes and Jacobian in standard-normal latents for strategy 2.
 
     Parameters
@@ -55,7 +58,7 @@ def linearise(world: Any, operator: str, case: str, perturbation: float | None) 
     return with_exact
 
 
-def globally(world: Any, unit: Unit) -> dict[str, np.ndarray]:
+def globally(world: World, unit: Trial) -> Arrays:
     """Run DREAM(ZS) on a scenario until it fits the data as well as the truth does, or its runs are spent."""
     data, rmse = world.data(unit)
     observed = data.cpu().numpy().astype(float)
@@ -97,7 +100,7 @@ def pool_solves(n_dim: int) -> int:
     return POOL + sum(kept * (iterations * (2 * n_dim + 2) + 1) for kept, iterations, *_ in POOL_STAGES)
 
 
-def pooled(world: Any, unit: Unit) -> dict[str, np.ndarray]:
+def pooled(world: World, unit: Trial) -> Arrays:
     """Descend by Levenberg-Marquardt from the best of many draws, dropping the worse half twice, and polish.
 
     The case without threshold guides the descent and the case itself the last steps, with differences wide enough to
@@ -139,7 +142,7 @@ def pooled(world: Any, unit: Unit) -> dict[str, np.ndarray]:
     }
 
 
-def chains(units: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, Any]]:
+def chains(units: Units) -> list[dict[str, Any]]:
     """Return what ArviZ says of the last draws of each run of DREAM(ZS), binary case.
 
     Parameters
@@ -154,11 +157,8 @@ def chains(units: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, Any]
         ``draws`` of each chain; and what `diagnostics` returns.
     """
     rows = []
-    for name, arrays in units.items():
-        if alone(name):
-            continue
-        unit = Unit.parse(name)
-        if (unit.method, unit.case) == ("dream", "binary") and arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
+    for unit, arrays in select(units, Trial, method="dream", case="binary").items():
+        if arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
             place = {"order": ORDERS[unit.operator], "model": ROMAN[unit.model], "noise": ROMAN[unit.noise]}
             told = {"acceptance": float(arrays["acceptance_rate"].mean()), "draws": arrays["draws"].shape[1]}
             rows.append({**place, "run": unit.trial + 1, **told, **diagnostics(arrays["draws"])})

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from geolib.book.ledger import no_rows
 from geolib.runs.measure import Measure
+from geolib.runs.unit import Units, select
+from geolib.studies.latent_inversion.units import SCENARIOS, Trial
 
-#: Name of the unit that holds the generator's own properties.
-GENERATOR = "generator"
-SCENARIOS = ((1, 1), (1, 2), (2, 1), (2, 2))
-#: The same where the whole image is observed, without noise.
-IMAGE_SCENARIOS = ((1, 0), (2, 0))
 #: Iterations at which the paper's tables read off the best misfit so far, and its three limits on WRMSE.
 MARKS = (100, 1000, 5000, 10000)
 LIMITS = (1.2, 1.1, 1.01)
@@ -26,46 +22,6 @@ ROMAN = {1: "I", 2: "II"}
 #: What the page calls the cell orders.
 ORDERS = {"consistent": "true rays", "as_published": "scrambled"}
 NO_TRIAL = no_rows("No trial of this kind has been shipped yet.")
-
-
-def alone(name: str) -> bool:
-    """Return whether a unit is no trial: the generator's facts or a comparison of choices."""
-    return name == GENERATOR or name.startswith("effect-")
-
-
-class Unit(NamedTuple):
-    """One trial: what is observed, of which case, by which method and for how long."""
-
-    operator: str
-    case: str
-    method: str
-    budget: int
-    model: int
-    noise: int
-    trial: int
-
-    @property
-    def name(self) -> str:
-        """Its file name."""
-        return f"{self.operator}-{self.case}-{self.method}{self.budget}-m{self.model}-n{self.noise}-t{self.trial:03d}"
-
-    @classmethod
-    def parse(cls, name: str) -> Unit:
-        """Return the unit of a file name.
-
-        Raises
-        ------
-        ValueError
-            If it is no unit's name.
-        """
-        found = re.fullmatch(r"(\w+)-(\w+)-([a-z]+)(\d+)-m(\d)-n(\d)-t(\d+)", name)
-        if not found:
-            raise ValueError(f"unit name must look like consistent-binary-adam100-m1-n2-t003; got {name!r}.")
-        operator, case, method, *numbers = found.groups()
-        return cls(operator, case, method, *map(int, numbers))
-
-
-Units = Mapping[str, Mapping[str, np.ndarray]]
 
 
 def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
@@ -78,14 +34,11 @@ def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
     iterations : int
         A run that was asked for fewer updates does not count; of a longer one its first part does.
     wanted
-        Attributes of `Unit`, such as operator, case, method, model and noise.
+        Fields of `Trial`, such as operator, case, method, model and noise.
     """
     found: dict[int, float] = {}
-    for name, arrays in units.items():
-        if alone(name):
-            continue
-        unit = Unit.parse(name)
-        if any(getattr(unit, key) != value for key, value in wanted.items()) or "marks" not in arrays:
+    for unit, arrays in select(units, Trial, **wanted).items():
+        if "marks" not in arrays:
             continue
         at = np.flatnonzero(arrays["marks"] == iterations)
         if at.size:
@@ -95,9 +48,8 @@ def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
 
 def longest(units: Units, operator: str, case: str, model: int, method: str = "adam") -> list[Mapping[str, np.ndarray]]:
     """Return the longest trials of a method on a true model, either noise, the best first."""
-    named = [(Unit.parse(name), arrays) for name, arrays in units.items() if not alone(name)]
-    wanted = (operator, case, method, model)
-    mine = [(u.budget, a) for u, a in named if (u.operator, u.case, u.method, u.model) == wanted]
+    named = select(units, Trial, operator=operator, case=case, method=method, model=model)
+    mine = [(trial.budget, arrays) for trial, arrays in named.items()]
     end = max((budget for budget, _ in mine), default=0)
     return sorted((a for budget, a in mine if budget == end), key=lambda a: float(a["best"][-1]))
 
@@ -110,12 +62,9 @@ def most(
     Those of both true models are taken together unless one is named.
     """
     by_budget: dict[int, list[Mapping[str, np.ndarray]]] = {}
-    for name, arrays in units.items():
-        if alone(name):
-            continue
-        unit = Unit.parse(name)
-        if unit[:3] == (operator, case, method) and model in (None, unit.model):
-            by_budget.setdefault(unit.budget, []).append(arrays)
+    for trial, arrays in select(units, Trial, operator=operator, case=case, method=method).items():
+        if model in (None, trial.model):
+            by_budget.setdefault(trial.budget, []).append(arrays)
     trials = max(sorted(by_budget.items(), reverse=True), key=lambda item: len(item[1]), default=(0, []))[1]
     return sorted(trials, key=lambda arrays: float(arrays["best"][-1]))
 
@@ -127,8 +76,7 @@ def table(units: Units, case: str, operator: str = "consistent") -> list[dict[st
     """
     rows = []
     for strategy, method in ((1, "adam"), (2, "gn"), ("2 exact", "gnx")):
-        names = [name for name in units if not alone(name)]
-        budgets = {u.budget for u in map(Unit.parse, names) if u.method == method}
+        budgets = {trial.budget for trial in select(units, Trial, method=method)}
         for iterations in sorted(budgets | set(MARKS)):
             for model, noise in SCENARIOS:
                 wanted = {"operator": operator, "case": case, "method": method, "model": model, "noise": noise}
@@ -231,9 +179,7 @@ def searches(units: Units) -> dict[tuple, np.ndarray]:
     Of a run that was made with several budgets the longest counts.
     """
     longest: dict[tuple, tuple[int, list[float]]] = {}
-    for name, arrays in units.items():
-        if alone(name) or (unit := Unit.parse(name)).method not in SEARCHES:
-            continue
+    for unit, arrays in select(units, Trial, method=tuple(SEARCHES)).items():
         solves, misfit = arrays["record"].T
         row = [*(solves[misfit <= limit].min(initial=np.inf) for limit in SOLVED), misfit.min()]
         key = (unit.method, unit.case, unit.operator, unit.model, unit.noise, unit.trial)
