@@ -82,7 +82,7 @@ def measure() -> dict:
     torch.set_num_threads(1)
     lines, observed, model = survey()
     same = (STUDY.__name__, CONFIG.as_dict(), studies.key(STUDY, CONFIG), None)
-    units = [(*same, [name]) for name in STUDY.unit_names(CONFIG)]
+    units = [(*same, [name]) for name in STUDY.units(CONFIG)]
     found: dict[int, list[tuple[float, float, float]]] = {count: [] for count in COUNTS}
     loads = []
     with contextlib.ExitStack() as stack:

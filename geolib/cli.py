@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from geolib import __version__, studies
@@ -21,6 +20,7 @@ from geolib.datasets import fetch
 from geolib.runs import paths, scheduler
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import write_atomic
+from geolib.runs.study import Study
 
 
 class UsageError(Exception):
@@ -185,14 +185,14 @@ def _configuration(parser: argparse.ArgumentParser, default: str = "quick") -> N
     parser.add_argument("--preset", default=default, metavar="PRESET", help=f"quick or paper (default: {default})")
 
 
-def _find(options: argparse.Namespace) -> ModuleType:
+def _find(options: argparse.Namespace) -> Study:
     try:
         return studies.get(options.study)
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
 
 
-def _config(options: argparse.Namespace, study: ModuleType) -> Config:
+def _config(options: argparse.Namespace, study: Study) -> Config:
     try:
         given = reruns.read_parameters(options.file) if getattr(options, "file", None) else {}
         return study.Config.preset(options.preset, **{**given, **dict(options.changes)})
@@ -203,7 +203,7 @@ def _config(options: argparse.Namespace, study: ModuleType) -> Config:
 def _list(options: argparse.Namespace) -> int:
     for name in studies.NAMES:
         shipped = [preset for preset in PRESETS if paths.shipped(name, preset).is_file()]
-        print(f"{name:18}{studies.get(name).TITLE}  [shipped: {', '.join(shipped) or 'nothing yet'}]")
+        print(f"{name:18}{studies.get(name).title}  [shipped: {', '.join(shipped) or 'nothing yet'}]")
     return 0
 
 
@@ -251,18 +251,18 @@ def _compute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _announce(study: ModuleType, config: Config, preset: str, folder: Path) -> None:
+def _announce(study: Study, config: Config, preset: str, folder: Path) -> None:
     _check_data(study)
-    name = studies.name_of(study)
-    print(f"study: {name}, {study.TITLE}")
+    name = study.name
+    print(f"study: {name}, {study.title}")
     print(f"preset: {preset}; differs from the quick preset in: {config.differences()}")
-    print(f"does: executes notebook {paths.notebook(name)} in one process; units: {len(study.unit_names(config))}")
+    print(f"does: executes notebook {paths.notebook(name)} in one process; units: {len(study.units(config))}")
     print(f"time: {reruns.expected(study, config)}")
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
 
 
-def _check_data(study: ModuleType) -> None:
-    for file in getattr(study, "FILES", ()):
+def _check_data(study: Study) -> None:
+    for file in study.files:
         fetch.locate(file)
 
 

@@ -15,6 +15,12 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 
+def computed(study, config, names, folder=None, **options):
+    """Yield name and arrays of the named units."""
+    units = [study.unit(name) for name in names]
+    return ((unit.name, arrays) for unit, arrays in study.compute(config, units, folder, **options))
+
+
 def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -78,7 +78,7 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
 
 def _execute(root: Path, names: Sequence[str], say: Any) -> None:
     for name in names:
-        for file in getattr(studies.get(name), "FILES", ()):
+        for file in studies.get(name).files:
             fetch.locate(file)  # a damaged or missing file is reported before any kernel starts
     # Kernels are single-threaded, so notebooks run side by side.
     with ProcessPoolExecutor(max_workers=min(len(names), os.cpu_count() or 1)) as pool:

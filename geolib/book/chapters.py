@@ -91,7 +91,7 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
         raise ValueError(f"the errata must name cells of {name}.ipynb; it has none with the id {', '.join(lost)}.")
     about = [found["provenance"]] if found["provenance"] else []
     study = studies.get(name)
-    units = str(len(study.unit_names(study.Config())))
+    units = str(len(study.units(study.Config())))
     columns = {"This build": {"Units": units, **records.facts(study.Config(), about)}} if about else {}
     for file in mine:
         found_there = list(file.results.records.values())

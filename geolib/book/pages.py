@@ -67,8 +67,8 @@ def generate(
         landing = [figure for figure in shown if figure.landing]
         if not landing:
             raise ValueError(f"{name}.ipynb must have a figure cell tagged landing; it has none. Tag one.")
-        cards.append(_card(module.TITLE, f"chapter-{name}", landing[0], module.QUESTION))
-        gallery += [f"## {module.TITLE}\n", "::::{grid} 1 2 2 3\n:gutter: 3\n"]
+        cards.append(_card(module.title, f"chapter-{name}", landing[0], module.question))
+        gallery += [f"## {module.title}\n", "::::{grid} 1 2 2 3\n:gutter: 3\n"]
         gallery += [_card("", figure.name, figure, figure.caption) for figure in shown]
         gallery.append("::::\n")
         content |= {f"{figure.name}.{figure.kind}": figure.content for figure in shown}
@@ -198,7 +198,7 @@ def _summary(judged: Mapping[str, list[dict[str, Any]]]) -> str:
         counts = {verdict: len(_of(rows, verdict)) for verdict in claims.VERDICTS}
         total = {verdict: total[verdict] + counts[verdict] for verdict in claims.VERDICTS}
         cells = [f"[{count}](#{_anchor(name, verdict)})" if count else "0" for verdict, count in counts.items()]
-        link = f"[{studies.get(name).TITLE}](#{_anchor(name)})"
+        link = f"[{studies.get(name).title}](#{_anchor(name)})"
         lines.append(f"| {link} | " + " | ".join(cells) + f" | {len(rows)} |")
     lines.append("| **together** | " + " | ".join(map(str, total.values())) + f" | {sum(total.values())} |")
     return "\n".join(lines) + "\n"
@@ -213,8 +213,8 @@ def _anchor(name: str, verdict: str = "") -> str:
 
 
 def _claims(name: str, rows: Sequence[dict[str, Any]], files: Sequence[records.Shipped]) -> str:
-    lines = [f"({_anchor(name)})=", f"## {studies.get(name).TITLE}\n"]
-    mine = [f"[{file.path.name}](#{file.anchor})" for file in files if studies.name_of(file.study) == name]
+    lines = [f"({_anchor(name)})=", f"## {studies.get(name).title}\n"]
+    mine = [f"[{file.path.name}](#{file.anchor})" for file in files if file.study.name == name]
     lines.append(f"Chapter {{ref}}`chapter-{name}`; computed from {', '.join(mine) or 'nothing yet'}.\n")
     record = next((file.anchor for file in files if file.path.stem == f"{name}-paper"), "")
     for verdict in claims.VERDICTS:
@@ -262,7 +262,7 @@ def _errata() -> str:
     for name in studies.NAMES:
         code = {cell.id for cell in notebooks.read(paths.notebook(name)).cells if cell.cell_type == "code"}
         lines += [
-            f"## {studies.get(name).TITLE}\n",
+            f"## {studies.get(name).title}\n",
             "| Place | Printed | Correct | Why, and the proof |",
             "|---|---|---|---|",
         ]

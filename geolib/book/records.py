@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from geolib import studies
 from geolib.book import staleness
 from geolib.runs import paths, store
 from geolib.runs.config import Config, plain
+from geolib.runs.study import Study
 
 # Text badges: colour alone would not reach every reader.
 BADGES = {
@@ -47,7 +47,7 @@ class Shipped:
     """
 
     path: Path
-    study: ModuleType
+    study: Study
     results: store.Results
     key: str
     since: Mapping[str, list[str] | None]
@@ -60,7 +60,7 @@ class Shipped:
     @property
     def chapter(self) -> str:
         """The study whose chapter shows the results."""
-        name = studies.name_of(self.study)
+        name = self.study.name
         return studies.COMPANIONS.get(name, name)
 
     @property

@@ -12,13 +12,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from geolib import __version__, _checks, studies
 from geolib.runs import paths
 from geolib.runs.config import PRESETS, Config, plain
-from geolib.runs.store import provenance, write_atomic
+from geolib.runs.store import load, provenance, write_atomic
+from geolib.runs.study import Study
 
 RECORD = "run.json"
 # The plus of 1e+1 joins nothing.
@@ -27,10 +27,10 @@ _PLUS = re.compile(r"(?<!\d[eE])(?<!\d\.[eE])\+")
 _LONGEST = 200
 
 
-def default_folder(study: ModuleType, config: Config) -> Path:
+def default_folder(study: Study, config: Config) -> Path:
     """Return `reruns/STUDY-HASH`, another folder for each set of parameters."""
     values = json.dumps([studies.key(study, config), config.as_dict()])
-    return Path("reruns") / f"{studies.name_of(study)}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
+    return Path("reruns") / f"{study.name}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
@@ -49,9 +49,9 @@ def read_parameters(path: Path) -> dict[str, Any]:
     return found
 
 
-def expected(study: ModuleType, config: Config) -> str:
+def expected(study: Study, config: Config) -> str:
     """Return how long a rerun should take, from recorded times alone: unknown is a possible answer."""
-    name = studies.name_of(study)
+    name = study.name
     root = paths.checkout()
     file = root / ".build" / f"{name}.seconds" if root else None
     try:
@@ -60,10 +60,10 @@ def expected(study: ModuleType, config: Config) -> str:
         seconds = None
     if seconds is not None and not config.changes():
         return f"{_duration(seconds)}, as the last time on this machine"
-    units = study.unit_names(config)
+    units = study.names(config)
     for preset in PRESETS:
         path = paths.shipped(name, preset)
-        results, key = studies.load(path) if path.is_file() else (None, "")
+        results, key = load(path) if path.is_file() else (None, "")
         if results is not None and key == studies.key(study, config):
             known: dict[str, list[float]] = {}
             for unit, record in results.records.items():
@@ -92,18 +92,18 @@ def _duration(seconds: float) -> str:
     return f"about {max(1, round(seconds))} s"
 
 
-def finished(study: ModuleType, config: Config, folder: Path) -> bool:
+def finished(study: Study, config: Config, folder: Path) -> bool:
     """Return True if the folder holds this very run of the study's present version."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     wanted = {"key": studies.key(study, config), "parameters": config.as_dict(), "version": __version__}
-    made = [folder / f"{studies.name_of(study)}.{kind}" for kind in ("ipynb", "html")]
+    made = [folder / f"{study.name}.{kind}" for kind in ("ipynb", "html")]
     return isinstance(record, dict) and wanted.items() <= record.items() and all(path.is_file() for path in made)
 
 
-def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = False) -> tuple[Path, Path]:
+def run(study: Study, config: Config, folder: Path, *, progress: bool = False) -> tuple[Path, Path]:
     """Execute the notebook into `folder`, with its page and `run.json`; return notebook and page.
 
     Raises
@@ -114,7 +114,7 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
     from geolib.book import notebooks, records, standalone
 
     standalone.mathjax()  # fails now rather than after the run if the book's packages are missing
-    name = studies.name_of(study)
+    name = study.name
     note = f"> **This run differs from the quick preset in:** {config.differences()}"
     note += " (in brackets: the quick preset)." if config.changes() else "."
     start = time.perf_counter()
@@ -136,7 +136,7 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
             "seconds": taken.pop("seconds"),
             "provenance": taken,
         }
-        rendered = standalone.render(executed, Path(draft) / f"{name}.html", study.TITLE)
+        rendered = standalone.render(executed, Path(draft) / f"{name}.html", study.title)
         (folder / RECORD).unlink(missing_ok=True)  # it vouches for the other two
         for made in (executed, rendered):
             os.replace(made, folder / made.name)
@@ -144,7 +144,7 @@ def run(study: ModuleType, config: Config, folder: Path, *, progress: bool = Fal
     return folder / executed.name, folder / rendered.name
 
 
-def grid(study: ModuleType, preset: str, changes: Sequence[tuple[str, str]]) -> list[tuple[str, Config]]:
+def grid(study: Study, preset: str, changes: Sequence[tuple[str, str]]) -> list[tuple[str, Config]]:
     """Return name and configuration of every combination of values.
 
     Parameters

@@ -31,7 +31,7 @@ def inputs(study: str) -> dict[str, str]:
         f"notebooks/{study}.ipynb (text)": "\n".join(text),
         f"book/ledger/{study}.yml": json.dumps(mine, default=str, sort_keys=True),
     }
-    for name in getattr(studies.get(study), "FILES", ()):
+    for name in studies.get(study).files:
         made[f"data file {name}"] = str(fetch.locate(name) is not None)  # its content is pinned
     found = {name: _hash(text.encode()) for name, text in made.items()}
     root = paths.checkout()

@@ -81,7 +81,7 @@ def run(
             yield from made
 
     return complete(
-        [unit.name for unit in study.units(config)],
+        study.names(config),
         compute,
         config=config.as_dict(),
         store=store,

@@ -52,6 +52,10 @@ class Study(ABC, Generic[C]):
     def units(self, config: C) -> list[Unit]:
         """Return the units of a configuration, in the order in which they are computed."""
 
+    def names(self, config: C) -> list[str]:
+        """Return the names of a configuration's units."""
+        return [unit.name for unit in self.units(config)]
+
     @abstractmethod
     def compute(self, config: C, units: Sequence[Unit], folder: Path | None = None) -> Iterator[tuple[Unit, Arrays]]:
         """Yield each unit with its arrays, in any order.

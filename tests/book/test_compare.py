@@ -267,7 +267,7 @@ def test_expected_times_come_from_records_alone(tmp_path, monkeypatch):
     assert changed == "unknown for these parameters; the quick preset took about 93 s on this machine"
     config = STUDY.Config(iterations=151)
     path = paths.shipped("rnn_fwi", "paper")
-    names = STUDY.unit_names(config)
+    names = STUDY.names(config)
     half = names[: len(names) // 2]
     records = {name: {"seconds": 1200.0} for name in half}
     from geolib.runs.store import Results, save

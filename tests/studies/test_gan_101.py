@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from conftest import computed
 
 from geolib import studies
 from geolib.book import ledger as claims
@@ -32,7 +33,7 @@ def tiny():
 
 
 def test_units_have_plain_names_and_cover_the_config():
-    names = study.unit_names(study.Config.preset("paper"))
+    names = study.names(study.Config.preset("paper"))
     assert len(names) == len(set(names)) == 8 + 2 * 7 * 6 + 5 * 3
     assert all(re.fullmatch(r"[a-z0-9_-]+", name) for name in names)
 
@@ -83,7 +84,7 @@ def test_a_smoothed_label_does_not_lower_the_accuracy_of_the_best_discriminator(
 def test_a_unit_depends_on_its_name_and_config_alone(tiny):
     config, results = tiny
     for name in ("trick-mixture-leaky-1", "value"):
-        ((_, again),) = study.compute(config, [name])
+        ((_, again),) = computed(study, config, [name])
         for key, array in again.items():
             assert np.array_equal(array, results.units[name][key], equal_nan=True), (name, key)
 

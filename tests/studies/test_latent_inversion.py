@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import computed
 
 from geolib import studies
 from geolib.book import ledger as claims
@@ -32,7 +33,7 @@ def facts(world):
 
 
 def run(config, names, world):
-    return dict(study.compute(config, names, world=world))
+    return dict(computed(study, config, names, world=world))
 
 
 def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "image")):
@@ -70,7 +71,7 @@ def comparison(kind, best=0):
 
 
 def test_unit_names_are_unique_and_can_be_read_back():
-    names = study.unit_names(study.Config.preset("paper"))
+    names = study.names(study.Config.preset("paper"))
     assert len(names) == len(set(names)) == 1 + 8 + 2 * 2 * 4 * (100 + 100 + 10 + 10) + 2 * 100
     assert names[0] == tables.GENERATOR
     assert all(tables.Unit.parse(name).name == name for name in names[9:])
@@ -109,7 +110,7 @@ def assert_same(found, expected):
 def test_the_groups_of_the_paper_preset_are_a_trials_scenarios_in_their_order():
     """Who changes this changes what a trial is: all shipped ones then have to be computed again."""
     config = study.Config.preset("paper", trials=2, searches=1)
-    names = study.unit_names(config)
+    names = study.names(config)
     groups = study.tasks(config, names)
     assert list(itertools.chain(*groups)) == names
     assert groups[:10] == [
@@ -215,7 +216,7 @@ assert {record["group"] for record in results.records.values()} == {"m1-n1 m1-n2
 
 def test_trials_rest_once_they_fit_and_no_limit_of_the_tables_sees_it(world, monkeypatch):
     config = replace(SMALL, operators=("consistent",), cases=("binary",), adam_iterations=12)
-    names = [name for name in study.unit_names(config) if "-adam" in name or "-gn2-" in name]
+    names = [name for name in study.names(config) if "-adam" in name or "-gn2-" in name]
     data = world.data
     # As if the errors were as large as the misfit that half of the trials reach.
     monkeypatch.setattr(study, "ENOUGH", 0.0)
@@ -235,7 +236,7 @@ def test_trials_rest_once_they_fit_and_no_limit_of_the_tables_sees_it(world, mon
 
 def test_a_longer_run_begins_like_a_shorter_one(world):
     longer = study.Config(adam_iterations=6)
-    pair = [next(n for n in study.unit_names(config) if "adam" in n) for config in (SMALL, longer)]
+    pair = [next(n for n in study.names(config) if "adam" in n) for config in (SMALL, longer)]
     short, long = (run(SMALL, [name], world)[name]["trajectory"] for name in pair)
     np.testing.assert_array_equal(short, long[:4])
 
@@ -266,7 +267,7 @@ def test_the_truth_fits_its_data_to_the_noise(world):
 
 def test_gauss_newton_and_the_global_search_run(world):
     config = study.Config(methods=("gn", "dream"), cases=("binary",), gn_iterations=2, dream_runs=64, trials=1)
-    found = run(config, [n for n in study.unit_names(config) if "m1-n1" in n], world)
+    found = run(config, [n for n in study.names(config) if "m1-n1" in n], world)
     gn, dream = found.values()
     assert gn["trajectory"].shape == (2,) and np.all(np.diff(gn["running_best"]) <= 0)
     assert np.all(np.diff(dream["record"], axis=0) * [1, -1] > 0) and int(dream["runs"]) <= 64 + 8
@@ -307,7 +308,7 @@ def latent_to_normal(world):
 
 def test_strategy_2_with_exact_derivatives_runs_and_is_tabulated(world):
     config = study.Config(methods=("gnx",), cases=("binary",), gn_iterations=2, trials=1)
-    names = [n for n in study.unit_names(config) if "m1-n1" in n]
+    names = [n for n in study.names(config) if "m1-n1" in n]
     found = run(config, names, world)
     assert found[names[0]]["trajectory"].shape == (2,)
     assert tables.table(found, "binary")[0]["strategy"] == "2 exact"
@@ -391,7 +392,7 @@ def test_each_method_is_sent_to_its_search(world, monkeypatch):
     monkeypatch.setattr(searches, "globally", lambda *_: "dream")
     monkeypatch.setattr(searches, "pooled", lambda *_: "pool")
     config = study.Config(methods=("dream", "pool"), cases=("binary",))
-    found = run(config, study.unit_names(config), world)
+    found = run(config, study.names(config), world)
     assert {n if tables.alone(n) else tables.Unit.parse(n).method: v for n, v in found.items()} == {
         tables.GENERATOR: "facts",
         "effect-clipping-i50-t2": "effects",
@@ -696,9 +697,9 @@ sys.meta_path.insert(0, Refuse())
 
 def test_a_gpu_takes_the_same_groups(monkeypatch):
     config = study.Config.preset("paper", trials=20)
-    on_cpu = study.tasks(config, study.unit_names(config))
+    on_cpu = study.tasks(config, study.names(config))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert study.tasks(config, study.unit_names(config)) == on_cpu
+    assert study.tasks(config, study.names(config)) == on_cpu
 
 
 def test_a_configuration_stored_with_the_size_of_a_batch_is_read_and_keeps_its_key():

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from conftest import computed
 
 from geolib import studies
 from geolib.datasets import channels
@@ -59,7 +60,7 @@ def test_a_killed_training_goes_on_and_its_checkpoints_are_judged_alike(units, f
     for step, _ in sgan.fit_in_folder(state, image[:, :edge], recipe, half.seed, every=2):
         if step.iteration == 2:  # one step after the first checkpoint
             break
-    ((_, arrays),) = study.compute(half, [name], tmp_path)
+    ((_, arrays),) = computed(study, half, [name], tmp_path)
     assert np.isnan(arrays["losses"][:2]).all()
     np.testing.assert_array_equal(arrays["losses"][2:], units[name]["losses"][2:])
     np.testing.assert_array_equal(arrays["score"], units[name]["score"])
@@ -67,7 +68,7 @@ def test_a_killed_training_goes_on_and_its_checkpoints_are_judged_alike(units, f
 
 def test_names_can_be_read_back_and_units_stand_alone():
     paper = study.Config.preset("paper")
-    names = study.unit_names(paper)
+    names = study.names(paper)
     assert len(set(names)) == 9 and all(study.Unit.parse(name).name == name for name in names)
     assert studies.tasks(study, paper, names) == [[name] for name in names]
     with pytest.raises(ValueError, match="unit name must look like"):

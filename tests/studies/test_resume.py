@@ -29,7 +29,7 @@ def units(folder):
 def test_a_killed_study_resumes_and_ends_equal(tmp_path):
     assert start(tmp_path / "quiet").wait() == 0
     quiet = units(tmp_path / "quiet")
-    assert set(quiet) == set(study.unit_names(study.Config.preset("quick", **SETTING)))
+    assert set(quiet) == set(study.names(study.Config.preset("quick", **SETTING)))
 
     rng = np.random.default_rng(11)
     finished, patience, interrupted = {}, 0.0, 0

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import computed
 from matplotlib.figure import Figure
 
 from geolib import studies
@@ -82,7 +83,7 @@ def fake(names, seed=0):
 
 def test_units_are_unique_plain_names_and_cheap_ones_come_first():
     for preset in ("quick", "paper"):
-        names = study.unit_names(study.Config.preset(preset))
+        names = study.names(study.Config.preset(preset))
         assert len(set(names)) == len(names)
         assert all(not set(name) & set("/\\\0 ") for name in names)
     assert names[:3] == ["theory", "hessian", "gather"] and names.index("marmousi-adam-100") > names.index("1d-tnc-f32")
@@ -97,7 +98,7 @@ def test_a_rate_given_twice_is_refused():
 
 
 def test_a_unit_depends_on_nothing_but_its_name(tiny):
-    alone = dict(study.compute(TINY, ["1d-lbfgs-f64"]))
+    alone = dict(computed(study, TINY, ["1d-lbfgs-f64"]))
     for name, value in tiny.units["1d-lbfgs-f64"].items():
         np.testing.assert_array_equal(value, alone["1d-lbfgs-f64"][name])
 
@@ -118,7 +119,7 @@ def test_misfit_vanishes_at_the_truth_and_frozen_rows_have_no_gradient():
 
 
 def test_gradient_descent_turns_unstable_at_two_over_the_eigenvalue():
-    hessian = dict(study.compute(study.Config(), ["hessian"]))["hessian"]
+    hessian = dict(computed(study, study.Config(), ["hessian"]))["hessian"]
     estimates = hessian["estimates"]
     # Power iteration has converged: its last two estimates agree to what differences of gradients can tell.
     assert estimates[-1] == pytest.approx(estimates[-2], rel=1e-5)
@@ -128,7 +129,7 @@ def test_gradient_descent_turns_unstable_at_two_over_the_eigenvalue():
     assert hessian["at_start"][-1] < 0.5 * estimates[-1]
     limit = 2 / estimates[-1]
     names = [f"1d-gd-{factor * limit:g}-f64" for factor in (0.95, 1.2)]
-    below, above = (units for _, units in study.compute(study.Config(iterations=200), names))
+    below, above = (units for _, units in computed(study, study.Config(iterations=200), names))
     assert measures.roughness(below, 50) < 1e-3 < 0.05 < measures.roughness(above, 50)
 
 
@@ -172,7 +173,7 @@ def test_evaluations_roughness_interfaces_and_bias():
 
 
 def test_measures_cope_with_any_subset(tiny):
-    names = study.unit_names(study.Config.preset("paper"))
+    names = study.names(study.Config.preset("paper"))
     everything = fake(names)
     rng = np.random.default_rng(1)
     for size in (0, 1, 2, 5, 20, len(names)):
@@ -183,7 +184,7 @@ def test_measures_cope_with_any_subset(tiny):
 
 
 def test_every_claim_names_a_measure_that_a_complete_run_has():
-    units = fake(study.unit_names(study.Config.preset("paper")))
+    units = fake(study.names(study.Config.preset("paper")))
     # A run that never converges leaves out its evaluations; here all converge.
     found = study.measures(study.Config(), units)
     ledger = [claim for claim in claims.load(paths.ledger()) if claim.paper == "rnn_fwi"]
@@ -217,7 +218,7 @@ def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, me
     monkeypatch.setattr(study, "problem_2d", small_2d)
     config = study.Config(marmousi_share=0.02 if method == "lbfgs-1000" else 0.2)
     name = f"{extra or 'marmousi'}-{method}"
-    whole = dict(study.compute(config, [name]))[name]
+    whole = dict(computed(study, config, [name]))[name]
     calls: list[int] = []
     evaluate = problems.Problem.objective
 
@@ -229,9 +230,9 @@ def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, me
 
     monkeypatch.setattr(problems.Problem, "objective", dies)
     with pytest.raises(KeyboardInterrupt):
-        dict(study.compute(config, [name], tmp_path))
+        dict(computed(study, config, [name], tmp_path))
     calls.append(1)
-    again = dict(study.compute(config, [name], tmp_path))[name]
+    again = dict(computed(study, config, [name], tmp_path))[name]
     assert len(calls) - 1 == whole["misfit"].size
     for key in set(whole) - {"seconds"}:
         np.testing.assert_array_equal(again[key], whole[key])
@@ -255,7 +256,7 @@ def test_blocks_of_a_descent_go_on_from_one_another(tmp_path, monkeypatch):
     monkeypatch.setattr(problems.Problem, "objective", counted)
     config = study.Config(marmousi_share=0.01)
     blocks = ["marmousi-lbfgs-200", "marmousi-lbfgs-600"]
-    short, long = (units for _, units in study.compute(config, blocks, tmp_path))
+    short, long = (units for _, units in computed(study, config, blocks, tmp_path))
     assert len(calls) == long["misfit"].size == 7 and short["misfit"].size == 3
     np.testing.assert_array_equal(long["misfit"][:3], short["misfit"])
     assert study.tasks(config, ["theory", *blocks, "marmousi-setup", "marmousi-cost", "noise-cg"]) == [
@@ -287,7 +288,7 @@ def test_ssim_knows_identity_and_noise():
 
 
 def test_tables_and_selections():
-    units = fake(study.unit_names(study.Config.preset("paper")))
+    units = fake(study.names(study.Config.preset("paper")))
     chosen = tables.select(units, "gd", "adam-40", "cg")
     assert list(chosen) == [f"gradient descent {r}" for r in (0.2, 0.4, 0.6, 0.8)] + ["Adam 40", "CG"]
     assert tables.select(units, "momentum") != tables.select(units, "momentum_b")
@@ -310,7 +311,7 @@ def test_tables_and_selections():
 
 def test_the_closest_model_wins_a_harder_setting():
     """CG has the smallest error, Adam the smallest misfit: the model decides."""
-    units = fake(study.unit_names(study.Config.preset("paper")))
+    units = fake(study.names(study.Config.preset("paper")))
     for method, (error, misfit) in {"adam": (300.0, 0.01), "cg": (200.0, 0.02), "lbfgs": (250.0, 0.03)}.items():
         unit = units[f"noise-{method}"]
         unit |= {"error": np.linspace(400, error, 101), "ssim": np.linspace(0.1, 1e-3 * error, 101)}
@@ -335,7 +336,7 @@ def test_an_evaluation_costs_what_the_processor_spent(monkeypatch):
 
 
 def test_figures_have_labelled_axes():
-    units = fake(study.unit_names(study.Config.preset("paper")))
+    units = fake(study.names(study.Config.preset("paper")))
     run, film, setup = units["1d-cg-f64"], units["marmousi-cg-1420"], units["marmousi-setup"]
     speed, error = tables.sensitivity(units)
     figures = [

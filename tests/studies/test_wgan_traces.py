@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from conftest import computed
 
 from geolib import studies
 from geolib.book import ledger as claims
@@ -127,33 +128,33 @@ def test_epochs_extend_a_run(undisturbed, tmp_path):
 
 
 def test_a_run_stopped_between_state_and_unit_goes_on(undisturbed, tmp_path):
-    names = study.unit_names(config(4))
+    names = study.names(config(4))
     store = Store(tmp_path)
-    for name, arrays in study.compute(config(4), names, store.folder):
+    for name, arrays in computed(study, config(4), names, store.folder):
         if name == "epoch-0003":
             break  # the state of epoch 3 is on disk, its unit is not
         store.put(name, arrays, {})
     missing = [n for n in names if store.get(n) is None]
     assert missing == ["epoch-0003", "epoch-0004"]
-    assert equal(dict(study.compute(config(4), missing, store.folder)), {n: undisturbed[n] for n in missing})
+    assert equal(dict(computed(study, config(4), missing, store.folder)), {n: undisturbed[n] for n in missing})
 
 
 def test_a_lost_unit_is_assessed_again_without_training(undisturbed, tmp_path, monkeypatch):
-    names = study.unit_names(config(4))
-    list(study.compute(config(4), names, tmp_path))
+    names = study.names(config(4))
+    list(computed(study, config(4), names, tmp_path))
 
     def trained(*_):
         raise AssertionError("a kept epoch must not be trained again")
 
     monkeypatch.setattr(wgan_training, "run_epoch", trained)
-    assert equal(dict(study.compute(config(4), names, tmp_path)), undisturbed)
+    assert equal(dict(computed(study, config(4), names, tmp_path)), undisturbed)
 
 
 def test_lost_networks_are_trained_again(undisturbed, tmp_path):
-    names = study.unit_names(config(4))
-    list(study.compute(config(3), names[:4], tmp_path))
+    names = study.names(config(4))
+    list(computed(study, config(3), names[:4], tmp_path))
     (tmp_path / "networks-0002.unit").unlink()
-    assert equal(dict(study.compute(config(4), names, tmp_path)), undisturbed)
+    assert equal(dict(computed(study, config(4), names, tmp_path)), undisturbed)
 
 
 def test_a_lost_early_epoch_is_computed_again(undisturbed, tmp_path):
@@ -173,11 +174,11 @@ def test_a_damaged_state_is_reported_and_replaced(undisturbed, tmp_path):
 
 
 def test_a_state_of_another_configuration_is_refused(tmp_path):
-    list(study.compute(config(1), ["epoch-0001"], tmp_path))
+    list(computed(study, config(1), ["epoch-0001"], tmp_path))
     with pytest.raises(
         ValueError, match=r"checkpoint must be of this configuration \(.*\); got .*. Use another folder."
     ):
-        list(study.compute(config(1, seed=4), ["epoch-0001"], tmp_path))
+        list(computed(study, config(1, seed=4), ["epoch-0001"], tmp_path))
 
 
 @pytest.mark.parametrize("wait_for", ["data.unit", "epoch-0002.unit"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from geolib import _checks, waves
 from geolib.gans import wgan
+from geolib.studies.wgan_traces.config import TracesConfig
 
 # What the paper leaves open, beside the parameters of the study's Config:
 DT = 1e-3  # s: 2000 steps make 2 s, in which the deepest reflection (1200 m at 1500 m/s) returns
@@ -34,7 +34,7 @@ class Data:
     signed_mean: float
 
 
-def draw_models(config: Any, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_models(config: TracesConfig, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return n models of four layers: velocities `(n, 4)` in m/s and thicknesses `(n, 3)` in m, all uniform."""
     velocity, thickness = config.velocity, config.thickness
     return rng.uniform(velocity[0], velocity[1], (n, 4)), rng.uniform(thickness[0], thickness[1], (n, 3))
@@ -98,7 +98,7 @@ def amplitude_scale(traces: np.ndarray) -> float:
     return float(AMPLITUDE_FACTOR * np.abs(traces).mean(dtype=np.float64))
 
 
-def dataset(config: Any) -> Data:
+def dataset(config: TracesConfig) -> Data:
     """Return the three sets of traces of a configuration; a set's traces do not depend on the sizes of the others."""
     sizes = (config.n_traces, config.n_held_out, config.n_held_out)
     models = [draw_models(config, n, np.random.default_rng([config.seed, part])) for part, n in enumerate(sizes)]

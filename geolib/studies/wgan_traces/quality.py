@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,16 +21,28 @@ from geolib.metrics import traces
 from geolib.runs import paths
 from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays, Results, Store, load, provenance, save
-from geolib.studies.wgan_traces import study
+from geolib.runs.unit import Unit, select
 from geolib.studies.wgan_traces import training as wgan_training
+from geolib.studies.wgan_traces.config import TracesConfig
 from geolib.studies.wgan_traces.data import SAMPLING, dataset
+from geolib.studies.wgan_traces.study import STUDY, export_weights
 from geolib.studies.wgan_traces.training import torch_rng
+from geolib.studies.wgan_traces.units import Epoch
 
 SHOWN = (10, 20, 47, 60, 80, 100, 150, 200)
 LABEL = "quality"
 
 
-def assess(config: study.Config, folder: Path, epochs: list[int], chosen: int) -> Results:
+@dataclass(frozen=True)
+class Tested(Unit):
+    """The epoch that was judged on the test set."""
+
+    TEMPLATE: ClassVar[str] = "test-epoch-{number:04d}"
+
+    number: int
+
+
+def assess(config: TracesConfig, folder: Path, epochs: list[int], chosen: int) -> Results:
     """Return the measures of the traces of epochs, and of the chosen one on the test set.
 
     Parameters
@@ -101,12 +115,12 @@ def table(units: Mapping[str, Arrays], columns: Mapping[str, str]) -> str:
 
 def judged(units: Mapping[str, Arrays]) -> list[int]:
     """Return the epochs judged on the validation set, in order."""
-    return sorted(int(name.removeprefix("epoch-")) for name in units if name.startswith("epoch-"))
+    return sorted(epoch.number for epoch in select(units, Epoch))
 
 
 def chosen_epoch(units: Mapping[str, Arrays]) -> int:
     """Return the epoch that was judged on the test set."""
-    return max(int(name.removeprefix("test-epoch-")) for name in units if name.startswith("test-epoch-"))
+    return max(tested.number for tested in select(units, Tested))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -115,23 +129,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", default="runs", help="where the run is (default: runs)")
     parser.add_argument("--chosen", type=int, help="epoch to ship and to judge on the test set (default: the last)")
     options = parser.parse_args(arguments)
-    config = study.Config.preset("paper")
-    key = studies.key(study, config)
-    folder = Path(options.folder) / studies.name_of(study) / key
-    done = sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.unit"))
+    config = STUDY.Config.preset("paper")
+    key = studies.key(STUDY, config)
+    folder = Path(options.folder) / STUDY.name / key
+    done = sorted(Epoch.parse(path.stem).number for path in folder.glob("epoch-*.unit"))
     if not done:
         parser.exit(1, f"{parser.prog}: folder must hold finished epochs; {folder} holds none. Train first.\n")
     chosen = options.chosen or done[-1]
     results = assess(config, folder, sorted({e for e in SHOWN if e in done} | {chosen}), chosen)
-    path = paths.shipped(studies.name_of(study), LABEL)
+    path = paths.shipped(STUDY.name, LABEL)
     save(path, results, key=key)
-    print(f"{path} and {study.export_weights(config, folder, chosen)}: epoch {chosen} of {done[-1]}")
+    print(f"{path} and {export_weights(config, folder, chosen)}: epoch {chosen} of {done[-1]}")
     return 0
 
 
 def shipped() -> dict[str, Arrays]:
     """Return the shipped units, none if there are none."""
-    path = paths.shipped(studies.name_of(study), LABEL)
+    path = paths.shipped(STUDY.name, LABEL)
     return load(path)[0].units if path.is_file() else {}
 
 

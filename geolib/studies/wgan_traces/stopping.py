@@ -21,9 +21,11 @@ from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, of_kind
-from geolib.studies.wgan_traces import study, tables
+from geolib.studies.wgan_traces import tables
 from geolib.studies.wgan_traces import training as wgan_training
+from geolib.studies.wgan_traces.config import TracesConfig
 from geolib.studies.wgan_traces.data import dataset, draw_models, forward
+from geolib.studies.wgan_traces.gallery import LAG
 
 NAIVE_PATIENCE = 3
 
@@ -38,9 +40,9 @@ class Scale(config.Config):
     learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
     n_judge: int = config.param(16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000)
 
-    def training(self, seed: int) -> study.TracesConfig:
+    def training(self, seed: int) -> TracesConfig:
         """Return the configuration of one training."""
-        return study.TracesConfig(
+        return TracesConfig(
             n_epochs=self.n_epochs,
             n_traces=self.n_traces,
             batch=self.batch,
@@ -129,8 +131,8 @@ def _train(config: StoppingConfig, seed: int) -> Arrays:
     for epoch in rehearsal.epochs():
         sets.append(rehearsal.draw(12, epoch))
         found.append(rehearsal.discrepancy(sets[-1]))
-        if epoch > study.LAG:
-            p_values.append(rehearsal.improvement(sets[-1], sets[-1 - study.LAG]))
+        if epoch > LAG:
+            p_values.append(rehearsal.improvement(sets[-1], sets[-1 - LAG]))
     null = [
         rehearsal.improvement(rehearsal.draw(30, i), rehearsal.draw(31, i)) for i in range(config.n_null)
     ]  # one generator, drawn twice: nothing has improved
@@ -157,7 +159,7 @@ def naive_epoch(values: np.ndarray, patience: int = NAIVE_PATIENCE) -> int | Non
 
 def rules(arrays: Mapping[str, np.ndarray]) -> dict[str, int | None]:
     """Return the epoch at which each rule stops a training: the test with two patiences, and the naive one."""
-    tests = {study.LAG + 1 + i: float(p) for i, p in enumerate(arrays["p"])}
+    tests = {LAG + 1 + i: float(p) for i, p in enumerate(arrays["p"])}
     return {
         "test": tables.stopping_epoch(tests),
         "test_impatient": tables.stopping_epoch(tests, patience=NAIVE_PATIENCE),

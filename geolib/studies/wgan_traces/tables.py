@@ -12,7 +12,8 @@ from scipy import stats
 
 from geolib.gans import wgan
 from geolib.runs.measure import Measure
-from geolib.runs.store import Arrays
+from geolib.runs.unit import Units
+from geolib.studies.wgan_traces.units import DATA, Epoch
 
 QUALITY = {
     "swd": "sliced Wasserstein-2 distance",
@@ -27,15 +28,15 @@ ALPHA, PATIENCE = 0.05, 10
 TRAINED = 100  # the epoch whose networks the paper calls the best
 
 
-def epochs(units: Mapping[str, Arrays]) -> list[Arrays]:
+def epochs(units: Units) -> list[Mapping[str, np.ndarray]]:
     """Return the arrays of epochs 1, 2, ... up to the first one missing."""
-    found: list[Arrays] = []
-    while (name := f"epoch-{len(found) + 1:04d}") in units:
+    found: list[Mapping[str, np.ndarray]] = []
+    while (name := Epoch(len(found) + 1).name) in units:
         found.append(units[name])
     return found
 
 
-def curve(run: list[Arrays], name: str) -> np.ndarray:
+def curve(run: list[Mapping[str, np.ndarray]], name: str) -> np.ndarray:
     """Return the mean of an array in each epoch."""
     return np.array([float(np.mean(arrays[name])) for arrays in run])
 
@@ -71,19 +72,19 @@ def level_epoch(history: np.ndarray) -> int | None:
     return level if level < len(history) - 10 else None
 
 
-def last_history(run: list[Arrays]) -> int:
+def last_history(run: list[Mapping[str, np.ndarray]]) -> int:
     """Return the last epoch whose critic has scored the traces of all epochs before it."""
     return max(e for e, arrays in enumerate(run, 1) if "score_history" in arrays)
 
 
-def p_values(run: list[Arrays]) -> dict[int, float]:
+def p_values(run: list[Mapping[str, np.ndarray]]) -> dict[int, float]:
     """Return the p-values of the relative test by epoch."""
     return {e: float(arrays["improvement_p"]) for e, arrays in enumerate(run, 1) if "improvement_p" in arrays}
 
 
-def quality_rows(units: Mapping[str, Arrays], epoch: int) -> list[dict[str, Any]]:
+def quality_rows(units: Units, epoch: int) -> list[dict[str, Any]]:
     """Return for each measure its name, the value of an epoch's traces, and the floor between real traces."""
-    arrays, data = units[f"epoch-{epoch:04d}"], units["data"]
+    arrays, data = units[Epoch(epoch).name], units[DATA.name]
     return [
         {
             "measure": label,
@@ -106,7 +107,7 @@ def quality_table(columns: Mapping[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def score_table(arrays: Arrays) -> str:
+def score_table(arrays: Mapping[str, np.ndarray]) -> str:
     """Return the scores that an epoch's critic gives as a Markdown table."""
     lines = ["| Traces | Mean score | Least | Greatest |", "|---|---|---|---|"]
     for label, name in {"real": "validation", "generated": "generated", "zero": "zero", "white noise": "noise"}.items():
@@ -171,7 +172,7 @@ def architecture() -> dict[str, Measure]:
     return found
 
 
-def measures(units: Mapping[str, Arrays]) -> dict[str, Measure]:
+def measures(units: Units) -> dict[str, Measure]:
     """Return what the units there are can say; a claim about an epoch that was not run gets no number."""
     found = architecture()
     run = epochs(units)
@@ -194,7 +195,7 @@ def measures(units: Mapping[str, Arrays]) -> dict[str, Measure]:
     return found
 
 
-def _scores(last: Arrays) -> dict[str, Measure]:
+def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
     real, fake = last["score_validation"].astype(float), last["score_generated"].astype(float)
     zero, noise = float(last["score_zero"][0]), last["score_noise"].astype(float)
     centre, spread = real.mean(), real.std(ddof=1)
@@ -222,7 +223,7 @@ def _scores(last: Arrays) -> dict[str, Measure]:
     }
 
 
-def _curves(run: list[Arrays]) -> dict[str, Measure]:
+def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
     critic, generator, swd = (curve(run, name) for name in ("critic_loss", "generator_loss", "swd"))
     found: dict[str, Measure] = {}
     if len(run) >= 20:
@@ -260,8 +261,8 @@ def _curves(run: list[Arrays]) -> dict[str, Measure]:
     return found
 
 
-def _quality(units: Mapping[str, Arrays], epoch: int) -> dict[str, Measure]:
-    arrays, data = units[f"epoch-{epoch:04d}"], units["data"]
+def _quality(units: Units, epoch: int) -> dict[str, Measure]:
+    arrays, data = units[Epoch(epoch).name], units[DATA.name]
     found: dict[str, Measure] = {}
     for name in QUALITY:
         found[name] = Measure.mean(arrays[name].tolist())

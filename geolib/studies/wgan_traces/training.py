@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 from geolib.runs.store import Arrays, Store
+from geolib.studies.wgan_traces.config import TracesConfig
 
 BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
 CURVES = ("critic_loss", "generator_loss", "penalty")
@@ -41,7 +41,7 @@ def torch_rng(*entropy: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(seed >> np.uint64(1)))
 
 
-def start(config: Any) -> Progress:
+def start(config: TracesConfig) -> Progress:
     """Return a training before its first epoch."""
     rng = torch_rng(config.seed, 10)
     generator = wgan.make_generator(config.init_std, rng=rng)
@@ -51,7 +51,7 @@ def start(config: Any) -> Progress:
     return Progress(players, copy.deepcopy(generator), rng)
 
 
-def run_epoch(config: Any, training: torch.Tensor, progress: Progress) -> list[Step]:
+def run_epoch(config: TracesConfig, training: torch.Tensor, progress: Progress) -> list[Step]:
     """Train one epoch and return its steps; changes `progress` in place."""
     rng, players = progress.rng, progress.players
     passes = 1 if config.reuse_real else config.critic_steps
@@ -74,7 +74,9 @@ def run_epoch(config: Any, training: torch.Tensor, progress: Progress) -> list[S
     return steps
 
 
-def epochs(config: Any, training: torch.Tensor, store: Store | None, last: int) -> Iterator[tuple[int, Arrays]]:
+def epochs(
+    config: TracesConfig, training: torch.Tensor, store: Store | None, last: int
+) -> Iterator[tuple[int, Arrays]]:
     """Yield for epochs 1 to `last` the curves and the networks, from `store` where it has them, else by training."""
     keep_memory()
     progress = _restore(config, store)
@@ -146,7 +148,7 @@ def _state(progress: Progress) -> Arrays:
     return packed | _weights("mean", progress.mean)
 
 
-def _restore(config: Any, store: Store | None) -> Progress:
+def _restore(config: TracesConfig, store: Store | None) -> Progress:
     progress = start(config)
     found = store.get("state") if store is not None else None
     if found is None:
