@@ -31,7 +31,8 @@ from geolib._runtime import keep_memory
 from geolib.gans import sgan
 from geolib.inversion import dream
 from geolib.runs import store
-from geolib.studies.latent_inversion import study
+from geolib.studies.latent_inversion.config import LatentConfig
+from geolib.studies.latent_inversion.world import World, weights_path
 
 BATCH, ROUNDS, GENERATIONS = 16, 7, 40
 
@@ -71,9 +72,9 @@ def multiplications(width: int) -> float:
 
 def gradient_runs() -> dict[str, Callable[[], None]]:
     """What computes forward and gradient of one batch of trials, each in its own way."""
-    world = study.World(study.Config(), "cpu")
-    short = study.World(study.Config(precision="bfloat16"), "cpu")
-    plain = sgan.load_weights(study.weights_path(32)).requires_grad_(True)
+    world = World(LatentConfig(), "cpu")
+    short = World(LatentConfig(precision="bfloat16"), "cpu")
+    plain = sgan.load_weights(weights_path(32)).requires_grad_(True)
     matrix = torch.from_numpy(world.matrices["consistent"].toarray())
     data = world.observed("consistent", "binary", 1, 1)[0]
     latents = torch.rand(BATCH, 15, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -85,7 +86,7 @@ def gradient_runs() -> dict[str, Callable[[], None]]:
             slowness = 12.5 + 25 / 6 * (model + ((model >= 0.5).float() - model).detach())
             torch.autograd.grad((slowness @ matrix.T - data).square().sum(), z)
 
-    def batched(of: study.World) -> None:
+    def batched(of: World) -> None:
         z = latents.clone().requires_grad_(True)
         torch.autograd.grad((of.simulate("consistent", "binary", z) - data).square().sum(), z)
 
@@ -117,7 +118,7 @@ def on_all_cores() -> dict[str, float]:
 
 @functools.cache
 def likelihood() -> dream.LogLikelihood:
-    world = study.World(study.Config(), "cpu")
+    world = World(LatentConfig(), "cpu")
     data, _ = world.observed("consistent", "binary", 1, 1)
 
     def simulate(states: np.ndarray) -> np.ndarray:

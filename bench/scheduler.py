@@ -19,7 +19,7 @@ import distributed
 import torch
 
 from geolib import studies, waves
-from geolib.runs import scheduler, shots
+from geolib.runs import runner, scheduler, shots
 from geolib.runs.store import provenance, write_atomic
 
 HERE = Path(__file__).parent
@@ -81,15 +81,15 @@ def measure() -> dict:
     """Return the medians over all rounds, and what the model makes of them."""
     torch.set_num_threads(1)
     lines, observed, model = survey()
-    same = (STUDY.__name__, CONFIG.as_dict(), studies.key(STUDY, CONFIG), None)
-    units = [(*same, [name]) for name in STUDY.units(CONFIG)]
+    same = (STUDY, CONFIG, studies.key(STUDY, CONFIG), None)
+    units = [(*same, [name]) for name in STUDY.names(CONFIG)]
     found: dict[int, list[tuple[float, float, float]]] = {count: [] for count in COUNTS}
     loads = []
     with contextlib.ExitStack() as stack:
         clients = {count: stack.enter_context(cluster(count)) for count in COUNTS}
         for number in range(ROUNDS + 1):
             for count, client in clients.items():
-                per_unit = seconds(studies._group, units, client) / len(units)
+                per_unit = seconds(runner._batch, units, client) / len(units)
                 start = time.perf_counter()
                 shots.misfit_and_gradient(model, lines, observed, address=client)
                 per_shot = (time.perf_counter() - start) / lines.n_shots

@@ -126,7 +126,7 @@ def test_a_run_of_another_version_or_without_its_page_is_not_finished(tmp_path, 
     (folder / "rnn_fwi.html").touch()
     assert reruns.finished(STUDY, config, folder)
     assert not reruns.finished(STUDY, STUDY.Config(iterations=151), folder)
-    monkeypatch.setattr(STUDY, "VERSION", STUDY.VERSION + 1)
+    monkeypatch.setattr(type(STUDY), "version", STUDY.version + 1)
     assert not reruns.finished(STUDY, config, folder)
     for text in ("", "[]", "{", "null"):
         (folder / "run.json").write_text(text)
@@ -286,7 +286,7 @@ def test_an_expected_time_is_that_of_units_of_the_same_kind(tmp_path, monkeypatc
     monkeypatch.setattr(paths, "checkout", lambda: None)
     monkeypatch.setattr(paths, "shipped", lambda *_: tmp_path / "shipped.nc")
     save(tmp_path / "shipped.nc", Results({}, {unit: {} for unit in units}, records), key=studies.key(STUDY, CONFIG))
-    monkeypatch.setattr(STUDY, "unit_names", lambda config: ["a-gn8-m1-t000", "a-gn8-m2-t001", "b", "c"])
+    monkeypatch.setattr(STUDY, "names", lambda config: ["a-gn8-m1-t000", "a-gn8-m2-t001", "b", "c"])
     # A batch of three in 90 s: two of its kind take 60 s; of b and c nothing is known.
     expected = "about 60 s of computing for 2 units, by the shipped run's record; unknown for 2 units, "
     assert reruns.expected(STUDY, CONFIG).startswith(expected)

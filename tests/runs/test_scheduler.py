@@ -26,25 +26,39 @@ import os, signal, time
 from dataclasses import dataclass
 import numpy as np
 from geolib.runs import config
-TITLE, QUESTION, VERSION, DIMS, DATA = "Slow units", "How slow?", int(os.environ.get("SLOW_VERSION", 1)), {}, ()
+from geolib.runs.study import Study
+from geolib.runs.unit import Unit
 
 @dataclass(frozen=True)
 class Config(config.Config):
     units: int = config.param(12, "units", low=1, high=100, extent=True)
     seconds: float = config.param(0.2, "time of a unit", low=0, high=10, unit="s")
 
-def unit_names(config):
-    return [f"u{n}" for n in range(config.units)]
+@dataclass(frozen=True)
+class Slow(Unit):
+    TEMPLATE = "u{number}"
 
-def compute(config, names):
-    for name in names:
-        time.sleep(config.seconds)
-        with open(os.environ["SLOW_LOG"], "a") as log:
-            log.write(f"{name} {os.getpid()}\\n")
-        yield name, {"x": np.random.default_rng(int(name[1:])).normal(size=(3, 5)), "words": np.array(["a", name])}
+    number: int
 
-def measures(config, units):
-    return {}
+class SlowStudy(Study):
+    name, title, Config, kinds = "slow_study", "Slow units", Config, (Slow,)
+
+    @property
+    def version(self):
+        return int(os.environ.get("SLOW_VERSION", 1))
+
+    def units(self, config):
+        return [Slow(n) for n in range(config.units)]
+
+    def compute(self, config, units, folder=None):
+        for unit in units:
+            time.sleep(config.seconds)
+            with open(os.environ["SLOW_LOG"], "a") as log:
+                log.write(f"{unit.name} {os.getpid()}\\n")
+            draws = np.random.default_rng(unit.number).normal(size=(3, 5))
+            yield unit, {"x": draws, "words": np.array(["a", unit.name])}
+
+STUDY = SlowStudy()
 
 def square(x):
     return x * x
@@ -68,7 +82,16 @@ def threads(x):
     import torch
     return torch.get_num_threads()
 """
-CHAIN = SLOW.replace("def compute(config, names):", "def compute(config, names, folder=None):")
+CHAIN = SLOW.replace('"slow_study"', '"chain_study"').replace(
+    "STUDY = SlowStudy()",
+    """class Chain(SlowStudy):
+    cut = 0
+
+    def batches(self, config, units):
+        return [units[: self.cut], units[self.cut :]]
+
+STUDY = Chain()""",
+)
 
 
 @pytest.fixture
@@ -166,8 +189,8 @@ def test_tasks_in_this_process_come_in_order(slow):
 
 def test_processes_give_what_one_process_gives(slow, tmp_path):
     config = slow.Config(units=6, seconds=0)
-    alone = studies.run(slow, config, folder=tmp_path / "alone")
-    spread = studies.run(slow, config, folder=tmp_path / "spread", jobs=2)
+    alone = studies.run(slow.STUDY, config, folder=tmp_path / "alone")
+    spread = studies.run(slow.STUDY, config, folder=tmp_path / "spread", jobs=2)
     same(alone, spread)
     here = str(os.getpid())
     assert [pid for _, pid in log(tmp_path)[:6]] == [here] * 6
@@ -218,7 +241,7 @@ def test_a_worker_killed_mid_run_loses_nothing(slow, cluster, tmp_path):
         os.kill(cluster.workers[0].pid, signal.SIGKILL)
 
     thread = when(lambda: len(list((tmp_path / "spread").rglob("*.unit"))) >= 4, kill)
-    spread = studies.run(slow, config, folder=tmp_path / "spread", address=cluster.address)
+    spread = studies.run(slow.STUDY, config, folder=tmp_path / "spread", address=cluster.address)
     thread.join()
     assert cluster.workers[0].wait() == -signal.SIGKILL
     entries = log(tmp_path)
@@ -228,7 +251,7 @@ def test_a_worker_killed_mid_run_loses_nothing(slow, cluster, tmp_path):
     assert saved and all(names.count(name) == 1 for name in saved)
     for path in (tmp_path / "spread").rglob("*.unit"):
         assert path.stat().st_mtime_ns == saved.get(path.stem, path.stat().st_mtime_ns)
-    same(studies.run(slow, config), spread)
+    same(studies.run(slow.STUDY, config), spread)
 
 
 def survey():
@@ -267,17 +290,17 @@ def test_shots_are_refused_that_would_be_left_out():
 
 def test_the_variable_names_a_scheduler_too(slow, cluster, tmp_path, monkeypatch):
     monkeypatch.setenv(scheduler.VARIABLE, cluster.address)
-    studies.run(slow, slow.Config(units=2, seconds=0))
+    studies.run(slow.STUDY, slow.Config(units=2, seconds=0))
     assert str(os.getpid()) not in {pid for _, pid in log(tmp_path)}
 
 
 def test_a_lost_scheduler_is_reported_and_finished_units_are_kept(slow, cluster, tmp_path):
     when(lambda: len(list((tmp_path / "runs").rglob("*.unit"))) >= 3, cluster.scheduler.kill)
     with pytest.raises(RuntimeError, match=r"the scheduler at tcp://\S+ was lost\. Start it and run again"):
-        studies.run(slow, slow.Config(units=40), folder=tmp_path / "runs", address=cluster.address)
+        studies.run(slow.STUDY, slow.Config(units=40), folder=tmp_path / "runs", address=cluster.address)
     kept = len(list((tmp_path / "runs").rglob("*.unit")))
     before = len(log(tmp_path))
-    studies.run(slow, slow.Config(units=40), folder=tmp_path / "runs", jobs=2)
+    studies.run(slow.STUDY, slow.Config(units=40), folder=tmp_path / "runs", jobs=2)
     assert kept >= 3
     assert len(log(tmp_path)) - before <= 40 - kept + 2  # workers of the lost cluster may just be ending a unit
 
@@ -285,9 +308,9 @@ def test_a_lost_scheduler_is_reported_and_finished_units_are_kept(slow, cluster,
 def test_errors_of_a_worker_and_its_version(slow, cluster, monkeypatch):
     with pytest.raises(ValueError, match="two is refused"):
         list(scheduler.unordered(slow.fails_at_two, [(2,)], address=cluster.address))
-    monkeypatch.setattr(slow, "VERSION", 2)
+    monkeypatch.setenv("SLOW_VERSION", "2")
     with pytest.raises(RuntimeError, match="workers must have this version of slow_study; one has another"):
-        studies.run(slow, slow.Config(units=1), address=cluster.address)
+        studies.run(slow.STUDY, slow.Config(units=1), address=cluster.address)
 
 
 def test_a_task_that_kills_every_worker_is_reported(slow, cluster):
@@ -312,13 +335,14 @@ def test_a_malformed_address_is_refused_before_a_client_is_made(slow, address, m
 def test_units_that_build_on_one_another_stay_in_one_process(slow, tmp_path):
     import chain_study
 
+    chain_study.STUDY.sequential = True
     with pytest.warns(UserWarning, match="units of chain_study build on one another: they are computed here"):
-        studies.run(chain_study, chain_study.Config(units=3, seconds=0), jobs=2)
+        studies.run(chain_study.STUDY, chain_study.Config(units=3, seconds=0), jobs=2)
     assert {pid for _, pid in log(tmp_path)} == {str(os.getpid())}
-    chain_study.tasks = lambda config, names: [names[:2], names[2:]]
+    chain_study.STUDY.sequential, chain_study.STUDY.cut = False, 2
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        studies.run(chain_study, chain_study.Config(units=3, seconds=0), folder=tmp_path / "runs", jobs=2)
+        studies.run(chain_study.STUDY, chain_study.Config(units=3, seconds=0), folder=tmp_path / "runs", jobs=2)
     pids = dict(log(tmp_path)[3:])
     assert pids["u0"] == pids["u1"] != str(os.getpid()) != pids["u2"]
 
@@ -326,7 +350,7 @@ def test_units_that_build_on_one_another_stay_in_one_process(slow, tmp_path):
 def test_units_of_a_group_are_saved_one_by_one(slow, tmp_path):
     import chain_study
 
-    chain_study.tasks = lambda config, names: [names[:6], names[6:]]
+    chain_study.STUDY.cut = 6
     config, folder = chain_study.Config(units=8, seconds=0.3), tmp_path / "runs"
     seen = []
 
@@ -340,16 +364,16 @@ def test_units_of_a_group_are_saved_one_by_one(slow, tmp_path):
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
-    made = studies.run(chain_study, config, folder=folder, jobs=2)
+    made = studies.run(chain_study.STUDY, config, folder=folder, jobs=2)
     thread.join()
     assert len(seen) == 3 and seen[0] < 6  # not all at the end of the group
-    same(studies.run(slow, slow.Config(units=8, seconds=0)), made)
+    same(studies.run(slow.STUDY, slow.Config(units=8, seconds=0)), made)
 
 
 def test_a_killed_worker_loses_only_the_unit_it_was_at(slow, tmp_path):
     import chain_study
 
-    chain_study.tasks = lambda config, names: [names[:6], names[6:]]
+    chain_study.STUDY.cut = 6
     config, folder = chain_study.Config(units=8, seconds=0.3), tmp_path / "runs"
 
     def kill():
@@ -357,12 +381,12 @@ def test_a_killed_worker_loses_only_the_unit_it_was_at(slow, tmp_path):
         os.kill(int(pid), signal.SIGKILL)
 
     thread = when(lambda: len(list(folder.rglob("u[0-5].unit"))) >= 3, kill)
-    made = studies.run(chain_study, config, folder=folder, jobs=2)
+    made = studies.run(chain_study.STUDY, config, folder=folder, jobs=2)
     thread.join()
     names = [name for name, _ in log(tmp_path)]
     assert all(names.count(name) == 1 for name in ("u0", "u1", "u2"))
     assert len({pid for name, pid in log(tmp_path) if name in ("u2", "u5")}) == 2
-    same(studies.run(slow, slow.Config(units=8, seconds=0)), made)
+    same(studies.run(slow.STUDY, slow.Config(units=8, seconds=0)), made)
 
 
 def test_the_job_script_of_the_slurm_page_is_what_it_says(tmp_path, monkeypatch):

@@ -13,7 +13,8 @@ from geolib.book import ledger as claims
 from geolib.gans.train import Players
 from geolib.runs import paths, store
 from geolib.runs.measure import Measure
-from geolib.studies.gan_101 import study, theory
+from geolib.studies.gan_101 import ablation, theory
+from geolib.studies.gan_101.study import STUDY as study
 
 TINY = {
     "n_samples": 400,
@@ -103,7 +104,7 @@ def test_measures_cope_with_any_subset(tiny):
 def test_units_survive_publishing(tiny, tmp_path):
     config, results = tiny
     path = tmp_path / "gan_101-paper.nc"
-    store.save(path, results, key="k", dims=study.DIMS)
+    store.save(path, results, key="k", dims=study.dims)
     again, _ = store.load(path)
     assert study.measures(config, again.units) == study.measures(config, results.units)
 
@@ -119,45 +120,45 @@ def test_outcomes_of_known_traces():
         units[f"trick-mixture-plain-{seed}"] = series(falling)
         units[f"trick-mixture-leaky-{seed}"] = series(0.5 * falling)
         units[f"trick-mixture-critic_steps-{seed}"] = series(falling)
-    half = study.outcomes(units, "mixture", "leaky")
+    half = ablation.outcomes(units, "mixture", "leaky")
     assert half["distance"] == pytest.approx(np.full(6, 0.5))
     assert half["unrest"] == pytest.approx(np.ones(6))
     assert (half["time"] < 0.8).all()
     assert half["equal_cost"] == pytest.approx(half["distance"])
     assert half["accuracy"] == pytest.approx(np.zeros(6))
     # The same path at three times the price is worth a third of the way.
-    dear = study.outcomes(units, "mixture", "critic_steps", critic_steps=5)
+    dear = ablation.outcomes(units, "mixture", "critic_steps", critic_steps=5)
     assert dear["distance"] == pytest.approx(np.ones(6))
     assert dear["equal_cost"] == pytest.approx(np.full(6, falling[6:8].mean() / falling[18:].mean()))
-    assert all(v.size == 0 for v in study.outcomes(units, "channels", "leaky").values())
+    assert all(v.size == 0 for v in ablation.outcomes(units, "channels", "leaky").values())
 
 
 def test_time_is_counted_to_where_the_plain_recipe_ends():
     stuck = np.linspace(2.0, 1.0, 24)  # never near the data, yet it gets somewhere
     units = {"trick-channels-plain-0": series(stuck), "trick-channels-leaky-0": series(np.geomspace(2.0, 0.1, 24))}
-    found = study.outcomes(units, "channels", "leaky")["time"]
+    found = ablation.outcomes(units, "channels", "leaky")["time"]
     # The last quarter's mean is 1.109, which they pass at the 22nd and the 6th record.
     assert found == pytest.approx([6 / 22])
 
 
 def test_judgements_follow_the_interval():
-    assert study.judgement("distance", Measure(0.5, 0.4, 0.6, 6)) == "helps"
-    assert study.judgement("distance", Measure(1.5, 1.2, 1.9, 6)) == "harms"
-    assert study.judgement("distance", Measure(0.9, 0.7, 1.1, 6)) == "no clear effect"
-    assert study.judgement("accuracy", Measure(0.2, 0.1, 0.3, 6)) == "helps"
-    assert study.judgement("extreme", Measure(-0.2, -0.3, -0.1, 6)) == "helps"
-    assert study.judgement("distance", Measure(0.5, 0.4, 0.6, 4)) == "too few seeds"
+    assert ablation.judgement("distance", Measure(0.5, 0.4, 0.6, 6)) == "helps"
+    assert ablation.judgement("distance", Measure(1.5, 1.2, 1.9, 6)) == "harms"
+    assert ablation.judgement("distance", Measure(0.9, 0.7, 1.1, 6)) == "no clear effect"
+    assert ablation.judgement("accuracy", Measure(0.2, 0.1, 0.3, 6)) == "helps"
+    assert ablation.judgement("extreme", Measure(-0.2, -0.3, -0.1, 6)) == "helps"
+    assert ablation.judgement("distance", Measure(0.5, 0.4, 0.6, 4)) == "too few seeds"
 
 
 def test_effects_of_ratios_are_geometric():
-    found = study.effect("distance", np.array([0.5, 2.0]))
+    found = ablation.effect("distance", np.array([0.5, 2.0]))
     assert found.value == pytest.approx(1) and found.n == 2
-    assert study.effect("accuracy", np.array([0.1, 0.3])).value == pytest.approx(0.2)
+    assert ablation.effect("accuracy", np.array([0.1, 0.3])).value == pytest.approx(0.2)
 
 
 def test_ablation_table_names_every_trick(tiny):
     config, results = tiny
-    table = study.ablation_table(config, results.units, "mixture")
+    table = ablation.ablation_table(config, results.units, "mixture")
     assert "| leaky |" in table and "| critic steps |" in table and "too few seeds" in table
 
 

@@ -14,17 +14,23 @@ from geolib import studies
 from geolib.book import ledger as claims
 from geolib.datasets import fetch as data
 from geolib.gans import sgan
+from geolib.inversion import latent
 from geolib.runs import paths, store
 from geolib.studies.latent_inversion import effects as latent_effects
 from geolib.studies.latent_inversion import facts as latent_facts
-from geolib.studies.latent_inversion import images, measures, searches, study, tables
+from geolib.studies.latent_inversion import images, measures, searches, tables
+from geolib.studies.latent_inversion import study as study_module
+from geolib.studies.latent_inversion import trials as descents
+from geolib.studies.latent_inversion.study import STUDY as study
+from geolib.studies.latent_inversion.units import GENERATOR, KINDS, SCENARIOS, Trial, group
+from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
 
 SMALL = study.Config(adam_iterations=4, gn_iterations=2, trials=2, dream_runs=64)
 
 
 @pytest.fixture(scope="module")
 def world():
-    return study.World(SMALL, "cpu")
+    return World(SMALL, "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +47,10 @@ def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "i
     units = {}
     budgets = budgets or {"adam": 10_000, "gn": 5000, "dream": 800, "pool": 256}
     config = study.Config.preset("paper", trials=trials, operators=operators)
-    for unit in study._units(config):
-        unit = unit._replace(budget=budgets[unit.method])
+    for unit in map(Trial.read, study.names(config)):
+        if unit is None:
+            continue
+        unit = replace(unit, budget=budgets[unit.method])
         end = 0.9 + 0.05 * unit.trial
         true_latent = np.full(15, 0.5, np.float32)
         if unit.method in ("dream", "pool"):
@@ -54,7 +62,7 @@ def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "i
         )
         if unit.operator == "image":
             ratio = ratio - 0.9
-        units[unit.name] = study._arrays(ratio, 1.0, 576) | {
+        units[unit.name] = descents.kept_of(ratio, 1.0, 576) | {
             "start": np.zeros(15, np.float32),
             "best_latent": true_latent * (1 if unit.trial % 2 else 3),
             "true_latent": true_latent,
@@ -73,20 +81,20 @@ def comparison(kind, best=0):
 def test_unit_names_are_unique_and_can_be_read_back():
     names = study.names(study.Config.preset("paper"))
     assert len(names) == len(set(names)) == 1 + 8 + 2 * 2 * 4 * (100 + 100 + 10 + 10) + 2 * 100
-    assert names[0] == tables.GENERATOR
-    assert all(tables.Unit.parse(name).name == name for name in names[9:])
+    assert names[0] == GENERATOR.name
+    assert all(study.unit(name).name == name for name in names)
     with pytest.raises(ValueError, match="unit name must look like"):
-        tables.Unit.parse("nonsense")
+        Trial.parse("nonsense")
 
 
 @pytest.fixture(scope="module")
 def tiny():
     """A world of an untrained generator of width 2, whose sums any library may take as it likes."""
     torch.manual_seed(4)
-    latent = torch.rand(2, study.N_LATENT, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    latent = torch.rand(2, N_LATENT, generator=torch.Generator().manual_seed(3)) * 2 - 1
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study.World, "_true_latent", lambda self, model: latent[model - 1 : model])
-        return study.World(TINY, "cpu", sgan.Generator(width=2))
+        patch.setattr(World, "_true_latent", lambda self, model: latent[model - 1 : model])
+        return World(TINY, "cpu", sgan.Generator(width=2))
 
 
 TINY = study.Config.preset(
@@ -97,7 +105,7 @@ TINY = study.Config.preset(
 def trials(count, **changes):
     """The trials of a configuration of few iterations: both strategies, every operator and case."""
     config = replace(TINY, trials=count, **{"methods": ("adam", "gn")} | changes)
-    return config, [unit.name for unit in study._units(config)]
+    return config, [name for name in study.names(config) if Trial.read(name)]
 
 
 def assert_same(found, expected):
@@ -110,27 +118,23 @@ def assert_same(found, expected):
 def test_the_groups_of_the_paper_preset_are_a_trials_scenarios_in_their_order():
     """Who changes this changes what a trial is: all shipped ones then have to be computed again."""
     config = study.Config.preset("paper", trials=2, searches=1)
-    names = study.names(config)
-    groups = study.tasks(config, names)
-    assert list(itertools.chain(*groups)) == names
-    assert groups[:10] == [
-        [tables.GENERATOR],
-        *([f"effect-{kind}-i1000-t20"] for kind in latent_effects.KINDS),
-        groups[9],
-    ]
+    units = study.units(config)
+    groups = study.batches(config, units)
+    assert list(itertools.chain(*groups)) == units
+    alone = [[each.name for each in together] for together in groups[:9]]
+    assert alone == [[GENERATOR.name], *([f"effect-{kind}-i1000-t20"] for kind in KINDS)]
     places = ["m1-n1", "m1-n2", "m2-n1", "m2-n2"]
     shape = {"adam": places, "gn": places, "gnx": places, "image": ["m1-n0", "m2-n0"]}
     for together in groups[9:]:
-        units = [tables.Unit.parse(name) for name in together]
-        assert len({unit[:4] + unit[6:] for unit in units}) == 1
-        expected = shape.get("image" if units[0].operator == "image" else units[0].method)
+        assert len({replace(unit, model=0, noise=0) for unit in together}) == 1
+        expected = shape.get("image" if together[0].operator == "image" else together[0].method)
         if expected is None:  # a global search is computed alone
-            assert len(units) == 1 and study.grouping(together[0]) == "alone"
+            assert len(together) == 1 and study.grouping(together[0]) == "alone"
             continue
-        assert [name.split("-", 3)[3].rpartition("-")[0] for name in together] == expected
-        assert [each.name for each in study.group(units[-1])] == together
+        assert [f"m{each.model}-n{each.noise}" for each in together] == expected
+        assert group(together[-1]) == together
         assert study.grouping(together[1]) == " ".join(expected)
-    assert study.grouping(tables.GENERATOR) == "alone"
+    assert study.grouping(GENERATOR) == "alone"
 
 
 def test_more_trials_change_no_bit_of_the_earlier_ones(tiny):
@@ -158,20 +162,20 @@ def test_every_call_of_a_group_has_all_places_although_some_rest(tiny, monkeypat
     changes = {"adam_iterations": 3, "gn_iterations": 2}
     config, names = trials(1, operators=("as_published",), cases=("continuous",), **changes)
     calls = []
-    simulate = study.World.simulate
+    simulate = World.simulate
     monkeypatch.setattr(tiny, "data", data_with_errors(tiny, {(1, 1): 1e9, (2, 2): 1e9}))
 
     def watched(self, operator, case, latents, **mode):
         calls.append(len(latents))
         return simulate(self, operator, case, latents, **mode)
 
-    monkeypatch.setattr(study.World, "simulate", watched)
+    monkeypatch.setattr(World, "simulate", watched)
     found = run(config, names, tiny)
     # Two of four rest from the beginning: three updates of four places, and two with 31 solves for each.
     assert calls == [4] * 3 + [4 * 31] * 2
     at_rest = [name for name, arrays in found.items() if len(set(arrays["trajectory"].tolist())) == 1]
     assert at_rest == [name for name in names if "-m1-n1-" in name or "-m2-n2-" in name]
-    monkeypatch.setattr(tiny, "data", data_with_errors(tiny, dict.fromkeys(tables.SCENARIOS, 1e9)))
+    monkeypatch.setattr(tiny, "data", data_with_errors(tiny, dict.fromkeys(SCENARIOS, 1e9)))
     calls.clear()
     run(config, names, tiny)
     assert calls == [4, 4 * 31]  # nobody is left after the first
@@ -179,8 +183,8 @@ def test_every_call_of_a_group_has_all_places_although_some_rest(tiny, monkeypat
 
 def data_with_errors(world, errors):
     """The world's data, with errors of the given size (ns) in some scenarios."""
-    data = {pair: world.observed("as_published", "continuous", *pair)[0] for pair in tables.SCENARIOS}
-    return lambda unit: (data[unit[4:6]], errors.get(unit[4:6], 1e-9))
+    data = {pair: world.observed("as_published", "continuous", *pair)[0] for pair in SCENARIOS}
+    return lambda unit: (data[unit.model, unit.noise], errors.get((unit.model, unit.noise), 1e-9))
 
 
 def test_threads_and_processes_change_nothing(tmp_path):
@@ -191,13 +195,18 @@ def test_threads_and_processes_change_nothing(tmp_path):
 import sys
 from pathlib import Path
 from geolib import studies
-from geolib.studies.latent_inversion import study
+from geolib.studies.latent_inversion.study import STUDY as study
 jobs, folder = int(sys.argv[1]), Path(sys.argv[2])
-study.unit_names = lambda config: [unit.name for unit in study._units(config)]
+from geolib.studies.latent_inversion.units import Trial
+class Only(type(study)):
+    def units(self, config):
+        return [unit for unit in super().units(config) if isinstance(unit, Trial)]
+study = Only()
 config = study.Config(width=16, trials=1, adam_iterations=3, gn_iterations=1, cases=("binary",))
-results = studies.run(study, config, folder=folder, jobs=jobs)
-assert {record["cores"] for record in results.records.values()} == {1}
-assert {record["group"] for record in results.records.values()} == {"m1-n1 m1-n2 m2-n1 m2-n2"}
+if __name__ == "__main__":
+    results = studies.run(study, config, folder=folder, jobs=jobs)
+    assert {record["cores"] for record in results.records.values()} == {1}
+    assert {record["group"] for record in results.records.values()} == {"m1-n1 m1-n2 m2-n1 m2-n2"}
 """
     found = []
     for number, (threads, jobs) in enumerate(((1, 1), (2, 1), (1, 2))):
@@ -219,12 +228,12 @@ def test_trials_rest_once_they_fit_and_no_limit_of_the_tables_sees_it(world, mon
     names = [name for name in study.names(config) if "-adam" in name or "-gn2-" in name]
     data = world.data
     # As if the errors were as large as the misfit that half of the trials reach.
-    monkeypatch.setattr(study, "ENOUGH", 0.0)
+    monkeypatch.setattr(descents, "ENOUGH", 0.0)
     reached = [run(config, [name], world)[name] for name in names]
     errors = float(np.median([arrays["best"][-1] * arrays["true_rmse"] for arrays in reached]))
     monkeypatch.setattr(world, "data", lambda unit: (data(unit)[0], errors))
     restless = run(config, names, world)
-    monkeypatch.setattr(study, "ENOUGH", 1.0)
+    monkeypatch.setattr(descents, "ENOUGH", 1.0)
     resting = run(config, names, world)
     shorter = [n for n in names if not np.array_equal(resting[n]["trajectory"], restless[n]["trajectory"])]
     assert 0 < len(shorter) < len(names)
@@ -242,7 +251,7 @@ def test_a_longer_run_begins_like_a_shorter_one(world):
 
 
 def test_starts_are_shared_by_rows_and_differ_between_trials(world):
-    units = [tables.Unit("consistent", "binary", "adam", 3, m, n, t) for m, n, t in [(1, 1, 0), (2, 2, 0), (1, 1, 1)]]
+    units = [Trial("consistent", "binary", "adam", 3, m, n, t) for m, n, t in [(1, 1, 0), (2, 2, 0), (1, 1, 1)]]
     first, draws = world.starts(units, 3)
     assert torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])
     assert torch.equal(draws[0], draws[1]) and draws.abs().max() <= 1
@@ -256,8 +265,8 @@ def test_an_image_is_the_model_of_its_latent_with_depth_along_the_rows(world):
 
 
 def test_the_truth_fits_its_data_to_the_noise(world):
-    for model, noise in tables.SCENARIOS:
-        unit = tables.Unit("consistent", "binary", "adam", 1, model, noise, 0)
+    for model, noise in SCENARIOS:
+        unit = Trial("consistent", "binary", "adam", 1, model, noise, 0)
         data, rmse = world.data(unit)
         with torch.no_grad():
             residual = world.simulate("consistent", "binary", world.true_latents[model]) - data
@@ -276,7 +285,7 @@ def test_gauss_newton_and_the_global_search_run(world):
 def test_the_pooled_search_fits_the_data(world, monkeypatch):
     monkeypatch.setattr(searches, "POOL_STAGES", ((3, 3, 0.01, False), (2, 2, 0.02, True)))
     monkeypatch.setattr(searches, "POOL", 32)
-    unit = tables.Unit("consistent", "binary", "pool", 32, 1, 1, 0)
+    unit = Trial("consistent", "binary", "pool", 32, 1, 1, 0)
     found = run(SMALL, [unit.name], world)[unit.name]
     # A step takes 31 solves for the Jacobian and one to try it; those kept are judged once more.
     np.testing.assert_array_equal(found["record"][:, 0], [32 + 9 * 32 + 3, 32 + 13 * 32 + 3 + 2])
@@ -303,7 +312,7 @@ def test_exact_derivatives_of_the_continuous_case_are_the_limit_of_differences(w
 
 
 def latent_to_normal(world):
-    return study.latent.to_normal(world.true_latents[1] * 0.9)
+    return latent.to_normal(world.true_latents[1] * 0.9)
 
 
 def test_strategy_2_with_exact_derivatives_runs_and_is_tabulated(world):
@@ -393,8 +402,8 @@ def test_each_method_is_sent_to_its_search(world, monkeypatch):
     monkeypatch.setattr(searches, "pooled", lambda *_: "pool")
     config = study.Config(methods=("dream", "pool"), cases=("binary",))
     found = run(config, study.names(config), world)
-    assert {n if tables.alone(n) else tables.Unit.parse(n).method: v for n, v in found.items()} == {
-        tables.GENERATOR: "facts",
+    assert {n if Trial.read(n) is None else Trial.parse(n).method: v for n, v in found.items()} == {
+        GENERATOR.name: "facts",
         "effect-clipping-i50-t2": "effects",
         "dream": "dream",
         "pool": "pool",
@@ -416,7 +425,7 @@ def test_simulations_that_make_no_sense_are_refused(world, arguments, message):
 
 
 def test_bfloat16_is_close(world):
-    other = study.World(study.Config(precision="bfloat16"), "cpu", world.network)
+    other = World(study.Config(precision="bfloat16"), "cpu", world.network)
     z = world.true_latents[1]
     with torch.no_grad():
         gap = (other.models(z) - world.models(z)).abs().mean().item()
@@ -425,16 +434,16 @@ def test_bfloat16_is_close(world):
 
 def test_a_stopped_run_resumes_and_only_computes_what_is_missing(tmp_path, monkeypatch, world):
     config = study.Config(adam_iterations=3, methods=("adam",), cases=("binary",))
-    monkeypatch.setattr(study, "World", lambda *_: world)
+    monkeypatch.setattr(study_module, "World", lambda *_: world)
     monkeypatch.setattr(latent_facts, "generator_facts", lambda _: {"x": np.zeros(1)})
     monkeypatch.setattr(latent_effects, "compare", lambda *_: {"x": np.zeros(1)})
     whole = studies.run(study, config)
     asked = []
     real = study.compute
 
-    def stopping(config, names):
-        asked.append(list(names))
-        yield from itertools.islice(real(config, names), 4 if len(asked) == 1 else None)
+    def stopping(config, units, folder=None):
+        asked.append(list(units))
+        yield from itertools.islice(real(config, units), 4 if len(asked) == 1 else None)
 
     monkeypatch.setattr(study, "compute", stopping)
     with pytest.raises(RuntimeError, match="were asked for and not computed"):
@@ -448,12 +457,12 @@ def test_a_stopped_run_resumes_and_only_computes_what_is_missing(tmp_path, monke
 
 def test_marks_hold_the_best_so_far_and_the_early_stop():
     ratio = np.concatenate([np.linspace(5, 2, 150), np.full(10, 1.4), [1.0]])
-    arrays = study._arrays(ratio, 1.0, 576)
+    arrays = descents.kept_of(ratio, 1.0, 576)
     np.testing.assert_array_equal(arrays["marks"], [100, 161])
     np.testing.assert_allclose(arrays["best"], [ratio[:100].min(), 1.0])
     # 1000 ns^2 over 576 data is 1.318 ns: the run is above it at update 100, so the released code ends it there.
     assert int(arrays["stopped"]) == 100 and arrays["best_if_stopped"] == ratio[100]
-    assert int(study._arrays(np.full(120, 1.3), 1.0, 576)["stopped"]) == -1
+    assert int(descents.kept_of(np.full(120, 1.3), 1.0, 576)["stopped"]) == -1
 
 
 def test_tables_count_row_by_row():
@@ -517,14 +526,14 @@ def test_the_most_common_length_is_taken_whether_or_not_it_is_the_longest():
 def test_searches_are_listed_with_their_solves():
     units = made_up()
     missed = {"record": np.array([[8, 5.0], [90, 1.05]])}
-    units[tables.Unit("as_published", "binary", "dream", 800, 2, 1, 0).name] = missed
+    units[Trial("as_published", "binary", "dream", 800, 2, 1, 0).name] = missed
     text = tables.searches_markdown(units)
     plain = text.replace("\u00a0", " ")
     row = "| DREAM(ZS) | scrambled | II-I | 10 | 80 (80 to 90) | 160 (160 to —), 9 of 10 | "
     assert row + "160 (160 to —), 9 of 10 | 0.999 (0.999 to 1.050) |" in plain
     assert text.count("pooled") == 16 and "adam" not in text
     # A short run of the same seed is the longer one's beginning, no run of its own.
-    short = {tables.Unit("as_published", "binary", "dream", 80, 2, 2, 0).name: missed}
+    short = {Trial("as_published", "binary", "dream", 80, 2, 2, 0).name: missed}
     assert tables.searches_markdown({**short, **units}) == tables.searches_markdown({**units, **short}) == text
     assert "| DREAM(ZS) | scrambled | II-II | 1 | 90 | — | — | 1.050 |" in tables.searches_markdown(short)
     assert tables.searches_markdown({}) == tables.as_markdown([], {}, "table2") == tables.NO_TRIAL
@@ -606,7 +615,7 @@ def test_the_errors_of_the_released_data_are_those_of_the_paper():
 
 
 def test_generator_facts(facts):
-    found = study.measures(SMALL, {tables.GENERATOR: facts})
+    found = study.measures(SMALL, {GENERATOR.name: facts})
     assert found["generator.effective_dimension"].value == 14
     assert found["generator.scale_change"].value < 0.05
     assert found["data.n"].value == 576 and found["generator.rows"].value == 129
@@ -625,7 +634,7 @@ def test_every_claim_of_the_tables_names_a_measure_that_a_full_run_gives(facts):
     ledger = [claim for claim in claims.load(paths.ledger()) if claim.paper == "latent_inversion"]
     effects = {latent_effects.name(kind, 20, 1): comparison(kind) for kind in latent_effects.KINDS}
     units = made_up(operators=("consistent", "as_published", "image"))
-    found = study.measures(SMALL, units | {tables.GENERATOR: facts} | effects)
+    found = study.measures(SMALL, units | {GENERATOR.name: facts} | effects)
     missing = {name for claim in ledger for name in claim.measure if name not in found}
     # What these need is not part of the presets, or the released data.
     later = ("operator.", "data.released_rmse.")
@@ -650,7 +659,7 @@ def test_config_refusals(changes, message):
 
 def test_a_width_without_weights_is_refused():
     with pytest.raises(ValueError, match=r"width must be one with shipped weights, .*32.*; got 33"):
-        study.weights_path(33)
+        weights_path(33)
 
 
 def test_the_extent_leaves_the_key_alone():
@@ -671,7 +680,9 @@ sys.meta_path.insert(0, Refuse())
     command = [
         sys.executable,
         "-m",
-        "geolib.studies.latent_inversion.study",
+        "geolib",
+        "study",
+        "latent_inversion",
         "--preset",
         "paper",
         "--folder",
@@ -697,9 +708,9 @@ sys.meta_path.insert(0, Refuse())
 
 def test_a_gpu_takes_the_same_groups(monkeypatch):
     config = study.Config.preset("paper", trials=20)
-    on_cpu = study.tasks(config, study.names(config))
+    on_cpu = study.batches(config, study.units(config))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert study.tasks(config, study.names(config)) == on_cpu
+    assert study.batches(config, study.units(config)) == on_cpu
 
 
 def test_a_configuration_stored_with_the_size_of_a_batch_is_read_and_keeps_its_key():
@@ -711,7 +722,7 @@ def test_a_configuration_stored_with_the_size_of_a_batch_is_read_and_keeps_its_k
 
 def test_the_range_of_six_searches_is_their_interval_and_one_that_missed_has_no_end():
     def found(*misfits):
-        names = [tables.Unit("consistent", "binary", "pool", 256, 1, 2, t).name for t in range(len(misfits))]
+        names = [Trial("consistent", "binary", "pool", 256, 1, 2, t).name for t in range(len(misfits))]
         return study.measures(
             SMALL, {n: {"record": np.array([[8, 5.0], [100 + t, misfits[t]]])} for t, n in enumerate(names)}
         )
@@ -732,8 +743,8 @@ def test_the_range_of_six_searches_is_their_interval_and_one_that_missed_has_no_
 def test_chains_are_told_by_arviz():
     rng = np.random.default_rng(0)
     arrays = {"draws": rng.standard_normal((4, 300, 2)), "acceptance_rate": np.full(4, 0.25)}
-    name = tables.Unit("as_published", "binary", "dream", 800, 2, 1, 2).name
-    rows = searches.chains({name: arrays, tables.GENERATOR: {}})
+    name = Trial("as_published", "binary", "dream", 800, 2, 1, 2).name
+    rows = searches.chains({name: arrays, GENERATOR.name: {}})
     text = searches.chains_markdown(rows)
     assert rows[0]["r_hat"] < 1.02 and rows[0]["run"] == 3
     assert "| scrambled | II | I | 3 | 25.0 % | 300 | 1.0" in text

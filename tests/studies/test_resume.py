@@ -8,7 +8,7 @@ import numpy as np
 
 from geolib import studies
 from geolib.runs.store import read_unit
-from geolib.studies.rnn_fwi import study
+from geolib.studies.rnn_fwi.study import STUDY as study
 
 ROOT = Path(__file__).parents[2]
 SETTING = {"experiments": "1d", "optimisers": "gd,momentum,adam,cg,lbfgs", "gd_rates": "0.1,0.2,0.3,0.4,0.5,0.6"}
@@ -16,7 +16,7 @@ SETTING["iterations"] = "60"
 
 
 def start(folder):
-    command = [sys.executable, "-m", "geolib.studies.rnn_fwi.study", "--folder", str(folder)]
+    command = [sys.executable, "-m", "geolib", "study", "rnn_fwi", "--folder", str(folder)]
     for name, value in SETTING.items():
         command += ["-p", name, value]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)

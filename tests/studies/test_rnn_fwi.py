@@ -11,8 +11,9 @@ from geolib.book import ledger as claims
 from geolib.datasets import velocity
 from geolib.plots import waves as plots
 from geolib.runs import paths
-from geolib.studies.rnn_fwi import measures, problems, study, tables
+from geolib.studies.rnn_fwi import descents, measures, problems, tables
 from geolib.studies.rnn_fwi import theory as _rnn_theory
+from geolib.studies.rnn_fwi.study import STUDY as study
 from geolib.waves import Grid, Survey, propagate, ricker
 
 TINY = study.Config(iterations=3, gd_rates=(0.4,), optimisers=("gd", "lbfgs"), experiments=("1d",))
@@ -111,7 +112,7 @@ def test_descents_start_at_the_same_misfit_and_lower_it(tiny):
 
 
 def test_misfit_vanishes_at_the_truth_and_frozen_rows_have_no_gradient():
-    problem = study.problem_1d(frequency=8.0, top="absorbing")
+    problem = descents.problem_1d(frequency=8.0, top="absorbing")
     misfit, gradient = problem.objective(problem.truth)
     assert misfit == 0 and not gradient.any()
     frozen = problems.Problem(problem.survey, problem.observed, problem.truth, problem.start, frozen=7)
@@ -145,7 +146,7 @@ def test_corrected_adjoint_is_the_derivative_and_the_printed_one_is_not(theory):
 
 
 def test_theory_and_engine_agree(theory):
-    problem = study.problem_1d()
+    problem = descents.problem_1d()
     # The engine's bottom absorbs all but 1e-4 of the amplitude, the plain program's is out of reach.
     assert problem.objective(problem.start)[0] == pytest.approx(float(theory["eq11"][3]), rel=1e-4)
 
@@ -215,7 +216,7 @@ def small_2d(extra="", frequency=6.0):
 
 @pytest.mark.parametrize(("extra", "method"), [("", "lbfgs-1000"), ("", "adam-100"), ("continuation", "cg")])
 def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, method):
-    monkeypatch.setattr(study, "problem_2d", small_2d)
+    monkeypatch.setattr(descents, "problem_2d", small_2d)
     config = study.Config(marmousi_share=0.02 if method == "lbfgs-1000" else 0.2)
     name = f"{extra or 'marmousi'}-{method}"
     whole = dict(computed(study, config, [name]))[name]
@@ -245,7 +246,7 @@ def test_marmousi_unit_resumes_from_its_journal(tmp_path, monkeypatch, extra, me
 
 
 def test_blocks_of_a_descent_go_on_from_one_another(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "problem_2d", small_2d)
+    monkeypatch.setattr(descents, "problem_2d", small_2d)
     evaluate = problems.Problem.objective
     calls: list[int] = []
 
@@ -259,7 +260,7 @@ def test_blocks_of_a_descent_go_on_from_one_another(tmp_path, monkeypatch):
     short, long = (units for _, units in computed(study, config, blocks, tmp_path))
     assert len(calls) == long["misfit"].size == 7 and short["misfit"].size == 3
     np.testing.assert_array_equal(long["misfit"][:3], short["misfit"])
-    assert study.tasks(config, ["theory", *blocks, "marmousi-setup", "marmousi-cost", "noise-cg"]) == [
+    assert study.batches(config, ["theory", *blocks, "marmousi-setup", "marmousi-cost", "noise-cg"]) == [
         ["theory"],
         blocks,
         ["marmousi-setup"],
@@ -289,10 +290,10 @@ def test_ssim_knows_identity_and_noise():
 
 def test_tables_and_selections():
     units = fake(study.names(study.Config.preset("paper")))
-    chosen = tables.select(units, "gd", "adam-40", "cg")
+    chosen = tables.legend(units, "gd", "adam-40", "cg")
     assert list(chosen) == [f"gradient descent {r}" for r in (0.2, 0.4, 0.6, 0.8)] + ["Adam 40", "CG"]
-    assert tables.select(units, "momentum") != tables.select(units, "momentum_b")
-    assert tables.select(units, "linear", "cg", variant="linear") == {"CG": units["linear-cg-f64"]}
+    assert tables.legend(units, "momentum") != tables.legend(units, "momentum_b")
+    assert tables.legend(units, "linear", "cg", variant="linear") == {"CG": units["linear-cg-f64"]}
     assert list(tables.eigenvalues(units).values()) == [(4.0, 1.0)] * 5
     assert len(tables.table(chosen).splitlines()) == 2 + len(chosen)
     assert "more than 3" in tables.table({"x": {**units["1d-cg-f64"], "misfit": np.ones(4)}})
@@ -329,9 +330,9 @@ def test_the_closest_model_wins_a_harder_setting():
 
 
 def test_an_evaluation_costs_what_the_processor_spent(monkeypatch):
-    monkeypatch.setattr(study, "problem_2d", small_2d)
-    found = study._cost(iterations=2, turns=2)
-    assert list(found["methods"]) == list(study.MARMOUSI) and found["cost"].shape == (3,)
+    monkeypatch.setattr(descents, "problem_2d", small_2d)
+    found = descents._cost(iterations=2, turns=2)
+    assert list(found["methods"]) == list(descents.MARMOUSI) and found["cost"].shape == (3,)
     assert (found["cost"] > 0).all()
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from geolib import studies
-from geolib.studies.wgan_traces import factor as study
-from geolib.studies.wgan_traces import stopping
+from geolib.studies.wgan_traces import factor, stopping
+from geolib.studies.wgan_traces.factor import STUDY as study
 
 
 def test_the_published_factor_is_the_training_as_it_is():
@@ -38,7 +38,7 @@ def test_ten_is_crucial_if_every_other_factor_ends_far_behind_on_every_seed(one,
     }
     found = study.measures(study.Config(), units)
     assert found["factor_ten_crucial"].value == crucial and found["factor_ten_crucial"].n == 2
-    text = study.as_markdown(units)
+    text = factor.as_markdown(units)
     assert "| 10 times the mean amplitude | 0.1000 | 0.1000 |" in text and "0.0100" in text
 
 

@@ -5,7 +5,8 @@ pytest.importorskip("sklearn")
 
 from geolib import studies
 from geolib.metrics import traces
-from geolib.studies.wgan_traces import quality, study
+from geolib.studies.wgan_traces import quality
+from geolib.studies.wgan_traces.study import STUDY as study
 
 CONFIG = study.Config(n_epochs=2, n_traces=160, batch=80, seed=3)
 

@@ -15,8 +15,9 @@ from geolib.gans import wgan
 from geolib.runs.measure import Measure
 from geolib.runs.store import Store, read_unit
 from geolib.studies.wgan_traces import data as wgan_data
-from geolib.studies.wgan_traces import study, tables
+from geolib.studies.wgan_traces import gallery, tables
 from geolib.studies.wgan_traces import training as wgan_training
+from geolib.studies.wgan_traces.study import STUDY as study
 
 TINY = {"n_traces": 12, "batch": 8, "seed": 3}
 
@@ -69,14 +70,14 @@ def test_reflections_come_in_time_with_the_right_sign_and_size():
 
 
 def test_the_data_are_deterministic_disjoint_and_normalised():
-    data = study.dataset(config())
-    again = study.dataset(config())
+    data = wgan_data.dataset(config())
+    again = wgan_data.dataset(config())
     assert np.array_equal(data.training, again.training)
     assert data.training.shape == (12, 1, 499) and data.validation.shape == data.test.shape == (12, 1, 499)
     # Single precision of 12 x 499 terms.
     assert np.abs(data.training).mean(dtype=np.float64) == pytest.approx(0.1, rel=1e-6)
     assert len(np.unique(data.velocity[:, 0])) == 36
-    larger = study.dataset(config(n_traces=14))
+    larger = wgan_data.dataset(config(n_traces=14))
     assert np.allclose(larger.velocity[:12], data.velocity[:12])
 
 
@@ -187,7 +188,9 @@ def test_a_killed_run_ends_like_an_undisturbed_one(undisturbed, tmp_path, wait_f
     command = [
         sys.executable,
         "-m",
-        "geolib.studies.wgan_traces.study",
+        "geolib",
+        "study",
+        "wgan_traces",
         "--folder",
         str(tmp_path),
         "-p",
@@ -209,7 +212,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(undisturbed, tmp_path, wait_f
 
 def test_the_assessment_leaves_the_training_alone(undisturbed):
     # Real batches, latents and mixing draw from one generator; a longer history to score must not move it.
-    training = torch.from_numpy(study.dataset(config()).training)
+    training = torch.from_numpy(wgan_data.dataset(config()).training)
     kept = dict(wgan_training.epochs(config(), training, None, 4))  # trained without any look in between
     for epoch, arrays in kept.items():
         assert np.array_equal(arrays["curve.critic_loss"], undisturbed[f"epoch-{epoch:04d}"]["critic_loss"])
@@ -221,7 +224,7 @@ def test_what_is_shipped_has_the_measures_of_all(undisturbed):
     assert study.measures(cfg, shipped) == study.measures(cfg, undisturbed)
     assert "nearest" not in shipped["epoch-0003"] and "nearest" in shipped["epoch-0001"]
     assert "nearest" in shipped["epoch-0004"]  # the last
-    assert np.array_equal(shipped["epoch-0003"]["samples"], undisturbed["epoch-0003"]["samples"][: study.N_ANIMATED])
+    assert np.array_equal(shipped["epoch-0003"]["samples"], undisturbed["epoch-0003"]["samples"][: gallery.N_ANIMATED])
     assert "nearest" in undisturbed["epoch-0003"]  # what it was given stays as it is
 
 
@@ -235,14 +238,14 @@ def test_weights_of_a_run_can_be_exported(undisturbed, tmp_path):
     studies.run(study, config(4), folder=tmp_path)
     (folder,) = tmp_path.glob("*/*")
     for epoch in (3, 4):
-        found = wgan.load_pretrained(study.export_weights(config(4), folder, epoch, tmp_path / "w.safetensors"))
+        found = wgan.load_pretrained(export_weights(config(4), folder, epoch, tmp_path / "w.safetensors"))
         arrays = undisturbed[f"epoch-{epoch:04d}"]
         assert found.epoch == epoch and found.scale == float(undisturbed["data"]["scale"])
         assert np.array_equal(wgan.score(found.critic, arrays["samples"][:, None]), arrays["score_samples"])
     with pytest.raises(
         ValueError, match=r"folder must hold the networks of epoch 5; .* does not. Run that epoch first."
     ):
-        study.export_weights(config(4), folder, 5, tmp_path / "x")
+        export_weights(config(4), folder, 5, tmp_path / "x")
 
 
 def test_measures_cope_with_any_subset(undisturbed):
