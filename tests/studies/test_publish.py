@@ -1,5 +1,6 @@
 """Publishing: what is shipped only grows, and nothing that took long is lost."""
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np

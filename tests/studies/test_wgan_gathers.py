@@ -36,7 +36,7 @@ def test_moveout_tells_reflections_from_noise():
     rng = np.random.default_rng(0)
     offset = (np.arange(gathers.SIZE) - gathers.SIZE // 2) * gathers.SPACING
     time = np.arange(gathers.SIZE)[:, None] * gathers.SAMPLING
-    gathers = []
+    made = []
     for dip in (0.0, 0.2):
         arrival = np.sqrt(0.5**2 + dip * 1e-3 * offset + (offset / 2000) ** 2)
         gathers.append(np.exp(-(((time - arrival) / 0.03) ** 2)))
@@ -48,7 +48,7 @@ def test_moveout_tells_reflections_from_noise():
 
 
 def test_modelled_gathers_have_the_moveout_of_reflections():
-    gathers = gathers.model_gathers(gathers.draw_models(10, np.random.default_rng(1)))
+    made = gathers.model_gathers(gathers.draw_models(10, np.random.default_rng(1)))
     assert np.nanmedian(gathers.moveout_misfit(gathers)) < gathers.SAMPLING / 2
     assert np.allclose(np.abs(gathers).max(axis=(1, 2)), 1)
 

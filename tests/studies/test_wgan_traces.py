@@ -18,6 +18,7 @@ from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import gallery, tables
 from geolib.studies.wgan_traces import training as wgan_training
 from geolib.studies.wgan_traces.study import STUDY as study
+from geolib.studies.wgan_traces.study import export_weights
 
 TINY = {"n_traces": 12, "batch": 8, "seed": 3}
 
