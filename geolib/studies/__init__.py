@@ -37,6 +37,8 @@ NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
 COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces")
 COMPANIONS["latent_prior"] = "latent_inversion"
+#: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
+APART = "quality"
 _MODULES = {name: f"{name}.study" for name in NAMES}
 _MODULES |= {name: f"{chapter}.{name.split('_')[1]}" for name, chapter in COMPANIONS.items()}
 
@@ -260,14 +262,28 @@ def shipped(study: ModuleType, preset: str = "paper") -> Results | None:
 
 
 def shipped_measures(study: ModuleType) -> dict[str, Measure]:
-    """Return the measures of what is shipped of a study and its companions; the paper preset wins over the quick."""
-    found: dict[str, Measure] = {}
+    """Return the measures of what is shipped of a study and its companions, by name; see `shipped_sources`."""
+    return {name: measure for name, (measure, _) in shipped_sources(study).items()}
+
+
+def shipped_sources(study: ModuleType) -> dict[str, tuple[Measure, str]]:
+    """Return the measures of what is shipped of a study and its companions, each with the file that it is from.
+
+    The paper preset wins over the quick; measures of a file of another name have that in front, as in
+    ``width64.table1.I.image``.
+    """
+    found: dict[str, tuple[Measure, str]] = {}
     companions = [get(name) for name, chapter in COMPANIONS.items() if chapter == name_of(study)]
     for part in (*companions, study):
-        for preset in ("quick", "paper"):
-            results = shipped(part, preset)
+        head = f"{name_of(part)}-"
+        labels = sorted(path.stem.removeprefix(head) for path in paths.results().glob(f"{head}*.nc"))
+        others = [label for label in labels if label not in {*PRESETS, APART}]
+        for label in (*PRESETS, *others):
+            results = shipped(part, label)
             if results is not None:
-                found.update(part.measures(part.Config.stored(results.config), results.units))
+                made = part.measures(part.Config.stored(results.config), results.units)
+                front = "" if label in PRESETS else f"{label}."
+                found.update({f"{front}{name}": (measure, f"{head}{label}.nc") for name, measure in made.items()})
     return found
 
 
