@@ -40,8 +40,8 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test holds it to the 
 
 __version__ = "0.1.0"
 
-# Where each name lives; two are plainer here than in their module, where the method's name stands beside them.
-_HOMES = {
+# Two names are plainer here than in their module, where the method's name stands beside them.
+_FACE = {
     "waves.survey": "Boundary Grid Survey",
     "waves.wavelets": "ricker",
     "waves.propagate": "misfit_and_gradient propagate",
@@ -56,20 +56,17 @@ _HOMES = {
     "gans.wgan": "load_pretrained",
     "metrics.samples": "density_coverage first_event mmd2 sliced_wasserstein",
 }
-_FOUND = {
-    name.partition("=")[0]: (f"geolib.{home}", name.rpartition("=")[2])
-    for home, names in _HOMES.items()
-    for name in names.split()
-}
+_THERE = {name.partition("=")[0]: name.rpartition("=")[2] for names in _FACE.values() for name in names.split()}
+#: The module of each name.
+HOMES = {name.partition("=")[0]: f"geolib.{home}" for home, names in _FACE.items() for name in names.split()}
 
-__all__ = [*_FOUND]
+__all__ = [*HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FOUND:
+    if name not in HOMES:
         raise AttributeError(f"module 'geolib' has no attribute {name!r}")
-    home, there = _FOUND[name]
-    found = globals()[name] = getattr(importlib.import_module(home), there)
+    found = globals()[name] = getattr(importlib.import_module(HOMES[name]), _THERE[name])
     return found
 
 
