@@ -361,11 +361,12 @@ def _verify(options: argparse.Namespace) -> int:
     ledger = claims.load(paths.ledger())
     rows = []
     for name in studies.NAMES:
-        mine = [claim for claim in ledger if claim.paper == name]
-        rows += claims.judge(mine, studies.shipped_measures(studies.get(name)))
+        found = studies.shipped_sources(studies.get(name))
+        numbers = {key: measure for key, (measure, _) in found.items()}
+        files = {key: file for key, (_, file) in found.items()}
+        rows += claims.judge([claim for claim in ledger if claim.paper == name], numbers, sources=files)
     if options.json:
-        keys = ("id", "paper", "place", "claim", "published", "ours", "interval", "n", "verdict")
-        print(json.dumps([{key: row[key] for key in keys} for row in rows], indent=1))
+        print(json.dumps(rows, indent=1))
         return 0
     for row in rows:
         print(f"{row['verdict']:15} {row['id']}: {row['claim']} (published {row['published']}, ours {row['ours']})")

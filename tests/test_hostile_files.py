@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geolib import cli, studies
-from geolib.book import compare, notebooks, reruns
+from geolib.book import compare, notebooks, reruns, rules
 from geolib.book import ledger as claims
 from geolib.gans import sgan, wgan
 from geolib.runs import paths, store
@@ -260,18 +260,27 @@ def judged(ledger):
 LEAVES = st.none() | st.booleans() | st.integers(-3, 99) | st.floats() | st.text(max_size=8)
 VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(LEAVES, inner, max_size=2))
 TEXTS = {key: st.text(max_size=8) for key in ("id", "paper", "place", "claim", "note")}
+KIND = st.sampled_from([*rules.KINDS, *claims.APART])
 NUMBERS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.lists(st.integers(-9, 99) | st.floats(), max_size=3)
 )
-RULES = st.dictionaries(st.sampled_from(claims.RULES), NUMBERS | VALUES, min_size=1, max_size=1)
+RULES = st.dictionaries(
+    st.sampled_from(sorted({rule for each in rules.KINDS.values() for rule in each})),
+    NUMBERS | VALUES,
+    min_size=1,
+    max_size=1,
+)
 
 
 @SETTINGS
 @given(
-    st.fixed_dictionaries({**TEXTS, "published": NUMBERS | VALUES}),
+    st.fixed_dictionaries({**TEXTS, "kind": KIND, "published": NUMBERS | VALUES}),
     st.sampled_from(["m", "n", ["m"], ["m", "n"]]),
     RULES,
-    st.none() | st.tuples(st.sampled_from([*TEXTS, "published", "measure", "rule"]), VALUES),
+    st.none()
+    | st.tuples(
+        st.sampled_from([*TEXTS, "published", "measure", "rule", "decisive", "effect", "planned", "robust"]), VALUES
+    ),
 )
 def test_a_claim_of_any_kind_is_refused_or_can_be_judged(entry, measure, rule, other):
     entry = {**entry, "measure": measure, "rule": rule, **dict([other] if other else [])}

@@ -1,4 +1,4 @@
-"""From an executed notebook to a chapter: the line that tells its state, targets for the errata, the closing record."""
+"""From an executed notebook to a chapter: a warning where it is out of date, targets for the errata, its record."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
     mine = [file for file in files if file.chapter == name]
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
     label = notebook.cells[0].source.partition("\n# ")[0]
-    notebook.cells[0].source = f"{label}\n# {title}\n\n{_state_line(found, mine)}\n{rest}"
+    notebook.cells[0].source = f"{label}\n# {title}\n{_warning(found, mine)}\n{rest}"
     cells = []
     for cell in notebook.cells:
         if cell.id in proofs:
@@ -97,7 +97,8 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
         found_there = list(file.results.records.values())
         link = f"[{file.path.stem}](#{file.anchor})"
         columns[link] = {"Units": str(len(found_there)), **records.facts(file.config, found_there)}
-    closing = nbformat.v4.new_markdown_cell(records.section(columns))
+    line = f"\n:::{{div}} foot-line\n{records.foot(found['provenance'], mine)}:::\n"
+    closing = nbformat.v4.new_markdown_cell(records.section(columns) + line)
     notebook.cells = [nbformat.from_dict(cell) for cell in [*cells, {**closing, "id": "record"}]]
     path = root / "book" / "papers" / f"{name}.ipynb"
     content = nbformat.writes(notebook).encode()
@@ -138,22 +139,13 @@ def target_of(name: str, cell: str) -> str:
     return f"proof-{name}-{cell}"
 
 
-def _state_line(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
-    about = found["provenance"]
-    text = f"This page {records.BADGES[found['state']]}"
-    if about:
-        text += f" executed {about['date']} in {about['seconds']:.0f} s"
-    for file in mine:
-        text += f" · [{file.path.stem}](#{file.anchor}) {records.BADGES[file.state]} {len(file.results.units)} units"
-    line = f":::{{div}} state-line\n{text}\n:::\n"
+def _warning(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
     warned = [found["why"]] if found["why"] else []
     warned += [f"`{file.path.name}` is {file.explained()}." for file in mine if file.state == "stale"]
-    if warned:
-        remedy = "`geolib book` executes the page again."
-        line += (
-            f"\n:::{{admonition}} This page may be out of date\n:class: warning\n{' '.join([*warned, remedy])}\n:::\n"
-        )
-    return line
+    if not warned:
+        return ""
+    text = " ".join([*warned, "`geolib book` executes the page again."])
+    return f"\n:::{{admonition}} This page may be out of date\n:class: warning\n{text}\n:::\n"
 
 
 def clean(root: Path) -> None:

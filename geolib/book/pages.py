@@ -27,10 +27,10 @@ SPEED = {
 # Text badges: emoji and colour alone would not reach every reader.
 COLOURS = {
     "reproduced": "success",
-    "partly": "warning",
     "not reproduced": "danger",
-    "taken over": "info",
-    "not run yet": "dark",
+    "mixed": "warning",
+    "undecided": "info",
+    "not run": "dark",
 }
 
 

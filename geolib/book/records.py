@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.book import staleness
 from geolib.runs import paths, store
 from geolib.runs.config import Config, plain
 from geolib.runs.study import Study
@@ -20,7 +19,6 @@ from geolib.runs.study import Study
 # Text badges: colour alone would not reach every reader.
 BADGES = {
     "current": "{bdg-success}`current`",
-    "older code": "{bdg-warning}`older code`",
     "stale": "{bdg-danger}`stale`",
     "not executed": "{bdg-danger}`not executed`",
 }
@@ -30,7 +28,7 @@ _DIGITS = 9
 
 @dataclass(frozen=True)
 class Shipped:
-    """A shipped results file, its records, and which of the code that computed them has changed since.
+    """A shipped results file and its records.
 
     Attributes
     ----------
@@ -42,15 +40,12 @@ class Shipped:
         Its content.
     key : str
         Its key; another one than the study's present key makes it stale.
-    since : dict of str to (list of str or None)
-        For each unit the modules that have changed since; None where that cannot be known.
     """
 
     path: Path
     study: Study
     results: store.Results
     key: str
-    since: Mapping[str, list[str] | None]
 
     @property
     def config(self) -> Config:
@@ -69,30 +64,24 @@ class Shipped:
         return f"record-{self.path.stem}"
 
     @property
+    def dates(self) -> list[str]:
+        """The day on which each unit was computed."""
+        return [str(record.get("date", "?")) for record in self.results.records.values()]
+
+    @property
     def state(self) -> str:
-        """One of stale (other meaning), older code (same meaning, by the study's version), current."""
+        """Either current or, where the study's version has changed since, stale."""
         try:
             same = self.key == studies.key(self.study, self.config)
         except (TypeError, ValueError):  # a parameter that the study no longer knows
             same = False
-        if not same:
-            return "stale"
-        return "older code" if any(since != [] for since in self.since.values()) else "current"
+        return "current" if same else "stale"
 
     def explained(self) -> str:
         """Return what the state means, with counts."""
         if self.state == "stale":
             return f"computed by another version of the study (key {self.key}): its numbers may mean something else"
-        if self.state == "current":
-            return "all units were computed by the present code"
-        count = Counter("?" if since is None else "older" if since else "present" for since in self.since.values())
-        changed = sorted({Path(name).stem for since in self.since.values() for name in since or ()})
-        parts = [f"{count['present']} of {len(self.since)} units by the present code"]
-        if count["older"]:
-            parts.append(f"{count['older']} before a change of {', '.join(f'`{name}`' for name in changed)}")
-        if count["?"]:
-            parts.append(f"{count['?']} by code that had not been committed as it ran")
-        return "; ".join(parts) + ". The study's version says that they mean the same"
+        return "computed by this version of the study"
 
 
 def shipped() -> list[Shipped]:
@@ -107,10 +96,7 @@ def shipped() -> list[Shipped]:
     for name in (*studies.NAMES, *studies.COMPANIONS):
         for path in sorted(paths.results().glob(f"{name}-*.nc")):
             results, key = store.load(path)
-            commits = {unit: str(record.get("commit", "")) for unit, record in results.records.items()}
-            known = {commit: staleness.changed_since(name, commit) for commit in set(commits.values())}
-            since = {unit: known[commits[unit]] for unit in commits}
-            found.append(Shipped(path, studies.get(name), results, key, since))
+            found.append(Shipped(path, studies.get(name), results, key))
     return found
 
 
@@ -140,6 +126,20 @@ def section(columns: Mapping[str, Mapping[str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
+    """Return the line at a chapter's foot: executed when, by what; its precomputed results, and of when they are."""
+    if about:
+        versions = ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items())
+        line = f"Executed {about['date']} in {about['seconds']:.0f} s by commit `{_commit(about['commit'])}`"
+        line += f" with {versions}." if versions else "."
+    else:
+        line = "Shown as it was committed, not executed by this build."
+    shown = [
+        f"[{file.path.stem}](#{file.anchor}), {len(file.results.units)} runs of {span(file.dates)}" for file in files
+    ]
+    return line + (f" Precomputed results: {'; '.join(shown)}." if shown else "") + "\n"
+
+
 def page(files: Sequence[Shipped]) -> str:
     """Return the sections of the page of records: one for each shipped file."""
     parts = [_results(found) for found in files]
@@ -152,16 +152,14 @@ def _results(found: Shipped) -> str:
     about = {"Units": str(len(records)), **facts(found.config, list(records.values()))}
     about |= {"State": f"{BADGES[found.state]} {found.explained()}.", "Key": f"`{found.key}`"}
     parameters = [f"| `{name}` | {plain(value)} |" for name, value in found.results.config.items()]
-    rows = ["| Unit | Seconds | Date | Commit | Hardware | Changed since |", "|---|--:|---|---|---|---|"]
+    rows = ["| Unit | Seconds | Date | Commit | Hardware |", "|---|--:|---|---|---|"]
     for unit, record in records.items():
-        since = found.since[unit]
         cells = [
             f"`{unit}`",
             f"{float(record.get('seconds', 0)):.1f}",
             str(record.get("date", "?")),
             f"`{_commit(str(record.get('commit', 'unknown')))}`",
             str(record.get("device", "?")),
-            "cannot be known" if since is None else ", ".join(f"`{Path(name).stem}`" for name in since) or "nothing",
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(
@@ -224,7 +222,7 @@ def status(files: Sequence[Shipped], chapters: Mapping[str, Mapping[str, Any]], 
     for file in files:
         records = list(file.results.records.values())
         cells = [f"{{ref}}`{file.path.stem} <{file.anchor}>`", str(len(records))]
-        cells += _dates([str(record.get("date", "?")) for record in records], today)
+        cells += _dates(file.dates, today)
         cells += [seconds(sum(float(record.get("seconds", 0)) for record in records))]
         cells.append(f"{BADGES[file.state]} {file.explained()}.")
         lines.append("| " + " | ".join(map(_cell, cells)) + " |")

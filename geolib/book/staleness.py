@@ -1,4 +1,4 @@
-"""What an executed notebook and a shipped unit depend on, and what of it has changed since."""
+"""What an executed notebook depends on, and what of it has changed since."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import ast
 import functools
 import hashlib
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import geolib
 from geolib import studies
 from geolib.book import ledger, notebooks
 from geolib.datasets import fetch
 from geolib.runs import paths
-
-# These bring units to and fro and judge them; no number of a unit comes from them.
-_AROUND = {"_checks", "_runtime", "config", "fetch", "paths", "scheduler", "store", "ledger", "notebooks"}
 
 
 def inputs(study: str) -> dict[str, str]:
@@ -76,73 +73,22 @@ def modules(start: str, code: list[str]) -> list[Path]:
 @functools.cache
 def _imports(text: str) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+    waiting: list[ast.AST] = [ast.parse(text)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse  # what type checkers see is not executed
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            # The names of the package itself are loaded from elsewhere once they are asked for.
+            names.update(geolib.HOMES[a.name] for a in node.names if node.module == "geolib" and a.name in geolib.HOMES)
     parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 1)}
     return frozenset(name for name in names | parents if name.split(".")[0] == "geolib")
-
-
-def changed_since(study: str, commit: str) -> list[str] | None:
-    """Return the modules that compute a study's units and whose code differs from that of a commit.
-
-    Comments, docstrings and layout are no difference, nor is a module that only carries or judges units.
-
-    Returns
-    -------
-    list of str or None
-        File names; None if the commit's code is not at hand: not in this clone, no git, or not committed then.
-    """
-    if not commit or not commit.isalnum():  # "+changes" was never committed
-        return None
-    listed = _git("diff", "--name-only", commit, "--", "geolib")
-    if listed is None:
-        return None
-    computing = [
-        path
-        for path in modules(studies.module_of(study), [])
-        if path.stem not in _AROUND and path != Path(studies.__file__)
-    ]
-    names = {_label(path): path for path in computing}
-    return [name for name in listed.split() if name in names and _meaning_at(commit, name) != _meaning(names[name])]
-
-
-def _meaning(path: Path) -> str:
-    return _plain(path.read_text(encoding="utf-8"))
-
-
-@functools.cache
-def _meaning_at(commit: str, name: str) -> str:
-    text = _git("show", f"{commit}:{name}")
-    return "" if text is None else _plain(text)
-
-
-@functools.cache
-def _plain(text: str) -> str:
-    """Return the code without comments, docstrings and layout."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-    return ast.dump(tree)
-
-
-@functools.cache
-def _git_at(folder: str, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def _git(*arguments: str) -> str | None:
-    return _git_at(str(_package().parent), *arguments)
 
 
 def _package() -> Path:

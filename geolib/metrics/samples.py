@@ -18,10 +18,12 @@ BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 class RelativeTest(NamedTuple):
-    """Outcome of `relative_mmd_test`: `difference` of the two squared discrepancies and the one-sided `p_value`."""
+    """Outcome of `relative_mmd_test`."""
 
     difference: float
+    """Squared discrepancy of the new samples less that of the old ones; negative if the new are closer."""
     p_value: float
+    """One-sided, of "new is no closer"."""
 
 
 def _flat(name: str, values: np.ndarray) -> np.ndarray:

@@ -32,8 +32,11 @@ class Interval(NamedTuple):
     """A measure with its 95 % bootstrap interval."""
 
     value: float
+    """Of the sets themselves."""
     low: float
+    """Lower end."""
     high: float
+    """Upper end."""
 
 
 def compare(

@@ -24,12 +24,23 @@ class Measure:
         A 95 % interval.
     n : int, optional
         Trials, seeds or cases behind it.
+    k : int, optional
+        Of a share of trials: in how many it was so.
+    worth : int, optional
+        How many independent trials the n are worth, where they are not independent themselves.
     """
 
     value: float
     low: float | None = None
     high: float | None = None
     n: int | None = None
+    k: int | None = None
+    worth: int | None = None
+
+    @property
+    def independent(self) -> int:
+        """How many independent trials are behind it; one at least."""
+        return max(1, self.worth or self.n or 1)
 
     @classmethod
     def count(cls, k: int, n: int) -> Measure:
@@ -45,7 +56,49 @@ class Measure:
         z = 1.959963984540054
         centre = (k / n + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * math.sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n))
-        return cls(k / n, max(0.0, centre - half), min(1.0, centre + half), n)
+        return cls(k / n, max(0.0, centre - half), min(1.0, centre + half), n, k)
+
+    @classmethod
+    def clustered(cls, clusters: Sequence[Sequence[bool]], like: Measure | None = None, draws: int = 4000) -> Measure:
+        """Return the share of trials that come in clusters, such as those from one start, with a bootstrap over these.
+
+        Parameters
+        ----------
+        clusters : sequence of sequence of bool
+            The trials of each cluster, which may depend on one another; clusters do not.
+        like : Measure, optional
+            Another share of the same trials, whose design effect is taken where all of these agree.
+        draws : int
+            Bootstrap samples.
+
+        Returns
+        -------
+        Measure
+            The interval holds the central 95 % of the bootstrap; `worth` is n over the design effect, the variance
+            that the clusters show over that of independent trials, kept between 1 and the trials of a cluster. Where
+            all trials agree nothing is known of it but by `like`: without that a cluster counts as one trial. The
+            interval is then Wilson's for the trials that they are worth.
+
+        References
+        ----------
+        Kish (1965), Survey Sampling, section 5.4.
+        """
+        import numpy as np
+
+        sizes = np.array([len(cluster) for cluster in clusters])
+        hits = np.array([sum(cluster) for cluster in clusters])
+        k, n, groups = int(hits.sum()), int(sizes.sum()), len(sizes)
+        if k in (0, n) or groups < 2:
+            worth = like.worth if like is not None and like.worth and like.n == n else groups
+            wide = cls.count(worth if k else 0, worth)
+            return cls(k / n, wide.low, wide.high, n, k, worth)
+        rows = np.random.default_rng(0).integers(groups, size=(draws, groups))
+        low, high = np.quantile(hits[rows].sum(1) / sizes[rows].sum(1), [0.025, 0.975])
+        share = k / n
+        # The variance of a ratio of sums, by the clusters' own scatter.
+        scatter = np.square(hits - share * sizes).sum() * groups / (groups - 1) / n**2
+        effect = float(np.clip(scatter / (share * (1 - share) / n), 1, n / groups))
+        return cls(share, float(low), float(high), n, k, max(1, round(n / effect)))
 
     @classmethod
     def mean(cls, values: Sequence[float]) -> Measure:
@@ -62,8 +115,26 @@ class Measure:
         half = float(stats.t.ppf(0.975, data.size - 1) * data.std(ddof=1) / math.sqrt(data.size))
         return cls(centre, centre - half, centre + half, int(data.size))
 
+    @classmethod
+    def difference(cls, one: Measure, other: Measure) -> Measure:
+        """Return one share less another, with an interval from those of both.
+
+        References
+        ----------
+        Newcombe (1998), Statistics in Medicine 17, p. 873, method 10.
+        """
+        gap = one.value - other.value
+        (a, b), (c, d) = (
+            (m.value if m.low is None else m.low, m.value if m.high is None else m.high) for m in (one, other)
+        )
+        below = math.hypot(one.value - a, d - other.value)
+        above = math.hypot(b - one.value, other.value - c)
+        return cls(gap, gap - below, gap + above, min(one.n or 1, other.n or 1))
+
     def __str__(self) -> str:
         """Return value, interval and n as a reader wants them."""
+        if self.k is not None:
+            return f"{self.k} of {self.n}"
         text = short(self.value)
         if self.low is not None and self.high is not None:
             text += f" [{short(self.low)}, {short(self.high)}]"

@@ -5,16 +5,31 @@ from __future__ import annotations
 import importlib
 
 from geolib import _checks
+from geolib.runs import paths
+from geolib.runs.config import PRESETS
 from geolib.runs.measure import Measure
 from geolib.runs.runner import key, publish, run, shipped
 from geolib.runs.study import Study
 
-__all__ = ["COMPANIONS", "NAMES", "get", "key", "module_of", "publish", "run", "shipped", "shipped_measures"]
+__all__ = [
+    "COMPANIONS",
+    "NAMES",
+    "get",
+    "key",
+    "module_of",
+    "publish",
+    "run",
+    "shipped",
+    "shipped_measures",
+    "shipped_sources",
+]
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
 COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces")
 COMPANIONS["latent_prior"] = "latent_inversion"
+#: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
+APART = "quality"
 _MODULES = {name: f"{name}.study" for name in NAMES}
 _MODULES |= {name: f"{chapter}.{name.split('_')[1]}" for name, chapter in COMPANIONS.items()}
 
@@ -37,14 +52,25 @@ def companions(chapter: str) -> list[Study]:
 
 
 def shipped_measures(study: Study) -> dict[str, Measure]:
-    """Return the measures of what is shipped of a study and its companions.
+    """Return the measures of what is shipped of a study and its companions, by name; see `shipped_sources`."""
+    return {name: measure for name, (measure, _) in shipped_sources(study).items()}
 
-    The paper preset wins over the quick one.
+
+def shipped_sources(study: Study) -> dict[str, tuple[Measure, str]]:
+    """Return the measures of what is shipped of a study and its companions, each with the file that it is from.
+
+    The paper preset wins over the quick; measures of a file of another name have that in front, as in
+    ``width64.table1.I.image``.
     """
-    found: dict[str, Measure] = {}
+    found: dict[str, tuple[Measure, str]] = {}
     for part in (*companions(study.name), study):
-        for preset in ("quick", "paper"):
-            results = shipped(part, preset)
+        head = f"{part.name}-"
+        labels = sorted(path.stem.removeprefix(head) for path in paths.results().glob(f"{head}*.nc"))
+        others = [label for label in labels if label not in {*PRESETS, APART}]
+        for label in (*PRESETS, *others):
+            results = shipped(part, label)
             if results is not None:
-                found |= part.measures(part.Config.stored(results.config), results.units)
+                made = part.measures(part.Config.stored(results.config), results.units)
+                front = "" if label in PRESETS else f"{label}."
+                found |= {f"{front}{name}": (measure, f"{head}{label}.nc") for name, measure in made.items()}
     return found

@@ -17,11 +17,14 @@ from geolib.waves.survey import Survey
 
 
 class State(NamedTuple):
-    """What a cell hands to the next: two wavefields, and along each axis the two memory variables of the layer."""
+    """What a cell hands to the next."""
 
     now: torch.Tensor
+    """Wavefield u(t)."""
     before: torch.Tensor
+    """Wavefield u(t - dt)."""
     memory: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    """Along each axis the two memory variables of the layer."""
 
 
 class WaveCell(nn.Module):

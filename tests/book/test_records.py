@@ -1,100 +1,52 @@
-"""Shipped results against the code that computed them: present, older, of another version."""
+"""The records of shipped results: their state, what a chapter's foot and the page of records say of them."""
 
 import json
-import subprocess
-from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from geolib import studies
-from geolib.book import records, staleness
+from geolib.book import records
 from geolib.runs import paths, store
 from geolib.runs.config import plain
 
 STUDY = studies.get("rnn_fwi")
-CODE = '"""A module."""\n\n\ndef half(x):\n    """Return x / 2."""\n    return x / 2\n'
-
-
-@pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """A repository with a small package, its first commit, and a way to commit more."""
-    package = tmp_path / "geolib"
-    (package / "studies" / "rnn_fwi").mkdir(parents=True)
-    for name in ("__init__", "ledger", "studies/__init__", "studies/rnn_fwi/__init__"):
-        (package / f"{name}.py").write_text("")
-    (package / "waves.py").write_text(CODE)
-    (package / "studies" / "rnn_fwi" / "study.py").write_text("from geolib import ledger, waves\n")
-    monkeypatch.setattr(staleness, "_package", lambda: package)
-    monkeypatch.setattr(staleness.studies, "__file__", str(package / "studies" / "__init__.py"))
-
-    def git(*arguments):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        command = ["git", "-C", str(tmp_path), *identity, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    git("init", "-q")
-    git("add", "-A")
-    git("commit", "-qm", "first")
-    return SimpleNamespace(package=package, commit=git("rev-parse", "HEAD"))
-
-
-def test_code_that_means_the_same_has_not_changed(repository):
-    assert staleness.changed_since("rnn_fwi", repository.commit) == []
-    other = CODE.replace("Return x / 2.", "Return one half.").replace("    return", "    # why\n    return")
-    (repository.package / "waves.py").write_text(other)
-    (repository.package / "ledger.py").write_text("x = 1\n")  # it judges units, it computes none
-    assert staleness.changed_since("rnn_fwi", repository.commit) == []
-
-
-def test_one_changed_number_is_found(repository):
-    (repository.package / "waves.py").write_text(CODE.replace("/ 2\n", "/ 3\n"))
-    assert staleness.changed_since("rnn_fwi", repository.commit) == ["geolib/waves.py"]
-
-
-@pytest.mark.parametrize("commit", ["", "0" * 40, "unknown", "--output=x"])
-def test_code_that_is_not_at_hand_cannot_be_compared(repository, commit):
-    assert staleness.changed_since("rnn_fwi", commit) is None
-    assert staleness.changed_since("rnn_fwi", repository.commit + "+changes") is None
-
-
 RECORD = {"commit": "a" * 40, "device": "a | c", "cores": 1, "versions": {"python": "3"}, "date": "2026-01-02"}
 
 
-def shipped(tmp_path, since, key=None):
+def shipped(tmp_path, key=None):
     config = STUDY.Config.preset("quick", frequency=8)
-    units = {name: {"x": np.zeros(2)} for name in since}
-    results = store.Results(config.as_dict(), units, {name: {**RECORD, "seconds": 90.0} for name in since})
+    dates = {"a": "2026-01-02", "b": "2026-01-05"}
+    found = {name: {**RECORD, "date": date, "seconds": 90.0} for name, date in dates.items()}
+    results = store.Results(config.as_dict(), {name: {"x": np.zeros(2)} for name in dates}, found)
     path = tmp_path / "rnn_fwi-paper.nc"
     path.write_bytes(b"1234")
-    return records.Shipped(path, STUDY, results, key or studies.key(STUDY, config), since)
+    return records.Shipped(path, STUDY, results, key or studies.key(STUDY, config))
 
 
-@pytest.mark.parametrize(
-    ("since", "state", "words"),
-    [
-        ({"a": [], "b": []}, "current", "all units were computed by the present code"),
-        ({"a": [], "b": ["geolib/waves/cell.py"]}, "older code", "1 of 2 units by the present code; 1 before a change"),
-        ({"a": None}, "older code", "0 of 1 units by the present code; 1 by code that had not been committed"),
-    ],
-)
-def test_the_state_of_a_shipped_file(tmp_path, since, state, words):
-    found = shipped(tmp_path, since)
-    assert found.state == state and words in found.explained()
-    page = records.page([found])
-    assert records.BADGES[state] in page
+def test_the_page_of_records_shows_a_file(tmp_path):
+    page = records.page([shipped(tmp_path)])
+    assert records.BADGES["current"] in page
     assert f"| Differs from the quick preset in | frequency = 8.0 ({plain(STUDY.Config().frequency)}) |" in page
     assert "a \\| c" in page  # a bar within a cell would end it
 
 
 def test_results_of_another_version_are_stale(tmp_path, monkeypatch):
-    found = shipped(tmp_path, {"a": []})
-    assert found.state == "current"
+    found = shipped(tmp_path)
+    assert found.state == "current" and found.explained() == "computed by this version of the study"
     monkeypatch.setattr(STUDY, "VERSION", STUDY.VERSION + 1)
     assert found.state == "stale" and "its numbers may mean something else" in found.explained()
-    unknown = shipped(tmp_path, {"a": []})
+    unknown = shipped(tmp_path)
     unknown.results.config["gone"] = 1
     assert unknown.state == "stale"
+
+
+def test_the_foot_of_a_chapter_says_when_and_by_what(tmp_path):
+    about = {**RECORD, "date": "2026-03-04", "seconds": 12.3}
+    line = records.foot(about, [shipped(tmp_path)])
+    assert line.startswith("Executed 2026-03-04 in 12 s by commit `aaaaaaaaa` with python 3. Precomputed results: ")
+    first, last = (date.replace("-", "\u2011") for date in ("2026-01-02", "2026-01-05"))
+    assert line.endswith(f"[rnn_fwi-paper](#record-rnn_fwi-paper), 2 runs of {first} to {last}.\n")
+    assert records.foot({}, []) == "Shown as it was committed, not executed by this build.\n"
 
 
 def test_every_shipped_file_has_its_record():

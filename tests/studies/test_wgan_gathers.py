@@ -39,8 +39,8 @@ def test_moveout_tells_reflections_from_noise():
     made = []
     for dip in (0.0, 0.2):
         arrival = np.sqrt(0.5**2 + dip * 1e-3 * offset + (offset / 2000) ** 2)
-        gathers.append(np.exp(-(((time - arrival) / 0.03) ** 2)))
-    good = gathers.moveout_misfit(np.array(gathers))
+        made.append(np.exp(-(((time - arrival) / 0.03) ** 2)))
+    good = gathers.moveout_misfit(np.array(made))
     bad = gathers.moveout_misfit(rng.standard_normal((2, gathers.SIZE, gathers.SIZE)))
     assert (good < gathers.SAMPLING / 2).all()  # picks are whole samples
     assert bad.min() > 2 * good.max()  # noise is picked early everywhere: on a line, but a ragged one
@@ -49,8 +49,8 @@ def test_moveout_tells_reflections_from_noise():
 
 def test_modelled_gathers_have_the_moveout_of_reflections():
     made = gathers.model_gathers(gathers.draw_models(10, np.random.default_rng(1)))
-    assert np.nanmedian(gathers.moveout_misfit(gathers)) < gathers.SAMPLING / 2
-    assert np.allclose(np.abs(gathers).max(axis=(1, 2)), 1)
+    assert np.nanmedian(gathers.moveout_misfit(made)) < gathers.SAMPLING / 2
+    assert np.allclose(np.abs(made).max(axis=(1, 2)), 1)
 
 
 def test_a_run_is_complete_and_deterministic(units):

@@ -14,8 +14,12 @@ from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import effects
 from geolib.studies.latent_inversion.facts import local_minima
 from geolib.studies.latent_inversion.images import image_measures
-from geolib.studies.latent_inversion.tables import LIMITS, MARKS, ROMAN, SOLVED, compatible, searches, table
+from geolib.studies.latent_inversion.pooled import pooled_measures
+from geolib.studies.latent_inversion.tables import LIMITS, MARKS, ROMAN, SOLVED, searches, table
 from geolib.studies.latent_inversion.units import GENERATOR, SCENARIOS, Trial
+
+#: A WRMSE that rounds to the paper's 1.000.
+AS_GOOD = 1.0005
 
 
 def measures(units: Units) -> dict[str, Measure]:
@@ -45,7 +49,11 @@ def measures(units: Units) -> dict[str, Measure]:
             found[name if model else f"{name}.all"] = total
     found.update(image_measures(trials))
     for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
-        made = {**_comparisons(found, prefix), **_descent(trials, operator), **_search_measures(trials, operator)}
+        made = {
+            **pooled_measures(trials, operator, found.get("table1.all.image")),
+            **_descent(trials, operator),
+            **_search_measures(trials, operator),
+        }
         found.update({f"{prefix}{name}": measure for name, measure in made.items()})
     return found
 
@@ -64,7 +72,8 @@ def published_measures(ledger: Iterable[Claim]) -> dict[str, Measure]:
     if not pairs:
         return {}
     # All the published pairs, not a sample: no interval.
-    return {"published.model_I_larger": Measure(sum(a > b for a, b in pairs) / len(pairs), n=len(pairs))}
+    larger = sum(a > b for a, b in pairs)
+    return {"published.model_I_larger": Measure(larger / len(pairs), n=len(pairs), k=larger)}
 
 
 def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
@@ -105,31 +114,6 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
     return found
 
 
-def _comparisons(found: Mapping[str, Measure], prefix: str) -> dict[str, Measure]:
-    """Return the statements about pairs of shares that hold (1), fail (0) or cannot be told from chance (one half)."""
-    made: dict[str, Measure] = {}
-    shares = {name: found.get(f"{prefix}{name}.le1.01.all") for name in _LARGEST}
-    one, two = shares["table2.s1-10000"], shares["table3.s1-10000"]
-    if one and two:
-        made["thresholding.no_effect"] = Measure(float(_larger(one, two) == 0.5))
-    for name in ("table2", "table3"):
-        first, second = shares[f"{name}.s1-10000"], shares[f"{name}.s2-5000"]
-        if first and second:
-            made[f"{name}.s1_beats_s2"] = Measure(_larger(first, second))
-        if first and (whole := found.get("table1.all.image")):
-            made[f"{name}.whole_image_is_easier"] = Measure(_larger(whole, first))
-    return made
-
-
-_LARGEST = ("table2.s1-10000", "table3.s1-10000", "table2.s2-5000", "table3.s2-5000")
-
-
-def _larger(one: Measure, other: Measure) -> float:
-    """Return 1 where the first share is clearly larger, 0 where it is smaller (Fisher, p < 0.05), else one half."""
-    (a, n), (b, m) = ((round(share.value * (share.n or 1)), share.n or 1) for share in (one, other))
-    return 0.5 if compatible(a, n, b, m) >= 0.05 else float(a / n > b / m)
-
-
 def _descent(trials: Units, operator: str) -> dict[str, Measure]:
     """Return when either strategy descends, its best trials, and how often a run that is poor after 2000 recovers."""
     named = list(select(trials, Trial, operator=operator).items())
@@ -149,13 +133,15 @@ def _descent(trials: Units, operator: str) -> dict[str, Measure]:
         if done:
             share = Measure.count(sum(bool(d >= 0.9) for d in done), len(done))
             found[f"s{strategy}.nine_tenths_by_{early}"] = share
+            found[f"s{strategy}.nine_tenths_after_{early}"] = Measure.count(len(done) - (share.k or 0), len(done))
         if strategy == 2 or not mine:
             continue
         # A value that is still sampled counts, however good the best one before it was, until the trial fits.
-        late = [a for _, a in mine if (a["trajectory"][(a["iteration"] >= 2000) & _searching(a)] > 2.5).any()]
-        if late:
-            recovered = sum(float(a["best"][-1]) <= LIMITS[-1] for a in late)
-            found["s1.late_recoveries"] = Measure.count(recovered, len(late))
+        for limit in (2.0, 2.5, 3.0):
+            late = [a for _, a in mine if (a["trajectory"][(a["iteration"] >= 2000) & _searching(a)] > limit).any()]
+            if late:
+                recovered = sum(float(a["best"][-1]) <= LIMITS[-1] for a in late)
+                found[f"s1.late_recoveries_{limit:g}"] = Measure.count(recovered, len(late))
         hits = [a for _, a in mine if a["best"][-1] <= LIMITS[-1]]
         if hits:
             lost = sum(float(a["best_if_stopped"]) > LIMITS[-1] for a in hits)
@@ -175,6 +161,8 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
     """
     found: dict[str, Measure] = {}
     fits: dict[str, list[bool]] = {}
+    reached: dict[str, list[bool]] = {}
+    costs: dict[str, list[float]] = {}
     for (method, case, order, model, noise), runs in searches(trials).items():
         if (case, order) != ("binary", operator):
             continue
@@ -185,5 +173,16 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
                 label = f"{method}.{ROMAN[model]}-{ROMAN[noise]}.{name}"
                 found[label] = Measure(float(np.median(column)), ends[0], ends[1], len(column))
         fits.setdefault(method, []).extend((runs[:, -1] <= LIMITS[-1]).tolist())
+        reached.setdefault(method, []).extend((runs[:, -1] <= AS_GOOD).tolist())
+        for name, column in zip(names, runs.T, strict=False):
+            costs.setdefault(f"{method}.{name}", []).extend(column.tolist())
     found.update({f"{method}.fits": Measure.count(sum(each), len(each)) for method, each in fits.items()})
+    found.update({f"{method}.reaches": Measure.count(sum(each), len(each)) for method, each in reached.items()})
+    for name, each in costs.items():
+        if name.endswith("best") or not np.isfinite(each).all():
+            continue
+        # Costs spread over factors: their geometric mean, with Student's interval of the logarithms.
+        middle = Measure.mean(np.log(each).tolist())
+        low, high = (None if end is None else float(np.exp(end)) for end in (middle.low, middle.high))
+        found[f"{name}.mean"] = Measure(float(np.exp(middle.value)), low, high, len(each))
     return found

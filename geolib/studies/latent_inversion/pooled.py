@@ -1,0 +1,78 @@
+"""Shares of trials pooled over the four scenarios, and what tells one share from another; starts are shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from geolib.runs.measure import Measure
+from geolib.runs.unit import Units
+from geolib.studies.latent_inversion.tables import LIMITS, ROMAN, best_by
+from geolib.studies.latent_inversion.units import SCENARIOS
+
+#: Updates of either strategy at which shares are pooled: the three budgets of each.
+BUDGETS = {"adam": (1, (100, 1000, 10000)), "gn": (2, (100, 1000, 5000))}
+
+
+def pooled_measures(trials: Units, operator: str, image: Measure | None = None) -> dict[str, Measure]:
+    """Return shares over all scenarios and their differences, with intervals from a bootstrap over starts.
+
+    Parameters
+    ----------
+    trials : mapping
+        Results by unit name.
+    operator : str
+        Cell order of the rays.
+    image : Measure, optional
+        Share of the whole-image inversions that found the image.
+
+    Returns
+    -------
+    dict of str to Measure
+        ``table3.s1-10000.le1.01.pooled`` for each table, strategy, budget and limit of which every scenario has a
+        trial; ``table3.s1_minus_s2`` at the largest budgets and ``table3.s1_minus_s2_at_1000`` at 1.1;
+        ``thresholding.difference``, Table 2 less Table 3 for strategy 1, and ``thresholding.model_I``, for strategy 2
+        and model I at 1.1; ``table3.whole_minus_times``, the whole image less the traveltimes.
+    """
+    found: dict[str, Measure] = {}
+    for table, case in (("table2", "continuous"), ("table3", "binary")):
+        for method, (strategy, budgets) in BUDGETS.items():
+            for updates in budgets:
+                wanted = {"operator": operator, "case": case, "method": method}
+                for models in ((1, 2), (1,)):
+                    label = f"{table}.s{strategy}-{updates}" + ("" if len(models) == 2 else "-I")
+                    like = None
+                    for limit in LIMITS:
+                        if clusters := _by_start(trials, updates, limit, models, wanted):
+                            like = found[f"{label}.le{limit}.pooled"] = Measure.clustered(clusters, like)
+    return found | _differences(found, image)
+
+
+def _by_start(
+    trials: Units, updates: int, limit: float, models: tuple[int, ...], wanted: Mapping[str, str]
+) -> list[list[bool]]:
+    starts: dict[int, list[bool]] = {}
+    for model, noise in SCENARIOS:
+        if model not in models:
+            continue
+        best = best_by(trials, updates, model=model, noise=noise, **wanted)
+        if not best:
+            return []  # a sum over scenarios is stated only where all of them were run
+        for trial, value in best.items():
+            starts.setdefault(trial, []).append(value <= limit)
+    return list(starts.values())
+
+
+def _differences(found: Mapping[str, Measure], image: Measure | None) -> dict[str, Measure]:
+    def share(name: str) -> Measure | None:
+        return found.get(f"{name}.pooled")
+
+    pairs: dict[str, tuple[Measure | None, Measure | None]] = {
+        "thresholding.difference": (share("table2.s1-10000.le1.01"), share("table3.s1-10000.le1.01")),
+        f"thresholding.model_{ROMAN[1]}": (share("table2.s2-5000-I.le1.1"), share("table3.s2-5000-I.le1.1")),
+    }
+    for table in ("table2", "table3"):
+        largest = share(f"{table}.s1-10000.le1.01")
+        pairs[f"{table}.s1_minus_s2"] = (largest, share(f"{table}.s2-5000.le1.01"))
+        pairs[f"{table}.s1_minus_s2_at_1000"] = (share(f"{table}.s1-1000.le1.1"), share(f"{table}.s2-1000.le1.1"))
+        pairs[f"{table}.whole_minus_times"] = (image, largest)
+    return {name: Measure.difference(a, b) for name, (a, b) in pairs.items() if a is not None and b is not None}
