@@ -74,6 +74,8 @@ def generate(
         content |= {f"{figure.name}.{figure.kind}": figure.content for figure in shown}
     root = paths.checkout()
     content |= speed(root / "bench" if root is not None else Path())
+    if root is not None and (bench := root / "bench" / "portable.json").is_file():
+        content["drift.md"] = records.drift(json.loads(bench.read_text(encoding="utf-8"))).encode()
     if root is not None and (bench := root / "bench" / "scheduler.json").is_file():
         content["throughput.png"] = throughput(json.loads(bench.read_text(encoding="utf-8")))
     content["chapters.md"] = "\n".join(["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]).encode()

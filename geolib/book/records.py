@@ -147,6 +147,32 @@ def page(files: Sequence[Shipped]) -> str:
     return "\n".join(parts)
 
 
+def drift(measured: Mapping[str, Any]) -> str:
+    """Return how far the notebooks' numbers moved under the arithmetic of other machines, as a table.
+
+    Parameters
+    ----------
+    measured : mapping
+        `bench/portable.json`: `settings` and, by notebook and setting, `numbers`, `moved` and the drift of `cells`.
+    """
+    settings, notebooks = measured["settings"], measured["notebooks"]
+    lines = ["| Setting | " + " | ".join(f"`{name}`" for name in notebooks) + " |", "|---|" + "---|" * len(notebooks)]
+    for label in settings:
+        cells = []
+        for found in (by_setting.get(label) for by_setting in notebooks.values()):
+            largest = max(found["cells"].values(), default=0.0) if found else 0.0
+            moved = f"{found['moved']} of {found['numbers']}, {largest:.0e}" if largest else "none"
+            cells.append(moved if found else "—")
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    entries = [entry for by_setting in notebooks.values() for entry in by_setting.values()]
+    origin = {key: sorted({str(entry[key]) for entry in entries}) for key in ("device", "date", "commit")}
+    commits = ", ".join(f"`{_commit(commit)}`" for commit in origin["commit"])
+    lines += ["", f"Measured on {', '.join(origin['device'])}; {span(origin['date'])}; commits {commits}.", ""]
+    changes = {label: [f"{name}={value}" for name, value in values.items()] for label, values in settings.items()}
+    rows = [f"| {label} | " + ", ".join(f"`{change}`" for change in found) + " |" for label, found in changes.items()]
+    return "\n".join([*lines, *_dropdown("What was set", ["| Setting | Variables |", "|---|---|", *rows])])
+
+
 def _results(found: Shipped) -> str:
     records = found.results.records
     about = {"Units": str(len(records)), **facts(found.config, list(records.values()))}
