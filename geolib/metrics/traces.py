@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+from scipy.spatial.distance import cdist
 
 from geolib import _checks
 from geolib.metrics import samples
@@ -115,7 +116,7 @@ def compare(
         return wb @ (signs_b > 0) / len(b) - wa @ (signs_a > 0) / len(a)
 
     inside = samples.ball_members(real, fake)
-    within_b = np.sqrt(samples.squared_distances(b, b))
+    within_b = cdist(b, b)
     np.fill_diagonal(within_b, np.inf)
     terms = {
         "density": inside.sum(axis=0) / 5,
@@ -185,7 +186,4 @@ def _swd(projections: list[tuple[np.ndarray, np.ndarray]], weights: tuple[np.nda
         np.stack([np.repeat(v, w[o].astype(int)) for v, o in zip(values.T, order.T, strict=True)])
         for (values, order), w in zip(projections, weights, strict=True)
     )
-    if a.shape != b.shape:
-        levels = (np.arange(max(a.shape[1], b.shape[1])) + 0.5) / max(a.shape[1], b.shape[1])
-        a, b = (np.quantile(x, levels, axis=1, method="hazen").T for x in (a, b))
-    return float(np.sqrt(np.square(a - b).mean()))
+    return samples.root_mean_transport(a.T, b.T)
