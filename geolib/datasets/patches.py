@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from geolib import _checks
+
 
 def patches(
     image: Tensor, n: int, size: int, *, spacing: float, angles: Tensor | None = None, generator: torch.Generator
@@ -43,6 +45,8 @@ def patches(
     -----
     Costs one linear interpolation per pixel of the result.
     """
+    _checks.shape("image", image, (None, None), "Take one channel of it.")
+    _checks.rng("generator", generator, torch.Generator)
     nz, nx = image.shape
     # A turned square of this half width reaches sqrt(2) times as far.
     half = 0.5 * size * spacing

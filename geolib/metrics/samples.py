@@ -72,6 +72,7 @@ def sliced_wasserstein(
     Bonneel et al. (2015), Sliced and Radon Wasserstein barycenters of measures, J. Math. Imaging Vis. 51.
     """
     a, b = _pair(first, second)
+    _checks.rng("rng", rng, np.random.Generator)
     directions = rng.standard_normal((a.shape[1], _checks.integer("n_projections", n_projections, low=1)))
     directions /= np.linalg.norm(directions, axis=0)
     return root_mean_transport(np.sort(a @ directions, axis=0), np.sort(b @ directions, axis=0))

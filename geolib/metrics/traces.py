@@ -78,6 +78,7 @@ def compare(
     Efron and Tibshirani (1993), An introduction to the bootstrap, chapter 10, on the bias of resampled statistics.
     """
     n_resamples = _checks.integer("n_resamples", n_resamples, low=2)
+    _checks.rng("rng", rng, np.random.Generator)
     a, b = (np.asarray(x, dtype=np.float64).reshape(len(x), -1) for x in (real, fake))
     weights = [rng.multinomial(len(x), np.full(len(x), 1 / len(x)), n_resamples).astype(float) for x in (a, b)]
     ones = [np.ones((1, len(x))) for x in (a, b)]

@@ -14,7 +14,7 @@ from torch.nn import functional
 from geolib.datasets import channels as training_images
 from geolib.datasets import patches
 from geolib.gans import tricks, variants
-from geolib.gans.train import Game, Players, train
+from geolib.gans.train import Game, Players, evaluating, train
 from geolib.gans.tricks import Recipe
 from geolib.metrics import images
 from geolib.metrics import samples as metrics
@@ -239,11 +239,8 @@ def conditional(iterations: int, seed: int) -> Arrays:
 
 def generate_with(generator: nn.Module, *inputs: Tensor) -> Tensor:
     """Return samples of a generator of several inputs with its batch norms in evaluation mode."""
-    generator.eval()
-    with torch.no_grad():
-        made = generator(*inputs)
-    generator.train()
-    return made
+    with evaluating(generator), torch.no_grad():
+        return generator(*inputs)
 
 
 def infogan(iterations: int, seed: int, weight: float) -> Arrays:
