@@ -198,7 +198,7 @@ class _Adjoint(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _Shots(velocity, amplitudes, survey, space_order).gradient(derivative, fit=False)[1:]
 
-    setup_context = staticmethod(lambda *_: None)
+    setup_context = staticmethod(lambda ctx, inputs, output: None)
     backward = jvp = refused(_BACKEND, "a second one", _EAGER)
     vmap = refused(_BACKEND, "a batch of them by vmap", _EAGER)
 
