@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import machines
 import numpy as np
 import torch
 from pydream.core import run_dream
@@ -177,6 +178,8 @@ def main() -> None:
         "load": os.getloadavg()[0],
         "record": record,
     }
+    speeds = {f"{kind}, times a plain loop": middle["plain loop"] / middle[kind] for kind in ("float32", "bfloat16")}
+    result["machines"] = machines.rows(folder / "latent_inversion.json", record, speeds)
     (folder / "latent_inversion.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     cores = len(os.sched_getaffinity(0))
     head = "| Strategy 1, forward and gradient | ms per trial, one core | speed | share of the peak "
@@ -188,9 +191,9 @@ def main() -> None:
     lines += ["", "| DREAM(ZS), 8 chains | ms per forward run | speed |", "|---|--:|--:|"]
     slowest = max(sampled.values())
     lines += [f"| {name} | {value:.2f} | {slowest / value:.2f} |" for name, value in sampled.items()]
+    lines += machines.table(result["machines"])
     peaks = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items())
     lines += [
-        "",
         f"Batches of {BATCH}, width 32; processor time of one thread, and wall time with a process on each of "
         f"{cores} cores; {record['device']}, torch "
         f"{record['versions']['torch']}, commit {record['commit'][:9]}, {record['date']}, load average "

@@ -2,8 +2,8 @@
 
 Both play the paper's game from the same weights: two critic steps and one generator step on 64 traces. The plain loop
 is what one writes down: PyTorch's own layers and autograd, in single precision. The package is timed with the critic's
-convolutions in single precision and in bfloat16 (the paper preset), and all three a second time with the C library told
-to keep freed memory, as the study does. Writes bench/wgan_traces.json and its table, bench/wgan_traces.md.
+convolutions in single precision and in bfloat16, and all three a second time with the C library told to keep freed
+memory, as the study does. Writes bench/wgan_traces.json and its table, bench/wgan_traces.md.
 """
 
 import json
@@ -13,6 +13,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import machines
 import torch
 from torch import nn
 
@@ -100,6 +101,11 @@ def measure(runs):
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
+def speeds(made):
+    kept = made["memory_kept"]
+    return {f"{name}, times a plain loop": kept["plain loop, float32"] / kept[name] for name in list(kept)[1:]}
+
+
 def table(made):
     lines = [
         "| Training loop | s per iteration | times as fast | s, memory kept | times as fast |",
@@ -111,8 +117,8 @@ def table(made):
         ratios = [f"{a:.3f} | {p / a:.2f}" for a, p in zip(cells, plain, strict=True)]
         lines.append(f"| {name} | {' | '.join(ratios)} |")
     origin = made["provenance"]
+    lines += machines.table(made["machines"])
     lines += [
-        "",
         f"Medians of {ROUNDS} rounds, batch {BATCH}, {made['threads']} threads ({origin['device']}), commit "
         f"{origin['commit'][:9]}, {origin['date']}; load average {made['load']:.1f}.",
     ]
@@ -130,6 +136,7 @@ def main():
     keep_memory()
     made |= {"memory_kept": measure(runs), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]}
     made["provenance"] = provenance()
+    made["machines"] = machines.rows(HERE / "wgan_traces.json", made["provenance"], speeds(made))
     write_atomic(HERE / "wgan_traces.json", (json.dumps(made, indent=1) + "\n").encode())
     write_atomic(HERE / "wgan_traces.md", table(made).encode())
     print(table(made))

@@ -129,6 +129,21 @@ def shape(name: str, value: Any, expected: Sequence[int | None], remedy: str = "
         raise ValueError(f"{name} must have shape ({wanted}); got {got}. {remedy}")
 
 
+def rng(name: str, value: Any, kind: type) -> None:
+    """Check that a source of randomness is a `kind`, numpy.random.Generator or torch.Generator.
+
+    Raises
+    ------
+    TypeError
+        If it is another, such as a seed.
+    """
+    if not isinstance(value, kind):
+        numpy = kind.__module__.startswith("numpy")
+        way = "numpy.random.default_rng(seed)" if numpy else "torch.Generator().manual_seed(seed)"
+        kind_name = "numpy.random.Generator" if numpy else "torch.Generator"
+        raise TypeError(f"{name} must be a {kind_name}; got {type(value).__name__} {value!r:.40}. Use {way}.")
+
+
 def finite(name: str, value: Any, remedy: str = "Remove the NaN or infinite entries.") -> None:
     """Check that every entry of an array or tensor is finite.
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import multiprocessing
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -18,6 +22,32 @@ def steps(first: int, last: int, label: str) -> tqdm:
     """
     silent = True if multiprocessing.parent_process() else None  # None leaves it to tqdm, which looks for a terminal
     return tqdm(range(first, last), desc=label, leave=False, disable=silent, mininterval=0.5)
+
+
+def njit(**options: Any) -> Callable[[Callable], Any]:
+    """Return `numba.njit` that keeps what it compiles on disk, where it can.
+
+    Where neither the module's folder nor a home can be written, Numba refuses to compile what is to be kept.
+    """
+    import numba
+
+    def decorate(function: Callable) -> Any:
+        try:
+            return numba.njit(cache=True, **options)(function)
+        except (RuntimeError, OSError):
+            _warn_of_no_cache(Path(function.__code__.co_filename).parent)
+            return numba.njit(**options)(function)
+
+    return decorate
+
+
+@functools.cache  # once for a folder
+def _warn_of_no_cache(folder: Path) -> None:
+    warnings.warn(
+        f"compiled kernels cannot be kept: neither {folder} nor a home can be written, so every process compiles them "
+        "anew. Set NUMBA_CACHE_DIR to a folder that can.",
+        stacklevel=4,
+    )
 
 
 def keep_memory() -> None:

@@ -25,6 +25,15 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+# Folders whose tests rest on how a processor adds and multiplies.
+NUMERIC = {"datasets", "gans", "inversion", "metrics", "studies", "waves"}
+
+
+def pytest_itemcollected(item):
+    if item.path.parent.name in NUMERIC:
+        item.add_marker("numeric")
+
+
 def pytest_runtest_setup(item):
     needs = {
         "browser": (chromium() is not None, "headless Chromium is not installed (apt install chromium)"),

@@ -76,3 +76,38 @@ def test_large_numbers_keep_their_digits():
         _checks.number("x", 10**400)
     with pytest.raises(ValueError, match="x must be at most 1000001; got 1000002"):
         _checks.number("x", 1000002, high=1000001)
+
+
+def test_a_seed_is_no_generator_of_random_numbers():
+    """Every public function that draws says which generator it wants, and how it is made."""
+    from geolib.datasets import channels, patches, velocity
+    from geolib.gans import wgan
+    from geolib.inversion import crosshole, descent, dream
+    from geolib.metrics import facies, samples, traces
+
+    image, sets = np.zeros((60, 60), dtype=np.float32), np.random.default_rng(0).random((9, 4))
+    torch_wanted = [
+        lambda rng: wgan.sample(torch.nn.Identity(), 5, rng),
+        lambda rng: wgan.Pretrained(torch.nn.Identity(), torch.nn.Identity(), 1.0, -1.0, 1).sample(5, rng),
+        lambda rng: wgan.draw_latents(5, rng),
+        lambda rng: patches.patches(torch.zeros(60, 60), 2, 4, spacing=1.0, generator=rng),
+    ]
+    numpy_wanted = [
+        lambda rng: samples.sliced_wasserstein(sets, sets, rng),
+        lambda rng: traces.compare(sets, sets, sets, 1.0, rng),
+        lambda rng: facies.block_means(image, (5, 5), 2, rng),
+        lambda rng: channels.patches(image, (5, 5), 2, rng),
+        lambda rng: channels.procedural_channels((60, 60), rng),
+        lambda rng: velocity.marmousi_like(rng),
+        lambda rng: crosshole.noisy(np.zeros(3), 1.0, rng),
+        lambda rng: dream.sample(lambda states: np.zeros(len(states)), 2, 10, rng),
+        lambda rng: descent.largest_eigenvalue(lambda m: m, np.ones(2), generator=rng, step=1.0),
+    ]
+    for calls, wanted, way in (
+        (torch_wanted, r"torch\.Generator", r"torch\.Generator\(\)\.manual_seed\(seed\)"),
+        (numpy_wanted, r"numpy\.random\.Generator", r"numpy\.random\.default_rng\(seed\)"),
+    ):
+        for call in calls:
+            for wrong in (1, None):
+                with pytest.raises(TypeError, match=rf"^(rng|generator) must be a {wanted}; got .*\. Use {way}\.$"):
+                    call(wrong)

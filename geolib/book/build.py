@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from geolib import studies
-from geolib.book import chapters, labs, notebooks, records, staleness, standalone
+from geolib.book import chapters, holes, labs, notebooks, records, staleness, standalone
 from geolib.datasets import fetch
 from geolib.runs import paths
 from geolib.runs.store import provenance, write_atomic
@@ -38,7 +38,7 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
     Raises
     ------
     RuntimeError
-        If a notebook fails or jupyter-book warns.
+        If a notebook fails, jupyter-book warns, or a page shows `nan`, `inf` or `None` in place of a number.
     ValueError
         If this is no checkout, or a data file is damaged.
     """
@@ -71,6 +71,7 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
         _make_offline(made, first.parent)
     _trim_icons(first.parent)
     _show_sizes(first.parent)
+    holes.refuse(first.parent)
     write_atomic(stamp, now.encode())
     say("built: the pages")
     return first

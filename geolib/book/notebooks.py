@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+from ast import literal_eval
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,10 @@ def tidy(notebook: Any) -> None:
     """Fold an executed notebook's code for its page, number its tables, take out what differs between equal builds.
 
     A code cell with the metadata `mystnb.table` (`caption`, `name`) has its Markdown output shown as a numbered table.
+    Where the notebook glues a text as `..._stand_in`, the captions of its figures tagged `real-data` say it: what they
+    show is not the public file.
     """
+    _tell_stand_in(notebook)
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
         if {"parameters", "injected-parameters"} & set(tags):
@@ -201,6 +205,21 @@ def tidy(notebook: Any) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+
+
+_GLUED = "application/papermill.record/text/plain"
+
+
+def _tell_stand_in(notebook: Any) -> None:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    glued = {out.get("metadata", {}).get("scrapbook", {}).get("name", ""): out for out in outputs if "data" in out}
+    texts = [literal_eval(out["data"][_GLUED]) for name, out in glued.items() if name.endswith("_stand_in")]
+    if any(texts):
+        note = f"(The public file was not at hand: in its place stands an image {texts[0]}.)"
+        for cell in notebook.cells:
+            figure = cell.metadata.get("mystnb", {}).get("figure")
+            if figure and "real-data" in cell.metadata.get("tags", []) and note not in figure["caption"]:
+                figure["caption"] += f" {note}"
 
 
 def _number_table(cell: Any) -> None:

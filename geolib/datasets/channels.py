@@ -68,6 +68,9 @@ def patches(image: np.ndarray, size: tuple[int, int], n: int, rng: np.random.Gen
     ValueError
         If a window is larger than the image.
     """
+    _checks.shape("image", image, (None, None), "Take one channel of it.")
+    _checks.rng("rng", rng, np.random.Generator)
+    n = _checks.integer("n", n, low=1)
     room = np.subtract(image.shape, size)
     if room.min() < 0:
         raise ValueError(f"size must fit into the image of shape {image.shape}; got {tuple(size)}. Take a smaller one.")
@@ -104,8 +107,9 @@ def procedural_channels(
     -----
     One distance transform for each batch of links; about 5 s for 2500 x 2500.
     """
-    _checks.number("proportion", proportion, low=0.05, high=0.6)
-    _checks.number("width", width, low=2.0)
+    proportion = _checks.number("proportion", proportion, low=0.05, high=0.6)
+    width = _checks.number("width", width, low=2.0)
+    _checks.rng("rng", rng, np.random.Generator)
     nz, nx = shape
     x = np.arange(nx)
     # Trunks alone reach about three fifths of the proportion; the links make up the rest.
@@ -144,6 +148,13 @@ def _draw(mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
     mask[r[inside], c[inside]] = True
 
 
+def _stack(name: str, images: np.ndarray) -> np.ndarray:
+    array = np.asarray(images)
+    if array.ndim != 3 or not len(array):
+        raise ValueError(f"{name} must have shape (n, nz, nx); got {array.shape}. Give one image as image[None].")
+    return array
+
+
 # Statistics: each takes images (n, nz, nx) of zeros and ones and returns a number or a curve for each image.
 
 
@@ -163,7 +174,7 @@ def variogram(images: np.ndarray, lags: int, axis: int) -> np.ndarray:
     -------
     ndarray, shape (n, lags)
     """
-    moved = np.moveaxis(np.asarray(images, dtype=np.float32), axis, 2)
+    moved = np.moveaxis(_stack("images", images).astype(np.float32), axis, 2)
     return np.stack([0.5 * np.square(moved[..., h:] - moved[..., :-h]).mean((1, 2)) for h in range(1, lags + 1)], 1)
 
 
@@ -184,6 +195,7 @@ def connectivity(images: np.ndarray, lags: int, axis: int) -> np.ndarray:
     ndarray, shape (n, lags)
         NaN where an image has no such pair.
     """
+    images = _stack("images", images)
     curves = np.full((len(images), lags), np.nan)
     for number, image in enumerate(images):
         labels = np.moveaxis(ndimage.label(image)[0], axis - 1, 1)
@@ -197,13 +209,13 @@ def connectivity(images: np.ndarray, lags: int, axis: int) -> np.ndarray:
 
 def components(images: np.ndarray) -> np.ndarray:
     """Return the number of separate channel bodies in each image `(n, nz, nx)`."""
-    return np.array([ndimage.label(image)[1] for image in images])
+    return np.array([ndimage.label(image)[1] for image in _stack("images", images)])
 
 
 def channel_width(images: np.ndarray) -> np.ndarray:
     """Return the mean vertical run of channel pixels clear of both borders, in pixels, for images `(n, nz, nx)`."""
     means = []
-    for image in np.asarray(images).astype(np.int8):
+    for image in _stack("images", images).astype(np.int8):
         step = np.diff(image, axis=0).T
         # Column by column, a run starts at +1 and ends at the next -1.
         runs = [stop - start for start, stop in _pairs(step)]
@@ -234,8 +246,8 @@ def pattern_histogram(images: np.ndarray, side: int = 4, stride: int = 1) -> np.
     -------
     ndarray, shape (2**(side * side),)
     """
-    _checks.integer("side", side, low=2, high=4)
-    binary = np.asarray(images).astype(np.int64)
+    side = _checks.integer("side", side, low=2, high=4)
+    binary = _stack("images", images).astype(np.int64)
     nz, nx = (length - (side - 1) * stride for length in binary.shape[1:])
     code = np.zeros((len(binary), nz, nx), dtype=np.int64)
     for bit in range(side * side):
@@ -263,10 +275,16 @@ def quality(images: np.ndarray, reference: np.ndarray, lags: int = 40) -> dict[s
         `horizontal` (relative misfit of the mean variograms), `connectivity` (mean absolute difference of the two
         curves), `components` and `width` (differences of means), `patterns` (mean Jensen-Shannon divergence at strides
         1, 4 and 12).
+
+    Raises
+    ------
+    ValueError
+        If either is no stack of images.
     """
-    binary = (np.asarray(images) >= 0.5).astype(np.float32)
+    images, reference = _stack("images", images), _stack("reference", reference)
+    binary = (images >= 0.5).astype(np.float32)
     found: dict[str, float] = {"proportion": float(binary.mean() - reference.mean())}
-    found["greyness"] = float(np.minimum(images, 1 - np.asarray(images)).mean())
+    found["greyness"] = float(np.minimum(images, 1 - images).mean())
     for name, axis in (("vertical", 1), ("horizontal", 2)):
         ours, theirs = (variogram(stack, lags, axis).mean(0) for stack in (binary, reference))
         found[name] = float(np.sqrt(np.square(ours - theirs).mean()) / theirs.max())

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from geolib import _checks
+
 
 def patches(
     image: Tensor, n: int, size: int, *, spacing: float, angles: Tensor | None = None, generator: torch.Generator
@@ -43,6 +45,8 @@ def patches(
     -----
     Costs one linear interpolation per pixel of the result.
     """
+    _checks.shape("image", image, (None, None), "Take one channel of it.")
+    _checks.rng("generator", generator, torch.Generator)
     nz, nx = image.shape
     # A turned square of this half width reaches sqrt(2) times as far.
     half = 0.5 * size * spacing
@@ -84,29 +88,3 @@ def orientation(samples: Tensor) -> Tensor:
     along = across + math.pi / 2
     found = torch.remainder(along + math.pi / 2, math.pi) - math.pi / 2
     return torch.where((dx.square() + dz.square()).sum((1, 2)) > 0, found, torch.nan)
-
-
-def psnr(estimate: Tensor, truth: Tensor) -> float:
-    """Return the peak signal-to-noise ratio in dB over all pixels, for values with a range of two."""
-    return float(10 * torch.log10(4 / (estimate - truth).square().mean()))
-
-
-def ssim(estimate: Tensor, truth: Tensor, width: int = 7) -> float:
-    """Return the mean structural similarity over a sliding square window, for values with a range of two.
-
-    References
-    ----------
-    Wang et al. (2004), IEEE Trans. Image Process. 13, equation 13, with a uniform window and the unbiased covariance.
-    """
-
-    def window(x: Tensor) -> Tensor:
-        return functional.avg_pool2d(x.double(), width, stride=1)
-
-    unbias = width**2 / (width**2 - 1)
-    mean_a, mean_b = window(estimate), window(truth)
-    var_a = unbias * (window(estimate.double().square()) - mean_a.square())
-    var_b = unbias * (window(truth.double().square()) - mean_b.square())
-    covariance = unbias * (window(estimate.double() * truth.double()) - mean_a * mean_b)
-    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a.square() + mean_b.square() + c1)
-    return float((luminance * (2 * covariance + c2) / (var_a + var_b + c2)).mean())

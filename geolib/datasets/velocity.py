@@ -138,6 +138,7 @@ def marmousi_like(rng: np.random.Generator, shape: tuple[int, int] = (94, 288), 
         Velocity, m/s, within 1500 and 4700.
     """
     nz, nx = (_checks.integer("shape", n, low=16) for n in shape)
+    _checks.rng("rng", rng, np.random.Generator)
     water = _checks.integer("water", water, low=0, high=nz // 2, unit="rows")
     depth, x = np.meshgrid(np.linspace(0, 1, nz), np.linspace(0, 1, nx), indexing="ij")
     # Depth before deformation: an anticline and a tilt that fade upwards, then blocks let down along dipping faults.

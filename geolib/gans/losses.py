@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from geolib._autograd import taking_gradients
+
 Critic = Callable[..., Tensor]
 
 
@@ -67,6 +69,7 @@ def smoothed(real_label: float = 0.9) -> Loss:
     return Loss(lambda real, fake: _cross_entropy_critic(real, fake, real_label), NON_SATURATING.generator)
 
 
+@taking_gradients()
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torch.Generator | None = None) -> Tensor:
     r"""Return the two-sided gradient penalty of WGAN-GP.
 
@@ -109,6 +112,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torc
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+@taking_gradients()
 def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
     r"""Return half the mean squared gradient norm at real samples, :math:`\frac12 E\|\nabla_x D(x)\|^2`.
 
@@ -116,6 +120,6 @@ def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
     ----------
     Mescheder, Geiger and Nowozin (2018), equation 9, with gamma left to the caller.
     """
-    points = real.detach().requires_grad_(True)
+    points = real.detach().clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
     return 0.5 * gradient.flatten(1).square().sum(1).mean()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from geolib._runtime import steps
 from geolib.gans import weights
 from geolib.gans.fast.narrow import many_to_one, one_to_many
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
-from geolib.gans.train import Game, Players, Step, average, train
+from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 
 LATENT = (5, 3)
 #: Rows and columns of the model that the generator's 129 x 65 pixels are cut to.
@@ -47,7 +48,7 @@ class Generator(nn.Module):
 
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        _checks.integer("width", width, low=2)
+        width = _checks.integer("width", width, low=2)
         channels = [1, 8 * width, 4 * width, 2 * width, width, 1]
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 5, stride=2, padding=2, bias=False) for a, b in itertools.pairwise(channels)
@@ -255,13 +256,18 @@ def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None 
     )
     left = recipe.iterations - state.iteration
     count = left if iterations is None else min(left, iterations)
+    _set_rate(state, recipe)
     for step in train(state.players, game, count, start=state.iteration):
         state.iteration = step.iteration + 1
-        rate = recipe.rate * (1 - state.iteration / recipe.iterations if recipe.falling else 1)
-        for optimizer in (state.players.generator_optimizer, state.players.critic_optimizer):
-            optimizer.param_groups[0]["lr"] = rate
+        _set_rate(state, recipe)
         average(state.averaged, state.players.generator, step.iteration, recipe.average)
         yield step
+
+
+def _set_rate(state: State, recipe: Recipe) -> None:
+    rate = recipe.rate * (1 - state.iteration / recipe.iterations if recipe.falling else 1)
+    for optimizer in (state.players.generator_optimizer, state.players.critic_optimizer):
+        optimizer.param_groups[0]["lr"] = rate
 
 
 def draw_latents(shape: tuple[int, ...], recipe: Recipe, generator: torch.Generator) -> Tensor:
@@ -284,51 +290,52 @@ def _patch_source(pixels: Tensor, side: int, batch: int, generator: torch.Genera
     return draw
 
 
-def checkpoint(path: Path, state: State, recipe: Recipe) -> None:
-    """Save everything `resume` needs, replacing the file in one go."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    players = state.players
-    parts = {
-        "recipe": asdict(recipe),
-        "iteration": state.iteration,
-        "random": state.generator.get_state(),
-        "averaged": state.averaged.state_dict(),
-        "networks": [players.generator.state_dict(), players.critic.state_dict()],
-        "optimizers": [players.generator_optimizer.state_dict(), players.critic_optimizer.state_dict()],
-    }
-    temporary = path.with_suffix(".part")
-    torch.save(parts, temporary)
-    temporary.replace(path)
+def key_of(recipe: Recipe, seed: int, image: np.ndarray) -> dict[str, Any]:
+    """Return all that a training depends on: recipe, seed and the image's content."""
+    pixels = _checks.binary_image("image", image)
+    content = hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+    return {"recipe": asdict(recipe), "seed": _checks.integer("seed", seed), "image": content}
 
 
-def resume(path: Path, recipe: Recipe, device: str = "cpu") -> State:
+def checkpoint(path: Path, state: State, key: Mapping[str, Any]) -> None:
+    """Save everything `resume` needs, with its key and checksum, replacing the file in one go.
+
+    Raises
+    ------
+    FloatingPointError
+        If a weight is no longer finite: such a training must not be gone on with.
+    """
+    arrays = pack(state.players, state.generator)
+    parts = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    parts |= {f"averaged.{name}": value for name, value in state.averaged.state_dict().items()}
+    lost = [name for name, value in parts.items() if not value.isfinite().all()]
+    if lost:
+        raise FloatingPointError(f"weights must be finite; {lost[0]} is not. Lower the learning rate.")
+    parts["rng"] = parts["rng"].long()
+    weights.write(path, weights.pack(parts, key=dict(key), iteration=state.iteration))
+
+
+def resume(path: Path, key: Mapping[str, Any], device: str = "cpu") -> State:
     """Return the state of a checkpoint.
 
     Raises
     ------
     ValueError
-        If it belongs to another recipe.
+        If it is damaged or of another recipe, seed or image.
     """
-    parts: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    if parts["recipe"] != asdict(recipe):
-        raise ValueError(f"checkpoint {path} must be of this recipe; got {parts['recipe']}. Train in another folder.")
-    state = start(recipe, 0, device)
-    players = state.players
-    for network, saved in zip((players.generator, players.critic), parts["networks"], strict=True):
-        network.load_state_dict(saved)
-    for optimizer, saved in zip(
-        (players.generator_optimizer, players.critic_optimizer), parts["optimizers"], strict=True
-    ):
-        optimizer.load_state_dict(saved)
-    state.averaged.load_state_dict(parts["averaged"])
-    state.generator.set_state(parts["random"].cpu())
-    state.iteration = parts["iteration"]
+    parts, facts = weights.read(path, key)
+    state = start(Recipe(**key["recipe"]), 0, device)
+    averaged = {name: parts.pop(f"averaged.{name}") for name in state.averaged.state_dict()}
+    parts["rng"] = parts["rng"].to(torch.uint8)
+    unpack(state.players, state.generator, {name: value.numpy() for name, value in parts.items()})
+    state.averaged.load_state_dict(averaged)
+    state.iteration = facts["iteration"]
     return state
 
 
 def save_weights(path: Path, network: Generator) -> None:
     """Write a generator's weights as float16 safetensors."""
-    Path(path).write_bytes(weights.pack({name: value.half() for name, value in network.state_dict().items()}))
+    weights.write(path, weights.pack({name: value.half() for name, value in network.state_dict().items()}))
 
 
 def load_weights(path: Path) -> Generator:
@@ -358,7 +365,7 @@ def fit_in_folder(
     Parameters
     ----------
     folder : Path
-        Gets `state.pt` and `weights-<iteration>.safetensors`.
+        Gets `state.safetensors` and `weights-<iteration>.safetensors`. A damaged state is moved aside.
     image, recipe, seed, device
         As in `fit` and `start`.
     every : int
@@ -368,15 +375,23 @@ def fit_in_folder(
     ------
     Step, Path or None
         The step, and the weights file where one was written after it.
+
+    Raises
+    ------
+    ValueError
+        If the folder's training is of another recipe, seed or image.
+    FloatingPointError
+        If a loss or a weight is no longer finite.
     """
-    latest = folder / "state.pt"
-    state = resume(latest, recipe, device) if latest.is_file() else start(recipe, seed, device)
+    latest, key = folder / "state.safetensors", key_of(recipe, seed, image)
+    whole = latest.is_file() and weights.whole(latest)
+    state = resume(latest, key, device) if whole else start(recipe, seed, device)
     bar = steps(state.iteration, recipe.iterations, "spatial GAN")
     for step, _ in zip(fit(state, recipe, image), bar, strict=True):
         bar.set_postfix_str(f"losses {step.critic_loss:.3f}, {step.generator_loss:.3f}", refresh=False)
         written = None
         if state.iteration % every == 0 or state.iteration == recipe.iterations:
             written = folder / f"weights-{state.iteration:05d}.safetensors"
-            checkpoint(latest, state, recipe)
             save_weights(written, state.averaged)
+            checkpoint(latest, state, key)  # last: what it says has been done is there
         yield step, written

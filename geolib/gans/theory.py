@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from geolib import _checks
+from geolib._autograd import taking_gradients
 from geolib.gans.losses import Loss
 
 LOG2 = 0.6931471805599453
@@ -144,6 +145,7 @@ def value_monte_carlo(p: Mixture, q: Mixture, n: int, generator: torch.Generator
     return float(first.mean() + second.mean()), float(error)
 
 
+@taking_gradients()
 def fit(samples: Tensor, start: Mixture, iterations: int, rate: float) -> tuple[list[Mixture], list[float]]:
     """Return the mixtures that gradient descent on the mean negative log-likelihood passes through, and that loss.
 
@@ -183,6 +185,7 @@ def fit(samples: Tensor, start: Mixture, iterations: int, rate: float) -> tuple[
     return path, losses
 
 
+@taking_gradients()
 def push_of_generator(loss: Loss, shift: float, n: int = 4001) -> float:
     """Return how hard the generator G(z) = z + shift is pushed when D is optimal and the data are N(0, 1).
 
@@ -281,8 +284,8 @@ def bilinear_factor(method: str, rate: float, damping: float = 1.0) -> float:
     the penalty taken at the old point. The running mean of a path that circles falls as 1 / steps, so its factor is 1.
     """
     _checks.choice("method", method, GAMES)
-    _checks.number("rate", rate, low=0, high=2)
-    _checks.number("damping", damping, low=0, high=2)
+    rate = _checks.number("rate", rate, low=0, high=2)
+    damping = _checks.number("damping", damping, low=0, high=2)
     if method == "simultaneous":
         return (1 + rate**2) ** 0.5
     if method == "extragradient":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from geolib import _checks
+from geolib._autograd import taking_gradients
 from geolib.gans.losses import Loss
 
 Penalty = Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
@@ -71,8 +73,8 @@ class Game:
 
     def __post_init__(self) -> None:
         """Check the counts."""
-        _checks.integer("critic_steps", self.critic_steps, low=1)
-        _checks.integer("penalty_every", self.penalty_every, low=1)
+        for name in ("critic_steps", "penalty_every"):
+            object.__setattr__(self, name, _checks.integer(name, getattr(self, name), low=1))
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,14 @@ def train(players: Players, game: Game, iterations: int, *, start: int = 0) -> I
     """
     critic_step = start * game.critic_steps
     for iteration in range(start, start + iterations):
-        real, conditions = game.draw_real()
-        for index in range(game.critic_steps):
-            if index and not game.reuse_real:
-                real, conditions = game.draw_real()
-            critic_loss, penalty = _critic_step(players, game, real, conditions, critic_step)
-            critic_step += 1
-        generator_loss = _generator_step(players, game, len(real), conditions)
+        with taking_gradients():
+            real, conditions = game.draw_real()
+            for index in range(game.critic_steps):
+                if index and not game.reuse_real:
+                    real, conditions = game.draw_real()
+                critic_loss, penalty = _critic_step(players, game, real, conditions, critic_step)
+                critic_step += 1
+            generator_loss = _generator_step(players, game, len(real), conditions)
         step = Step(iteration, critic_loss, generator_loss, penalty)
         if not all(map(torch.isfinite, map(torch.tensor, (critic_loss, generator_loss)))):
             raise FloatingPointError(
@@ -143,16 +146,40 @@ def _critic_step(players: Players, game: Game, real: Tensor, conditions: Inputs,
 def _generator_step(players: Players, game: Game, n: int, conditions: Inputs) -> float:
     inputs = game.draw_inputs(n, conditions)
     # The critic is frozen here: its gradients would be thrown away.
-    players.critic.requires_grad_(False)
-    fake = players.generator(*inputs)
-    loss = game.loss.generator(players.critic(fake, *conditions))
-    if game.extra is not None:
-        loss = loss + game.extra(fake, inputs, conditions)
-    players.generator_optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    players.generator_optimizer.step()
-    players.critic.requires_grad_(True)
+    with frozen(players.critic):
+        fake = players.generator(*inputs)
+        loss = game.loss.generator(players.critic(fake, *conditions))
+        if game.extra is not None:
+            loss = loss + game.extra(fake, inputs, conditions)
+        players.generator_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        players.generator_optimizer.step()
     return loss.item()
+
+
+@contextlib.contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Take no gradients of a network's parameters; afterwards each takes them again that did before."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put a network in evaluation mode; afterwards every module of it is in the mode it was in."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 @torch.no_grad()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
+import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,13 +36,50 @@ def pack(tensors: Mapping[str, Tensor], **facts: Any) -> bytes:
     return save(kept, metadata={"facts": json.dumps(facts), "sha256": _checksum(kept, facts)})
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def write(path: Path, content: bytes) -> None:
+    """Write a file in one go: it holds all of the content or what it held before, even across a kill."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def whole(path: Path) -> bool:
+    """Return whether a file matches its checksum; one that does not is moved aside with a warning."""
+    try:
+        read(path)
+    except ValueError as error:
+        aside = path.with_suffix(f".damaged-{time.time_ns()}")
+        path.rename(aside)
+        reason = str(error).removesuffix(" Restore it or train anew.")
+        warnings.warn(f"{reason} It was moved to {aside.name}, and the training starts anew.", stacklevel=3)
+        return False
+    return True
+
+
+def read(path: Path, key: Mapping[str, Any] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and facts of a file that `pack` made, read by hand: a bare machine needs no further package.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : mapping, optional
+        What its fact ``key`` must be: all that the tensors depend on.
 
     Raises
     ------
     ValueError
-        If the file is missing, damaged or carries no checksum.
+        If the file is missing, damaged, carries no checksum or has another key.
     """
     try:
         raw = Path(path).read_bytes()
@@ -57,6 +98,14 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ValueError(
             f"weights file {path} must be whole; it is not ({type(error).__name__}: {error}). Restore it or train anew."
         ) from None
+    for name, value in (key or {}).items():
+        got = facts.get("key", {}).get(name)
+        if got != value:
+            shown = f" ({got}, not {value})" if isinstance(value, int) else ""
+            raise ValueError(
+                f"checkpoint {path} must be of the same {', '.join(key or ())}; its {name} is another{shown}. "
+                "Train in another folder."
+            )
     return tensors, facts
 
 

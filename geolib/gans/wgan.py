@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from geolib import _checks
 from geolib.gans import weights
 from geolib.gans.fast.layers import LEAKY_SLOPE, Convolution, Kink
+from geolib.gans.train import evaluating
 from geolib.runs import paths
 
 N_LATENT = 100
@@ -165,6 +166,7 @@ def layer_lengths(as_printed: bool = False) -> list[int]:
 def draw_latents(n: int, rng: torch.Generator, low: float = -1.0) -> Tensor:
     """Return n latents `(n, 100, 1)`, uniform between `low` and 1 (the paper gives no range)."""
     n = _checks.integer("n", n, low=1)
+    _checks.rng("rng", rng, torch.Generator)
     return low + (1 - low) * torch.rand(n, N_LATENT, 1, generator=rng)
 
 
@@ -184,10 +186,8 @@ def sample(generator: nn.Module, n: int, rng: torch.Generator, low: float = -1.0
     low : float
         Lower end of the latents' range, the one the network was trained with.
     """
-    training = generator.training
-    generator.eval()
-    traces = [generator(part).numpy() for part in draw_latents(n, rng, low).split(500)]
-    generator.train(training)
+    with evaluating(generator):
+        traces = [generator(part).numpy() for part in draw_latents(n, rng, low).split(500)]
     return np.concatenate(traces)
 
 

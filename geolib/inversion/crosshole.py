@@ -51,7 +51,10 @@ class Crosshole:
 
     def __post_init__(self) -> None:
         """Check that the cells hold every antenna."""
-        _checks.number("spacing", self.spacing, low=1e-6, unit="m")
+        object.__setattr__(self, "spacing", _checks.number("spacing", self.spacing, low=1e-6, unit="m"))
+        if not isinstance(self.shape, tuple | list) or len(self.shape) != 2:
+            raise ValueError(f"shape must be rows and columns of cells; got {self.shape!r}. Give (nz, nx).")
+        object.__setattr__(self, "shape", tuple(_checks.integer("shape", n, low=1) for n in self.shape))
         depth, width = (length * self.spacing for length in self.shape)
         for name in ("source", "receiver"):
             _checks.number(f"{name}_x", getattr(self, f"{name}_x"), low=0, high=width, unit="m")
@@ -223,4 +226,5 @@ def noisy(times: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarr
     """
     if not sigma > 0:
         raise ValueError(f"sigma must be positive; got {sigma:g} ns. The paper uses 1 ns.")
+    _checks.rng("rng", rng, np.random.Generator)
     return times + sigma * rng.standard_normal(np.shape(times))

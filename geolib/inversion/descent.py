@@ -68,10 +68,11 @@ class _Recorder:
         misfit, gradient = self.objective(model)
         misfit, gradient = float(misfit), np.asarray(gradient)
         _checks.shape("gradient", gradient, model.shape, "Return one derivative for each cell.")
-        if not np.isfinite(misfit) or not np.isfinite(gradient).all():
+        bad = int(np.count_nonzero(~np.isfinite(gradient)))
+        if not np.isfinite(misfit) or bad:
             raise FloatingPointError(
-                f"misfit and gradient must be finite; got misfit {misfit:g} at evaluation {len(self.misfit)}. "
-                "Lower the rate or narrow the bounds."
+                f"misfit and gradient must be finite; got misfit {misfit:g} and {bad} NaN or infinite derivatives at "
+                f"evaluation {len(self.misfit)}. Lower the rate or narrow the bounds."
             )
         # A trial point of a line search is no iterate: there the best model so far stands.
         if not self.misfit or not self.best or misfit < min(self.misfit):
@@ -140,10 +141,13 @@ def minimize(
     Sun et al., appendix B, algorithms 1 to 4. Torch's own optimisers serve where they follow the same formula.
     """
     _checks.choice("method", method, METHODS)
-    _checks.integer("iterations", iterations, low=0)
+    iterations = _checks.integer("iterations", iterations, low=0)
+    if not isinstance(start, np.ndarray):
+        raise TypeError(f"start must be a NumPy array; got {type(start).__name__}. Use numpy.asarray.")
     if start.dtype not in (np.float32, np.float64):
         raise TypeError(f"start must be float32 or float64; got {start.dtype}. Convert it with astype.")
     _checks.finite("start", start)
+    bounds = None if bounds is None else _box(bounds)
     if bounds is not None and not (bounds[0] <= start.min() and start.max() <= bounds[1]):
         raise ValueError(
             f"start must lie within the bounds {bounds[0]:g} to {bounds[1]:g}; got {start.min():g} to {start.max():g}. "
@@ -155,13 +159,23 @@ def minimize(
     recorder = _Recorder(objective, iterations, not stepping, watch, keep)
     try:
         if stepping:
-            _checks.number("rate", rate, low=0)
-            message = _step(recorder, start, method, float(rate or 0), bounds)
+            message = _step(recorder, start, method, _checks.number("rate", rate, low=0), bounds)
         else:
             message = _search(recorder, start, method, bounds)
     except _Spent:
         message = "all evaluations used"
     return recorder.result(message)
+
+
+def _box(bounds: Sequence[float]) -> tuple[float, float]:
+    remedy = "Give (low, high), -math.inf or math.inf for an open side."
+    try:
+        low, high = map(float, bounds)
+    except (TypeError, ValueError):
+        raise TypeError(f"bounds must be two numbers; got {bounds!r}. {remedy}") from None
+    if not low < high:
+        raise ValueError(f"bounds must rise; got {low:g} to {high:g}. {remedy}")
+    return low, high
 
 
 def _step(recorder: _Recorder, start: np.ndarray, method: str, rate: float, bounds: tuple[float, float] | None) -> str:
@@ -176,7 +190,8 @@ def _step(recorder: _Recorder, start: np.ndarray, method: str, rate: float, boun
     else:
         optimizer = AppendixB([model], method, lr=rate)
     while True:
-        _, gradient = recorder(model.numpy())
+        # A copy: who keeps the models must not see them move.
+        _, gradient = recorder(model.numpy().copy())
         model.grad = torch.from_numpy(np.ascontiguousarray(gradient, dtype=start.dtype))
         optimizer.step()
         if bounds is not None:
@@ -356,6 +371,7 @@ def largest_eigenvalue(
     -----
     Two gradients for each iteration.
     """
+    _checks.rng("generator", generator, np.random.Generator)
     vector = generator.standard_normal(model.shape)
     vector /= np.linalg.norm(vector)
     estimates = []

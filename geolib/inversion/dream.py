@@ -58,11 +58,11 @@ class Settings:
         """Check every number."""
         # A snooker update takes three rows of the archive.
         for name, low in (("n_chains", 1), ("crossovers", 1), ("archive_per_dimension", 3), ("append_every", 1)):
-            _checks.integer(name, getattr(self, name), low=low)
+            object.__setattr__(self, name, _checks.integer(name, getattr(self, name), low=low))
         for name in ("snooker", "unit_jump", "adaptation"):
-            _checks.number(name, getattr(self, name), low=0, high=1)
+            object.__setattr__(self, name, _checks.number(name, getattr(self, name), low=0, high=1))
         for name in ("jump_scale", "spread", "jitter"):
-            _checks.number(name, getattr(self, name), low=0)
+            object.__setattr__(self, name, _checks.number(name, getattr(self, name), low=0))
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Chains:
     best : ndarray, shape (n_dim,)
         State of the largest likelihood met.
     record : ndarray, shape (k, 2)
-        Forward runs and log likelihood whenever the largest likelihood grew.
+        Forward runs and log likelihood whenever the largest likelihood grew, none as long as it is zero.
     runs : int
         Evaluations of the likelihood.
     """
@@ -124,7 +124,8 @@ def sample(
     Parameters
     ----------
     log_likelihood : callable
-        Takes states (n_chains, n_dim), returns (n_chains,).
+        Takes states (n_chains, n_dim), returns (n_chains,): -inf where the likelihood is zero. States at which it is
+        NaN or +inf are refused.
     n_dim : int
         Dimensions.
     generations : int
@@ -145,7 +146,8 @@ def sample(
     Raises
     ------
     ValueError
-        If a number is out of range, or the likelihood of a first state is NaN.
+        If a number is out of range, the result has another shape, or the log likelihood of a first state is NaN or
+        +inf.
 
     Notes
     -----
@@ -156,23 +158,27 @@ def sample(
     Vrugt (2016), sections 3.3 and 4; Laloy et al. (2019), section 3.3.
     """
     use = settings or Settings()
-    _checks.integer("generations", generations, low=1)
-    _checks.integer("thin", thin, low=1, high=generations)
-    _checks.integer("n_dim", n_dim, low=1)
+    generations = _checks.integer("generations", generations, low=1)
+    thin = _checks.integer("thin", thin, low=1, high=generations)
+    n_dim = _checks.integer("n_dim", n_dim, low=1)
+    _checks.rng("rng", rng, np.random.Generator)
     n = use.n_chains
     size = use.archive_per_dimension * n_dim
     archive = np.empty((size + n * (generations // use.append_every + 1), n_dim))
     archive[:size] = rng.uniform(-1, 1, (size, n_dim))
     state = rng.uniform(-1, 1, (n, n_dim))
-    value = log_likelihood(state)
-    if np.isnan(value).any():
-        raise ValueError("log_likelihood must be a number at every first state; got NaN. Return -inf where it is zero.")
+    value = _values(log_likelihood, state)
+    if not (value < math.inf).all():
+        got = value[~(value < math.inf)][0]
+        raise ValueError(
+            f"log_likelihood must be a number at every first state; got {got}. Return -inf where it is zero."
+        )
     probability = np.full(use.crossovers, 1 / use.crossovers)
     distance, uses = np.zeros(use.crossovers), np.zeros(use.crossovers)
     draws, values = np.empty((generations // thin, n, n_dim)), np.empty((generations // thin, n))
     accepted, kept, runs = np.zeros(n), 0, n
     best, top = state[value.argmax()].copy(), float(value.max())
-    record = [(runs, top)]
+    record = [(runs, top)] if top > -math.inf else []
     bar = steps(1, generations + 1, "DREAM(ZS)")
     for generation in bar:
         crossover = rng.choice(use.crossovers, n, p=probability)
@@ -184,10 +190,11 @@ def sample(
             factor = np.zeros(n)
         # Snooker moves lie on a line through an archive state: folding would break their symmetry, so they are refused.
         inside = (np.abs(proposal) <= 1).all(1)
-        proposed = log_likelihood(np.where(inside[:, None], proposal, state))
+        proposed = _values(log_likelihood, np.where(inside[:, None], proposal, state))
         runs += n
-        with np.errstate(divide="ignore"):
-            take = inside & (np.log(rng.random(n)) < proposed - value + factor)
+        # Of likelihood zero, -inf, to zero no chain moves; nor to what is no number.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            take = inside & (proposed < math.inf) & (np.log(rng.random(n)) < proposed - value + factor)
         if not snooker and generation <= use.adaptation * generations:
             scale = np.maximum(state.std(0), 1e-12)
             moved = np.where(take[:, None], proposal - state, 0.0)
@@ -216,9 +223,16 @@ def sample(
         accepted / generation,
         probability,
         best,
-        np.array(record),
+        np.array(record).reshape(-1, 2),
         runs,
     )
+
+
+def _values(log_likelihood: LogLikelihood, states: np.ndarray) -> np.ndarray:
+    """Return the log likelihoods `(n,)` of states, in arrays of our own on either side."""
+    values = np.array(log_likelihood(states.copy()), dtype=np.float64)
+    _checks.shape("log_likelihood's result", values, (len(states),), "Return one number for each state.")
+    return values
 
 
 def _parallel(

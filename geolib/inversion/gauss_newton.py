@@ -34,7 +34,7 @@ def central_differences(simulate: Simulate, perturbation: float) -> Linearise:
     ----------
     Laloy et al. (2019), section 3.4.
     """
-    _checks.number("perturbation", perturbation, low=1e-6)
+    perturbation = _checks.number("perturbation", perturbation, low=1e-6)
 
     def linearise(latents: Tensor) -> tuple[Tensor, Tensor]:
         n, d = latents.shape
@@ -118,7 +118,8 @@ def gauss_newton(
     Laloy et al. (2019), equation 11, printed with a transpose too many in its first bracket.
     """
     check_start(start, data)
-    _checks.integer("iterations", iterations, low=1)
+    iterations = _checks.integer("iterations", iterations, low=1)
+    damping = _checks.number("damping", damping, low=0)
     if not sigma > 0:
         raise ValueError(f"sigma must be positive; got {sigma:g}. Give the standard deviation of the errors.")
     search = Search(start, iterations, enough)
@@ -139,7 +140,13 @@ def gauss_newton(
 def _update(jacobian: Tensor, residual: Tensor, latent: Tensor, damping: float) -> Tensor:
     target = residual + (jacobian @ latent[..., None])[..., 0]
     normal = jacobian.transpose(1, 2) @ jacobian + damping * torch.eye(latent.shape[1]).to(latent)
-    return torch.linalg.solve(normal, (jacobian.transpose(1, 2) @ target[..., None])[..., 0])
+    return _solved(normal, (jacobian.transpose(1, 2) @ target[..., None])[..., 0])
+
+
+def _solved(matrices: Tensor, right: Tensor) -> Tensor:
+    """Return the solutions `(n, d)` of n systems; NaN where a matrix is singular, so that the others are not lost."""
+    solution, failed = torch.linalg.solve_ex(matrices, right)
+    return torch.where(failed[:, None] == 0, solution, torch.nan)
 
 
 def levenberg_marquardt(
@@ -179,26 +186,31 @@ def levenberg_marquardt(
     Raises
     ------
     ValueError
-        If shapes do not go together or there is no step to try.
+        If shapes do not go together, there is no step to try, or a start's predictions are not finite.
 
     Notes
     -----
     About 2 d + 2 solves for each start and iteration. D is the diagonal of the first term (Marquardt's scaling).
     """
     check_start(start, data)
-    _checks.integer("iterations", iterations, low=1)
+    iterations = _checks.integer("iterations", iterations, low=1)
     mu = torch.full((len(start),), 0.1, dtype=torch.float64, device=start.device) if damping is None else damping
     latent = start.clone()
     misfit = torch.full_like(mu, math.inf)
     for _ in range(iterations):
         predictions, jacobian = linearise(latent)
         residual, wide = (data - predictions).double(), jacobian.double()
-        misfit = residual.square().mean(1).sqrt()
+        now = residual.square().mean(1).sqrt()
+        misfit = torch.where(now.isfinite(), now, misfit)
+        if not misfit.isfinite().all():
+            row = int((~misfit.isfinite()).nonzero()[0])
+            got = float(now[row])
+            raise ValueError(f"start must have finite predictions; row {row} has a misfit of {got}. Draw it anew.")
         square = wide.transpose(1, 2) @ wide
         # A latent that does nothing (its column is zero) stays where it is.
         scale = square.diagonal(dim1=1, dim2=2)
         scale = torch.maximum(scale, 1e-6 * scale.max(1, keepdim=True).values + 1e-30)
-        step = torch.linalg.solve(
+        step = _solved(
             square + torch.diag_embed(mu[:, None] * scale), (wide.transpose(1, 2) @ residual[..., None])[..., 0]
         )
         tried = latent + step.to(latent.dtype)

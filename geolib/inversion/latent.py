@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from geolib import _checks
+from geolib._autograd import taking_gradients
 from geolib._runtime import steps
 
 Simulate = Callable[[Tensor], Tensor]
@@ -21,6 +22,7 @@ CLIPPING = ("stochastic", "standard", "none", "released")
 class Search:
     """What a search from n starts has met.
 
+    What is no finite number never counts: a start whose misfit or latent is none comes to rest where it was best.
     Starts that rest keep their places: a call's shape is the same from the first update to the last, so that what a
     start meets is a function of the n starts and their order alone.
 
@@ -49,7 +51,7 @@ class Search:
     Raises
     ------
     ValueError
-        If `enough` is not one number for each start.
+        If `enough` is not one number for each start, or a first misfit is not finite.
     """
 
     def __init__(self, start: Tensor, iterations: int, enough: Tensor | None = None) -> None:
@@ -76,11 +78,20 @@ class Search:
 
     def add(self, iteration: int, misfit: Tensor, latents: Tensor) -> bool:
         """Take misfits `(n,)` at latents `(n, d)`, of starts at rest in vain; return whether any goes on."""
+        finite = misfit.isfinite()
+        if iteration == 0 and not finite.all():
+            row = int((~finite).nonzero()[0])
+            raise ValueError(
+                f"start must have finite predictions; row {row} has a misfit of {float(misfit[row])}. Draw it anew."
+            )
+        self.visits += self.moving.cpu()
+        lost = self.moving & ~finite
+        self.last_latent = torch.where(lost[:, None], self.best_latent, self.last_latent)
+        self.moving = self.moving & finite
         better = self.moving & (misfit < self._best)
         self._now = torch.where(self.moving, misfit, self._now)
         self._best = torch.where(better, misfit, self._best)
         self.best_latent = torch.where(better[:, None], latents, self.best_latent)
-        self.visits += self.moving.cpu()
         self.moving = self.moving & ~(misfit <= self.enough)
         going_on = bool(self.moving.any())
         # Where nobody goes on, what is left of the curves is level.
@@ -90,6 +101,7 @@ class Search:
 
     def move(self, latents: Tensor) -> Tensor:
         """Take latents `(n, d)` after an update; return them with those at rest where they were."""
+        self.moving = self.moving & latents.isfinite().all(1)
         self.last_latent = torch.where(self.moving[:, None], latents, self.last_latent)
         return self.last_latent
 
@@ -204,20 +216,22 @@ def adam(
     check_start(start, data)
     _checks.choice("clipping", clipping, CLIPPING)
     _checks.shape("draws", draws, (len(start), None, start.shape[1]), "Draw one row for each start and iteration.")
-    search = Search(start, draws.shape[1], enough)
-    latent = start.clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([latent], lr=rate)
-    bar = steps(0, draws.shape[1], "strategy 1")
-    for iteration in bar:
-        residual = simulate(latent) - data
-        (latent.grad,) = torch.autograd.grad(residual.square().sum(), latent)
-        going_on = search.add(iteration, root_mean_square(residual.detach()), latent.detach())
-        bar.set_postfix_str(search.standing, refresh=False)
-        if not going_on:
-            break
-        optimizer.step()
-        with torch.no_grad():
-            latent.copy_(search.move(clip(latent, clipping, draws[:, iteration])))
+    rate = _checks.number("rate", rate, low=0)
+    with taking_gradients():
+        search = Search(start, draws.shape[1], enough)
+        latent = start.clone().requires_grad_(True)
+        optimizer = torch.optim.Adam([latent], lr=rate)
+        bar = steps(0, draws.shape[1], "strategy 1")
+        for iteration in bar:
+            residual = simulate(latent) - data
+            (latent.grad,) = torch.autograd.grad(residual.square().sum(), latent)
+            going_on = search.add(iteration, root_mean_square(residual.detach()), latent.detach())
+            bar.set_postfix_str(search.standing, refresh=False)
+            if not going_on:
+                break
+            optimizer.step()
+            with torch.no_grad():
+                latent.copy_(search.move(clip(latent, clipping, draws[:, iteration])))
     return search
 
 

@@ -19,6 +19,7 @@ def statistics(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
         ``proportion``, ``components`` and ``width``, shape (n,); ``vertical``, ``horizontal`` (variograms), ``connected
         down`` and ``connected along``, shape (n, lags).
     """
+    _checks.shape("images", np.asarray(images), (None, None, None), "Give one image as image[None].")
     return {
         "proportion": np.asarray(images).mean((1, 2)),
         "components": components(images).astype(float),
@@ -59,6 +60,7 @@ def shapes(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
     from skimage import measure, morphology
 
     binary = np.asarray(images) > 0.5
+    _checks.shape("images", binary, (None, None, None), "Give one image as image[None].")
     if min(binary.shape[1:]) <= 2 * _BORDER:
         raise ValueError(
             f"images must have more than {2 * _BORDER} rows and columns; got {binary.shape[1:]}. Take larger ones."
@@ -179,7 +181,8 @@ def block_means(
     ----------
     Kuensch (1989), Annals of Statistics 17, for blocks; Efron and Tibshirani (1993) for percentiles.
     """
-    _checks.integer("blocks", blocks, low=2)
+    blocks = _checks.integer("blocks", blocks, low=2)
+    _checks.rng("rng", rng, np.random.Generator)
     parts = [part for rows in np.array_split(image, blocks) for part in np.array_split(rows, blocks, axis=1)]
     measured = [measure(patches(part, size, windows, rng), lags) for part in parts]
     drawn_blocks = rng.integers(len(parts), size=(repeats, len(parts)))

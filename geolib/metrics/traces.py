@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+from scipy.spatial.distance import cdist
 
 from geolib import _checks
 from geolib.metrics import samples
@@ -77,6 +78,7 @@ def compare(
     Efron and Tibshirani (1993), An introduction to the bootstrap, chapter 10, on the bias of resampled statistics.
     """
     n_resamples = _checks.integer("n_resamples", n_resamples, low=2)
+    _checks.rng("rng", rng, np.random.Generator)
     a, b = (np.asarray(x, dtype=np.float64).reshape(len(x), -1) for x in (real, fake))
     weights = [rng.multinomial(len(x), np.full(len(x), 1 / len(x)), n_resamples).astype(float) for x in (a, b)]
     ones = [np.ones((1, len(x))) for x in (a, b)]
@@ -115,7 +117,7 @@ def compare(
         return wb @ (signs_b > 0) / len(b) - wa @ (signs_a > 0) / len(a)
 
     inside = samples.ball_members(real, fake)
-    within_b = np.sqrt(samples.squared_distances(b, b))
+    within_b = cdist(b, b)
     np.fill_diagonal(within_b, np.inf)
     terms = {
         "density": inside.sum(axis=0) / 5,
@@ -185,7 +187,4 @@ def _swd(projections: list[tuple[np.ndarray, np.ndarray]], weights: tuple[np.nda
         np.stack([np.repeat(v, w[o].astype(int)) for v, o in zip(values.T, order.T, strict=True)])
         for (values, order), w in zip(projections, weights, strict=True)
     )
-    if a.shape != b.shape:
-        levels = (np.arange(max(a.shape[1], b.shape[1])) + 0.5) / max(a.shape[1], b.shape[1])
-        a, b = (np.quantile(x, levels, axis=1, method="hazen").T for x in (a, b))
-    return float(np.sqrt(np.square(a - b).mean()))
+    return samples.root_mean_transport(a.T, b.T)

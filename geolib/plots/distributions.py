@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from geolib.plots.style import COLORS, FACIES_MAP
+from geolib.plots.style import COLORS, FACIES_MAP, gif
 
 REAL, MADE, CRITIC = COLORS["green"], COLORS["vermilion"], COLORS["blue"]
 X_LABEL = "x (standardised)"
@@ -162,22 +161,16 @@ def animation(unit: Mapping[str, Any], frames: Sequence[int], *, dpi: int = 80, 
     bytes
         The file, of about 5 kB per picture.
     """
-    from PIL import Image
+    figure = plt.figure(figsize=(6.4, 3.6), dpi=dpi, layout="constrained")
 
-    pictures = []
-    for frame in frames:
-        figure, axis = plt.subplots(figsize=(6.4, 3.6), dpi=dpi, layout="constrained")
+    def draw(frame: int) -> None:
+        figure.clear()
+        axis = figure.subplots()
         game(axis, unit, frame)
         legend_above(figure, axis)
         axis.set_ylabel("density, D")
-        figure.canvas.draw()
-        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
-        plt.close(figure)
-        pictures.append(Image.fromarray(pixels).quantize(32))
-    buffer = io.BytesIO()
-    durations = [int(1000 * seconds)] * (len(pictures) - 1) + [1500]
-    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
-    return buffer.getvalue()
+
+    return gif(figure, frames, draw, seconds=seconds, rest=1.5, colors=32)
 
 
 def effects(

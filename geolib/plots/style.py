@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
 
@@ -67,3 +72,43 @@ def new_figure(
     """
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
     return figure, list(axes.flat)
+
+
+def gif(
+    figure: Figure,
+    frames: Sequence[Any],
+    draw: Callable[[Any], object],
+    *,
+    seconds: float = 0.25,
+    rest: float | None = None,
+    colors: int = 256,
+) -> bytes:
+    """Return a looping GIF of a figure, which is closed.
+
+    Parameters
+    ----------
+    figure : Figure
+        Its size and resolution are those of the pictures.
+    frames : sequence
+        What is drawn, one picture each.
+    draw : callable
+        Takes one of them and changes the figure.
+    seconds, rest : float
+        Time of a picture; of the last one, if it is to be another.
+    colors : int
+        Colours of a picture; fewer take less space.
+    """
+    from PIL import Image
+
+    pictures = []
+    for frame in frames:
+        draw(frame)
+        figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+        pictures.append(Image.fromarray(pixels).quantize(colors))
+    plt.close(figure)
+    last = seconds if rest is None else rest
+    durations = [int(1000 * seconds)] * (len(pictures) - 1) + [int(1000 * last)]
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    return buffer.getvalue()

@@ -54,12 +54,12 @@ def draw_coverage(axes: Axes, coverage: np.ndarray, title: str, spacing: float =
 def draw_curves(
     axes: Axes, ours: np.ndarray, reference: np.ndarray, title: str, label: str, name: str = "generator"
 ) -> None:
-    """Draw curves over lags 1, 2, ...: the mean of `ours` (n, lags) over mean and 5-95 % band of `reference`."""
-    lags = np.arange(1, ours.shape[1] + 1)
-    low, high = np.nanpercentile(reference, [5, 95], axis=0)
+    """Draw curves over lags 1, 2, ...: `ours` (lags,) over `reference` (3, lags), a mean and a band's two edges."""
+    lags = np.arange(1, ours.size + 1)
+    mean, low, high = reference
     axes.fill_between(lags, low, high, color=COLORS["sky"], alpha=0.35, linewidth=0, label="training image, 5-95 %")
-    axes.plot(lags, np.nanmean(reference, 0), color=COLORS["blue"], label="training image, mean")
-    axes.plot(lags, np.nanmean(ours, 0), color=COLORS["vermilion"], linestyle="--", label=f"{name}, mean")
+    axes.plot(lags, mean, color=COLORS["blue"], label="training image, mean")
+    axes.plot(lags, ours, color=COLORS["vermilion"], linestyle="--", label=f"{name}, mean")
     axes.set(title=title, xlabel="lag (pixels)", ylabel=label)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from geolib.plots.style import COLORS
+from geolib.plots.style import COLORS, gif
 
 GENERATED, REAL = COLORS["blue"], COLORS["orange"]
 _BY_LABEL = {"generated": GENERATED, "generator": GENERATED, "real": REAL, "critic": REAL}
@@ -189,16 +186,11 @@ def gathers(axes: Sequence[Axes], images: np.ndarray, dt: float, spacing: float)
 def film(frames: np.ndarray, dt: float, epochs: Sequence[int] | None = None) -> bytes:
     """Return an animated GIF of traces `(frames, n, nt)` sampled at `dt` seconds, numbered by `epochs` or 1, 2, ..."""
     numbers = list(epochs) if epochs is not None else list(range(1, len(frames) + 1))
-    figure, axis = plt.subplots(figsize=(5, 3))
+    figure, axis = plt.subplots(figsize=(5, 3), dpi=90)
 
-    def draw(index: int) -> list:
+    def draw(index: int) -> None:
         axis.clear()
         wiggles(axis, frames[index], dt, GENERATED)
         axis.set_title(f"epoch {numbers[index]}")
-        return []
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.gif"
-        FuncAnimation(figure, draw, frames=len(frames)).save(path, writer=PillowWriter(fps=3), dpi=90)
-        plt.close(figure)
-        return path.read_bytes()
+    return gif(figure, range(len(frames)), draw, seconds=1 / 3)

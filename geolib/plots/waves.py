@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from geolib.plots.style import COLORS, SIGNED_MAP, VELOCITY_MAP, new_figure
+from geolib.plots.style import COLORS, SIGNED_MAP, VELOCITY_MAP, gif, new_figure
 
 Arrays = Mapping[str, np.ndarray]
 ORDER = ("blue", "vermilion", "green", "purple", "orange", "sky", "black")
@@ -369,20 +367,12 @@ def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int]
 
 def film(run: Arrays, title: str) -> bytes:
     """Return the kept models of a Marmousi run as an animated GIF of four frames per second."""
-    from PIL import Image
-
-    figure, (axis,) = new_figure(width=5.4, height=2.2)
+    figure, (axis,) = new_figure(width=5.4, height=2.2, dpi=80)
     image = velocity(axis, run["frames"][0])
     figure.colorbar(image, ax=axis, label="km/s")
-    pictures = []
-    for model, evaluation in zip(run["frames"], run["frame_at"], strict=True):
-        image.set_data(model / 1000)
-        axis.set_title(f"{title}, {quality(run, int(evaluation))}")
-        picture = io.BytesIO()
-        # The whole figure, not what is drawn: every frame must have the same size.
-        figure.savefig(picture, format="png", dpi=80, bbox_inches=figure.bbox_inches)
-        pictures.append(Image.open(picture).convert("P", palette=Image.Palette.ADAPTIVE))
-    plt.close(figure)
-    buffer = io.BytesIO()
-    pictures[0].save(buffer, "GIF", save_all=True, append_images=pictures[1:], duration=250, loop=0)
-    return buffer.getvalue()
+
+    def draw(number: int) -> None:
+        image.set_data(run["frames"][number] / 1000)
+        axis.set_title(f"{title}, {quality(run, int(run['frame_at'][number]))}")
+
+    return gif(figure, range(len(run["frames"])), draw)

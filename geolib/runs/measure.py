@@ -51,12 +51,12 @@ class Measure:
         ValueError
             If n is not positive or k not within 0..n.
         """
-        _checks.integer("n", n, low=1)
-        _checks.integer("k", k, low=0, high=n)
-        z = 1.959963984540054
-        centre = (k / n + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(k / n * (1 - k / n) / n + z * z / (4 * n * n))
-        return cls(k / n, max(0.0, centre - half), min(1.0, centre + half), n, k)
+        from scipy import stats
+
+        n = _checks.integer("n", n, low=1)
+        k = _checks.integer("k", k, low=0, high=n)
+        low, high = stats.binomtest(k, n).proportion_ci(method="wilson")
+        return cls(k / n, float(low), float(high), n, k)
 
     @classmethod
     def clustered(cls, clusters: Sequence[Sequence[bool]], like: Measure | None = None, draws: int = 4000) -> Measure:
@@ -112,8 +112,8 @@ class Measure:
         centre = float(data.mean())
         if np.ptp(data) == 0:  # one value, or several whose spread is not known to be zero
             return cls(centre, n=int(data.size))
-        half = float(stats.t.ppf(0.975, data.size - 1) * data.std(ddof=1) / math.sqrt(data.size))
-        return cls(centre, centre - half, centre + half, int(data.size))
+        low, high = stats.t.interval(0.95, data.size - 1, loc=centre, scale=stats.sem(data))
+        return cls(centre, float(low), float(high), int(data.size))
 
     @classmethod
     def difference(cls, one: Measure, other: Measure) -> Measure:

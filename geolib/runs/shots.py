@@ -9,6 +9,7 @@ import torch
 
 from geolib import _checks, waves
 from geolib.runs import scheduler
+from geolib.waves.survey import space_order_of
 
 
 def misfit_and_gradient(
@@ -58,6 +59,7 @@ def misfit_and_gradient(
     of its shots over the network and brings one gradient back.
     """
     at_once = _checks.integer("at_once", at_once, low=1)
+    space_order = space_order_of(space_order)
     survey.check_velocity(velocity, space_order)
     _checks.shape("velocity", velocity, survey.grid.shape, "Give one model for all shots.")
     # Before they are cut: a slice would leave surplus shots unseen.

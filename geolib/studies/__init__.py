@@ -27,7 +27,7 @@ __all__ = [
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
 COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces")
-COMPANIONS["latent_prior"] = "latent_inversion"
+COMPANIONS |= dict.fromkeys(("latent_prior", "latent_facies"), "latent_inversion")
 #: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
 APART = "quality"
 _MODULES = {name: f"{name}.study" for name in NAMES}

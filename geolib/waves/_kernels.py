@@ -21,9 +21,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba.core.compiler import Compiler
+
+from geolib._runtime import njit
 
 HALO = 2
 _ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
@@ -73,11 +74,11 @@ class Workspace(NamedTuple):
     traces: np.ndarray  # (nt, n_receivers)
 
 
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-_entry = numba.njit(**_OPTIONS)
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_entry = njit(**_OPTIONS)
 # The others are called by kernels only, and compile faster without wrappers for callers from Python.
 _INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-_jit = numba.njit(**_INNER)
+_jit = njit(**_INNER)
 
 
 class _Apart(Compiler):
@@ -88,7 +89,7 @@ class _Apart(Compiler):
         return super().define_pipelines()
 
 
-_sweep = numba.njit(**_INNER, pipeline_class=_Apart)
+_sweep = njit(**_INNER, pipeline_class=_Apart)
 
 
 @_jit

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from geolib.waves.absorbing import Layer, layers
-from geolib.waves.survey import Survey
+from geolib.waves.survey import Survey, space_order_of
 
 
 class State(NamedTuple):
@@ -54,7 +54,7 @@ class WaveCell(nn.Module):
         super().__init__()
         self.velocity = velocity
         self.survey = survey
-        self.space_order = space_order
+        self.space_order = space_order_of(space_order)
         self.layers = tuple(Layer(*(c.to(velocity) for c in layer)) for layer in layers(survey))
         self.sources = padded_index(survey.source_locations, survey).to(velocity.device)
         self.receivers = padded_index(survey.receiver_locations, survey).to(velocity.device)

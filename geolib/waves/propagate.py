@@ -15,7 +15,7 @@ from geolib import _checks
 from geolib._autograd import refused, taking_gradients
 from geolib.waves.absorbing import layers
 from geolib.waves.cell import WaveCell, pad, padded_index, padded_shape
-from geolib.waves.survey import Survey
+from geolib.waves.survey import Survey, space_order_of
 
 if TYPE_CHECKING:
     from geolib.waves._kernels import Setup, Shot, Workspace
@@ -61,7 +61,7 @@ def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, b
     ----------
     Sun et al. (2020), equation 2.
     """
-    _options(velocity, survey, space_order, backend)
+    space_order = _options(velocity, survey, space_order, backend)
     if backend == "fused":
         return _Fused.apply(pad(velocity, survey), survey.source_amplitudes, survey, space_order)
     cell = WaveCell(velocity, survey, space_order)
@@ -110,7 +110,7 @@ def misfit_and_gradient(
     if observed.dtype != velocity.dtype:
         raise TypeError(f"observed must be {velocity.dtype} as velocity is; got {observed.dtype}. Use observed.to().")
     _checks.finite("observed", observed)
-    _options(velocity, survey, space_order, backend)
+    space_order = _options(velocity, survey, space_order, backend)
     with taking_gradients():
         model = velocity.detach().clone().requires_grad_()
         if backend == "fused":
@@ -145,17 +145,25 @@ def workspace_bytes(survey: Survey, *, space_order: int = 2) -> int:
     The result of a shot, its gradient and its traces, come on top of it.
     """
     ones = torch.ones(survey.grid.shape, dtype=survey.source_amplitudes.dtype)
-    workspace = _Shots(pad(ones, survey), survey.source_amplitudes, survey, space_order)._workspace()
+    order = space_order_of(space_order)
+    workspace = _Shots(pad(ones, survey), survey.source_amplitudes, survey, order)._workspace()
     return sum(part.nbytes for part in workspace)
 
 
-def _options(velocity: torch.Tensor, survey: Survey, space_order: int, backend: str) -> None:
-    if space_order not in (2, 4):
-        raise ValueError(f"space_order must be 2 or 4; got {space_order!r}. Choose one of the two.")
+def _options(velocity: torch.Tensor, survey: Survey, space_order: int, backend: str) -> int:
+    if not isinstance(survey, Survey):
+        raise TypeError(f"survey must be a waves.Survey; got {type(survey).__name__}. Make one first.")
+    order = space_order_of(space_order)
     _checks.choice("backend", backend, ("fused", "eager"))
-    survey.check_velocity(velocity, space_order)
+    survey.check_velocity(velocity, order)
+    if backend == "fused":
+        try:
+            import geolib.waves._kernels  # noqa: F401
+        except ImportError as error:
+            raise ImportError(f"backend 'fused' must have Numba; {error}. Install it or use 'eager'.") from None
     if backend == "fused" and velocity.device.type != "cpu":
         raise ValueError(f"backend 'fused' must have a velocity on the CPU; got {velocity.device}. Use 'eager'.")
+    return order
 
 
 _BACKEND, _EAGER = "the fused backend", "Use backend='eager'."
@@ -190,10 +198,7 @@ class _Adjoint(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return _Shots(velocity, amplitudes, survey, space_order).gradient(derivative, fit=False)[1:]
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
-        """Keep nothing: there is no second derivative."""
-
+    setup_context = staticmethod(lambda ctx, inputs, output: None)
     backward = jvp = refused(_BACKEND, "a second one", _EAGER)
     vmap = refused(_BACKEND, "a batch of them by vmap", _EAGER)
 

@@ -128,6 +128,10 @@ class Survey:
     boundary: Boundary = field(default_factory=Boundary)
 
     def __post_init__(self) -> None:
+        for part, wanted in ((self.grid, Grid), (self.boundary, Boundary)):
+            if not isinstance(part, wanted):
+                what = wanted.__name__
+                raise TypeError(f"{what.lower()} must be a waves.{what}; got {type(part).__name__}. Make one first.")
         object.__setattr__(self, "dt", _checks.number("dt", self.dt, low=1e-15, unit="s"))
         object.__setattr__(self, "nt", _checks.integer("nt", self.nt, low=1))
         for name in ("source_locations", "receiver_locations"):
@@ -219,6 +223,7 @@ class Survey:
             If the shortest wave has so few points that it will be dispersed, or the absorbing layer is tuned for other
             waves.
         """
+        space_order = space_order_of(space_order)
         if not isinstance(velocity, torch.Tensor):
             raise TypeError(f"velocity must be a tensor; got {type(velocity).__name__}. Use torch.as_tensor.")
         amplitudes = self.source_amplitudes
@@ -267,6 +272,13 @@ class Survey:
             )
 
 
+def space_order_of(value: Any) -> int:
+    """Return the order of the spatial differences, 2 or 4, as an int; 4.0 is one too."""
+    if isinstance(value, bool) or value not in (2, 4):
+        raise ValueError(f"space_order must be 2 or 4; got {value!r}. Choose one of the two.")
+    return int(value)
+
+
 def longest_step(grid: Grid, velocity: float, space_order: int = 2) -> float:
     """Return the longest stable time step (s) on `grid` for velocities (m/s) up to `velocity`.
 
@@ -274,12 +286,19 @@ def longest_step(grid: Grid, velocity: float, space_order: int = 2) -> float:
     -----
     Von Neumann: v dt / h sqrt(ndim) <= 1 at order 2; the fourth-order Laplacian's largest eigenvalue is 4/3 larger.
     """
-    stiffness = {2: 1.0, 4: 4 / 3}[space_order] * len(grid.shape)
+    velocity = _checks.number("velocity", velocity, low=1e-12, unit="m/s")
+    stiffness = {2: 1.0, 4: 4 / 3}[space_order_of(space_order)] * len(grid.shape)
     return grid.spacing / (velocity * math.sqrt(stiffness))
 
 
 def _locations(name: str, value: Any, grid: Grid) -> torch.Tensor:
-    locations = torch.as_tensor(value)
+    try:
+        locations = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"{name} must be integers with as many positions in each shot; got lists that make no array "
+            f"({str(error).splitlines()[0]}). Fill them up or split the survey."
+        ) from None
     if locations.is_floating_point() or locations.is_complex() or locations.dtype == torch.bool:
         raise TypeError(f"{name} must be integer grid indices; got {locations.dtype}. Round them to indices.")
     remedy = "Axes are shot, position in the shot, and (depth, distance)."

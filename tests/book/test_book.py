@@ -283,6 +283,22 @@ def test_a_table_of_a_cell_is_numbered_once():
         assert text == "````{table} What it holds.\n:name: tbl-x\n\n| a |\n|---|\n| 1 |\n````"
 
 
+@pytest.mark.parametrize("origin", ["", "made by a procedure"])
+def test_a_caption_tells_of_a_stand_in_once(origin):
+    glued = {"application/papermill.record/text/plain": repr(origin)}
+    said = nbformat.v4.new_output("display_data", glued, metadata={"scrapbook": {"name": "study_stand_in"}})
+    cells = [nbformat.v4.new_code_cell("glue(...)", outputs=[said])]
+    for tags in (["real-data"], []):
+        shown = {"figure": {"caption": "A training image.", "name": "fig"}}
+        cells.append(nbformat.v4.new_code_cell("figure", metadata={"tags": tags, "mystnb": shown}))
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebooks.tidy(notebook)
+    notebooks.tidy(notebook)
+    captions = [cell.metadata.mystnb.figure.caption for cell in notebook.cells[1:]]
+    note = f" (The public file was not at hand: in its place stands an image {origin}.)"
+    assert captions == ["A training image." + (note if origin else ""), "A training image."]
+
+
 def test_a_picture_keeps_its_content_in_fewer_bytes():
     rng = np.random.default_rng(0)
     picture = np.zeros((200, 300, 3), np.uint8)

@@ -63,3 +63,18 @@ def test_every_shipped_file_has_its_record():
 def test_a_record_names_the_processor():
     made = store.provenance()
     assert made["device"].strip() and json.dumps(made)
+
+
+def test_the_table_of_drifts_has_a_row_for_each_setting_and_a_column_for_each_notebook():
+    origin = {"device": "a processor", "date": "2026-11-28", "commit": "0123456789abcdef"}
+    moved = {**origin, "numbers": 12, "moved": 3, "cells": {"one": 2e-4, "other": 4.2e-3}}
+    still = {**origin, "numbers": 7, "moved": 0, "cells": {}}
+    measured = {
+        "settings": {"as it is": {"A": "1"}, "another": {"A": "2", "B": "x"}},
+        "notebooks": {"rnn_fwi": {"as it is": still, "another": moved}, "gan_101": {"as it is": still}},
+    }
+    lines = records.drift(measured).splitlines()
+    assert lines[0] == "| Setting | `rnn_fwi` | `gan_101` |"
+    assert lines[2:4] == ["| as it is | none | none |", "| another | 3 of 12, 4e-03 | — |"]
+    assert "Measured on a processor; 2026\u201111\u201128; commits `012345678`." in lines
+    assert "| another | `A=2`, `B=x` |" in lines

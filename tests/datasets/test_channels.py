@@ -94,3 +94,23 @@ def test_quality_is_zero_for_the_reference_itself_and_not_for_noise():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda image: ti.quality(np.stack([image]), image),
+        lambda image: ti.quality(image, np.stack([image])),
+        lambda image: ti.variogram(image, 3, 1),
+        lambda image: ti.connectivity(image, 3, 1),
+        ti.components,
+        ti.channel_width,
+        ti.pattern_histogram,
+        lambda image: ti.components(image[None][:0]),
+    ],
+)
+def test_one_image_is_no_stack_of_images(call):
+    with pytest.raises(ValueError, match=r"must have shape \(n, nz, nx\); got \(.*\)\. Give one image as"):
+        call(STRIPES[0])
+    with pytest.raises(ValueError, match=r"image must have shape \(any, any\); got \(1, 40, 60\)\. Take one channel"):
+        ti.patches(STRIPES, (5, 5), 2, np.random.default_rng(0))

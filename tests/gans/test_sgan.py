@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -114,8 +115,9 @@ def test_a_resumed_training_goes_on_exactly(tmp_path):
     assert [step.penalty > 0 for step in steps] == [True, False, False, False, True, False]
     first = sgan.start(TINY, 3)
     list(sgan.fit(first, TINY, IMAGE, 3))
-    sgan.checkpoint(tmp_path / "state.pt", first, TINY)
-    second = sgan.resume(tmp_path / "state.pt", TINY)
+    key = sgan.key_of(TINY, 3, IMAGE)
+    sgan.checkpoint(tmp_path / "state", first, key)
+    second = sgan.resume(tmp_path / "state", key)
     assert len(list(sgan.fit(second, TINY, IMAGE))) == 3
     for a, b in zip(weights_after(whole), weights_after(second), strict=True):
         assert torch.equal(a, b)
@@ -180,6 +182,65 @@ def test_a_folder_of_training_resumes(tmp_path):
     assert list(sgan.fit_in_folder(tmp_path, IMAGE, TINY, 3, every=2)) == []
 
 
+STATED = sgan.Recipe(width=2, batch=2, iterations=4, latent=2)
+PIXELS = np.random.default_rng(0).random((70, 70)) > 0.5
+
+
+def trained(folder, seed=1, image=PIXELS, recipe=STATED, stop=None):
+    """Losses of a training in a folder, stopped after some steps or at its end."""
+    steps = sgan.fit_in_folder(folder, image, recipe, seed, every=2)
+    return [(s.critic_loss, s.generator_loss) for s, _ in itertools.islice(steps, stop)]
+
+
+def test_a_stopped_training_goes_on_with_the_same_recipe_seed_and_image_alone(tmp_path):
+    whole = trained(tmp_path / "whole")
+    trained(tmp_path / "cut", stop=3)
+    changed = PIXELS.copy()
+    changed[5, 5] ^= True
+    where = r"^checkpoint .*state.safetensors must be of the same recipe, seed, image; its"
+    for message, options in (
+        (r"seed is another \(1, not 2\)", {"seed": 2}),
+        ("image is another", {"image": changed}),
+        ("image is another", {"image": PIXELS[:, :69]}),
+        ("recipe is another", {"recipe": dataclasses.replace(STATED, rate=1e-3)}),
+    ):
+        with pytest.raises(ValueError, match=rf"{where} {message}\. Train in another folder\.$"):
+            trained(tmp_path / "cut", **options)
+    assert trained(tmp_path / "cut") == whole[2:]
+    assert whole == trained(tmp_path / "again", image=PIXELS.astype(np.float32))
+    ends = (weights.read(tmp_path / folder / "weights-00004.safetensors")[0] for folder in ("cut", "whole"))
+    assert all(torch.equal(a, b) for a, b in zip(*(each.values() for each in ends), strict=True))
+
+
+def test_no_damaged_byte_of_a_training_is_gone_on_with(tmp_path):
+    trained(tmp_path / "whole", stop=3)
+    whole = (tmp_path / "whole" / "state.safetensors").read_bytes()
+    kept, _ = weights.read(tmp_path / "whole" / "state.safetensors")
+    file = tmp_path / "state.safetensors"
+    rng = np.random.default_rng(0)
+    # The header, where a flip may leave the content as it was, and all over the file.
+    for place in (*range(8, 400, 7), *rng.integers(0, len(whole), 150)):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << rng.integers(8))]) + whole[place + 1 :])
+        try:
+            found, _ = weights.read(file)
+        except ValueError:
+            continue
+        assert found.keys() == kept.keys() and all(torch.equal(found[name], kept[name]) for name in kept)
+    file.write_bytes(whole[:-9])
+    with pytest.warns(UserWarning, match=r"must be whole; .* It was moved to state\.damaged-.*, and the train"):
+        assert trained(tmp_path) == trained(tmp_path / "new")
+    assert len(list(tmp_path.glob("state.damaged-*"))) == 1
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path):
+    state = sgan.start(STATED, 0)
+    with torch.no_grad():
+        state.averaged.merge.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(FloatingPointError, match=r"weights must be finite; averaged\.merge\.weight is not\. Lower the"):
+        sgan.checkpoint(tmp_path / "state", state, sgan.key_of(STATED, 0, PIXELS))
+    assert not list(tmp_path.iterdir())
+
+
 def test_weights_survive_the_disk_to_half_precision(tmp_path):
     network = trained_like()
     sgan.save_weights(tmp_path / "w.safetensors", network)
@@ -196,9 +257,6 @@ def test_refusals(tmp_path):
         sgan.to_model(torch.zeros(1, 1, 129, 129))
     with pytest.raises(ValueError, match="image must have at least 129 rows"):
         next(sgan.fit(sgan.start(TINY, 0), dataclasses.replace(TINY, latent=5), IMAGE))
-    sgan.checkpoint(tmp_path / "s.pt", sgan.start(TINY, 0), TINY)
-    with pytest.raises(ValueError, match="must be of this recipe"):
-        sgan.resume(tmp_path / "s.pt", dataclasses.replace(TINY, rate=1e-3))
     (tmp_path / "w.safetensors").write_bytes(b"\x05\0\0\0\0\0\0\0abcde")
     with pytest.raises(ValueError, match=r"weights file .* must be whole; it is not"):
         sgan.load_weights(tmp_path / "w.safetensors")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from geolib.gans import losses, wgan
-from geolib.gans.train import Game, Players, _critic_step, _generator_step, average, pack, train, unpack
+from geolib.gans.train import Game, Players, _critic_step, _generator_step, average, evaluating, pack, train, unpack
 
 
 def players(seed=0, width=4):
@@ -161,3 +161,52 @@ def test_the_average_follows_slowly():
     average(mean, current, iteration=10**6, decay=0.5)
     assert torch.allclose(mean[0].weight, 0.45 * first + 0.55 * last, atol=1e-6)
     assert torch.equal(mean[1].running_mean, current[1].running_mean)
+
+
+@pytest.mark.parametrize("side", ["critic", "generator"])
+def test_a_frozen_layer_stays_where_it_is(side):
+    made = players()
+    layer = made.critic[0] if side == "critic" else made.generator
+    layer.requires_grad_(False)
+    if side == "generator":
+        layer.bias.requires_grad_(True)  # something has to learn
+    before = weights(made)
+    list(train(made, game(torch.Generator().manual_seed(1)), 3))
+    frozen = [not x.requires_grad for n in (made.generator, made.critic) for x in n.parameters()]
+    assert sum(frozen) == (2 if side == "critic" else 1)
+    same = [torch.equal(a, b) for a, b in zip(before, weights(made), strict=True)]
+    assert all(still for still, fixed in zip(same, frozen, strict=True) if fixed)
+    assert sum(same[:2]) < 2 and sum(same[2:]) < 4  # both networks have learned
+
+
+def test_a_failed_step_leaves_the_critic_as_it_was():
+    made = players()
+    made.critic[0].requires_grad_(False)
+    failing = dataclasses.replace(game(torch.Generator()), loss=losses.Loss(losses.WASSERSTEIN.critic, lambda f: f.no))
+    with pytest.raises(AttributeError):
+        next(train(made, failing, 1))
+    assert [p.requires_grad for p in made.critic.parameters()] == [False, False, True, True]
+
+
+def test_modules_are_put_back_in_the_mode_they_were_in():
+    rng = torch.Generator().manual_seed(0)
+    network = wgan.make_generator(0.1, rng=rng)
+    network[1].eval()  # a batch norm whose statistics are to stay
+    modes = [module.training for module in network.modules()]
+    wgan.sample(network, 3, rng)
+    assert [module.training for module in network.modules()] == modes and not all(modes)
+    with pytest.raises(RuntimeError), evaluating(network):
+        assert not any(module.training for module in network.modules())
+        raise RuntimeError
+    assert [module.training for module in network.modules()] == modes
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_training_takes_its_gradients_in_every_mode(mode):
+    made, other = players(), players()
+    expected = list(train(made, game(torch.Generator().manual_seed(1)), 3))
+    play = game(torch.Generator().manual_seed(1))
+    with mode():
+        found = list(train(other, play, 3))
+    assert found == expected
+    assert all(torch.equal(a, b) for a, b in zip(weights(made), weights(other), strict=True))

@@ -75,7 +75,7 @@ def test_gaussian_likelihood():
         (lambda: dream.sample(lambda x: x[:, 0], 2, 0, np.random.default_rng(0)), "generations must be at least 1"),
         (lambda: dream.sample(lambda x: x[:, 0], 2, 5, np.random.default_rng(0), thin=6), "thin must be between 1"),
         (lambda: dream.sample(lambda x: x[:, 0], 0, 5, np.random.default_rng(0)), "n_dim must be at least 1"),
-        (lambda: dream.sample(lambda x: x[:, 0] * np.nan, 2, 5, np.random.default_rng(0)), "first state; got NaN"),
+        (lambda: dream.sample(lambda x: x[:, 0] * np.nan, 2, 5, np.random.default_rng(0)), "first state; got nan"),
         (lambda: dream.Settings(crossovers=0), "crossovers must be at least 1"),
         (lambda: dream.Settings(append_every=0), "append_every must be at least 1"),
         (lambda: dream.Settings(archive_per_dimension=1), "archive_per_dimension must be at least 3"),

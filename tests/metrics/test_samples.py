@@ -29,6 +29,38 @@ def test_sliced_wasserstein_of_sets_of_different_size(rng):
     assert metrics.sliced_wasserstein(a, b, rng) == pytest.approx(1.0, rel=0.15)
 
 
+@pytest.mark.parametrize(("n", "m"), [(2, 4), (50, 70), (50, 50), (7, 3), (1000, 1001)])
+def test_sliced_wasserstein_is_that_of_an_independent_library(rng, n, m):
+    import ot
+
+    first, second = rng.standard_normal((n, 3)), 0.3 + rng.standard_normal((m, 3))
+    directions = np.random.default_rng(1).standard_normal((3, 256))
+    directions /= np.linalg.norm(directions, axis=0)
+    expected = np.sqrt(ot.wasserstein_1d(first @ directions, second @ directions, p=2).mean())
+    found = metrics.sliced_wasserstein(first, second, np.random.default_rng(1))
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert metrics.sliced_wasserstein(second, first, np.random.default_rng(1)) == pytest.approx(found, rel=1e-12)
+
+
+def test_sliced_wasserstein_knows_that_repeated_samples_are_the_same_distribution(rng):
+    assert metrics.sliced_wasserstein([[0], [1]], [[0], [0], [1], [1]], rng) == 0
+    a = rng.standard_normal((20, 3))
+    assert metrics.sliced_wasserstein(a, np.repeat(a, 3, axis=0), rng) < 1e-15
+    # Half of the mass moves by one, whatever the direction in one dimension.
+    assert metrics.sliced_wasserstein([[0], [1]], [[0], [0], [0], [0]], rng) == pytest.approx(np.sqrt(0.5), rel=1e-15)
+
+
+@pytest.mark.parametrize("shape", [(64, 2), (200, 499), (1000, 50)])
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e3])
+def test_a_set_against_its_own_copy_has_density_one_and_distance_zero(rng, shape, scale):
+    a = scale * (7 + rng.standard_normal(shape))
+    assert metrics.density_coverage(a, a.copy()) == (1.0, 1.0)
+    shuffled = rng.permutation(len(a))
+    assert metrics.density_coverage(a, a[shuffled]) == (1.0, 1.0)
+    distance, index = metrics.nearest(a, a[shuffled])
+    assert distance.max() == 0 and (index == shuffled).all()
+
+
 def test_mmd2_is_unbiased_and_sees_a_shift(rng):
     values = [metrics.mmd2(rng.standard_normal((60, 2)), rng.standard_normal((60, 2)), 1.0) for _ in range(200)]
     # The mean of 200 unbiased estimates lies within four standard errors of zero; a biased one is off by 1 / 60.
@@ -102,8 +134,7 @@ def test_nearest_finds_copies(rng):
     training = rng.standard_normal((4500, 3))
     samples = np.concatenate([training[[7, 4321]], [[90.0, 0, 0]]])
     distance, index = metrics.nearest(training, samples)
-    # The distance of a copy is the root of round-off, sqrt(1e-15).
-    assert distance[:2].max() < 1e-6 and index[:2].tolist() == [7, 4321]
+    assert distance[:2].max() == 0 and index[:2].tolist() == [7, 4321]
     assert distance[2] == pytest.approx(np.linalg.norm(training - samples[2], axis=1).min(), rel=1e-9)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import nbval_tolerance
 import pytest
 from nbval_tolerance import equal
 from papermill import inspect_notebook
@@ -39,36 +40,73 @@ def test_a_notebook_gives_its_committed_outputs(name):
     assert re.search(r"\d+ passed", done.stdout)
 
 
-def write(path: Path, output: str) -> Path:
-    code = "value = 2 / 3\nprint(f'misfit {value:.6f} after {10 * 5} steps')"
-    cell = nbformat.v4.new_code_cell(code, execution_count=1)
-    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=output)]
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    return path
+def cell(code: str, *outputs: dict, tags: tuple[str, ...] = ()) -> nbformat.NotebookNode:
+    made = nbformat.v4.new_code_cell(code, execution_count=1, metadata={"tags": list(tags)})
+    return nbformat.from_dict({**made, "outputs": list(outputs)})
 
 
-@pytest.mark.parametrize(
-    ("output", "passes"),
-    [
-        ("misfit 0.666667 after 50 steps\n", True),
-        ("misfit 0.666669 after 50 steps\n", True),  # round-off
-        ("misfit 0.667334 after 50 steps\n", False),  # a thousandth off
-        ("misfit 0.666667 after 51 steps\n", False),  # integers are exact
-        ("loss 0.666667 after 50 steps\n", False),
-    ],
-)
-def test_a_perturbed_reference_fails(tmp_path, output, passes):
-    assert (nbval(write(tmp_path / "tiny.ipynb", output)).returncode == 0) is passes
+def printed(text: str) -> dict:
+    return {"output_type": "stream", "name": "stdout", "text": text + "\n"}
+
+
+# The smallest picture that is one.
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+DRAW = f"import base64\nfrom IPython.display import Image, display\ndisplay(Image(base64.b64decode('{DOT}')))\n"
+
+
+def drawn(picture: str) -> dict:
+    data = {"image/png": picture, "text/plain": "<IPython.core.display.Image object>"}
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def passing(tmp_path: Path, cells: list) -> list[bool]:
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "tiny.ipynb")
+    done = nbval(tmp_path / "tiny.ipynb")
+    failed = {int(number) for number in re.findall(r"^FAILED .*::Cell (\d+)", done.stdout, re.M)}
+    assert done.returncode == (1 if failed else 0), done.stdout
+    return [number not in failed for number in range(len(cells))]
+
+
+def test_a_perturbed_reference_fails(tmp_path):
+    code = "print(f'misfit {2 / 3:.6f} after {10 * 5} steps, gap {3e-10:.1e}')"
+    references = {
+        "misfit 0.666667 after 50 steps, gap 3.0e-10": True,
+        "misfit 0.666668 after 50 steps, gap 3.0e-10": True,  # round-off
+        "misfit 0.666700 after 50 steps, gap 3.0e-10": False,  # a twenty-thousandth off
+        "misfit 0.666667 after 51 steps, gap 3.0e-10": False,  # integers are exact
+        "loss 0.666667 after 50 steps, gap 3.0e-10": False,
+        "misfit 0.666667 after 50 steps, gap -7.0e-10": False,  # small numbers are compared like large ones
+        "misfit 0.666667 after 50 steps, gap 3.1e-10": False,
+    }
+    found = passing(tmp_path, [cell(code, printed(reference)) for reference in references])
+    assert found == list(references.values())
+
+
+def test_a_missing_figure_fails(tmp_path):
+    older = drawn("an older drawing of it")
+    cases = [(DRAW, [older], True), ("pass", [older], False), (DRAW, [older, older], False), (DRAW, [], False)]
+    cells = [cell(code, *outputs, tags=t) for t in ((), ("nbval-ignore-output",)) for code, outputs, _ in cases]
+    assert passing(tmp_path, cells) == [passes for *_, passes in cases] * 2
 
 
 def test_number_comparison():
     assert equal("a 1.00000 b", "a 1.00001 b")
-    assert equal("−0.5000", "-0.50001")
+    assert equal("−0.50000", "-0.50000")
     assert equal("0.6667", "0.6668")  # the last of four digits may flip
     assert not equal("0.1", "0.2")
     assert not equal("x 1e-3", "x 2e-3")
+    assert not equal("1.8e-12", "1.9e-12")
+    assert not equal("3.0e-10", "-7.0e-10")
+    assert not equal("0.0", "1e-300")
     assert not equal("[1, 2]", "[1, 3]")
     assert not equal("v1.0", "v1.2")  # a version is a word, not a number
+
+
+def test_tolerances_are_three_times_what_was_measured_and_at_most_a_hundredth(monkeypatch):
+    found = {"one": {"cells": {"small": 1e-5, "large": 5e-3}}, "other": {"cells": {"small": 1e-4}}}
+    monkeypatch.setattr(nbval_tolerance, "measured", lambda: {"rnn_fwi": found})
+    expected = {"small": 3e-4, "large": 1e-2, "unmoved": nbval_tolerance.ROUND_OFF}
+    assert {cell: nbval_tolerance.tolerance("rnn_fwi", cell) for cell in expected} == pytest.approx(expected)
 
 
 @pytest.fixture(params=studies.NAMES)
@@ -124,3 +162,11 @@ def test_parameters_are_those_of_the_quick_preset(notebook):
     # Papermill shows the same help as the command line.
     inspected = inspect_notebook(str(paths.notebook(name)))
     assert {row["name"]: row["help"] for row in rows} == {key: found["help"] for key, found in inspected.items()}
+
+
+def test_what_is_compared_drifts_by_at_most_a_hundredth(notebook):
+    name, content = notebook
+    compared = {cell["id"] for cell in code_cells(content) if "nbval-ignore-output" not in tags(cell)}
+    for setting, each in nbval_tolerance.measured().get(name, {}).items():
+        wide = {cell: gap for cell, gap in each["cells"].items() if gap > nbval_tolerance.LARGEST and cell in compared}
+        assert not wide, f"{setting}: show fewer digits, or what round-off leaves alone"

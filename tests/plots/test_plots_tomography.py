@@ -55,9 +55,9 @@ def test_misfits_count_iterations_from_one(axes):
     assert list(axes.lines[1].get_xdata()) == [1, 10] and axes.get_yscale() == "log"
 
 
-def test_curves_show_means_and_a_band(axes):
-    reference = np.linspace(0, 1, 21)[:, None] * np.ones(3)
-    draw.draw_curves(axes, np.full((2, 3), 0.3), reference, "variogram", "semivariance")
+def test_curves_show_a_mean_and_a_band(axes):
+    reference = np.array([0.5, 0.05, 0.95])[:, None] * np.ones(3)
+    draw.draw_curves(axes, np.full(3, 0.3), reference, "variogram", "semivariance")
     mean, ours = axes.lines
     assert mean.get_ydata() == pytest.approx(0.5) and ours.get_ydata() == pytest.approx(0.3)
     assert axes.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(0.95)

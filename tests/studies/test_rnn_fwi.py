@@ -1,5 +1,6 @@
 """The rnn_fwi study: its units, its physics against theory, its measures, tables and figures."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -281,13 +282,6 @@ def test_only_the_longest_descent_ships_its_film():
     assert study.condense(shipped).keys() == units.keys()
 
 
-def test_ssim_knows_identity_and_noise():
-    truth = velocity.marmousi_like(np.random.default_rng(0))
-    noise = np.random.default_rng(1).normal(0, 300, truth.shape)
-    assert problems.ssim(truth, truth) == pytest.approx(1, abs=1e-12)
-    assert problems.ssim(truth + noise, truth) < problems.ssim(truth + 0.1 * noise, truth) < 1
-
-
 def test_tables_and_selections():
     units = fake(study.names(study.Config.preset("paper")))
     chosen = tables.legend(units, "gd", "adam-40", "cg")
@@ -364,8 +358,8 @@ def test_figures_have_labelled_axes():
     for figure in figures:
         assert isinstance(figure, Figure) and any(axis.get_ylabel() for axis in figure.axes)
         figure.canvas.draw()
-        plots.plt.close(figure)
+        plt.close(figure)
     np.testing.assert_array_equal(plots.frame(film, 110), film["frames"][3])
     assert plots.film(film, "CG").startswith(b"GIF89a")
     assert plots.missing("nothing").axes[0].texts[0].get_text() == "nothing"
-    plots.plt.close("all")
+    plt.close("all")

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from conftest import computed
 from geolib import studies
 from geolib.book import ledger as claims
 from geolib.gans import wgan
+from geolib.runs import paths, store
 from geolib.runs.measure import Measure
 from geolib.runs.store import Store, read_unit
 from geolib.studies.wgan_traces import data as wgan_data
@@ -122,6 +124,23 @@ def test_paper_preset_is_the_papers():
     assert (paper.n_traces, paper.batch, paper.critic_steps) == (10_000, 64, 2)
     assert (paper.learning_rate, paper.penalty_weight) == (1e-4, 10.0)
     assert wgan_training.BETAS[0] == 0.5
+    assert paper.precision == study.Config().precision == "float32"  # nothing chooses bfloat16 by itself
+
+
+@pytest.mark.parametrize(
+    ("label", "key"),
+    [("paper", "v2-19d88844622fabf6"), ("init002", "v2-6c3d7b3526d254c6"), ("quality", "v2-19d88844622fabf6")],
+)
+def test_what_was_shipped_in_bfloat16_loads_under_its_key(label, key):
+    results, found = store.load(paths.shipped("wgan_traces", label))
+    shipped = study.Config(**results.config)
+    assert found == studies.key(study, shipped) == key and shipped.precision == "bfloat16"
+    assert dataclasses.replace(shipped, precision="float32").key() != shipped.key()
+
+
+def test_a_run_in_float32_does_not_replace_the_shipped_one(tmp_path):
+    with pytest.raises(ValueError, match=r"wgan_traces-paper.nc must hold .* publish under another name \(--as\)"):
+        studies.publish(study, study.Config.preset("paper"), "paper", folder=tmp_path, only_finished=True)
 
 
 def test_epochs_extend_a_run(undisturbed, tmp_path):

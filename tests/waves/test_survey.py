@@ -5,7 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from geolib.waves import Boundary, Grid, Survey, gaussian, longest_step, misfit_and_gradient, propagate, ricker
+from geolib.waves import (
+    Boundary,
+    Grid,
+    Survey,
+    gaussian,
+    longest_step,
+    misfit_and_gradient,
+    propagate,
+    ricker,
+    workspace_bytes,
+)
 
 WAVELET = ricker(10.0, 1e-3, 50, dtype=torch.float64)
 
@@ -268,3 +278,44 @@ def test_messages_are_one_line():
     with pytest.raises(ValueError, match="dt must") as caught:
         propagate(velocity(9000.0), make(dt=4e-3))
     assert re.fullmatch(r"[^\n]+\.", str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["source_locations", "receiver_locations"])
+@pytest.mark.parametrize("value", [[[[1, 3], [1, 9]], [[1, 3]]], [[[1, 3], [1]], [[1, 3], [1, 2]]], [["a"]], None])
+def test_ragged_locations_are_refused_in_the_house_s_words(name, value):
+    with pytest.raises(
+        ValueError, match=rf"^{name} must be integers with as many positions in each shot; got "
+    ) as caught:
+        make(**{name: value})
+    assert re.fullmatch(r"[^\n]+ Fill them up or split the survey\.", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grid": (20, 30)}, r"^grid must be a waves\.Grid; got tuple\. Make one first\.$"),
+        ({"boundary": "free"}, r"^boundary must be a waves\.Boundary; got str\. Make one first\.$"),
+    ],
+)
+def test_parts_of_another_kind_are_refused(changes, message):
+    with pytest.raises(TypeError, match=message):
+        make(**changes)
+    with pytest.raises(TypeError, match=r"^survey must be a waves\.Survey; got dict\. Make one first\.$"):
+        propagate(velocity(), changes)
+
+
+@pytest.mark.filterwarnings("ignore:spacing should give")
+@pytest.mark.parametrize("backend", ["eager", "fused"])
+def test_an_order_that_is_a_whole_number_is_one(backend):
+    survey, model = make(), velocity()
+    for order in (2, 4):
+        whole, same = (propagate(model, survey, space_order=kind(order), backend=backend) for kind in (int, float))
+        assert torch.equal(whole, same)
+    observed = torch.zeros(2, 3, 50, dtype=torch.float64)
+    assert torch.equal(
+        *(misfit_and_gradient(model, survey, observed, space_order=order, backend=backend)[1] for order in (4, 4.0))
+    )
+    assert workspace_bytes(survey, space_order=4.0) == workspace_bytes(survey, space_order=4)
+    for wrong in (True, "4", 4.5, None, 3):
+        with pytest.raises(ValueError, match=r"^space_order must be 2 or 4; got .*\. Choose one of the two\.$"):
+            propagate(model, survey, space_order=wrong, backend=backend)

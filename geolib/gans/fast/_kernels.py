@@ -15,22 +15,23 @@ from typing import Any
 import numba
 import numpy as np
 
+from geolib._runtime import njit
+
 #: Added to a variance, as `torch.nn.functional.instance_norm` does.
 EPSILON = 1e-5
 #: Dilations of the last two layers; their kernels of five taps reach twice as far to either side.
 _WIDEN, _MERGE = 3, 5
 _OPTIONS: dict[str, Any] = {
-    "cache": True,
     "nogil": True,
     "error_model": "numpy",
     # Sums may be taken in any order, or they would not vectorise; infinities and NaN keep their meaning.
     "fastmath": {"contract", "nsz", "reassoc"},
 }
 _INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-_entry = numba.njit(**_OPTIONS)
-_jit = numba.njit(**_INNER)
+_entry = njit(**_OPTIONS)
+_jit = njit(**_INNER)
 # Here the order of the sums is the code's own: another one would need more registers than there are.
-_ordered = numba.njit(**{**_INNER, "fastmath": {"contract", "nsz"}})
+_ordered = njit(**{**_INNER, "fastmath": {"contract", "nsz"}})
 _inline: Any = numba.njit(inline="always")
 
 

@@ -19,10 +19,10 @@ from geolib.gans.sgan import Generator
 
 
 def available() -> bool:
-    """Return whether Numba is there, which the fused kernels need."""
+    """Return whether Numba is there, and works, which the fused kernels need."""
     try:
         import geolib.gans.fast._kernels  # noqa: F401
-    except ImportError:
+    except Exception:  # a Numba that does not suit its surroundings fails in as many ways as there are
         return False
     return True
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from geolib.gans import theory
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
 from geolib.gans.theory import LOG2, Mixture
-from geolib.gans.train import Game, Players, train
+from geolib.gans.train import Game, Players, evaluating, train
 from geolib.gans.tricks import Recipe, mixture_game
 from geolib.gans.variants import Scores, adam, dense, initialise, leaky
 
@@ -250,11 +250,8 @@ def density_of(generator: nn.Module, edges: Tensor, n: int = 40_000) -> Tensor:
 
 def generate(generator: nn.Module, z: Tensor) -> Tensor:
     """Return samples of a generator with its batch norms in evaluation mode."""
-    generator.eval()
-    with torch.no_grad():
-        made = generator(z)
-    generator.train()
-    return made
+    with evaluating(generator), torch.no_grad():
+        return generator(z)
 
 
 class Judge:

@@ -14,8 +14,9 @@ from torch.nn import functional
 from geolib.datasets import channels as training_images
 from geolib.datasets import patches
 from geolib.gans import tricks, variants
-from geolib.gans.train import Game, Players, train
+from geolib.gans.train import Game, Players, evaluating, train
 from geolib.gans.tricks import Recipe
+from geolib.metrics import images
 from geolib.metrics import samples as metrics
 from geolib.studies.gan_101.lines import disjoint
 from geolib.studies.gan_101.theory import TARGET, Arrays, Judge, generate, source
@@ -238,11 +239,8 @@ def conditional(iterations: int, seed: int) -> Arrays:
 
 def generate_with(generator: nn.Module, *inputs: Tensor) -> Tensor:
     """Return samples of a generator of several inputs with its batch norms in evaluation mode."""
-    generator.eval()
-    with torch.no_grad():
-        made = generator(*inputs)
-    generator.train()
-    return made
+    with evaluating(generator), torch.no_grad():
+        return generator(*inputs)
 
 
 def infogan(iterations: int, seed: int, weight: float) -> Arrays:
@@ -297,8 +295,8 @@ def superres(iterations: int, seed: int, weight: float) -> Arrays:
         estimates.append(generate(players.generator, coarse))
     greyness = [float((1 - e.abs()).mean()) for e in [*estimates, truth]]
     return {
-        "psnr": np.array([patches.psnr(e, truth) for e in estimates]),
-        "ssim": np.array([patches.ssim(e, truth) for e in estimates]),
+        "psnr": np.array([images.psnr(e.numpy(), truth.numpy(), 2.0) for e in estimates]),
+        "ssim": np.array([images.ssim(e.numpy(), truth.numpy(), 2.0, width=7) for e in estimates]),
         "greyness": np.array(greyness),
         "table": np.stack([row(e, truth) for e in estimates]),
         "samples": _examples(functional.interpolate(coarse, scale_factor=4), *estimates[:3], truth),

@@ -173,7 +173,13 @@ def as_markdown(units: Units) -> str:
             continue
         outcome = arrays["outcome"]
         for row, choice in enumerate(arrays["choices"].tolist()):
-            cells = [kind, choice, str(int(arrays["updates"])), str(outcome.shape[1]), f"{np.median(outcome[row]):.3f}"]
+            cells = [
+                kind,
+                choice,
+                str(int(arrays["updates"])),
+                str(outcome.shape[1]),
+                f"{np.median(outcome[row]):#.3g}",
+            ]
             better, _, p = _sign_test(outcome[row], outcome[0])
             cells += [f"{better} of {outcome.shape[1]}", f"{p:.2g}"] if row else ["—", "—"]
             lines.append("| " + " | ".join(cells) + " |")
@@ -199,5 +205,5 @@ def apart_as_markdown(units: Units, kind: str) -> str:
             str(int(found["updates"])),
             str(outcome.size),
         ]
-        lines.append("| " + " | ".join([*cells, f"{np.median(outcome):.3f}", f"{outcome.min():.3f}", p]) + " |")
+        lines.append("| " + " | ".join([*cells, f"{np.median(outcome):#.3g}", f"{outcome.min():#.3g}", p]) + " |")
     return "\n".join(lines)

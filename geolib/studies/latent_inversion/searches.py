@@ -118,7 +118,8 @@ def pooled(world: World, unit: Trial) -> Arrays:
             return torch.cat([world.simulate(unit.operator, case, part) for part in latents.split(64)])
 
     def misfit(case: str, latents: Tensor) -> Tensor:
-        return (simulate(case, latents) - observed).square().mean(1).sqrt()
+        found = (simulate(case, latents) - observed).square().mean(1).sqrt()
+        return torch.where(found.isfinite(), found, torch.inf)  # of no rank in a search
 
     solves, record = unit.budget, []
     pool = pool[misfit(smooth, pool).argsort()]

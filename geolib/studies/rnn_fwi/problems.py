@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from geolib.datasets import velocity as models
+from geolib.metrics.images import ssim
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
 
 SPACING = 10.0
@@ -142,17 +141,7 @@ def qualities(problem: Problem, model: np.ndarray) -> tuple[float, ...]:
     half = len(gap) // 2
     return (
         float(np.sqrt(gap.mean())),
-        ssim(model, problem.truth),
+        ssim(model, problem.truth, float(np.ptp(problem.truth.astype(float)))),
         float(np.sqrt(gap[:half].mean())),
         float(np.sqrt(gap[half:].mean())),
     )
-
-
-def ssim(model: np.ndarray, truth: np.ndarray, sigma: float = 1.5) -> float:
-    """Return the mean structural similarity of two models (Wang et al. 2004, IEEE Trans. Image Process. 13, p. 605)."""
-    blur = functools.partial(ndimage.gaussian_filter, sigma=sigma, truncate=3.5)
-    x, y = model.astype(float), truth.astype(float)
-    c1, c2 = ((k * (y.max() - y.min())) ** 2 for k in (0.01, 0.03))
-    mx, my = blur(x), blur(y)
-    vx, vy, cov = blur(x * x) - mx * mx, blur(y * y) - my * my, blur(x * y) - mx * my
-    return float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))

@@ -21,9 +21,7 @@ class TracesConfig(config.Config):
     penalty_weight: float = config.param(10.0, "Weight of the gradient penalty", low=0, high=1e4)
     learning_rate: float = config.param(1e-4, "Learning rate of both Adam optimisers", low=0, high=1)
     averaging: float = config.param(0.999, "Decay of the running mean of the generator's weights", low=0, high=1)
-    precision: str = config.param(
-        "float32", "Arithmetic of the critic's convolutions", paper="bfloat16", choices=("float32", "bfloat16")
-    )
+    precision: str = config.param("float32", "Arithmetic of the critic's convolutions", choices=("float32", "bfloat16"))
     velocity: tuple[float, ...] = config.param(
         (1500.0, 4500.0), "Lowest and highest interval velocity", low=1000, high=5000, unit="m/s"
     )

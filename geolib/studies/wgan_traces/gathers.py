@@ -19,7 +19,7 @@ from torch import Tensor
 from geolib import waves
 from geolib._runtime import keep_memory
 from geolib.gans import variants
-from geolib.gans.train import train
+from geolib.gans.train import evaluating, train
 from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.measure import Measure
@@ -154,11 +154,8 @@ def _train(config: GathersConfig) -> Arrays:
 
 @torch.no_grad()
 def _sample(generator: torch.nn.Module, n: int, rng: torch.Generator) -> np.ndarray:
-    training = generator.training
-    generator.eval()
-    made = generator(torch.randn(n, variants.LATENT, generator=rng))[:, 0].numpy()
-    generator.train(training)
-    return made
+    with evaluating(generator):
+        return generator(torch.randn(n, variants.LATENT, generator=rng))[:, 0].numpy()
 
 
 def table(arrays: Mapping[str, np.ndarray]) -> str:
