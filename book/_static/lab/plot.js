@@ -1,6 +1,6 @@
 /* What the laboratories draw with: the book's colours, axes with few ticks, images.
 
-   geolab.ink()      {text, muted, line, paper, dark, blue, vermilion, green, orange, purple, sky}:
+   geolab.ink()      {text, muted, soft, line, paper, dark, blue, vermilion, green, orange, purple, sky}:
                      geolib.plots.style's colours, moved just far enough from the background to be
                      read (4.5 : 1), in light and dark mode
    geolab.axes(pen, {x: [a, b], y: [a, b], xlabel, ylabel, xlog, ylog, grid, ticks})
@@ -9,8 +9,9 @@
                      fill(xs, ys, color), dots(xs, ys, color, radius), rule({x | y}, color, text),
                      label(text, x, y, color, {align, dx, dy})}; line, fill and dots are clipped
    geolab.image(pen, frame, values, [rows, columns], map, [low, high])
-                     values as colours of the map "velocity", "signed" or "facies" in the frame
-                     {left, top, right, bottom}; NaN is left open
+                     values as colours of the map "velocity", "signed", "facies" or "wave" (a veil of
+                     white and black, clear at the middle) in the frame {left, top, right, bottom};
+                     NaN is left open
    geolab.fade(color, share)  the colour with that opacity                                         */
 (function () {
   "use strict";
@@ -47,7 +48,7 @@
     const colours = Object.fromEntries(names.map(([name, hex]) => [name, readable(hex, paper)]));
     return { ...colours, dark, paper: `rgb(${paper.join(" ")})`,
       text: dark ? "#e8e8e8" : "#1d1f22", muted: dark ? "#a9adb3" : "#5b6067",
-      line: dark ? "#3b3f45" : "#dcdfe3" };
+      line: dark ? "#3b3f45" : "#dcdfe3", soft: dark ? "#6b7178" : "#b4bac1" };
   }
   geolab.fade = (color, share) => color.replace("rgb(", "rgb(").replace(")", ` / ${share})`);
 
@@ -73,7 +74,7 @@
   }
 
   geolab.axes = ({ g, w, h, ink }, o) => {
-    const left = o.left ?? (o.ylabel || o.ticks !== false ? 46 : 8), top = o.top ?? 10;
+    const left = o.left ?? (o.ticks === false ? 8 : o.ylog ? 58 : 46), top = o.top ?? 10;
     const right = w - (o.right ?? 12), bottom = h - (o.bottom ?? (o.xlabel ? 36 : 22));
     const wide = Math.max(1, right - left), tall = Math.max(1, bottom - top);
     const scale = (range, log, from, length) => {
@@ -182,6 +183,10 @@
 
   const maps = {};
   function palette(name) {
+    if (name === "wave") {
+      maps.wave ??= Uint32Array.from({ length: 256 }, (_, i) =>
+        (Math.min(235, Math.abs(i - 127.5) * 2) << 24) | (i > 127 ? 0xffffff : 0));
+    }
     if (!maps[name]) {
       const bytes = geolab.decode(geolab.data.style.maps[name]);
       maps[name] = Uint32Array.from({ length: 256 }, (_, i) =>
