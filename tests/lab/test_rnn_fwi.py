@@ -67,8 +67,8 @@ def both(page, shape, boundary, precision, nt=300):
         "receivers": [row(at) for at in receivers],
         "wavelet": wavelet.tolist(),
         "width": boundary.width,
-        "velocity": boundary.velocity,
-        "frequency": boundary.frequency,
+        "velocity": survey.tuning[0],
+        "frequency": survey.tuning[1],
         "absorbing": {
             side: kind == "absorbing"
             for side, kind in zip(("top", "bottom", "left", "right"), (top, bottom, left, right), strict=True)

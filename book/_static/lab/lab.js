@@ -27,7 +27,7 @@
    box.check(async () => rows)         "Check against the package"; a row is
                                        {what, page, package, error, allowed}, error relative
    box.redraw()                        all panels and the code, in the next frame
-   box.loop(step, {budget, frame})     {start(), stop(), toggle(), running}: calls step() again and
+   box.loop(step, {budget, frame})     {start(), stop(), toggle(), running, budget}: calls step() and
                                        again for `budget` ms of each frame (at least once) until it returns false;
                                        frame() is called after each slice; panels are drawn then
    geolab.need(name)                   promise of data/NAME.js with its arrays decoded
@@ -336,7 +336,7 @@
         const begin = performance.now();
         do {
           if (step() === false) loop.stop();
-        } while (loop.running && performance.now() - begin < budget);
+        } while (loop.running && performance.now() - begin < loop.budget);
         if (begin - last >= pause || !loop.running) {
           last = begin;
           frame?.();
@@ -344,7 +344,7 @@
         }
         if (loop.running) requestAnimationFrame(turn);
       };
-      const loop = { running: false,
+      const loop = { running: false, budget,
         start: () => { if (!loop.running) { loop.running = true; requestAnimationFrame(turn); } },
         stop: () => { loop.running = false; },
         toggle: () => (loop.running ? loop.stop() : loop.start()) };

@@ -3,10 +3,12 @@
    geolab.ink()      {text, muted, soft, line, paper, dark, blue, vermilion, green, orange, purple, sky}:
                      geolib.plots.style's colours, moved just far enough from the background to be
                      read (4.5 : 1), in light and dark mode
-   geolab.axes(pen, {x: [a, b], y: [a, b], xlabel, ylabel, xlog, ylog, grid, ticks})
-                     axes of a panel; y: [b, a] turns the axis upside down. Returns {X, Y, left, top,
+   geolab.axes(pen, {x: [a, b], y: [a, b], xlabel, ylabel, xlog, ylog, grid, ticks, yticks,
+     legend: [[text, color], ...]})
+                     axes of a panel; y: [b, a] turns the axis upside down; the legend stands in a line
+                     above it; grid, ticks or yticks false leaves them out. Returns {X, Y, left, top,
                      right, bottom, invX(px), invY(py), line(xs, ys, color, {width, dash}),
-                     fill(xs, ys, color), dots(xs, ys, color, radius), rule({x | y}, color, text),
+                     fill(xs, ys, color), dots(xs, ys, color, radius), rule({x | y}, color, text, {dash, align, dy}),
                      label(text, x, y, color, {align, dx, dy})}; line, fill and dots are clipped
    geolab.image(pen, frame, values, [rows, columns], map, [low, high])
                      values as colours of the map "velocity", "signed", "facies" or "wave" (a veil of
@@ -74,7 +76,8 @@
   }
 
   geolab.axes = ({ g, w, h, ink }, o) => {
-    const left = o.left ?? (o.ticks === false ? 8 : o.ylog ? 58 : 46), top = o.top ?? 10;
+    const left = o.left ?? (o.ticks === false ? 8 : (o.ylog ? 44 : 38) + (o.ylabel ? 14 : 0));
+    const top = o.top ?? (o.legend ? 26 : 10);
     const right = w - (o.right ?? 12), bottom = h - (o.bottom ?? (o.xlabel ? 36 : 22));
     const wide = Math.max(1, right - left), tall = Math.max(1, bottom - top);
     const scale = (range, log, from, length) => {
@@ -91,7 +94,7 @@
     const yt = o.ylog ? decades(...o.y) : ticks(...o.y, Math.max(2, tall / 45));
     g.textBaseline = "middle";
     g.textAlign = "right";
-    for (const [v, text] of o.ticks === false ? [] : yt) {
+    for (const [v, text] of o.ticks === false || o.yticks === false ? [] : yt) {
       g.fillText(text, left - 6, Y(v));
       if (o.grid !== false) { g.beginPath(); g.moveTo(left, Y(v)); g.lineTo(right, Y(v)); g.stroke(); }
     }
@@ -109,6 +112,11 @@
       g.textBaseline = "middle";
       g.fillText(o.ylabel, 0, 0);
       g.restore();
+    }
+    let at0 = left;
+    for (const [text, color] of o.legend ?? []) {
+      label(text, at0, 10, color, "left");
+      at0 += g.measureText(text).width + 14;
     }
     const frame = { left, top, right, bottom };
     const clipped = (paint) => {
@@ -149,7 +157,7 @@
           g.beginPath(); g.arc(at(X(xs[i])), at(Y(ys[i])), radius, 0, 7); g.fill();
         }
       }),
-      rule: ({ x, y }, color, text = "", { dash = [4, 4], align = "right" } = {}) => {
+      rule: ({ x, y }, color, text = "", { dash = [4, 4], align = "right", dy = -9 } = {}) => {
         g.strokeStyle = color; g.lineWidth = 1.25; g.setLineDash(dash);
         g.beginPath();
         if (y !== undefined) { g.moveTo(left, Y(y)); g.lineTo(right, Y(y)); }
@@ -157,7 +165,7 @@
         g.stroke();
         g.setLineDash([]);
         const place = align === "right" ? right - 2 : left + 4;
-        if (y !== undefined) label(text, place, Y(y) - 9, color, align);
+        if (y !== undefined) label(text, place, Y(y) + dy, color, align);
         else label(text, X(x) + 4, top + 6, color, "left");
       },
       label: (text, x, y, color, { align = "left", dx = 0, dy = 0 } = {}) =>
@@ -209,7 +217,8 @@
       words[i] = at >= 0 ? colours[at > 255 ? 255 : at | 0] : at < 0 ? colours[0] : 0;
     }
     to.putImageData(pixels, 0, 0);
-    g.imageSmoothingEnabled = false;
+    g.imageSmoothingEnabled = rows > bottom - top || columns > right - left; // many cells to a pixel
+    g.imageSmoothingQuality = "high";
     g.drawImage(scratch, left, top, right - left, bottom - top);
   };
 })();

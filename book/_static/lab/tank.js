@@ -77,7 +77,7 @@
           const radius = (brush.value / 1000) * (axes.X(1) - axes.X(0));
           g.beginPath(); g.arc(axes.X(cursor[1] * km), axes.Y(cursor[0] * km), radius, 0, 7); g.stroke();
         }
-        axes.note(`${(engine.time * dt).toFixed(2)} s`, axes.right - 6, axes.top + 12, ink.text, "right");
+        axes.note(`${(engine.time * dt).toFixed(2)} s`, axes.right - 6, axes.bottom - 12, ink.text, "right");
       } });
     const gather = box.panel({ title: "", ratio: 0.8, draw(pen) {
       const shown = residual ?? shot ?? new Float32Array(nt * tank.receivers.length);
@@ -211,11 +211,11 @@
       rest: ["Paint rock with the pointer, then shoot", "The shot gather", "The gradient"],
       shot: ["The wave on its way", "The shot gather fills", "The gradient"],
       data: ["First the data of the painted model", "The shot gather fills", "The gradient"],
-      done: ["The shot is over", "The shot gather: what 100 receivers recorded", "The gradient"],
+      done: ["The shot is over", "The shot gather of 100 receivers", "The gradient"],
       forward: ["The same shot where nothing is painted", "The data", "The gradient"],
-      backward: ["The residual runs back from the receivers", "The data", "Where both waves meet, the gradient grows"],
-      gradient: ["The rock, once more", "The residual: what the paint did to the data",
-        "One shot wants faster rock in red, slower in blue"],
+      backward: ["The residual runs back from the receivers", "The data", "Where both waves meet, it grows"],
+      gradient: ["Does the gradient see your rock?", "The residual: what your paint did",
+        "It wants faster rock in red, slower in blue"],
     };
     function tell() {
       const names = TITLES[phase];

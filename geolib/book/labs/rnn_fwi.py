@@ -63,7 +63,7 @@ def _line() -> dict[str, Any]:
         "nt": problem.survey.nt,
         "index": int(problem.survey.source_locations[0, 0, 0]),
         "frequency": 10.0,
-        "velocity": problem.survey.boundary.velocity,
+        "velocity": problem.survey.tuning[0],
         "bounds": list(study.BOUNDS),
         "limit": 2 / float(results.units["hessian"]["estimates"][-1]),
         "truth": encode(problem.truth),
