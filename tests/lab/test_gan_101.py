@@ -92,3 +92,51 @@ def test_the_smallest_game_is_the_packages(page, method, alternating, damping):
         assert np.allclose(sizes, sizes[0], rtol=1e-12)  # what alternating steps keep, so that they circle
         return
     assert np.allclose(ours * [1, -1], theirs, atol=1e-12)
+
+
+def run(page, steps):
+    page.get_by_role("button", name="Train").click()
+    page.wait_for_function(f"() => geolab.labs['gan_101-game'].steps >= {steps}")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Run this with geolib").click()
+    made = {}
+    exec(page.locator(".geolab pre").inner_text(), made)
+    return made
+
+
+@pytest.mark.parametrize("loss", lab.LOSSES)
+def test_the_code_of_two_networks_plays_as_many_steps(open_lab, loss):
+    page = open_lab("gan_101-game")
+    page.get_by_label("Loss").select_option(loss)
+    made = run(page, 3)
+    assert made["step"].iteration + 1 == page.evaluate("() => geolab.labs['gan_101-game'].steps")
+    # The density that the code draws from is the one on the screen.
+    density = page.evaluate("() => Array.from(geolab.labs['gan_101-game'].bins.p)")
+    assert np.abs(made["heights"] / 1000 - density).max() < 1e-3
+
+
+@pytest.mark.parametrize("turns", ["simultaneous", "alternating"])
+def test_the_code_of_one_number_each_ends_where_the_page_is(open_lab, turns):
+    page = open_lab("gan_101-game")
+    page.get_by_label("Players").select_option("numbers")
+    page.get_by_label("Turns").select_option(turns)
+    made = run(page, 20)
+    seen = page.evaluate(
+        """() => {
+          const {seen, bins} = geolab.labs["gan_101-game"];
+          return [seen.mean - bins.mean, seen.bend[0]];
+        }"""
+    )
+    assert [float(made["t"].detach()), float(made["w"].detach())] == pytest.approx(seen, abs=1e-9)
+
+
+def test_far_data_starve_the_minimax_loss_only(open_lab):
+    page = open_lab("gan_101-game")
+    page.get_by_label("Data", exact=True).select_option("far away")
+    page.get_by_label("Loss").select_option("minimax")
+    page.get_by_label("Gradient penalty").press("Home")
+    page.get_by_label("Discriminator's rate").press("End")
+    page.get_by_label("Generator's rate").press("Home")
+    run(page, 120)
+    strength = page.evaluate("() => geolab.labs['gan_101-game'].seen.strength")
+    assert strength["minimax"] < 0.01 * strength["non-saturating"]

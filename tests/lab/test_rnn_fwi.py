@@ -134,3 +134,64 @@ def test_line_search_finds_the_minimum_of_a_valley(page):
         }"""
     )
     assert found["model"] == pytest.approx([1, 1], abs=1e-6) and found["rises"] == 0
+
+
+def train(page, steps):
+    lab = "geolab.labs['rnn_fwi-train']"
+    page.get_by_role("button", name="Train").click()
+    page.wait_for_function(f"() => {lab}.run.misfit.length > {steps}")
+    page.get_by_role("button", name="Pause").click()
+    return page.evaluate(f"() => [Array.from({lab}.run.misfit), Array.from({lab}.run.errors)]")
+
+
+@pytest.mark.parametrize("method", ["gradient descent", "Adam"])
+def test_the_code_of_the_profile_does_what_the_page_did(open_lab, method):
+    page = open_lab("rnn_fwi-train")
+    page.get_by_label("Optimiser").select_option(label=method)
+    page.get_by_label("Start").select_option("linear")
+    misfits, errors = train(page, 4)
+    page.get_by_text("Run this with geolib").click()
+    made = {}
+    exec(page.locator(".geolab pre").inner_text(), made)
+    assert made["found"].misfit == pytest.approx(misfits, rel=1e-9)
+    assert made["problem"].error(made["found"].model) == pytest.approx(errors[-1], rel=1e-9)
+
+
+def test_a_rate_below_the_line_descends_and_one_far_above_it_diverges_in_words(open_lab):
+    page = open_lab("rnn_fwi-train")
+    rate, said = page.get_by_label("Learning rate"), page.locator(".gl-say")
+    assert page.evaluate("() => geolab.data['rnn_fwi'].line.limit") == pytest.approx(0.4986, abs=1e-3)
+    misfits, _ = train(page, 12)
+    assert (np.diff(misfits) < 0).all()
+    assert "misfit" in said.inner_text() and "Diverged" not in said.inner_text()
+    rate.press("End")
+    page.get_by_role("button", name="Back to the start").click()
+    train(page, 25)
+    assert said.inner_text().startswith("Diverged")
+
+
+def test_the_code_of_the_tank_makes_the_gradient_on_the_screen(open_lab):
+    page = open_lab("rnn_fwi-tank")
+    canvas = page.locator("canvas").first
+    canvas.click(position={"x": 200, "y": 150})
+    page.get_by_role("button", name="Gradient of this shot").click()
+    state = "geolab.labs['rnn_fwi-tank'].state"
+    page.wait_for_function(f"() => {state}.phase === 'gradient'", timeout=120_000)
+    page.get_by_text("Run this with geolib").click()
+    made = {}
+    exec(page.locator(".geolab pre").inner_text(), made)
+    assert len(page.evaluate(f"() => {state}.strokes")) == 2
+    velocity = page.evaluate(f"() => Array.from({state}.velocity)")
+    assert np.allclose(np.reshape(velocity, made["truth"].shape), made["truth"], rtol=1e-6)
+    shown = np.reshape(page.evaluate(f"() => Array.from({state}.gradient)"), made["truth"].shape)
+    theirs = made["gradient"].numpy()
+    assert np.abs(shown + theirs).max() < 1e-3 * np.abs(theirs).max()
+
+
+def test_without_paint_there_is_no_residual(open_lab):
+    page = open_lab("rnn_fwi-tank")
+    page.get_by_role("button", name="Wipe all paint").click()
+    page.get_by_role("button", name="Gradient of this shot").click()
+    state = "geolab.labs['rnn_fwi-tank'].state"
+    page.wait_for_function(f"() => {state}.phase === 'gradient'", timeout=120_000)
+    assert page.evaluate(f"() => Math.max(...{state}.gradient.map(Math.abs))") == 0

@@ -92,7 +92,11 @@
     let players, steps, seen, trail, history, seed = 1, diverged;
 
     const kind = box.select({ label: "Players", options: [["networks", "two networks"],
-      ["numbers", "one number each"]], change: chosen });
+      ["numbers", "one number each"]], change: (value) => {
+        // The smallest game turns for ever under this loss alone: broad data damp the others.
+        loss.set(value === "numbers" ? "wasserstein" : "non-saturating");
+        chosen();
+      } });
     const loss = box.select({ label: "Loss", options: LOSSES, change: chosen });
     const shape = box.select({ label: "Data", options: [...Object.keys(data.data).map((k) => [k, k]),
       ["own", "drawn by you"]], change: (name) => { if (data.data[name]) bins.fill(data.data[name]); look(); } });
@@ -298,7 +302,8 @@
       densities.title("Draw the data with the pointer");
       judged.title(wasserstein() ? "The critic and the best critic" : "The discriminator and the best one");
       value.title(wasserstein() ? "The critic's estimate of the distance" : "The value of the game");
-      pushes.title(steps && weak < 0.02 ? "The gradient vanishes: hardly a push is left" : "How hard the loss pushes");
+      const far = !wasserstein() && seen.limit > 0.3 - LOG4;
+      pushes.title(steps && weak < 0.02 && far ? "The push vanishes far from the goal" : "How hard the loss pushes");
       circle.title(alone ? "The two players go round" : "Who runs after whom");
       if (diverged) {
         box.say(`Diverged after ${steps} steps: the players run away from each other. Lower a rate, or start again.`);
@@ -376,7 +381,7 @@ for _ in range(${Math.max(1, steps)}):
     (move,) = torch.autograd.grad(LOSS.generator(${rules.alternating ? "after" : "w.detach()"} * scores[1]), t)
     t = (t - ${short(rules.generatorRate)} * move).detach().requires_grad_()
     w = after.requires_grad_()
-print(float(t), float(w))`;
+print(t.item(), w.item())`;
   }
 
   async function compare({ width, rates, r1, gradient }) {

@@ -7,13 +7,15 @@
      geolab.lab("NAME-part", {
        uses: ["waves.js"],             // scripts beside this one, loaded first
        data: ["NAME"],                 // loaded from data/NAME.js first (geolab.need)
-       start(box, data) { ... },       // builds the laboratory; data = what the first of them holds
+       start(box, data) { ... },       // builds it; data = what the first of them holds; what it
+                                       // returns is geolab.labs[name], for tests
      });
 
    box.slider({label, min, max, value, step, log, marks: [{value, text}], format, change})
    box.select({label, options: [[value, text], ...], value, change})
    box.toggle({label, value, change})
-     each returns {value, set(v), show(bool), element}; set does not call change.
+     each returns {value, set(v), show(bool), element}; set does not call change; a logarithmic
+     slider has three digits.
      slider also has marks([...]) to move its marks and range(min, max, value).
    box.button(text, press, {primary})  returns {text(t), enable(bool), element}
    box.row()                           the next controls go to a new row
@@ -42,6 +44,7 @@
   const here = new URL(".", document.currentScript.src).href;
   const geolab = (window.geolab = window.geolab || {});
   geolab.data = geolab.data || {};
+  geolab.labs = {};
   geolab.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   // --- scripts and data --------------------------------------------------------------------------
@@ -200,7 +203,7 @@
       };
       input.addEventListener("input", () => {
         const at = low + Number(input.value) * (high - low);
-        control.value = log ? Math.exp(at) : step ? min + Math.round((at - min) / step) * step : at;
+        control.value = log ? Number(Math.exp(at).toPrecision(3)) : step ? min + Math.round((at - min) / step) * step : at;
         write();
         this.changed(change, control.value);
       });
@@ -420,7 +423,7 @@
       for (const script of about.uses ?? []) await load(script);
       const data = await Promise.all((about.data ?? []).map(geolab.need));
       const box = new Box(element, name);
-      await about.start(box, ...data);
+      geolab.labs[name] = await about.start(box, ...data);
       box.redraw();
       element.dataset.state = "ready";
       return box;

@@ -190,22 +190,26 @@
   };
 
   const maps = {};
-  function palette(name) {
+  /** The 256 colours of a map as words of pixels. */
+  function palette(name, dark) {
+    const key = name + (dark && name === "signed");
+    if (maps[key]) return maps[key];
+    const far = (i) => Math.abs(i - 127.5) / 127.5;
     if (name === "wave") {
-      maps.wave ??= Uint32Array.from({ length: 256 }, (_, i) =>
-        (Math.min(235, Math.abs(i - 127.5) * 2) << 24) | (i > 127 ? 0xffffff : 0));
-    }
-    if (!maps[name]) {
+      maps[key] = Uint32Array.from({ length: 256 }, (_, i) => ((235 * far(i)) << 24) | (i > 127 ? 0xffffff : 0));
+    } else {
       const bytes = geolab.decode(geolab.data.style.maps[name]);
-      maps[name] = Uint32Array.from({ length: 256 }, (_, i) =>
-        (255 << 24) | (bytes[3 * i + 2] << 16) | (bytes[3 * i + 1] << 8) | bytes[3 * i]);
+      // The middle of the signed map is white, which would glare in the dark: there it is clear.
+      const clear = (i) => (key === name + true ? Math.min(255, 420 * far(i)) : 255);
+      maps[key] = Uint32Array.from({ length: 256 }, (_, i) =>
+        (clear(i) << 24) | (bytes[3 * i + 2] << 16) | (bytes[3 * i + 1] << 8) | bytes[3 * i]);
     }
-    return maps[name];
+    return maps[key];
   }
 
   let scratch;
-  geolab.image = ({ g }, { left, top, right, bottom }, values, [rows, columns], map, [low, high]) => {
-    const colours = palette(map), step = 255 / (high - low || 1);
+  geolab.image = ({ g, ink }, { left, top, right, bottom }, values, [rows, columns], map, [low, high]) => {
+    const colours = palette(map, ink.dark), step = 255 / (high - low || 1);
     scratch ??= document.createElement("canvas");
     if (scratch.width !== columns || scratch.height !== rows) {
       Object.assign(scratch, { width: columns, height: rows });

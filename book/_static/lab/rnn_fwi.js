@@ -142,13 +142,13 @@
       if (n < 1) {
         fall.title("Press Train");
         box.say("Raise the rate past the line, or compare the misfit with the model error.");
-      } else if (!(height < 3)) {
-        fall.title("Diverged: every step makes it worse");
-        box.say(`Diverged: after ${n} steps the misfit is ${geolab.number(height, 2)} times that of the start. `
-          + "Only the bounds of 1 to 8 km/s hold the model.");
+      } else if (!(height < 3 && e < 3)) {
+        fall.title("Diverged: the steps are too long");
+        box.say(`Diverged: after ${n} steps the misfit is ${geolab.number(j, 2)} and the model error `
+          + `${geolab.number(e, 2)} times the start's. Only the bounds of 1 to 8 km/s hold the model.`);
       } else {
         const bouncing = run.misfit.slice(-20).filter((v, i, all) => i && v > all[i - 1]).length > 5;
-        fall.title(bouncing ? "The misfit bounces: the rate is past the line"
+        fall.title(bouncing ? "It bounces: the rate is too high"
           : j < 0.3 * e ? "The misfit falls, the model error hardly" : "Misfit and model error fall");
         box.say(`Step ${n}: misfit ${geolab.number(100 * j, 3)} % of the start's, `
           + `model error ${geolab.number(run.errors[n], 3)} m/s (start ${geolab.number(run.errors[0], 3)} m/s).`);
@@ -175,7 +175,7 @@ problem = problem_1d(${{ smooth6: "smoothing=6.0", smooth10: "smoothing=10.0",
     linear: 'start="linear"', own: "" }[from.value]})
 start = ${from.value === "own" ? `np.array([${Array.from(initial, (v) => v.toFixed(0)).join(", ")}], float)` : "problem.start"}
 found = descent.minimize(problem.objective, start, "${method.value}", iterations=${Math.max(1, run.misfit.length - 1)},${
-  method.value === "lbfgs" ? "" : ` rate=${Number(rate.value.toPrecision(4))},`} bounds=BOUNDS)
+  method.value === "lbfgs" ? "" : ` rate=${rate.value},`} bounds=BOUNDS)
 print(found.misfit[-1], problem.error(found.model))`);
     box.check(() => compare(setting, line));
     return { setting, line, get run() { return run; }, loop };

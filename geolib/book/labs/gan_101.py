@@ -72,7 +72,7 @@ def check() -> dict[str, Any]:
     }
 
 
-def one_iteration(name: str, start: list[nn.Sequential], real: Tensor, latent: list[Tensor]) -> dict[str, Any]:
+def one_iteration(name: str, start: list[nn.Module], real: Tensor, latent: list[Tensor]) -> dict[str, Any]:
     """Return losses and weights after one critic step and one generator step from the networks `start`."""
     generator, body = (dense([1, WIDTH, WIDTH, 1], leaky).double() for _ in range(2))
     generator.load_state_dict(start[0].state_dict())
