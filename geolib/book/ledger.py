@@ -11,6 +11,7 @@ from typing import Any
 from geolib import _checks
 from geolib.book import rules
 from geolib.runs.measure import Measure, short
+from geolib.runs.tables import markdown
 
 VERDICTS = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
 #: What is listed apart and never counted: settings that we took over or chose so that a statement fits, and rows of the
@@ -353,17 +354,17 @@ def _note(claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement]) -> s
 
 def no_rows(why: str) -> str:
     """Return a Markdown table of a single line, for a cell whose numbered table has no rows yet: the book wants one."""
-    return f"| |\n|---|\n| *{why}* |"
+    return markdown([], [], empty=why)
 
 
 def side_by_side(claims: Sequence[Claim], shipped: Mapping[str, Measure], live: Mapping[str, Measure]) -> str:
     """Return a Markdown table: claim, published, shipped run, this build's live run, verdict of the shipped run."""
-    lines = ["| Place | Claim | Published | Shipped run | This build | Verdict |", "|---|---|---|---|---|---|"]
+    rows = []
     for claim in claims:
         published = ", ".join(short(p) for p in claim.published)
         cells = [claim.place, claim.claim, published, cell(claim, shipped), cell(claim, live)]
-        lines.append("| " + " | ".join([*cells, verdict(claim, shipped) if claim.counted else claim.kind]) + " |")
-    return "\n".join(lines)
+        rows.append([*cells, verdict(claim, shipped) if claim.counted else claim.kind])
+    return markdown(["Place", "Claim", "Published", "Shipped run", "This build", "Verdict"], rows)
 
 
 def cell(claim: Claim, measures: Mapping[str, Measure]) -> str:

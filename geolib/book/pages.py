@@ -15,6 +15,7 @@ from geolib import studies
 from geolib.book import chapters, notebooks, records
 from geolib.book import ledger as claims
 from geolib.runs import paths
+from geolib.runs.tables import markdown
 
 # The measurements of bench/ in the order of the page on speed; the scheduler's is on the page beside it.
 SPEED = {
@@ -194,16 +195,16 @@ def _card(title: str, link: str, figure: Figure, text: str) -> str:
 
 def _summary(judged: Mapping[str, list[dict[str, Any]]]) -> str:
     heads = [f"{{bdg-{COLOURS[verdict]}}}`{verdict}`" for verdict in claims.VERDICTS]
-    lines = ["| Paper | " + " | ".join(heads) + " | all |", "|---|" + "--:|" * (len(heads) + 1)]
+    lines: list[list[object]] = []
     total = dict.fromkeys(claims.VERDICTS, 0)
     for name, rows in judged.items():
         counts = {verdict: len(_of(rows, verdict)) for verdict in claims.VERDICTS}
         total = {verdict: total[verdict] + counts[verdict] for verdict in claims.VERDICTS}
         cells = [f"[{count}](#{_anchor(name, verdict)})" if count else "0" for verdict, count in counts.items()]
         link = f"[{studies.get(name).TITLE}](#{_anchor(name)})"
-        lines.append(f"| {link} | " + " | ".join(cells) + f" | {len(rows)} |")
-    lines.append("| **together** | " + " | ".join(map(str, total.values())) + f" | {sum(total.values())} |")
-    return "\n".join(lines) + "\n"
+        lines.append([link, *cells, len(rows)])
+    lines.append(["**together**", *total.values(), sum(total.values())])
+    return markdown(["Paper", *heads, "all"], lines, "l" + "r" * (len(heads) + 1)) + "\n"
 
 
 def _of(rows: Sequence[dict[str, Any]], verdict: str) -> list[dict[str, Any]]:
@@ -227,15 +228,14 @@ def _claims(name: str, rows: Sequence[dict[str, Any]], files: Sequence[records.S
 
 
 def _claims_table(rows: Sequence[dict[str, Any]], record: str) -> str:
-    lines = ["| Place | Claim | Published | Ours [95 % interval] |", "|---|---|---|---|"]
+    lines = []
     for row in rows:
         note = f" *{row['note']}*" if row["note"] else ""
         ours = _ours(row)
         if record and row["ours"] is not None:
             ours = "[" + ours.replace("[", "\\[").replace("]", "\\]") + f"](#{record})"
-        cells = [row["place"], row["claim"] + note, _plain(row["published"]), ours]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append([row["place"], row["claim"] + note, _plain(row["published"]), ours])
+    return markdown(["Place", "Claim", "Published", "Ours [95 % interval]"], lines) + "\n"
 
 
 def _plain(value: Any) -> str:
@@ -263,22 +263,18 @@ def _errata() -> str:
     entries, lines = claims.errata(paths.ledger()), []
     for name in studies.NAMES:
         code = {cell.id for cell in notebooks.read(paths.notebook(name)).cells if cell.cell_type == "code"}
-        lines += [
-            f"## {studies.get(name).TITLE}\n",
-            "| Place | Printed | Correct | Why, and the proof |",
-            "|---|---|---|---|",
-        ]
+        rows = []
         for entry in (entry for entry in entries if entry["paper"] == name):
-            cells = [str(entry[key]).replace("|", "\\|") for key in ("place", "printed", "correct", "why")]
             text = "Computed here" if entry["proof"] in code else "Explained here"
-            cells[-1] += f" [{text}](#{chapters.target_of(name, entry['proof'])})"
-            lines.append("| " + " | ".join(cells) + " |")
-        lines.append("")
+            proof = f"[{text}](#{chapters.target_of(name, entry['proof'])})"
+            rows.append([entry["place"], entry["printed"], entry["correct"], f"{entry['why']} {proof}"])
+        lines.append(f"## {studies.get(name).TITLE}\n")
+        lines.append(markdown(["Place", "Printed", "Correct", "Why, and the proof"], rows) + "\n")
     return "\n".join(lines) + "\n"
 
 
 def _parameters(rows: list[dict[str, Any]]) -> str:
-    lines = ["| Parameter | Type | Quick | Paper | Range | Unit | Meaning |", "|---|---|---|---|---|---|---|"]
+    lines = []
     for row in rows:
         bounds = row["range"] or []
         if bounds and isinstance(bounds[0], str):
@@ -286,6 +282,5 @@ def _parameters(rows: list[dict[str, Any]]) -> str:
         else:
             allowed = " to ".join("…" if bound is None else f"{bound:g}" for bound in bounds)
         values = [json.dumps(row[key]).strip('"') for key in ("default", "paper")]
-        cells = [f"`{row['name']}`", row["type"], *values, allowed, row["unit"], row["help"]]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append([f"`{row['name']}`", row["type"], *values, allowed, row["unit"], row["help"]])
+    return markdown(["Parameter", "Type", "Quick", "Paper", "Range", "Unit", "Meaning"], lines) + "\n"

@@ -15,6 +15,7 @@ from typing import Any
 from geolib import studies
 from geolib.runs import paths, store
 from geolib.runs.config import Config, plain
+from geolib.runs.tables import duration, markdown, span
 
 # Text badges: colour alone would not reach every reader.
 BADGES = {
@@ -112,7 +113,7 @@ def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str
         "Commits": _few(named),
         "Versions": _few([", ".join(f"{name} {number}" for name, number in found) for found in sorted(versions)]),
         "Hardware": _few(sorted({f"{r.get('device', '?')}, {r.get('cores', '?')} thread(s)" for r in records})),
-        "Computing time": seconds(sum(float(record.get("seconds", 0)) for record in records)),
+        "Computing time": duration(sum(float(record.get("seconds", 0)) for record in records)),
         "Date": span([str(record.get("date", "?")) for record in records]),
     }
 
@@ -120,10 +121,8 @@ def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str
 def section(columns: Mapping[str, Mapping[str, str]]) -> str:
     """Return the closing section of a chapter: one column of facts for this build and for each shipped run."""
     names = list(dict.fromkeys(name for column in columns.values() for name in column))
-    lines = ["### The record of this page\n", "| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-    for name in names:
-        lines.append(f"| {name} | " + " | ".join(_cell(column.get(name, "—")) for column in columns.values()) + " |")
-    return "\n".join(lines) + "\n"
+    rows = [[name, *(column.get(name, "—") for column in columns.values())] for name in names]
+    return "### The record of this page\n\n" + markdown(["", *columns], rows) + "\n"
 
 
 def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
@@ -156,29 +155,31 @@ def drift(measured: Mapping[str, Any]) -> str:
         `bench/portable.json`: `settings` and, by notebook and setting, `numbers`, `moved` and the drift of `cells`.
     """
     settings, notebooks = measured["settings"], measured["notebooks"]
-    lines = ["| Setting | " + " | ".join(f"`{name}`" for name in notebooks) + " |", "|---|" + "---|" * len(notebooks)]
+    rows = []
     for label in settings:
         cells = []
         for found in (by_setting.get(label) for by_setting in notebooks.values()):
             largest = max(found["cells"].values(), default=0.0) if found else 0.0
             moved = f"{found['moved']} of {found['numbers']}, {largest:.0e}" if largest else "none"
             cells.append(moved if found else "—")
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+        rows.append([label, *cells])
+    table = markdown(["Setting", *(f"`{name}`" for name in notebooks)], rows)
     entries = [entry for by_setting in notebooks.values() for entry in by_setting.values()]
     origin = {key: sorted({str(entry[key]) for entry in entries}) for key in ("device", "date", "commit")}
     commits = ", ".join(f"`{_commit(commit)}`" for commit in origin["commit"])
-    lines += ["", f"Measured on {', '.join(origin['device'])}; {span(origin['date'])}; commits {commits}.", ""]
-    changes = {label: [f"{name}={value}" for name, value in values.items()] for label, values in settings.items()}
-    rows = [f"| {label} | " + ", ".join(f"`{change}`" for change in found) + " |" for label, found in changes.items()]
-    return "\n".join([*lines, *_dropdown("What was set", ["| Setting | Variables |", "|---|---|", *rows])])
+    measured_by = f"Measured on {', '.join(origin['device'])}; {span(origin['date'])}; commits {commits}."
+    changes = [(label, ", ".join(f"`{n}={v}`" for n, v in values.items())) for label, values in settings.items()]
+    return "\n".join(
+        [table, "", measured_by, "", *_dropdown("What was set", markdown(["Setting", "Variables"], changes))]
+    )
 
 
 def _results(found: Shipped) -> str:
     records = found.results.records
     about = {"Units": str(len(records)), **facts(found.config, list(records.values()))}
     about |= {"State": f"{BADGES[found.state]} {found.explained()}.", "Key": f"`{found.key}`"}
-    parameters = [f"| `{name}` | {plain(value)} |" for name, value in found.results.config.items()]
-    rows = ["| Unit | Seconds | Date | Commit | Hardware |", "|---|--:|---|---|---|"]
+    parameters = [(f"`{name}`", plain(value)) for name, value in found.results.config.items()]
+    rows = []
     for unit, record in records.items():
         cells = [
             f"`{unit}`",
@@ -187,14 +188,16 @@ def _results(found: Shipped) -> str:
             f"`{_commit(str(record.get('commit', 'unknown')))}`",
             str(record.get("device", "?")),
         ]
-        rows.append("| " + " | ".join(cells) + " |")
+        rows.append(cells)
     return "\n".join(
         [
             f"({found.anchor})=\n## {found.path.name}\n",
             f"Results of the chapter {{ref}}`chapter-{found.chapter}`.\n",
             *_file(found.path, about),
-            *_dropdown("All parameters", ["| Parameter | Value |", "|---|---|", *parameters]),
-            *_dropdown(f"The {len(records)} units", rows),
+            *_dropdown("All parameters", markdown(["Parameter", "Value"], parameters)),
+            *_dropdown(
+                f"The {len(records)} units", markdown(["Unit", "Seconds", "Date", "Commit", "Hardware"], rows, "lr")
+            ),
         ]
     )
 
@@ -217,11 +220,11 @@ def _file(path: Path, about: Mapping[str, str]) -> list[str]:
     content = path.read_bytes()
     rows = {"File": f"`book/results/{path.name}`, {len(content) / 1e6:.2f} MB", **about}
     rows["SHA-256"] = f"`{hashlib.sha256(content).hexdigest()}`"
-    return ["| Fact | Value |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items()), ""]
+    return [markdown(["Fact", "Value"], list(rows.items())), ""]
 
 
-def _dropdown(title: str, rows: Sequence[str]) -> list[str]:
-    return [f":::{{dropdown}} {title}", *rows, ":::", ""]
+def _dropdown(title: str, table: str) -> list[str]:
+    return [f":::{{dropdown}} {title}", table, ":::", ""]
 
 
 def status(files: Sequence[Shipped], chapters: Mapping[str, Mapping[str, Any]], today: datetime.date) -> str:
@@ -236,26 +239,27 @@ def status(files: Sequence[Shipped], chapters: Mapping[str, Mapping[str, Any]], 
     today : date
         The day from which ages are counted.
     """
-    lines = [f"As of {today.isoformat()}.\n", "## Chapters\n"]
-    lines += ["| Notebook | Executed | Age | Seconds | Commit | State |", "|---|---|---|--:|---|---|"]
+    rows = []
     for name, found in chapters.items():
         about = found["provenance"]
         cells = [f"{{ref}}`{name} <chapter-{name}>`", *_dates([str(about.get("date", "?"))], today)]
         cells += [f"{about['seconds']:.0f}" if "seconds" in about else "—", f"`{_commit(about.get('commit', '—'))}`"]
         cells.append(BADGES[found["state"]] + (f" {found['why']}" if found["why"] else ""))
-        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
-    lines += ["\n## Shipped results\n", "| File | Units | Computed | Age | Time | State |", "|---|--:|---|---|---|---|"]
+        rows.append(cells)
+    chapter = markdown(["Notebook", "Executed", "Age", "Seconds", "Commit", "State"], rows, "lllr")
+    rows = []
     for file in files:
         records = list(file.results.records.values())
         cells = [f"{{ref}}`{file.path.stem} <{file.anchor}>`", str(len(records))]
         cells += _dates(file.dates, today)
-        cells += [seconds(sum(float(record.get("seconds", 0)) for record in records))]
+        cells += [duration(sum(float(record.get("seconds", 0)) for record in records))]
         cells.append(f"{BADGES[file.state]} {file.explained()}.")
-        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+        rows.append(cells)
     for path in sorted(paths.results().glob("*.safetensors")):
         cells = [f"{{ref}}`{path.stem} <record-{path.stem}>`", "—", _added(path), "—", "—", "weights, pinned by hash"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append(cells)
+    made = markdown(["File", "Units", "Computed", "Age", "Time", "State"], rows, "lr")
+    return f"As of {today.isoformat()}.\n\n## Chapters\n\n{chapter}\n\n## Shipped results\n\n{made}\n"
 
 
 def _dates(dates: Sequence[str], today: datetime.date) -> list[str]:
@@ -264,20 +268,6 @@ def _dates(dates: Sequence[str], today: datetime.date) -> list[str]:
         return ["—", "—"]
     days = (today - datetime.date.fromisoformat(known[-1])).days
     return [span(known), "today" if days <= 0 else f"{days} day{'s' if days > 1 else ''}"]
-
-
-def span(dates: Sequence[str]) -> str:
-    """Return the first and the last of some dates, or the one that there is."""
-    known = [date.replace("-", "\u2011") for date in sorted(set(dates))] or ["?"]  # no line ends within a date
-    return known[0] if len(known) == 1 else f"{known[0]} to {known[-1]}"
-
-
-def seconds(total: float) -> str:
-    """Return a computing time in the unit that suits it."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if total >= 2 * size:
-            return f"{total / size:.1f} {unit}"
-    return f"{total:.1f} s"
 
 
 def _commit(commit: str) -> str:
@@ -296,7 +286,3 @@ def _added(path: Path) -> str:
 
 def _few(values: Sequence[str], shown: int = 3) -> str:
     return "; ".join(values[:shown]) + (f" and {len(values) - shown} more" if len(values) > shown else "") or "—"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

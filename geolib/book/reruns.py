@@ -19,6 +19,7 @@ from geolib import __version__, _checks, studies
 from geolib.runs import paths
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import provenance, write_atomic
+from geolib.runs.tables import duration
 
 RECORD = "run.json"
 # The plus of 1e+1 joins nothing.
@@ -59,7 +60,7 @@ def expected(study: ModuleType, config: Config) -> str:
     except (OSError, ValueError):
         seconds = None
     if seconds is not None and not config.changes():
-        return f"{_duration(seconds)}, as the last time on this machine"
+        return f"about {duration(seconds)}, as the last time on this machine"
     units = study.unit_names(config)
     for preset in PRESETS:
         path = paths.shipped(name, preset)
@@ -72,24 +73,17 @@ def expected(study: ModuleType, config: Config) -> str:
             times = [statistics.mean(known[kind]) for kind in map(_kind, units) if kind in known]
             unlike = len(units) - len(times)
             if times:
-                text = f"{_duration(sum(times))} of computing for {len(times)} units, by the shipped run's record"
+                text = f"about {duration(sum(times))} of computing for {len(times)} units, by the shipped run's record"
                 return text + (f"; unknown for {unlike} units, nothing like them is shipped" if unlike else "")
     if seconds is None:
         return "unknown, nothing like it is recorded here"
-    return f"unknown for these parameters; the quick preset took {_duration(seconds)} on this machine"
+    return f"unknown for these parameters; the quick preset took about {duration(seconds)} on this machine"
 
 
 def _kind(unit: str) -> str:
     # Without the numbers of trial, model and the like. Only a mean over all of these is a time: of units computed as a
     # batch the first has all the seconds and its mates have none.
     return re.sub(r"-[a-z]?\d+(?=-|$)", "", unit)
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"about {seconds / size:.1f} {unit}"
-    return f"about {max(1, round(seconds))} s"
 
 
 def finished(study: ModuleType, config: Config, folder: Path) -> bool:

@@ -5,15 +5,18 @@
    loads NAME.js when the reader comes near. NAME.js calls
 
      geolab.lab("NAME-part", {
+       uses: ["waves.js"],             // scripts beside this one, loaded first
        data: ["NAME"],                 // loaded from data/NAME.js first (geolab.need)
-       start(box, data) { ... },       // builds the laboratory; data = what the first of them holds
+       start(box, data) { ... },       // builds it; data = what the first of them holds; what it
+                                       // returns is geolab.labs[name], for tests
      });
 
    box.slider({label, min, max, value, step, log, marks: [{value, text}], format, change})
    box.select({label, options: [[value, text], ...], value, change})
    box.toggle({label, value, change})
-     each returns {value, set(v), show(bool), element}; set does not call change.
-     slider also has marks([...]) to move its marks.
+     each returns {value, set(v), show(bool), element}; set does not call change; a logarithmic
+     slider has three digits.
+     slider also has marks([...]) to move its marks and range(min, max, value).
    box.button(text, press, {primary})  returns {text(t), enable(bool), element}
    box.row()                           the next controls go to a new row
    box.panel({title, ratio, wide, describe, draw(pen)})
@@ -26,8 +29,8 @@
    box.check(async () => rows)         "Check against the package"; a row is
                                        {what, page, package, error, allowed}, error relative
    box.redraw()                        all panels and the code, in the next frame
-   box.loop(step, {budget, frame})     {start(), stop(), toggle(), running}: calls step() again and
-                                       again for `budget` ms of each frame until it returns false;
+   box.loop(step, {budget, frame})     {start(), stop(), toggle(), running, budget}: calls step() and
+                                       again for `budget` ms of each frame (at least once) until it returns false;
                                        frame() is called after each slice; panels are drawn then
    geolab.need(name)                   promise of data/NAME.js with its arrays decoded
    geolab.script(file)                 promise that a script beside this one has been run
@@ -42,6 +45,7 @@
   const here = new URL(".", document.currentScript.src).href;
   const geolab = (window.geolab = window.geolab || {});
   geolab.data = geolab.data || {};
+  geolab.labs = {};
   geolab.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   // --- scripts and data --------------------------------------------------------------------------
@@ -183,7 +187,8 @@
     slider({ label, min, max, value, step, log, marks = [], format, change }) {
       format ??= step ? (v) => v.toFixed(Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)))
         : geolab.number;
-      const input = make("input"), [low, high] = log ? [Math.log(min), Math.log(max)] : [min, max];
+      const input = make("input");
+      let [low, high] = log ? [Math.log(min), Math.log(max)] : [min, max];
       const { element, text, show } = this.field(label, "gl-slider", "range", input);
       const shown = make("output", "", text);
       shown.setAttribute("for", input.id);
@@ -201,7 +206,7 @@
       };
       input.addEventListener("input", () => {
         const at = low + Number(input.value) * (high - low);
-        control.value = log ? Math.exp(at) : step ? min + Math.round((at - min) / step) * step : at;
+        control.value = log ? Number(Math.exp(at).toPrecision(3)) : step ? min + Math.round((at - min) / step) * step : at;
         write();
         this.changed(change, control.value);
       });
@@ -215,6 +220,11 @@
           tick.style.left = `calc(${at * 100}% + ${8 - 16 * at}px)`; // the thumb is 16 px wide
           tick.style.setProperty("--shift", `${-100 * Math.min(1, Math.max(0, at * 1.6 - 0.3))}%`);
         }
+      };
+      control.range = (from, to, at) => {
+        [min, max] = [from, to];
+        [low, high] = log ? [Math.log(min), Math.log(max)] : [min, max];
+        control.set(at);
       };
       control.marks(marks);
       control.set(value);
@@ -330,9 +340,9 @@
       const turn = () => {
         if (!loop.running) return;
         const begin = performance.now();
-        while (loop.running && performance.now() - begin < budget) {
+        do {
           if (step() === false) loop.stop();
-        }
+        } while (loop.running && performance.now() - begin < loop.budget);
         if (begin - last >= pause || !loop.running) {
           last = begin;
           frame?.();
@@ -340,7 +350,7 @@
         }
         if (loop.running) requestAnimationFrame(turn);
       };
-      const loop = { running: false,
+      const loop = { running: false, budget,
         start: () => { if (!loop.running) { loop.running = true; requestAnimationFrame(turn); } },
         stop: () => { loop.running = false; },
         toggle: () => (loop.running ? loop.stop() : loop.start()) };
@@ -413,9 +423,10 @@
       await geolab.need("style");
       await load(`${name.split("-")[0]}.js`);
       const about = registered[name];
+      for (const script of about.uses ?? []) await load(script);
       const data = await Promise.all((about.data ?? []).map(geolab.need));
       const box = new Box(element, name);
-      await about.start(box, ...data);
+      geolab.labs[name] = await about.start(box, ...data);
       box.redraw();
       element.dataset.state = "ready";
       return box;

@@ -1,0 +1,56 @@
+"""How numbers are shown: Markdown tables, durations, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def markdown(heads: Sequence[object], rows: Iterable[Sequence[object]], align: str = "", *, empty: str = "") -> str:
+    """Return a Markdown table. Cells are not padded, so that one cell's change moves no other.
+
+    Parameters
+    ----------
+    heads : sequence
+        One for each column; of an empty one nothing is shown.
+    rows : iterable of sequences
+        Their cells as text or as what text is made of. A bar or the end of a line would end a cell: both are replaced.
+    align : str
+        A letter for each column, l or r; columns without one are aligned to the left.
+    empty : str
+        What the table says where it has no rows, for a numbered table of the book wants one.
+
+    Raises
+    ------
+    ValueError
+        If a row has more or fewer cells than there are heads.
+    """
+    cells = [list(row) for row in rows]
+    for row in cells:
+        if len(row) != len(heads):
+            raise ValueError(f"a row must have {len(heads)} cells; got {row!r}. Give one for each head.")
+    if not cells and empty:
+        return f"| |\n|---|\n| *{empty}* |"
+    rule = ("--:" if side == "r" else "---" for side in align.ljust(len(heads), "l"))
+    return "\n".join([_line(heads).replace("|  |", "| |"), f"|{'|'.join(rule)}|", *map(_line, cells)])
+
+
+def _line(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it: from twice an hour on in hours, and so on."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def span(values: Iterable[str]) -> str:
+    """Return the first and the last of some sorted texts such as dates, or the one that there is."""
+    known = [value.replace("-", "\u2011") for value in sorted(set(values))] or ["?"]  # no line ends within a date
+    return known[0] if len(known) == 1 else f"{known[0]} to {known[-1]}"
