@@ -7,7 +7,9 @@
      penalise(d)                     adds to `slopes` what a penalty with derivative d in it needs
    geolab.adam(network, rate)        one step of torch's Adam with betas 0.5 and 0.999
    geolab.losses                     minimax, non-saturating, wasserstein: value and derivative in scores
-   geolab.play(players, rules)       one iteration: critic steps, then a generator step                */
+   geolab.play(players, rules)       one iteration: critic steps, then a generator step
+   geolab.duel({t, w}, rules)        one step of the game of one number each
+   new geolab.Bins(count, edge)      a density p on bins at x between -edge and edge                    */
 (function () {
   "use strict";
   const SLOPE = 0.2;
@@ -127,6 +129,52 @@
     wasserstein: { real: (s) => [-s, -1], fake: (s) => [s, 1], own: (s) => [-s, -1] },
   };
   Object.assign(geolab, { sigmoid, softplus });
+
+  const normal = (x, m, s) => Math.exp(-0.5 * ((x - m) / s) ** 2) / (s * Math.sqrt(2 * Math.PI));
+
+  /** A density on bins: draws, its mean, and its distance to another. */
+  geolab.Bins = class {
+    constructor(count, edge) {
+      this.width = (2 * edge) / count;
+      this.edge = edge;
+      this.x = Float64Array.from({ length: count }, (_, i) => -edge + (i + 0.5) * this.width);
+      this.p = new Float64Array(count);
+    }
+    fill([shares, means, scales]) {
+      this.set(this.x.map((x) => shares.reduce((sum, w, k) => sum + w * normal(x, means[k], scales[k]), 0)));
+    }
+    set(heights) {
+      const kept = heights.map((v) => Math.max(v, 0)), total = kept.reduce((a, b) => a + b, 0) * this.width;
+      this.p = kept.map((v) => (total > 1e-9 ? v / total : 1 / (2 * this.edge)));
+      let sum = 0;
+      this.sums = this.p.map((v) => (sum += v * this.width));
+      this.mean = this.sum(this.p, (x) => x);
+    }
+    sum(density, f) {
+      let total = 0;
+      for (let i = 0; i < this.x.length; i++) total += density[i] * this.width * f(this.x[i], i);
+      return total;
+    }
+    draw(n, random) {
+      return Float64Array.from({ length: n }, () => {
+        const u = random.uniform() * this.sums.at(-1);
+        let [low, high] = [0, this.x.length - 1];
+        while (low < high) {
+          const middle = (low + high) >> 1;
+          if (this.sums[middle] < u) low = middle + 1; else high = middle;
+        }
+        return this.x[low] + (random.uniform() - 0.5) * this.width;
+      });
+    }
+    histogram(samples) {
+      const found = new Float64Array(this.x.length), each = 1 / (samples.length * this.width);
+      for (const v of samples) {
+        const at = Math.floor((v + this.edge) / this.width);
+        if (at >= 0 && at < found.length) found[at] += each;
+      }
+      return found;
+    }
+  };
 
   /** The mean loss of scores, and its derivative in each. */
   function mean(rule, scores) {

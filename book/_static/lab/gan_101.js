@@ -3,52 +3,7 @@
   "use strict";
   const LOSSES = [["non-saturating", "non-saturating"], ["minimax", "minimax"], ["wasserstein", "Wasserstein"]];
   const PYTHON = { minimax: "SATURATING", "non-saturating": "NON_SATURATING", wasserstein: "WASSERSTEIN" };
-  const normal = (x, m, s) => Math.exp(-0.5 * ((x - m) / s) ** 2) / (s * Math.sqrt(2 * Math.PI));
   const LOG4 = Math.log(4);
-
-  /** A density on bins: draws, its mean, and its distance to another. */
-  class Bins {
-    constructor(count, edge) {
-      this.width = (2 * edge) / count;
-      this.edge = edge;
-      this.x = Float64Array.from({ length: count }, (_, i) => -edge + (i + 0.5) * this.width);
-      this.p = new Float64Array(count);
-    }
-    fill([shares, means, scales]) {
-      this.set(this.x.map((x) => shares.reduce((sum, w, k) => sum + w * normal(x, means[k], scales[k]), 0)));
-    }
-    set(heights) {
-      const kept = heights.map((v) => Math.max(v, 0)), total = kept.reduce((a, b) => a + b, 0) * this.width;
-      this.p = kept.map((v) => (total > 1e-9 ? v / total : 1 / (2 * this.edge)));
-      let sum = 0;
-      this.sums = this.p.map((v) => (sum += v * this.width));
-      this.mean = this.sum(this.p, (x) => x);
-    }
-    sum(density, f) {
-      let total = 0;
-      for (let i = 0; i < this.x.length; i++) total += density[i] * this.width * f(this.x[i], i);
-      return total;
-    }
-    draw(n, random) {
-      return Float64Array.from({ length: n }, () => {
-        const u = random.uniform() * this.sums.at(-1);
-        let [low, high] = [0, this.x.length - 1];
-        while (low < high) {
-          const middle = (low + high) >> 1;
-          if (this.sums[middle] < u) low = middle + 1; else high = middle;
-        }
-        return this.x[low] + (random.uniform() - 0.5) * this.width;
-      });
-    }
-    histogram(samples) {
-      const found = new Float64Array(this.x.length), each = 1 / (samples.length * this.width);
-      for (const v of samples) {
-        const at = Math.floor((v + this.edge) / this.width);
-        if (at >= 0 && at < found.length) found[at] += each;
-      }
-      return found;
-    }
-  }
 
   /** Two networks, or one number each: both step, tell what they are, and can be looked at. */
   function networks(bins, { width, batch, latent }, seed) {
@@ -88,7 +43,7 @@
   }
 
   function start(box, data) {
-    const bins = new Bins(data.bins, data.edge), { sigmoid, softplus } = geolab;
+    const bins = new geolab.Bins(data.bins, data.edge), { sigmoid, softplus } = geolab;
     let players, steps, seen, trail, history, seed = 1, diverged;
 
     const kind = box.select({ label: "Players", options: [["networks", "two networks"],
@@ -157,8 +112,8 @@
 
     const value = box.panel({ title: "", ratio: 0.62, draw(pen) {
       const { ink } = pen, last = Math.max(50, history.at(-1)?.[0] ?? 0), at = (k) => history.map((row) => row[k]);
-      const floor = wasserstein() ? 0 : -LOG4, all = [...at(1), ...at(2)].filter(Number.isFinite).slice(-2000);
-      const high = Math.max(floor + 1.5, ...all.map((v) => Math.min(v, 6))), low = Math.min(floor - 0.5, Math.max(-4, ...[Math.min(...all, floor)]));
+      const floor = wasserstein() ? 0 : -LOG4, all = [...at(1), ...at(2)].filter(Number.isFinite);
+      const high = Math.min(6, Math.max(floor + 1.5, ...all)), low = Math.max(-4, Math.min(floor - 0.5, ...all));
       const axes = geolab.axes(pen, { x: [0, last], y: [low, high], xlabel: "generator steps",
         legend: [[`the ${judge()}'s`, ink.green], ["the best one's", ink.muted]] });
       axes.line(at(0), at(2), ink.soft, { width: 4 });
@@ -213,7 +168,11 @@
       look();
       return true;
     };
-    densities.pointer({ down: (p) => { pressed = null; raise(p); }, move: (p) => (pressed === null ? false : raise(p)), up: done,
+    densities.pointer({
+      touch: "pan-y",
+      down: (p) => { pressed = null; raise(p); },
+      move: (p) => (pressed === null ? false : raise(p)),
+      up: done,
       key({ key }) {
         cursor ??= 0;
         if (key === "ArrowLeft" || key === "ArrowRight") {
@@ -225,7 +184,8 @@
           look();
         } else return false;
         return true;
-      } });
+      },
+    });
 
     // --- training --------------------------------------------------------------------------------
     function chosen() {
@@ -244,7 +204,7 @@
       penalty: { kind: wasserstein() && kind.value === "networks" ? "gradient" : "r1", weight: weight.value } });
     function restart() {
       loop.stop();
-      loop.budget = kind.value === "numbers" ? 0 : 12;
+      loop.budget = kind.value === "numbers" ? 0 : 8;
       players = kind.value === "numbers" ? numbers(bins) : networks(bins, data, seed);
       [steps, trail, history, diverged] = [0, [], [], false];
       look();
@@ -286,7 +246,7 @@
         const level = (f) => { const m = bins.sum(p, (_, i) => f[i]); return f.map((v) => v - m); };
         [best, shown] = [level(best), level(scores)];
       } else {
-        best = p.map((v, i) => (v + made[i] > 0.01 ? share(v, made[i]) : NaN)); // elsewhere no sample asks
+        best = p.map((v, i) => (v + made[i] > 0.015 ? share(v, made[i]) : NaN)); // elsewhere no sample asks
         shown = scores.map(sigmoid);
         game = -bins.sum(p, (_, i) => softplus(-scores[i])) - bins.sum(made, (_, i) => softplus(scores[i]));
         limit = bins.sum(p, (_, i) => log(share(p[i], made[i]))) + bins.sum(made, (_, i) => log(share(made[i], p[i])));

@@ -5,20 +5,20 @@
   const SLOW = 1500, FAST = 4500;
   const clip = (v, low, high) => Math.min(Math.max(v, low), high);
 
-  /** Velocities of the tank: a gradient in depth, then one brush stroke after the other. */
-  function painted({ shape: [nz, nx], top, bottom }, strokes) {
-    const v = new Float32Array(nz * nx), change = new Float64Array(nz * nx);
-    for (const [z0, x0, radius, wanted] of strokes) {
-      for (let i = 0; i < v.length; i++) {
-        const far = (Math.floor(i / nx) - z0) ** 2 + ((i % nx) - x0) ** 2;
-        change[i] += (wanted - change[i]) * Math.exp(-far / (2 * radius ** 2));
-      }
+  /** A stroke of the brush: [row, column, radius in cells, wanted change in m/s]. */
+  function stroke(change, { shape: [, nx] }, [z0, x0, radius, wanted]) {
+    for (let i = 0; i < change.length; i++) {
+      const far = (Math.floor(i / nx) - z0) ** 2 + ((i % nx) - x0) ** 2;
+      change[i] += (wanted - change[i]) * Math.exp(-far / (2 * radius ** 2));
     }
-    for (let i = 0; i < v.length; i++) {
-      v[i] = clip(top + ((bottom - top) * Math.floor(i / nx)) / (nz - 1) + change[i], SLOW, FAST);
-    }
-    return v;
+    return change;
   }
+
+  const blank = ({ shape: [nz, nx] }) => new Float64Array(nz * nx);
+
+  /** Velocities: a gradient in depth and the paint on it. */
+  const rock = ({ shape: [nz, nx], top, bottom }, change) => Float32Array.from(change, (more, i) =>
+    clip(top + ((bottom - top) * Math.floor(i / nx)) / (nz - 1) + more, SLOW, FAST));
 
   const waves = (tank, source) => new geolab.Waves({ ...tank, source,
     wavelet: geolab.ricker(tank.frequency, tank.dt, tank.nt),
@@ -42,8 +42,9 @@
 
   geolab.tank = (box, tank) => {
     const { shape: [nz, nx], nt, dt, spacing, lens } = tank, km = spacing / 1000;
-    const first = [lens.z, lens.x, lens.radius, lens.velocity], flat = painted(tank, []);
-    let strokes = [first], velocity = painted(tank, strokes), source = tank.source, cursor = null;
+    const flat = rock(tank, blank(tank));
+    let strokes = [[lens.z, lens.x, lens.radius, lens.velocity]], paint = stroke(blank(tank), tank, strokes[0]);
+    let velocity = rock(tank, paint), source = tank.source, cursor = null;
     let engine, shot, job, gradient, observed, residual, wave, phase = "rest", rates = [];
 
     const mode = box.select({ label: "The pointer", options: [["paint", "paints rock"], ["wipe", "wipes it off"],
@@ -56,7 +57,10 @@
     box.button("Shoot", shoot, { primary: true });
     const invert = box.button("Gradient of this shot", back);
     const pause = box.button("Pause", () => { loop.toggle(); tell(); });
-    box.button("Wipe all paint", () => { strokes = []; repaint(); });
+    box.button("Wipe all paint", () => {
+      [strokes, paint] = [[], blank(tank)];
+      repaint();
+    });
 
     const frame = (pen, more) => geolab.axes(pen, { x: [0, nx * km], y: [nz * km, 0], grid: false,
       xlabel: "distance, km", ylabel: "depth, km", ...more });
@@ -77,7 +81,7 @@
           const radius = (brush.value / 1000) * (axes.X(1) - axes.X(0));
           g.beginPath(); g.arc(axes.X(cursor[1] * km), axes.Y(cursor[0] * km), radius, 0, 7); g.stroke();
         }
-        axes.note(`${(engine.time * dt).toFixed(2)} s`, axes.right - 6, axes.bottom - 12, ink.text, "right");
+        if (wave) axes.note(`${(engine.time * dt).toFixed(2)} s`, axes.right - 6, axes.bottom - 12, ink.text, "right");
       } });
     const gather = box.panel({ title: "", ratio: 0.8, draw(pen) {
       const shown = residual ?? shot ?? new Float32Array(nt * tank.receivers.length);
@@ -120,6 +124,7 @@
       if (last && Math.hypot(at[0] - last[0], at[1] - last[1]) < radius / 2) return;
       last = at;
       strokes.push([...at, radius, mode.value === "wipe" ? 0 : change.value]);
+      stroke(paint, tank, strokes.at(-1));
       repaint();
     }
     function moveSource(at) {
@@ -127,7 +132,7 @@
       rest();
     }
     function repaint() {
-      velocity = painted(tank, strokes);
+      velocity = rock(tank, paint);
       observed = gradient = residual = null;
       if (phase === "shot" && engine) engine.model(velocity); // the rock changes under the wave
       else rest();
@@ -220,8 +225,9 @@
     function tell() {
       const names = TITLES[phase];
       [view, gather, image].forEach((panel, i) => panel.title(names[i]));
-      pause.text(loop.running ? "Pause" : "Go on");
-      pause.enable(loop.running || !["rest", "done", "gradient"].includes(phase));
+      const over = ["rest", "done", "gradient"].includes(phase);
+      pause.text(loop.running || over ? "Pause" : "Go on");
+      pause.enable(!over);
       const now = performance.now();
       rates = [...rates.filter((t) => now - t < 1000), now];
       const pace = loop.running && rates.length > 5 ? `, ${rates.length} frames a second` : "";
@@ -229,7 +235,8 @@
       else if (phase === "shot" || phase === "data") box.say(`Step ${engine.time} of ${nt}${pace}.`);
       else if (phase === "done") box.say("Now press “Gradient of this shot”, or move the source and shoot again.");
       else if (phase === "gradient") box.say("The gradient paints the whole way of the wave to your rock and back.");
-      else box.say(phase === "forward" ? "The starting model knows nothing of your rock." : `${strokes.length ? "Your rock" : "Nothing"} is what the residual is made of.`);
+      else if (phase === "forward") box.say("The starting model knows nothing of your rock.");
+      else box.say("The residual of all receivers, played backwards.");
     }
     const loop = box.loop(() => {
       turn();
@@ -260,14 +267,14 @@ misfit, gradient = misfit_and_gradient(torch.from_numpy(start), survey, observed
   async function compare(tank) {
     const sent = await geolab.need("rnn_fwi-tank"), { lens, shape: [nz, nx] } = tank;
     const engine = waves(tank, tank.source), breathe = () => new Promise(requestAnimationFrame);
-    engine.model(painted(tank, [[lens.z, lens.x, lens.radius, lens.velocity]]));
+    engine.model(rock(tank, stroke(blank(tank), tank, [lens.z, lens.x, lens.radius, lens.velocity])));
     let field;
     while (engine.time < tank.nt) {
       engine.step();
       if (engine.time === sent.step) field = inner(engine, engine.field());
       if (engine.time % 40 === 0) await breathe();
     }
-    const data = engine.traces.slice(), job = engine.model(painted(tank, [])).gradient(data);
+    const data = engine.traces.slice(), job = engine.model(rock(tank, blank(tank))).gradient(data);
     let found = job.next();
     for (; !found.done; found = job.next()) await breathe();
     const { misfit, gradient } = found.value, every = (values, columns, dz, dx) =>

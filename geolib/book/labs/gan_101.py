@@ -31,7 +31,7 @@ ITERATIONS = 3
 
 def scripts() -> dict[str, dict[str, Any]]:
     """Return the laboratory's data, and the game it is checked against."""
-    levels = (torch.arange(2048, dtype=torch.float64) + 0.5) / 2048
+    levels = (torch.arange(1024, dtype=torch.float64) + 0.5) / 1024
     return {
         "gan_101": {
             "width": WIDTH,
