@@ -194,6 +194,12 @@ def plain_yaml(what: str, path: Path) -> Any:
                 raise yaml.YAMLError("it has an alias")
             return super().compose_node(parent, index)
 
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            if twice := sorted({key for key in keys if keys.count(key) > 1}):
+                raise yaml.YAMLError(f"{', '.join(map(str, twice))} comes twice")
+            return super().construct_mapping(node, deep)
+
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=Plain)
     except (OSError, ValueError, TypeError, OverflowError, RecursionError, yaml.YAMLError) as error:

@@ -9,27 +9,21 @@ import os
 import re
 import sys
 import tempfile
+import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geolib import __version__, studies
+from geolib import _arguments, studies
+from geolib._arguments import UsageError
 from geolib.book import ledger as claims
-from geolib.book import reruns
+from geolib.book import reruns, shelf
 from geolib.datasets import fetch
-from geolib.runs import paths, scheduler
+from geolib.runs import paths
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import write_atomic
 from geolib.runs.study import Study
-
-
-class UsageError(Exception):
-    """A mistake on the command line: one line, exit status 2."""
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        raise UsageError(message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,8 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console without our letters shows a question mark
             stream.reconfigure(errors="replace")
     try:
-        options = _parser().parse_args(_with_negative_values(sys.argv[1:] if arguments is None else arguments))
-        status = options.action(options)
+        options = _arguments.parser(_ACTIONS).parse_args(
+            _arguments.pairs(sys.argv[1:] if arguments is None else arguments)
+        )
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            status = options.action(options)
         sys.stdout.flush()  # here, where a reader that has left is noticed
         return status
     except UsageError as error:
@@ -54,135 +52,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, 1)
     except ModuleNotFoundError as error:
         return _complain(f"{error.name} must be installed for this command. Install geolib[book] (make install).", 1)
+    except MemoryError as error:
+        return _complain(f"memory must suffice; it did not ({error}). Use smaller parameters.", 1)
     except KeyboardInterrupt:
-        return _complain("interrupted; finished units are kept", 1)
+        return _complain("interrupted; finished units are kept, and the same command goes on from them", 1)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
+        return _complain(f"this is a fault of geolib itself; please report it with the command: {what}", 1)
 
 
-def _with_negative_values(arguments: Sequence[str]) -> list[str]:
-    # argparse takes -1e-3 and -inf for options; a space before them, which `-p` strips, tells it otherwise.
-    values = [n + 2 for n, argument in enumerate(arguments) if argument == "-p"]
-    number = re.compile(r"-(\d|\.|inf|nan)", re.IGNORECASE)
-    return [f" {word}" if n in values and number.match(word) else word for n, word in enumerate(arguments)]
+def _warn(message: object, *_: Any, **__: Any) -> None:
+    _complain(message, 0)
 
 
 def _complain(message: object, status: int) -> int:
     text = " ".join(str(message).split())
     print(f"geolib: {text}", file=sys.stderr)
     return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="geolib", description="Re-run, check and extend the four papers of the companion.")
-    parser.add_argument("--version", action="version", version=f"geolib {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, action: Any, help: str, example: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(
-            name,
-            help=help,
-            description=help[0].upper() + help[1:] + ".",
-            epilog="examples:\n" + "\n".join(f"  {line}" for line in example.splitlines()),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        made.set_defaults(action=action)
-        return made
-
-    command("list", _list, "list the studies and what is shipped of each", "geolib list")
-    sub = command(
-        "params",
-        _params,
-        "show the parameters of a study",
-        "geolib params rnn_fwi\ngeolib params latent_inversion --json",
-    )
-    _study(sub)
-    sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
-    sub = command(
-        "run",
-        _run,
-        "rerun a notebook with new parameters into its own folder, as notebook and as one HTML page",
-        "geolib run rnn_fwi -p iterations 50\ngeolib run wgan_traces --preset paper --out my-run\n"
-        "geolib run rnn_fwi -f mine.yml -p frequency 8   # or -f reruns/rnn_fwi-1f2e3d4c/run.json",
-    )
-    _study(sub)
-    _configuration(sub)
-    sub.add_argument("-f", dest="file", type=Path, metavar="FILE", help="parameters from a YAML file or a run.json")
-    sub.add_argument("--out", type=Path, help="folder of the result (default: reruns/STUDY-HASH)")
-    sub = command(
-        "compare",
-        _compare,
-        "put two runs side by side: parameters that differ, measures, figures",
-        "geolib compare reruns/rnn_fwi-1f2e3d4c reruns/rnn_fwi-5a6b7c8d --out compared.html",
-    )
-    sub.add_argument("runs", metavar="RUN", nargs=2, type=Path, help="a folder made by geolib run")
-    sub.add_argument("--out", type=Path, default=Path("compare.html"), help="the page (default: compare.html)")
-    sub = command(
-        "sweep",
-        _sweep,
-        "rerun a notebook for every combination of values, with one summary page and table",
-        "geolib sweep rnn_fwi -p frequency 6,8,10\n"
-        "geolib sweep rnn_fwi -p frequency 8,10 -p optimisers adam+cg,lbfgs   # '+' joins the entries of a list",
-    )
-    _study(sub)
-    _configuration(sub)
-    sub.add_argument("--out", type=Path, help="folder of all runs (default: reruns/STUDY-sweep)")
-    sub = command(
-        "study",
-        _compute,
-        "compute a study's units without its notebook, resuming what is there, also on a bare machine",
-        "geolib study latent_prior --preset paper\npython -m geolib study rnn_fwi -p iterations 60 --jobs 2",
-    )
-    sub.add_argument("study", metavar="STUDY", help="a study or one of its companions")
-    _configuration(sub)
-    sub.add_argument("--folder", type=Path, default=Path("runs"), help="where units are saved (default: runs)")
-    scheduler.add_options(sub)
-    sub = command(
-        "book",
-        _book,
-        "execute the notebooks that changed and build the book",
-        "geolib book\ngeolib book --force\ngeolib book --no-execute   # pages of what there is, marked where it is old",
-    )
-    how = sub.add_mutually_exclusive_group()
-    how.add_argument("--force", action="store_true", help="execute and build everything again")
-    how.add_argument("--no-execute", action="store_true", help="execute nothing; mark the pages that are out of date")
-    sub = command(
-        "publish",
-        _publish,
-        "complete a run, resuming what is there, and ship its results with the book",
-        "geolib publish rnn_fwi --preset paper\ngeolib publish latent_inversion --preset paper --only-finished\n"
-        "geolib publish latent_inversion --preset paper -p width 64 --as width64",
-    )
-    _study(sub)
-    _configuration(sub, default="paper")
-    sub.add_argument("--folder", type=Path, default=Path("runs"), help="where units are kept (default: runs)")
-    sub.add_argument("--only-finished", action="store_true", help="compute nothing: publish the units that exist")
-    sub.add_argument("--as", dest="label", metavar="NAME", help="name of the file beside that of the preset")
-    scheduler.add_options(sub)
-    sub = command(
-        "verify",
-        _verify,
-        "compare the papers' claims with the shipped results",
-        "geolib verify\ngeolib verify --json",
-    )
-    sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
-    return parser
-
-
-def _study(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", metavar="STUDY", help=f"one of {', '.join(studies.NAMES)}")
-
-
-def _configuration(parser: argparse.ArgumentParser, default: str = "quick") -> None:
-    parser.add_argument(
-        "-p",
-        dest="changes",
-        nargs=2,
-        type=str.strip,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="set a parameter",
-    )
-    parser.add_argument("--preset", default=default, metavar="PRESET", help=f"quick or paper (default: {default})")
 
 
 def _find(options: argparse.Namespace) -> Study:
@@ -194,16 +81,15 @@ def _find(options: argparse.Namespace) -> Study:
 
 def _config(options: argparse.Namespace, study: Study) -> Config:
     try:
-        given = reruns.read_parameters(options.file) if getattr(options, "file", None) else {}
+        given = reruns.read_parameters(options.file, options.study) if getattr(options, "file", None) else {}
+        reruns.check_once([name for name, _ in options.changes])
         return study.Config.preset(options.preset, **{**given, **dict(options.changes)})
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
 
 
 def _list(options: argparse.Namespace) -> int:
-    for name in studies.NAMES:
-        shipped = [preset for preset in PRESETS if paths.shipped(name, preset).is_file()]
-        print(f"{name:18}{studies.get(name).title}  [shipped: {', '.join(shipped) or 'nothing yet'}]")
+    print("\n".join(shelf.listing()))
     return 0
 
 
@@ -227,21 +113,39 @@ def _params(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    study = _find(options)
+    study = _with_notebook(options)
     config = _config(options, study)
     folder = options.out or reruns.default_folder(study, config)
     _must_be_writable("--out", folder)
     _announce(study, config, options.preset, folder)
-    notebook, page = reruns.run(study, config, folder, progress=sys.stderr.isatty())
+    notebook, page = reruns.run(study, config, folder, **_told())
     print(f"notebook: {notebook}\npage: {page.resolve().as_uri()}")
     return 0
 
 
+def _with_notebook(options: argparse.Namespace) -> Study:
+    if chapter := studies.COMPANIONS.get(options.study):
+        raise UsageError(
+            f"study must have a notebook; {options.study} is shown in that of {chapter}. "
+            f"Run {chapter}, or compute the units alone: geolib study {options.study}."
+        )
+    return _find(options)
+
+
+def _told() -> dict[str, Any]:
+    """Return how a rerun says where it is: by a bar on a terminal, by a line for each cell elsewhere."""
+    if sys.stderr.isatty():
+        return {"progress": True}
+    return {"say": lambda line: print(line, flush=True)}
+
+
 def _compute(options: argparse.Namespace) -> int:
     study = _find(options)
+    config = _config(options, study)
+    _must_be_writable("--folder", options.folder)
     results = studies.run(
         study,
-        _config(options, study),
+        config,
         folder=options.folder,
         reuse=PRESETS[::-1],
         address=options.scheduler,
@@ -256,7 +160,7 @@ def _announce(study: Study, config: Config, preset: str, folder: Path) -> None:
     name = study.name
     print(f"study: {name}, {study.title}")
     print(f"preset: {preset}; differs from the quick preset in: {config.differences()}")
-    print(f"does: executes notebook {paths.notebook(name)} in one process; units: {len(study.units(config))}")
+    print(f"does: executes notebook {paths.notebook(name)} in one process; units: {len(study.names(config))}")
     print(f"time: {reruns.expected(study, config)}")
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
 
@@ -282,7 +186,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     from geolib.book import compare
 
-    study = _find(options)
+    study = _with_notebook(options)
     if not options.changes:
         raise UsageError("a sweep must vary a parameter; got no -p NAME V1,V2. Add one.")
     try:
@@ -300,7 +204,7 @@ def _sweep(options: argparse.Namespace) -> int:
         else:
             print(f"{number}/{len(grid)} {label}: time {reruns.expected(study, config)}", flush=True)
             try:
-                reruns.run(study, config, place, progress=sys.stderr.isatty())
+                reruns.run(study, config, place, **_told())
             except (RuntimeError, ValueError) as error:  # the rest of the grid is still worth having
                 problems.append(f"{label}: {error}")
                 continue
@@ -338,21 +242,24 @@ def _book(options: argparse.Namespace) -> int:
 def _publish(options: argparse.Namespace) -> int:
     study = _find(options)
     config = _config(options, study)
-    label = options.label or options.preset
+    label = options.preset if options.label is None else options.label
+    if paths.checkout() is None and options.to is None:
+        raise UsageError("--to must name the folder to ship to: geolib is installed, not a checkout. Give one.")
     # Measures of the trace GAN's epochs are shipped as `quality`, under names that its epochs have as well.
     if not re.fullmatch(r"[a-z][a-z0-9_]*", label) or label in {*PRESETS, "quality"} - {options.preset}:
         raise UsageError(f"--as must be a new name that begins with a letter; got {label!r}. Take one such as width64.")
     _must_be_writable("--folder", options.folder)
-    _must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
-    path = studies.publish(
-        study,
-        config,
-        label,
-        folder=options.folder,
-        only_finished=options.only_finished,
-        address=options.scheduler,
-        jobs=options.jobs,
-    )
+    with paths.results_in(options.to):
+        _must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
+        path = studies.publish(
+            study,
+            config,
+            label,
+            folder=options.folder,
+            only_finished=options.only_finished,
+            address=options.scheduler,
+            jobs=options.jobs,
+        )
     print(f"published: {path}")
     return 0
 
@@ -373,3 +280,16 @@ def _verify(options: argparse.Namespace) -> int:
     counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in claims.VERDICTS}
     print(f"{len(rows)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     return 0
+
+
+_ACTIONS = {
+    "list": _list,
+    "params": _params,
+    "run": _run,
+    "compare": _compare,
+    "sweep": _sweep,
+    "study": _compute,
+    "book": _book,
+    "publish": _publish,
+    "verify": _verify,
+}

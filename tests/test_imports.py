@@ -26,7 +26,8 @@ ALLOWED = {
     "runs": BASE | {"waves"},
     "studies": BASE | SCIENCE - {"plots"} | {"book", "runs"},
     "book": BASE | SCIENCE | {"__version__", "runs", "studies"},
-    "cli": BASE | {"book", "datasets", "runs", "studies"},
+    "_arguments": {"__version__", "runs", "studies"},
+    "cli": BASE | {"_arguments", "book", "datasets", "runs", "studies"},
 }
 BARE = {"waves", "datasets", "metrics", "gans", "inversion", "runs", "studies"}
 

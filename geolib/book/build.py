@@ -6,11 +6,9 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 from geolib import studies
 from geolib.book import chapters, holes, labs, notebooks, records, staleness, standalone
 from geolib.datasets import fetch
-from geolib.runs import paths
-from geolib.runs.store import provenance, write_atomic
+from geolib.runs import locks, paths, scheduler, surroundings
+from geolib.runs.store import write_atomic
 
 
 def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Path:
@@ -45,6 +43,11 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
     root = paths.checkout()
     if root is None:
         raise ValueError("the book can be built in a checkout only; geolib is installed elsewhere. Clone the project.")
+    with locks.held(root / ".build", "geolib book", "Wait for it."):
+        return _build(root, force, execute, say)
+
+
+def _build(root: Path, force: bool, execute: bool, say: Any) -> Path:
     chapters.clean(root)
     states = {name: chapters.state(root, name) for name in studies.NAMES}
     wanted = [name for name, found in states.items() if execute and (force or found["state"] != "current")]
@@ -81,11 +84,13 @@ def _execute(root: Path, names: Sequence[str], say: Any) -> None:
     for name in names:
         for file in studies.get(name).files:
             fetch.locate(file)  # a damaged or missing file is reported before any kernel starts
+    inputs = {name: staleness.inputs(name) for name in names}
+    units = {name: notebooks.kept_units(root / ".build", name) for name in names}
     # Kernels are single-threaded, so notebooks run side by side.
-    with ProcessPoolExecutor(max_workers=min(len(names), os.cpu_count() or 1)) as pool:
+    with scheduler.pool(min(len(names), os.cpu_count() or 1)) as workers:
         say(f"executing: {', '.join(names)} (quick preset)")
-        inputs = {name: staleness.inputs(name) for name in names}
-        futures = {name: pool.submit(_executed, name, chapters.executed(root, name)) for name in names}
+        with surroundings.applied():
+            futures = {n: workers.submit(_executed, n, chapters.executed(root, n), units[n]) for n in names}
         problems = []
         for name in names:
             try:
@@ -93,21 +98,26 @@ def _execute(root: Path, names: Sequence[str], say: Any) -> None:
             except (RuntimeError, ValueError, OSError) as error:
                 problems.append(str(error))
                 continue
+            except BrokenProcessPool:
+                problems.append(f"notebook {name} was lost: its process was killed, perhaps for lack of memory")
+                continue
             if notebooks.failed(chapters.executed(root, name)):
                 problems.append(f"notebook {name} did not run to its end")
                 continue
             chapters.stamp(root, name, {"inputs": inputs[name], "provenance": about})
+            shutil.rmtree(units[name], ignore_errors=True)
             say(f"executed: {name}")
     if problems:
         raise RuntimeError("; ".join(problems))
 
 
-def _executed(name: str, output: Path) -> dict[str, Any]:
-    start = time.perf_counter()
-    notebooks.execute(name, {}, output)
-    about = {**provenance(), "seconds": round(time.perf_counter() - start, 1)}
-    chapters.prepare_file(output)
-    return about
+def _executed(name: str, output: Path, units: Path) -> dict[str, Any]:
+    notebooks.execute(name, {}, output, say=None if sys.stderr.isatty() else _say, units=units)
+    return chapters.prepare_file(output)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _generate(root: Path, states: dict[str, dict[str, Any]]) -> None:
@@ -141,8 +151,8 @@ def _book_inputs(root: Path) -> list[tuple[str, bytes]]:
 def _jupyter_book(root: Path, force: bool) -> None:
     # The package has no __main__; its script may not be on the path.
     start = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", start, "build", "book", "-n", "-W", "--keep-going"]
-    done = subprocess.run([*command, *(["--all"] if force else [])], cwd=root, capture_output=True, text=True)
+    command = ["-c", start, "build", "book", "-n", "-W", "--keep-going", *(["--all"] if force else [])]
+    done = surroundings.python(*command, folder=root)
     log = root / ".build" / "book.log"
     write_atomic(log, (done.stdout + done.stderr).encode())
     if done.returncode:

@@ -1,35 +1,47 @@
-"""Executing a study's notebook with papermill: all of it, or nothing."""
+"""Executing a study's notebook: all of it, or nothing."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import re
 import shutil
-import sys
 import tempfile
 import time
 from ast import literal_eval
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from geolib.runs import paths
+from geolib.book import kernels
+from geolib.runs import locks, paths, surroundings
 from geolib.runs.store import write_atomic
 
-# One thread per kernel: results do not depend on the number of cores, and two notebooks run side by side.
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-
+THREAD_VARIABLES = surroundings.THREADS
 DRAFT = ".executing-"
+UNITS = ".units-"
 
-# Every notebook has these three names; the cell is taken out again once its output is known.
+# Every notebook has these names; the cell is taken out again once its output is known.
 _RECORD = """from dataclasses import asdict
 import json
-print(json.dumps({name: asdict(measure) for name, measure in study.measures(config, results.units).items()}))"""
+from geolib.runs.store import provenance
+_record = {"provenance": provenance()}
+if MEASURES:
+    found = study.measures(config, results.units)
+    _record["measures"] = {name: asdict(measure) for name, measure in found.items()}
+print(json.dumps(_record))"""
 
 
-def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress: bool = False, note: str = "") -> Path:
+def execute(
+    study: str,
+    parameters: Mapping[str, Any],
+    output: Path,
+    *,
+    progress: bool = False,
+    note: str = "",
+    say: Callable[[str], None] | None = None,
+    units: Path | None = None,
+) -> Path:
     """Execute a study's notebook and put the executed copy at `output`.
 
     Parameters
@@ -41,9 +53,14 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     output : Path
         Where the executed notebook goes; its folder is made.
     progress : bool
-        Show papermill's bar, one step for each cell.
+        Show a bar, one step for each cell.
     note : str
-        Markdown to show below the title; the study's measures are then kept in the notebook's metadata (`measures`).
+        Markdown to show below the title; the study's measures are then kept in the notebook's metadata (`measures`),
+        beside the kernel's `provenance` and the `seconds` it took, which are always there.
+    say : callable, optional
+        Takes a line about each code cell as it is done.
+    units : Path, optional
+        Where units are kept as they finish, so that another call goes on from them; nothing is kept without it.
 
     Returns
     -------
@@ -53,7 +70,8 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     Raises
     ------
     RuntimeError
-        If a cell fails, the kernel dies or there is none; `output` is then left as it was.
+        If a cell fails, the kernel dies, there is none, or a cell shows no figure or table where it should; `output` is
+        then left as it was.
     ValueError
         If the notebook is missing or damaged.
     OSError
@@ -64,54 +82,26 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     The seconds that unchanged parameters take are kept in `.build/<study>.seconds` of a checkout.
     """
     import nbformat
-    import papermill
-    from jupyter_client.kernelspec import NoSuchKernel
-    from nbclient.exceptions import DeadKernelError
 
-    template = read(paths.notebook(study))
+    notebook = read(paths.notebook(study))
     if note:
-        template.cells.insert(1, nbformat.v4.new_markdown_cell(note))
-        template.cells.append(nbformat.v4.new_code_cell(_RECORD))
-    output.parent.mkdir(parents=True, exist_ok=True)
+        notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note))
+    notebook.cells.append(nbformat.v4.new_code_cell(_RECORD.replace("MEASURES", str(bool(note)))))
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
-    for variable in THREAD_VARIABLES:
-        os.environ.setdefault(variable, "1")
-    # The kernel must find this very package, wherever papermill was started.
-    package = str(Path(__file__).resolve().parents[2])
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{DRAFT}{os.getpid()}-") as folder:
-        source, draft = Path(folder) / "source.ipynb", Path(folder) / output.name
-        nbformat.write(template, source)
+    if values:
+        notebook = _inject(notebook, values)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{DRAFT}{locks.own_name()}-") as folder:
+        (place := Path(folder) / "kernel").mkdir()
         start = time.perf_counter()
-        try:
-            # Papermill and the kernel write their own tracebacks; ours is the one line that the caller prints.
-            with contextlib.nullcontext() if progress else _silence():
-                papermill.execute_notebook(
-                    str(source),
-                    str(draft),
-                    values,
-                    kernel_name="python3",
-                    language="python",
-                    progress_bar=progress,
-                    # A kernel warns on our stderr that it listens on localhost without encryption.
-                    extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
-                )
-        except papermill.PapermillExecutionError as error:
-            reason = f"{error.ename}: {str(error.evalue).splitlines()[0] if error.evalue else ''}"
-            raise RuntimeError(f"notebook {study} failed in cell {error.cell_index}: {reason}") from None
-        except DeadKernelError:
-            raise RuntimeError(
-                f"notebook {study} failed: its kernel died, perhaps for lack of memory. Use smaller parameters."
-            ) from None
-        except NoSuchKernel:
-            raise RuntimeError("the kernel python3 must be installed to run notebooks. Install geolib[book].") from None
+        kernels.run(notebook, place, study, progress=progress, say=say, units=units)
         seconds = time.perf_counter() - start
-        notebook = nbformat.read(draft, as_version=4)
-        if note:
-            printed = [out.text for out in notebook.cells.pop().outputs if out.get("name") == "stdout"]  # not a warning
-            notebook.metadata["geolib"] = {"measures": json.loads("".join(printed))}
+        printed = [out.text for out in notebook.cells.pop().outputs if out.get("name") == "stdout"]  # not a warning
+        notebook.metadata["geolib"] = {**json.loads("".join(printed)), "seconds": round(seconds, 1)}
+        if lost := missing(notebook):
+            raise RuntimeError(f"notebook {study} must show all it has; {lost}. Correct the cell.")
         tidy(notebook)
-        nbformat.write(notebook, draft)
+        nbformat.write(notebook, draft := Path(folder) / output.name)
         os.replace(draft, output)
     root = paths.checkout()
     if root is not None and not parameters:
@@ -121,11 +111,48 @@ def execute(study: str, parameters: Mapping[str, Any], output: Path, *, progress
     return output
 
 
+def kept_units(folder: Path, study: str) -> Path:
+    """Return where the units of an interrupted execution are kept, another place for each state of code and data.
+
+    What another state has left is removed: the caller holds the folder.
+    """
+    from geolib.book import staleness
+
+    place = folder / f"{UNITS}{study}-{staleness.computing(study)[:16]}"
+    for left in folder.glob(f"{UNITS}{study}-*"):
+        if left != place:
+            shutil.rmtree(left, ignore_errors=True)
+    return place
+
+
+def _inject(notebook: Any, values: Mapping[str, Any]) -> Any:
+    from papermill.parameterize import parameterize_notebook
+
+    notebook.metadata.setdefault("papermill", {})
+    for cell in notebook.cells:
+        cell.metadata.setdefault("tags", [])
+    return parameterize_notebook(notebook, dict(values), kernel_name="python3", language="python")
+
+
+def missing(notebook: Any) -> str:
+    """Return which cell of an executed notebook lacks the figure or the table that its metadata names, or nothing."""
+    for cell in notebook.cells:
+        shown = cell.metadata.get("mystnb", {})
+        kinds = {kind for output in cell.get("outputs", ()) for kind in output.get("data", {})}
+        for what, wanted in (("figure", {"image/png", "image/gif", "image/svg+xml"}), ("table", {"text/markdown"})):
+            if cell.cell_type == "code" and what in shown and not kinds & wanted:
+                return f"cell {cell.get('id', '?')} has no {what} ({shown[what].get('name', '?')})"
+    return ""
+
+
 def remove_drafts(folder: Path, prefix: str) -> None:
-    """Remove the folders `PREFIX*` that killed processes of this machine left; those named for a live one stay."""
+    """Remove the folders `PREFIX*` that killed processes left, where the caller holds the lock of what they were for.
+
+    Those named for a live process of this machine stay all the same.
+    """
     for left in folder.glob(f"{prefix}*"):
-        made_by = re.match(r"(\d+)-", left.name.removeprefix(prefix))
-        if made_by is None or not _alive(int(made_by[1])):
+        process = locks.made_by(left.name.removeprefix(prefix))
+        if process is None or not _alive(process):
             shutil.rmtree(left, ignore_errors=True)
 
 
@@ -170,12 +197,12 @@ def read(path: Path) -> Any:
 
 
 def failed(path: Path) -> bool:
-    """Return True unless `path` is a notebook that was executed to its end without an error."""
+    """Return True unless `path` is a notebook that was executed to its end without an error and shows all it has."""
     try:
         notebook = read(path)
     except ValueError:
         return True
-    if notebook.metadata.get("papermill", {}).get("exception"):
+    if notebook.metadata.get("papermill", {}).get("exception") or missing(notebook):
         return True
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     return any(cell.execution_count is None or any(out.output_type == "error" for out in cell.outputs) for cell in code)
@@ -229,17 +256,3 @@ def _number_table(cell: Any) -> None:
         if text := output.get("data", {}).get("text/markdown"):
             lines = ["````{table} " + table["caption"], f":name: {table['name']}", "", text.strip(), "````"]
             output["data"]["text/markdown"] = "\n".join(lines)
-
-
-@contextlib.contextmanager
-def _silence():
-    import logging
-
-    level = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
-            yield
-    finally:
-        logging.disable(level)
-        sys.stderr.flush()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.runs import paths, store
+from geolib.runs import paths, store, surroundings
 from geolib.runs.config import Config, plain
 from geolib.runs.study import Study
 from geolib.runs.tables import duration, markdown, span
@@ -276,12 +275,8 @@ def _commit(commit: str) -> str:
 
 
 def _added(path: Path) -> str:
-    command = ["git", "-C", str(path.parent), "log", "-1", "--format=%cs", "--", path.name]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return "—"
-    return done.stdout.strip() or "—"
+    found = surroundings.git(path.parent, "log", "-1", "--no-show-signature", "--format=%cs", "--", path.name)
+    return (found or "").strip() or "—"
 
 
 def _few(values: Sequence[str], shown: int = 3) -> str:

@@ -7,17 +7,17 @@ import itertools
 import json
 import os
 import re
+import shutil
 import statistics
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from geolib import __version__, _checks, studies
-from geolib.runs import paths
+from geolib.runs import locks, paths
 from geolib.runs.config import PRESETS, Config, plain
-from geolib.runs.store import load, provenance, write_atomic
+from geolib.runs.store import load, write_atomic
 from geolib.runs.study import Study
 from geolib.runs.tables import duration
 
@@ -34,20 +34,30 @@ def default_folder(study: Study, config: Config) -> Path:
     return Path("reruns") / f"{study.name}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
 
 
-def read_parameters(path: Path) -> dict[str, Any]:
+def read_parameters(path: Path, study: str = "") -> dict[str, Any]:
     """Return the parameters of a file: a YAML or JSON mapping of names to values, or the `run.json` of a run.
 
     Raises
     ------
     ValueError
-        If the file is no such mapping; names and values are checked by the study's configuration.
+        If the file is no such mapping or the record of another study; names and values are checked by the study's
+        configuration.
     """
     found = _checks.plain_yaml("parameter file", path)
     if isinstance(found, dict) and {"study", "parameters"} <= found.keys():
+        if study and found["study"] != study:
+            raise ValueError(f"parameter file {path} must be of {study}; it is of {found['study']!r}. Give another.")
         found = found["parameters"]
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise ValueError(f"parameter file {path} must map names to values; it does not. Write iterations: 60, say.")
     return found
+
+
+def check_once(names: Sequence[str]) -> None:
+    """Raise ValueError if a parameter is given twice: only one of its values could count."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"parameter {name} must be given once; it is given {names.count(name)} times. Drop one.")
 
 
 def expected(study: Study, config: Config) -> str:
@@ -97,13 +107,35 @@ def finished(study: Study, config: Config, folder: Path) -> bool:
     return isinstance(record, dict) and wanted.items() <= record.items() and all(path.is_file() for path in made)
 
 
-def run(study: Study, config: Config, folder: Path, *, progress: bool = False) -> tuple[Path, Path]:
+def run(
+    study: Study,
+    config: Config,
+    folder: Path,
+    *,
+    progress: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> tuple[Path, Path]:
     """Execute the notebook into `folder`, with its page and `run.json`; return notebook and page.
+
+    Parameters
+    ----------
+    study, config
+        What to run.
+    folder : Path
+        Where the result goes; one process at a time works there.
+    progress : bool
+        Show a bar, one step for each cell.
+    say : callable, optional
+        Takes a line about each code cell as it is done.
 
     Raises
     ------
     RuntimeError
-        If a cell fails; the folder is then left as it was.
+        If a cell fails or another process works in the folder, whose results are left as they were.
+
+    Notes
+    -----
+    Units are kept in the folder (`.units-*`) until the run is done: after an interruption the same call goes on.
     """
     from geolib.book import notebooks, records, standalone
 
@@ -111,31 +143,43 @@ def run(study: Study, config: Config, folder: Path, *, progress: bool = False) -
     name = study.name
     note = f"> **This run differs from the quick preset in:** {config.differences()}"
     note += " (in brackets: the quick preset)." if config.changes() else "."
-    start = time.perf_counter()
-    # Draft and result share a folder, so that all files appear together at the end.
-    notebooks.remove_drafts(folder, ".run-")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".run-{os.getpid()}-") as draft:
-        executed = notebooks.execute(
-            name, config.changes(), Path(draft) / f"{name}.ipynb", progress=progress, note=note
-        )
-        taken = {**provenance(), "seconds": round(time.perf_counter() - start, 1)}
-        notebooks.append(executed, records.section({"This run": records.facts(config, [taken])}))
-        record = {
-            "study": name,
-            "key": studies.key(study, config),
-            "version": __version__,
-            "parameters": config.as_dict(),
-            "changes": json.loads(json.dumps(config.changes())),
-            "measures": notebooks.read(executed).metadata["geolib"]["measures"],
-            "seconds": taken.pop("seconds"),
-            "provenance": taken,
-        }
-        rendered = standalone.render(executed, Path(draft) / f"{name}.html", study.title)
-        (folder / RECORD).unlink(missing_ok=True)  # it vouches for the other two
-        for made in (executed, rendered):
-            os.replace(made, folder / made.name)
-        write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
+    with locks.held(folder, "a run", "Wait for it, or choose another folder by --out."):
+        # Draft and result share a folder, so that all files appear together at the end.
+        notebooks.remove_drafts(folder, ".run-")
+        units = notebooks.kept_units(folder, name)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=f".run-{locks.own_name()}-") as draft:
+            executed = notebooks.execute(
+                name,
+                config.changes(),
+                Path(draft) / f"{name}.ipynb",
+                progress=progress,
+                note=note,
+                say=say,
+                units=units,
+            )
+            record = _record(study, config, notebooks.read(executed).metadata["geolib"])
+            taken = {**record["provenance"], "seconds": record["seconds"]}
+            notebooks.append(executed, records.section({"This run": records.facts(config, [taken])}))
+            rendered = standalone.render(executed, Path(draft) / f"{name}.html", study.title)
+            (folder / RECORD).unlink(missing_ok=True)  # it vouches for the other two
+            for made in (executed, rendered):
+                os.replace(made, folder / made.name)
+            write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
+        shutil.rmtree(units, ignore_errors=True)
     return folder / executed.name, folder / rendered.name
+
+
+def _record(study: Study, config: Config, executed: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "key": studies.key(study, config),
+        "version": __version__,
+        "parameters": config.as_dict(),
+        "changes": json.loads(json.dumps(config.changes())),
+        "measures": executed["measures"],
+        "seconds": executed["seconds"],
+        "provenance": executed["provenance"],
+    }
 
 
 def grid(study: Study, preset: str, changes: Sequence[tuple[str, str]]) -> list[tuple[str, Config]]:

@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,16 @@ def inputs(study: str) -> dict[str, str]:
     if root is not None and (root / "constraints.txt").is_file():
         files.append(root / "constraints.txt")
     return found | {_label(path): _hash(path.read_bytes()) for path in files}
+
+
+def computing(study: str) -> str:
+    """Return one hash of the code and the data from which the units of a study's notebook are computed."""
+    cells = json.loads(paths.notebook(study).read_text(encoding="utf-8"))["cells"]
+    # A cell of a reader's own may hold magics, which are no Python.
+    code = [re.sub(r"(?m)^\s*[%!].*$", "", "".join(c["source"])) for c in cells if c["cell_type"] == "code"]
+    data = [f"{name} {fetch.locate(name) is not None}" for name in studies.get(study).files]
+    files = [path.read_bytes() for path in modules(studies.module_of(study), code)]
+    return _hash(b"\0".join([*(_hash(content).encode() for content in files), *(text.encode() for text in data)]))
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

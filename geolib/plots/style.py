@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,7 +30,9 @@ FACIES_MAP = "cividis"
 
 
 def use_style() -> None:
-    """Set matplotlib's defaults for the book; each notebook calls it once."""
+    """Set matplotlib's defaults for the book, whatever a user's own settings say; each notebook calls it once."""
+    mpl.rcdefaults()
+    _show_in_notebooks()
     order = ("blue", "vermilion", "green", "orange", "purple", "sky", "black")
     mpl.rcParams.update(
         {
@@ -54,6 +57,14 @@ def use_style() -> None:
             "svg.hashsalt": "geolib",
         }
     )
+
+
+def _show_in_notebooks() -> None:
+    # Only the backend of notebooks shows figures there, and a user's variable may name another.
+    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()) is not None:
+        from IPython.core.pylabtools import select_figure_formats
+
+        select_figure_formats(shell, {"png"}, bbox_inches="tight")
 
 
 def new_figure(

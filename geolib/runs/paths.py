@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = _PACKAGE / "_shipped"
+_elsewhere: list[Path] = []
 
 
 def checkout() -> Path | None:
@@ -16,8 +19,21 @@ def checkout() -> Path | None:
 
 def results() -> Path:
     """Return the folder of shipped results and weights."""
+    if _elsewhere:
+        return _elsewhere[-1]
     root = checkout()
     return root / "book" / "results" if root else _SHIPPED / "results"
+
+
+@contextlib.contextmanager
+def results_in(folder: Path | None) -> Iterator[None]:
+    """Let results be shipped to another folder within the block; None changes nothing."""
+    _elsewhere.extend([folder] if folder is not None else [])
+    try:
+        yield
+    finally:
+        if folder is not None:
+            _elsewhere.pop()
 
 
 def ledger() -> Path:

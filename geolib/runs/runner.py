@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from geolib import _checks
-from geolib.runs import paths, scheduler
+from geolib.runs import paths, scheduler, surroundings
 from geolib.runs.config import PRESETS, Config
-from geolib.runs.store import Results, Store, complete, load, recorded, save
+from geolib.runs.store import Damaged, Results, Store, complete, load, recorded, save
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays
 
@@ -41,7 +41,8 @@ def run(
     config : Config
         Its configuration.
     folder : path, optional
-        Where units are saved as they finish, in a subfolder of the configuration; nothing is saved without it.
+        Where units are saved as they finish, in a subfolder of the configuration; nothing is saved without it, but in
+        a kernel whose run keeps them (`geolib.runs.surroundings.UNITS`).
     reuse : sequence of str
         Shipped files, by preset or name, from which units of the same key are taken.
     only_finished : bool
@@ -56,11 +57,14 @@ def run(
     Units that build on one another are computed in this process, whatever `address` and `jobs` say.
     """
     _checks.integer("jobs", jobs, low=1)
+    folder = folder if folder is not None else os.environ.get(surroundings.UNITS)
     store = Store(Path(folder) / study.name / key(study, config)) if folder is not None else None
     published = _published(study, config, reuse) if reuse else None
     state = store.folder if store is not None else None
     if address is None and jobs == 1:
         address = os.environ.get(scheduler.VARIABLE) or None
+    if isinstance(address, str):
+        scheduler.check_address(address)  # also where nothing is left to compute
 
     def compute(names: list[str]) -> Iterator[tuple[Any, ...]]:
         spread = bool(address) or jobs > 1
@@ -122,7 +126,7 @@ def _published(study: Study, config: Config, labels: Sequence[str]) -> Results |
             try:
                 results, found = load(path)
             except (ValueError, ImportError) as error:  # a bare machine has no h5netcdf
-                warnings.warn(f"{error} Its units are computed again.", stacklevel=2)
+                warnings.warn(f"{getattr(error, 'what', error)} Its units are computed again.", stacklevel=2)
                 continue
             if found == key(study, config):
                 return results
@@ -186,10 +190,10 @@ def _earlier(study: Study, config: Config, path: Path) -> Results | None:
         return None
     try:
         results, found = load(path)
-    except ValueError as error:
+    except Damaged as error:
         aside = path.with_suffix(f".damaged-{time.time_ns()}")
         path.rename(aside)
-        warnings.warn(f"{error} It was moved to {aside.name} and is written anew.", stacklevel=3)
+        warnings.warn(f"{error.what} It was moved to {aside.name} and is written anew.", stacklevel=3)
         return None
     if found != key(study, config):
         raise ValueError(

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import concurrent.futures
 import contextlib
 import multiprocessing
-import os
+import re
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from geolib import _checks
+from geolib.runs import surroundings
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
-# One thread per process: results do not depend on the number of cores, and the processes share them fairly.
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_ONE_THREAD = surroundings.THREADS
+_ADDRESS = re.compile(
+    r"(?:(?:tcp|tls|ws|wss|ucx|ucxx)://)?(?:[^\s/:\[\]]+|\[[0-9a-fA-F:.%]+\]):(?P<port>\d{1,5})|(?P<other>inproc://\S+)"
+)
+_ANSWERS_WITHIN = 5.0
 # A task that takes its process down this often in a row is itself the cause.
 _PATIENCE = 3
 
@@ -64,7 +72,9 @@ def unordered(
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add `--scheduler` and `--jobs`, of which a command line may have one."""
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--scheduler", metavar="ADDRESS", help=f"Dask scheduler that computes the units ({VARIABLE})")
+    where.add_argument(
+        "--scheduler", type=_address, metavar="ADDRESS", help=f"Dask scheduler that computes the units ({VARIABLE})"
+    )
     where.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="processes on this machine (default: 1)")
 
 
@@ -75,16 +85,22 @@ def _jobs(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _address(text: str) -> str:
+    try:
+        return check_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _processes(function: Callable[..., Any], tasks: Sequence[tuple], jobs: int) -> Iterator[tuple[int, Any]]:
     waiting, failures = dict(enumerate(tasks)), 0
     error: Exception | None = None
     while waiting and error is None:
         before = len(waiting)
         # A killed process spoils a whole pool of the standard library: what is left goes to a new one.
-        pool = concurrent.futures.ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
-        try:
-            with _single_threaded():
-                futures = {pool.submit(function, *task): index for index, task in waiting.items()}
+        with pool(jobs) as workers:
+            with surroundings.applied():
+                futures = {workers.submit(function, *task): index for index, task in waiting.items()}
             for future in concurrent.futures.as_completed(futures):
                 try:
                     value = future.result()
@@ -97,8 +113,6 @@ def _processes(function: Callable[..., Any], tasks: Sequence[tuple], jobs: int) 
                     continue
                 del waiting[futures[future]]
                 yield futures[future], value
-        finally:
-            pool.shutdown(cancel_futures=True)
         failures = failures + 1 if len(waiting) == before else 0
         if error is None and failures == _PATIENCE:
             error = RuntimeError(
@@ -110,45 +124,123 @@ def _processes(function: Callable[..., Any], tasks: Sequence[tuple], jobs: int) 
 
 
 @contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
-    # Numerical libraries read these when they are imported: before any code of ours runs in a new process.
-    added = [name for name in _ONE_THREAD if name not in os.environ]
-    os.environ.update(dict.fromkeys(added, "1"))
+def pool(jobs: int) -> Iterator[concurrent.futures.ProcessPoolExecutor]:
+    """Open a pool of processes, which end with this one, however it ends, and no later than the block.
+
+    They are started as tasks come in, and take their environment from `surroundings.applied` around that.
+    """
+    context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())
+    made = concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
-        yield
+        yield made
+    except BaseException:
+        # Nobody waits for what is under way: units that are done are saved.
+        for child in set(multiprocessing.active_children()) - others:
+            child.kill()
+        raise
     finally:
-        for name in added:
-            os.environ.pop(name, None)
+        made.shutdown(cancel_futures=True)
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a key pressed is for the process that waits here
+    surroundings.end_with_parent()
+
+
+def check_address(address: str) -> str:
+    """Return the address of a scheduler if it has the form of one.
+
+    Raises
+    ------
+    ValueError
+        If it has another form; nothing is asked of the network.
+    """
+    found = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
+    if found is None or not (found["other"] or 0 < int(found["port"]) < 65536):
+        raise ValueError(
+            f"scheduler address must be like tcp://host:8786; got {address!r}. Correct --scheduler or {VARIABLE}."
+        )
+    return address
 
 
 def _connect(address: str) -> Any:
+    check_address(address)
     try:
         import distributed
     except ModuleNotFoundError:
         raise RuntimeError("distributed must be installed to use a cluster. Install geolib[cluster].") from None
-    # Before there is a client: one that was never connected complains for 20 s as it is thrown away.
-    from distributed.comm.addressing import parse_address, parse_host_port
+    # Before there is a client, which has no end of patience with what is no scheduler.
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:  # where no loop of a notebook is running
+        reason = thread.submit(asyncio.run, _refusal(address)).result()
+    try:
+        if not reason:
+            return distributed.Client(address, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = _one_line(error)
+    raise RuntimeError(f"a Dask scheduler must answer at {address}; {reason}. Start it or correct the address.")
+
+
+async def _refusal(address: str) -> str:
+    """Return why nothing at an address is a scheduler, or nothing if it is one."""
+    from distributed.core import rpc
+
+    async def ask() -> Any:
+        async with rpc(address, timeout=_ANSWERS_WITHIN) as there:
+            return await there.identity()
 
     try:
-        parse_host_port(parse_address(address)[1])
-    except ValueError as error:
-        raise ValueError(
-            f"scheduler address must be like tcp://host:8786; got {address!r} ({error}). Correct the address."
-        ) from None
+        found = await asyncio.wait_for(ask(), _ANSWERS_WITHIN)
+    except TimeoutError:
+        return f"what is there says nothing within {_ANSWERS_WITHIN} s"
+    except ConnectionError as error:
+        return f"none does ({_one_line(error)})"
+    except Exception as error:  # what is no scheduler may answer anything: a web page is read as a length of exabytes
+        return f"none does ({_one_line(error)})" if isinstance(error, OSError) else "what is there speaks otherwise"
+    kind = found.get("type") if isinstance(found, dict) else None
+    return "" if kind == "Scheduler" else f"there is a {kind}" if kind else "what is there speaks otherwise"
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextlib.contextmanager
+def _told_of_waiting(client: Any) -> Iterator[None]:
+    """Say when a cluster has no workers: nothing happens until there are some."""
+    done = threading.Event()
+
+    def watch() -> None:
+        waiting = False
+        while not done.wait(2):
+            try:
+                none = not client.scheduler_info()["workers"]
+            except Exception:  # the scheduler is lost, which the caller notices too
+                return
+            if none and not waiting:
+                print(f"geolib: waiting for workers of {client.scheduler.address}; it has none", file=sys.stderr)
+            waiting = none
+
+    thread = threading.Thread(target=watch, daemon=True, name="looks for workers")
+    thread.start()
     try:
-        return distributed.Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise RuntimeError(
-            f"a Dask scheduler must answer at {address}; none does ({error}). Start it or correct the address."
-        ) from None
+        yield
+    finally:
+        done.set()
 
 
 def _cluster(function: Callable[..., Any], tasks: Sequence[tuple], client: Any) -> Iterator[tuple[int, Any]]:
-    import distributed
-
-    failed: Exception | None = None
     # Not pure: equal arguments must not bring back what an earlier version of the code computed.
     futures = {client.submit(function, *task, pure=False): index for index, task in enumerate(tasks)}
+    with _told_of_waiting(client):
+        yield from _collected(futures, client)
+
+
+def _collected(futures: dict[Any, int], client: Any) -> Iterator[tuple[int, Any]]:
+    import distributed
+    from distributed.comm import CommClosedError
+
+    failed: Exception | None = None
     for future in distributed.as_completed(list(futures), loop=client.loop):
         index = futures.pop(future)
         try:
@@ -158,7 +250,7 @@ def _cluster(function: Callable[..., Any], tasks: Sequence[tuple], client: Any) 
                 f"workers must live; those that took task {index} were killed, perhaps for lack of memory. "
                 "Give them more or use smaller parameters."
             )
-        except concurrent.futures.CancelledError:
+        except (concurrent.futures.CancelledError, CommClosedError):
             failed = RuntimeError(f"the scheduler at {client.scheduler.address} was lost. Start it and run again.")
         except Exception as raised:
             failed = raised

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import io
 import json
 import math
 import os
-import platform
-import subprocess
 import tempfile
 import time
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +21,21 @@ import numpy as np
 from tqdm import tqdm
 
 from geolib._runtime import one_thread
+from geolib.runs.provenance import commit, provenance
 
 Arrays = dict[str, np.ndarray]
 _MAGIC = b"geolib-unit-1 "
 # Last line of a results file, past the end of what HDF5 reads: no damaged byte reaches its library.
 _SEAL = b"\ngeolib-results-1 "
 _LARGEST = 1 << 30
+
+
+class Damaged(ValueError):
+    """A stored file that is not what was written: `what` says so, and the message what to do about it."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what} {remedy}")
+        self.what = what
 
 
 @dataclass
@@ -63,6 +68,11 @@ def write_atomic(path: Path, payload: bytes) -> None:
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        if error.errno is not None and error.filename is None:  # a full disk does not say where
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -91,7 +101,7 @@ def read_unit(path: Path) -> tuple[Arrays, dict[str, Any]]:
     raw = path.read_bytes()
     head, _, payload = raw.partition(b"\n")
     if not head.startswith(_MAGIC) or hashlib.sha256(payload).hexdigest().encode() != head[len(_MAGIC) :]:
-        raise ValueError(f"{path} must match its checksum; it does not. Delete it and run again.")
+        raise Damaged(f"{path} must match its checksum; it does not.", "Delete it and run again.")
     try:
         with zipfile.ZipFile(io.BytesIO(payload)) as archive:
             # What is written here is never compressed; a small file that grows on reading is an attack.
@@ -103,7 +113,7 @@ def read_unit(path: Path) -> tuple[Arrays, dict[str, Any]]:
             raise ValueError("it holds something that is no array")
         return arrays, _object(str(arrays.pop("__record__")))
     except Exception as error:  # zipfile and numpy raise a different kind for each way a file can be broken
-        raise ValueError(f"{path} must be a unit file; it cannot be read ({error}). Delete it and run again.") from None
+        raise Damaged(f"{path} must be a unit file; it cannot be read ({error}).", "Delete it and run again.") from None
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -138,10 +148,10 @@ class Store:
             return None
         try:
             return read_unit(path)
-        except ValueError as error:
+        except Damaged as error:
             aside = path.with_suffix(f".damaged-{time.time_ns()}")
             path.rename(aside)
-            warnings.warn(f"{error} It was moved to {aside.name} and will be computed again.", stacklevel=2)
+            warnings.warn(f"{error.what} It was moved to {aside.name} and will be computed again.", stacklevel=2)
             return None
 
     def put(self, name: str, arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:
@@ -232,7 +242,7 @@ def recorded(
 
     Items are computed on one thread of torch, which is how their sums stay those of any number of cores.
     """
-    _commit()  # before the first unit: what is running is the code of now, whatever is committed meanwhile
+    commit()  # before the first unit: what is running is the code of now, whatever is committed meanwhile
     made = iter(items)
     while True:
         start = time.perf_counter()
@@ -246,47 +256,6 @@ def recorded(
         together = {"group": grouping(name)} if grouping is not None else {}
         plain = {key: np.asarray(value) for key, value in arrays.items()}
         yield name, plain, given[0] if given else {**origin, "seconds": seconds, **together}
-
-
-def provenance() -> dict[str, Any]:
-    """Return commit, versions, device and date, as far as they can be known here."""
-    import torch
-
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else _processor()
-    return {
-        "commit": _commit(),
-        "device": device,
-        "cores": torch.get_num_threads(),
-        "versions": {
-            "python": platform.python_version(),
-            **{n: metadata.version(n) for n in ("torch", "numpy", "scipy")},
-        },
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-    }
-
-
-@functools.cache
-def _commit() -> str:
-    commit, changed = _git("rev-parse", "--verify", "-q", "HEAD"), _git("status", "--porcelain", "--", ".")
-    return (commit or "unknown") + ("+changes" if changed else "")
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # no Linux
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _git(*arguments: str) -> str:
-    folder = str(Path(__file__).parent)
-    try:
-        done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
 
 
 def save(path: Path, results: Results, *, key: str, dims: Mapping[str, tuple[str, ...]] | None = None) -> None:
@@ -351,9 +320,9 @@ def load(path: Path) -> tuple[Results, str]:
     if not path.is_file():
         raise ValueError(f"results file must exist; {path} does not. Make it with `geolib publish`.")
     try:
-        payload, seal, checksum = path.read_bytes().rpartition(_SEAL)
-        if not seal or hashlib.sha256(payload).hexdigest().encode() != checksum.rstrip(b"\n"):
+        if not sealed(path):
             raise ValueError("it does not match its checksum")
+        payload, _, _ = path.read_bytes().rpartition(_SEAL)
         # Not through h5netcdf, which looks up the names of dimensions: half a minute for some thousand arrays.
         with h5py.File(io.BytesIO(payload), "r") as file:
             results, key = Results(_object(file.attrs["config"])), str(file.attrs["key"])
@@ -364,10 +333,18 @@ def load(path: Path) -> tuple[Results, str]:
                 texts = {k[5:]: np.array(json.loads(group.attrs[k])) for k in group.attrs if k.startswith("text:")}
                 results.units[name], results.records[name] = {**arrays, **texts}, _object(group.attrs["record"])
     except Exception as error:  # h5py raises a different kind for each way a file can be broken
-        raise ValueError(
-            f"results file {path} must be whole; it is damaged ({error}). Restore it or publish again."
-        ) from None
+        what = f"results file {path} must be whole; it is damaged ({error})."
+        raise Damaged(what, "Restore it or publish again.") from None
     return results, key
+
+
+def sealed(path: Path) -> bool:
+    """Return whether a results file is there and matches its checksum, without reading what is in it."""
+    try:
+        payload, seal, checksum = path.read_bytes().rpartition(_SEAL)
+    except OSError:
+        return False
+    return bool(seal) and hashlib.sha256(payload).hexdigest().encode() == checksum.rstrip(b"\n")
 
 
 def _is_variable(dataset: Any) -> bool:

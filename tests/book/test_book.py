@@ -2,7 +2,6 @@
 
 import datetime
 import io
-import os
 import re
 import shutil
 from html.parser import HTMLParser
@@ -19,7 +18,7 @@ from geolib import studies
 from geolib.book import build as builder
 from geolib.book import chapters, notebooks, records, staleness
 from geolib.book import pages as pages_module
-from geolib.runs import paths
+from geolib.runs import locks, paths
 
 pytestmark = [pytest.mark.book, pytest.mark.xdist_group("book")]
 ROOT = paths.checkout()
@@ -142,7 +141,7 @@ def test_a_second_build_keeps_everything(book):
 
 
 def test_a_draft_of_another_build_survives(tmp_path):
-    other = tmp_path / "book" / "papers" / f"{notebooks.DRAFT}{os.getpid()}-x"
+    other = tmp_path / "book" / "papers" / f"{notebooks.DRAFT}{locks.own_name()}-x"
     other.mkdir(parents=True)
     chapters.clean(tmp_path)
     assert other.is_dir()

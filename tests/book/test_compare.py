@@ -12,17 +12,17 @@ import nbformat
 import pytest
 
 from geolib import cli, studies
-from geolib.book import compare, notebooks, reruns
+from geolib.book import compare, kernels, notebooks, reruns
 from geolib.book import standalone as pages
 from geolib.datasets import fetch as data
-from geolib.runs import paths
+from geolib.runs import locks, paths
 from geolib.runs.measure import Measure
 
 STUDY = studies.get("rnn_fwi")
 CONFIG = STUDY.Config()
 QUICK = ["-p", "experiments", "theory"]
 CODE = """from geolib import studies
-from geolib.studies import rnn_fwi as study
+study = studies.get('rnn_fwi')
 config = study.Config.from_namespace(globals())
 results = studies.run(study, config)"""
 FIGURE = """%matplotlib inline
@@ -309,30 +309,24 @@ def test_a_stopwatch_that_cannot_be_kept_costs_nothing(small, monkeypatch):
     assert not notebooks.failed(small / "executed" / "rnn_fwi.ipynb")
 
 
-def executed(monkeypatch, cells=(), raises=None):
-    """Let papermill leave these outputs of the last cell, or raise, instead of executing."""
-    import papermill
-
-    def execute_notebook(source, draft, *arguments, **options):
-        if raises is not None:
-            raise raises
-        notebook = nbformat.read(source, as_version=4)
-        notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in cells]
-        nbformat.write(notebook, draft)
-
-    monkeypatch.setattr(papermill, "execute_notebook", execute_notebook)
-
-
 def test_a_warning_beside_the_measures_is_passed_over(small, monkeypatch):
-    executed(monkeypatch, [("stdout", '{"a":'), ("stdout", " 1}"), ("stderr", "RuntimeWarning: Mean of empty slice")])
+    def run(notebook, *_, **__):
+        cells = [
+            ("stdout", '{"measures":'),
+            ("stdout", ' {"a": 1}}'),
+            ("stderr", "RuntimeWarning: Mean of empty slice"),
+        ]
+        png = nbformat.v4.new_output("display_data", {"image/png": "aGVsbG8="})
+        notebook.cells[-2].outputs = [png]
+        notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in cells]
+
+    monkeypatch.setattr(kernels, "run", run)
     made = notebooks.execute("rnn_fwi", {}, small / "executed" / "rnn_fwi.ipynb", note="a note")
     assert notebooks.read(made).metadata["geolib"]["measures"] == {"a": 1}
 
 
 def test_a_missing_kernel_is_reported(small, monkeypatch):
-    from jupyter_client.kernelspec import NoSuchKernel
-
-    executed(monkeypatch, raises=NoSuchKernel("python3"))
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelspec", None)
     with pytest.raises(RuntimeError, match=r"the kernel python3 must be installed"):
         notebooks.execute("rnn_fwi", {}, small / "executed" / "rnn_fwi.ipynb")
 
@@ -340,10 +334,13 @@ def test_a_missing_kernel_is_reported(small, monkeypatch):
 def test_only_what_a_killed_run_left_is_removed(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    for name in (f".run-{ended.pid}-a", ".run-of-old", f".run-{os.getpid()}-b", "run-c"):
+    host, _, me = locks.own_name().rpartition("-")
+    assert me == str(os.getpid())
+    live = f".run-{host}-{me}-b"
+    for name in (f".run-{host}-{ended.pid}-a", ".run-of-old", f".run-elsewhere-{me}-a", live, "run-c"):
         (tmp_path / name).mkdir()
     notebooks.remove_drafts(tmp_path, ".run-")
-    assert {path.name for path in tmp_path.iterdir()} == {f".run-{os.getpid()}-b", "run-c"}
+    assert {path.name for path in tmp_path.iterdir()} == {live, "run-c"}
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,21 @@ def open_lab(site, chrome):
     for context in contexts:
         context.close()
     assert not problems, problems
+
+
+@pytest.fixture(scope="module")
+def open_core(site, chrome):
+    """Open a page with the mathematics of a laboratory and its data, and nothing to see."""
+    pages = []
+
+    def call(name: str):
+        files = ("lab.js", "networks.js", f"{name}_core.js", f"data/{name}.js")
+        path = site / f"{name}-core.html"
+        path.write_text("".join(f'<script src="_static/lab/{file}"></script>' for file in files))
+        pages.append(chrome.new_page())
+        pages[-1].goto(path.as_uri())
+        return pages[-1]
+
+    yield call
+    for page in pages:
+        page.close()

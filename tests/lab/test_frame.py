@@ -150,3 +150,10 @@ def test_a_laboratory_whose_data_is_missing_says_so(demo, site, chrome):
     page.wait_for_function("() => window.geolabReady")
     assert "lost.js is not there" in page.locator(".gl-failed").inner_text()
     page.close()
+
+
+def test_reduced_motion_comes_to_the_same_end(demo, open_lab):
+    page = open_lab("demo-one", reduced_motion="reduce")
+    assert page.evaluate("() => geolab.still") and not demo.evaluate("() => geolab.still")
+    page.get_by_role("button", name="Run").click()
+    page.wait_for_function("() => demo.steps === 1000 && !demo.loop.running")

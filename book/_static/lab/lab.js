@@ -1,35 +1,39 @@
 /* The frame of all laboratories: data, controls, panels, a loop in slices, code and check boxes.
 
    A page holds  <div class="geolab" data-lab="NAME-part">text for readers without scripts</div>;
-   the build adds lab.css, lab.js and plot.js to such a page (geolib.labs.attach), and this script
+   the build adds lab.css, lab.js, box.js and plot.js to such a page (geolib.book.labs.attach), and this script
    loads NAME.js when the reader comes near. NAME.js calls
 
      geolab.lab("NAME-part", {
+       uses: ["waves.js"],             // scripts beside this one, loaded first
        data: ["NAME"],                 // loaded from data/NAME.js first (geolab.need)
-       start(box, data) { ... },       // builds the laboratory; data = what the first of them holds
+       start(box, data) { ... },       // builds it; data = what the first of them holds; what it
+                                       // returns is geolab.labs[name], for tests
      });
 
    box.slider({label, min, max, value, step, log, marks: [{value, text}], format, change})
    box.select({label, options: [[value, text], ...], value, change})
    box.toggle({label, value, change})
-     each returns {value, set(v), show(bool), element}; set does not call change.
-     slider also has marks([...]) to move its marks.
+     each returns {value, set(v), show(bool), element}; set does not call change; a logarithmic
+     slider has three digits.
+     slider also has marks([...]) to move its marks and range(min, max, value).
    box.button(text, press, {primary})  returns {text(t), enable(bool), element}
    box.row()                           the next controls go to a new row
    box.panel({title, ratio, wide, describe, draw(pen)})
                                        returns {redraw(), title(t), canvas, pointer(handlers)}
      pen = {g, w, h, ink}: a 2-D context in CSS pixels, its size, the colours of the mode (plot.js);
      pointer({down(p), move(p), up(p), key(event, p)}): p = {x, y, w, h} in CSS pixels; the canvas
-     takes the keyboard too when key is given.
+     takes the keyboard too when key is given; touch: "pan-y" lets a finger scroll the page
    box.say(text)                       one line under the panels, read out by screen readers
    box.code(() => text)                "Run this with geolib", for the state on the screen
    box.check(async () => rows)         "Check against the package"; a row is
                                        {what, page, package, error, allowed}, error relative
    box.redraw()                        all panels and the code, in the next frame
-   box.loop(step, {budget, frame})     {start(), stop(), toggle(), running}: calls step() again and
-                                       again for `budget` ms of each frame until it returns false;
+   box.loop(step, {budget, frame})     {start(), stop(), toggle(), running, budget}: calls step() and
+                                       again for `budget` ms of each frame (at least once) until it returns false;
                                        frame() is called after each slice; panels are drawn then
    geolab.need(name)                   promise of data/NAME.js with its arrays decoded
+   geolab.script(file)                 promise that a script beside this one has been run
    geolab.worker(functions, main)      {ask(message), end()}: named functions in a thread of their own
    geolab.number(x, digits)            text of a number; never NaN
    geolab.random(seed)                 {uniform(), normal(), integer(n)}
@@ -41,6 +45,7 @@
   const here = new URL(".", document.currentScript.src).href;
   const geolab = (window.geolab = window.geolab || {});
   geolab.data = geolab.data || {};
+  geolab.labs = {};
   geolab.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
   // --- scripts and data --------------------------------------------------------------------------
@@ -55,6 +60,8 @@
     });
     return loaded[address];
   }
+
+  geolab.script = load;
 
   const decoded = {};
   geolab.need = async (name) => {
@@ -136,256 +143,6 @@
     };
   };
 
-  // --- the box of one laboratory -----------------------------------------------------------------
-  function make(tag, className, parent, text) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    parent?.append(element);
-    return element;
-  }
-
-  let count = 0;
-  class Box {
-    constructor(element, name) {
-      this.element = element;
-      this.name = name;
-      this.panels = [];
-      element.replaceChildren();
-      this.head = make("div", "gl-head", element);
-      this.row();
-      this.grid = make("div", "gl-panels", element);
-      this.status = make("p", "gl-say", element);
-      this.status.setAttribute("role", "status");
-      this.foot = make("div", "gl-foot", element);
-    }
-
-    row() { this.controls = make("div", "gl-controls", this.head); }
-
-    field(label, className, kind, input) {
-      const element = make("div", `gl-field ${className}`, this.controls);
-      const text = make("label", "", element, label);
-      input.id = `gl-${this.name}-${++count}`;
-      text.htmlFor = input.id;
-      if (kind) input.type = kind;
-      const show = (on) => { element.hidden = !on; };
-      return { element, text, show };
-    }
-
-    changed(change, value) {
-      change?.(value);
-      this.redraw();
-    }
-
-    slider({ label, min, max, value, step, log, marks = [], format, change }) {
-      format ??= step ? (v) => v.toFixed(Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)))
-        : geolab.number;
-      const input = make("input"), [low, high] = log ? [Math.log(min), Math.log(max)] : [min, max];
-      const { element, text, show } = this.field(label, "gl-slider", "range", input);
-      const shown = make("output", "", text);
-      shown.setAttribute("for", input.id);
-      Object.assign(input, { min: 0, max: 1, step: step && !log ? step / (max - min) : 1 / 400 });
-      const place = (v) => ((log ? Math.log(v) : v) - low) / (high - low);
-      const control = { value, element, show };
-      const write = () => {
-        shown.textContent = format(control.value);
-        input.setAttribute("aria-valuetext", `${format(control.value)}`);
-      };
-      control.set = (v) => {
-        control.value = Math.min(max, Math.max(min, v));
-        input.value = place(control.value);
-        write();
-      };
-      input.addEventListener("input", () => {
-        const at = low + Number(input.value) * (high - low);
-        control.value = log ? Math.exp(at) : step ? min + Math.round((at - min) / step) * step : at;
-        write();
-        this.changed(change, control.value);
-      });
-      element.append(input);
-      const track = make("div", "gl-marks", element);
-      track.setAttribute("aria-hidden", "true");
-      control.marks = (list) => {
-        track.replaceChildren();
-        for (const mark of list.filter((m) => m.value >= min && m.value <= max)) {
-          const at = place(mark.value), tick = make("span", "", track, mark.text);
-          tick.style.left = `calc(${at * 100}% + ${8 - 16 * at}px)`; // the thumb is 16 px wide
-          tick.style.setProperty("--shift", `${-100 * Math.min(1, Math.max(0, at * 1.6 - 0.3))}%`);
-        }
-      };
-      control.marks(marks);
-      control.set(value);
-      return control;
-    }
-
-    select({ label, options, value, change }) {
-      const input = make("select"), { element, show } = this.field(label, "gl-select", null, input);
-      for (const [key, text] of options) make("option", "", input, text).value = key;
-      element.append(input);
-      const control = { value, element, show, set: (v) => { input.value = control.value = v; } };
-      input.addEventListener("change", () => {
-        control.value = input.value;
-        this.changed(change, control.value);
-      });
-      control.set(value ?? options[0][0]);
-      return control;
-    }
-
-    toggle({ label, value = false, change }) {
-      const input = make("input"), { element, show } = this.field(label, "gl-toggle", "checkbox", input);
-      element.prepend(input);
-      const control = { value, element, show, set: (v) => { input.checked = control.value = v; } };
-      input.addEventListener("change", () => {
-        control.value = input.checked;
-        this.changed(change, control.value);
-      });
-      control.set(value);
-      return control;
-    }
-
-    button(text, press, { primary = false } = {}) {
-      const element = make("button", primary ? "gl-primary" : "", this.controls, text);
-      element.type = "button";
-      element.addEventListener("click", () => { press(); this.redraw(); });
-      return { element, text: (t) => { element.textContent = t; },
-        enable: (on) => { element.disabled = !on; } };
-    }
-
-    panel({ title, ratio = 0.62, wide = false, describe = title, draw }) {
-      const figure = make("figure", `gl-panel${wide ? " gl-wide" : ""}`, this.grid);
-      const caption = make("figcaption", "", figure, title), canvas = make("canvas", "", figure);
-      canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", describe);
-      canvas.style.aspectRatio = `1 / ${ratio}`;
-      const panel = { canvas, draw, stale: true, redraw: () => { panel.stale = true; this.ask(); },
-        title: (t) => { if (caption.textContent !== t) caption.textContent = t; },
-        pointer: (handlers) => pointer(canvas, handlers, () => this.redraw()) };
-      new ResizeObserver(panel.redraw).observe(canvas);
-      this.panels.push(panel);
-      return panel;
-    }
-
-    say(text) { if (this.status.textContent !== text) this.status.textContent = text; }
-
-    code(text) {
-      const output = make("pre", "", this.details("Run this with geolib"));
-      output.tabIndex = 0;
-      this.writeCode = () => { output.textContent = text(); };
-      this.writeCode();
-    }
-
-    check(compare) {
-      const body = this.details("Check against the package", async () => {
-        body.replaceChildren(make("p", "", null, "Comparing …"));
-        try {
-          body.replaceChildren(table(await compare()));
-        } catch (error) {
-          body.replaceChildren(make("p", "", null, `Not compared: ${error.message}`));
-        }
-      });
-    }
-
-    details(title, opened) {
-      const element = make("details", "", this.foot);
-      make("summary", "", element, title);
-      element.addEventListener("toggle", () => { if (element.open) opened?.(); });
-      return make("div", "", element);
-    }
-
-    redraw() {
-      for (const panel of this.panels) panel.stale = true;
-      this.ask();
-    }
-
-    ask() {
-      this.asked ??= requestAnimationFrame(() => {
-        this.asked = null;
-        this.paint();
-      });
-    }
-
-    paint() {
-      this.writeCode?.();
-      for (const panel of this.panels.filter((p) => p.stale)) {
-        const { canvas } = panel, w = canvas.clientWidth, h = canvas.clientHeight;
-        if (!w || !h) continue;
-        panel.stale = false;
-        const dots = Math.min(window.devicePixelRatio || 1, 3);
-        const [width, height] = [Math.round(w * dots), Math.round(h * dots)];
-        if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-        const g = canvas.getContext("2d");
-        g.setTransform(dots, 0, 0, dots, 0, 0);
-        g.clearRect(0, 0, w, h);
-        panel.draw({ g, w, h, ink: geolab.ink() });
-      }
-    }
-
-    loop(step, { budget = 12, frame } = {}) {
-      // With reduced motion the work is the same and the picture changes twice a second.
-      const pause = geolab.still ? 500 : 0;
-      let last = 0;
-      const turn = () => {
-        if (!loop.running) return;
-        const begin = performance.now();
-        while (loop.running && performance.now() - begin < budget) {
-          if (step() === false) loop.stop();
-        }
-        if (begin - last >= pause || !loop.running) {
-          last = begin;
-          frame?.();
-          this.redraw();
-        }
-        if (loop.running) requestAnimationFrame(turn);
-      };
-      const loop = { running: false,
-        start: () => { if (!loop.running) { loop.running = true; requestAnimationFrame(turn); } },
-        stop: () => { loop.running = false; },
-        toggle: () => (loop.running ? loop.stop() : loop.start()) };
-      return loop;
-    }
-  }
-
-  function pointer(canvas, { down, move, up, key }, after) {
-    const at = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return { x: event.clientX - box.left, y: event.clientY - box.top, w: box.width, h: box.height,
-        shift: event.shiftKey };
-    };
-    const hear = (name, handler) => handler && canvas.addEventListener(name, (event) => {
-      if (name === "pointerdown") canvas.setPointerCapture?.(event.pointerId);
-      if (handler(at(event)) !== false) after();
-    });
-    canvas.classList.add("gl-touch");
-    hear("pointerdown", down);
-    hear("pointermove", move);
-    hear("pointerup", up);
-    hear("pointercancel", up);
-    if (key) {
-      canvas.tabIndex = 0;
-      canvas.addEventListener("keydown", (event) => {
-        if (key(event, { w: canvas.clientWidth, h: canvas.clientHeight }) !== false) {
-          event.preventDefault();
-          after();
-        }
-      });
-    }
-  }
-
-  function table(rows) {
-    const element = make("table", "gl-check"), head = make("tr", "", make("thead", "", element));
-    for (const name of ["", "here", "geolib", "difference", "allowed"]) make("th", "", head, name);
-    const body = make("tbody", "", element);
-    for (const { what, page, package: ours, error, allowed } of rows) {
-      const row = make("tr", error <= allowed ? "" : "gl-off", body);
-      make("th", "", row, what);
-      for (const value of [page, ours, error, allowed]) {
-        make("td", "", row, typeof value === "string" ? value : geolab.number(value));
-      }
-      row.lastChild.append(error <= allowed ? " ✓ agrees" : " ✗ differs");
-    }
-    return element;
-  }
-
   /** Return the largest difference of two arrays over the largest value of the second. */
   geolab.difference = (a, b) => {
     let gap = 0, size = 0;
@@ -410,15 +167,19 @@
       await geolab.need("style");
       await load(`${name.split("-")[0]}.js`);
       const about = registered[name];
+      for (const script of about.uses ?? []) await load(script);
       const data = await Promise.all((about.data ?? []).map(geolab.need));
-      const box = new Box(element, name);
-      await about.start(box, ...data);
+      const box = new geolab.Box(element, name);
+      geolab.labs[name] = await about.start(box, ...data);
       box.redraw();
       element.dataset.state = "ready";
       return box;
     } catch (error) {
       element.dataset.state = "failed";
-      make("p", "gl-failed", element, `This laboratory did not start: ${error.message}`);
+      const told = document.createElement("p");
+      told.className = "gl-failed";
+      told.textContent = `This laboratory did not start: ${error.message}`;
+      element.append(told);
       console.warn(error);
       throw error;
     }

@@ -1,16 +1,19 @@
 /* What the laboratories draw with: the book's colours, axes with few ticks, images.
 
-   geolab.ink()      {text, muted, line, paper, dark, blue, vermilion, green, orange, purple, sky}:
+   geolab.ink()      {text, muted, soft, line, paper, dark, blue, vermilion, green, orange, purple, sky}:
                      geolib.plots.style's colours, moved just far enough from the background to be
                      read (4.5 : 1), in light and dark mode
-   geolab.axes(pen, {x: [a, b], y: [a, b], xlabel, ylabel, xlog, ylog, grid, ticks})
-                     axes of a panel; y: [b, a] turns the axis upside down. Returns {X, Y, left, top,
+   geolab.axes(pen, {x: [a, b], y: [a, b], xlabel, ylabel, xlog, ylog, grid, ticks, yticks,
+     legend: [[text, color], ...]})
+                     axes of a panel; y: [b, a] turns the axis upside down; the legend stands in a line
+                     above it; grid, ticks or yticks false leaves them out. Returns {X, Y, left, top,
                      right, bottom, invX(px), invY(py), line(xs, ys, color, {width, dash}),
-                     fill(xs, ys, color), dots(xs, ys, color, radius), rule({x | y}, color, text),
+                     fill(xs, ys, color), dots(xs, ys, color, radius), rule({x | y}, color, text, {dash, align, dy}),
                      label(text, x, y, color, {align, dx, dy})}; line, fill and dots are clipped
    geolab.image(pen, frame, values, [rows, columns], map, [low, high])
-                     values as colours of the map "velocity", "signed" or "facies" in the frame
-                     {left, top, right, bottom}; NaN is left open
+                     values as colours of the map "velocity", "signed", "facies" or "wave" (a veil of
+                     white and black, clear at the middle) in the frame {left, top, right, bottom};
+                     NaN is left open
    geolab.fade(color, share)  the colour with that opacity                                         */
 (function () {
   "use strict";
@@ -47,7 +50,7 @@
     const colours = Object.fromEntries(names.map(([name, hex]) => [name, readable(hex, paper)]));
     return { ...colours, dark, paper: `rgb(${paper.join(" ")})`,
       text: dark ? "#e8e8e8" : "#1d1f22", muted: dark ? "#a9adb3" : "#5b6067",
-      line: dark ? "#3b3f45" : "#dcdfe3" };
+      line: dark ? "#3b3f45" : "#dcdfe3", soft: dark ? "#6b7178" : "#b4bac1" };
   }
   geolab.fade = (color, share) => color.replace("rgb(", "rgb(").replace(")", ` / ${share})`);
 
@@ -73,7 +76,8 @@
   }
 
   geolab.axes = ({ g, w, h, ink }, o) => {
-    const left = o.left ?? (o.ylabel || o.ticks !== false ? 46 : 8), top = o.top ?? 10;
+    const left = o.left ?? (o.ticks === false ? 8 : (o.ylog ? 44 : 38) + (o.ylabel ? 14 : 0));
+    const top = o.top ?? (o.legend ? 26 : 10);
     const right = w - (o.right ?? 12), bottom = h - (o.bottom ?? (o.xlabel ? 36 : 22));
     const wide = Math.max(1, right - left), tall = Math.max(1, bottom - top);
     const scale = (range, log, from, length) => {
@@ -90,7 +94,7 @@
     const yt = o.ylog ? decades(...o.y) : ticks(...o.y, Math.max(2, tall / 45));
     g.textBaseline = "middle";
     g.textAlign = "right";
-    for (const [v, text] of o.ticks === false ? [] : yt) {
+    for (const [v, text] of o.ticks === false || o.yticks === false ? [] : yt) {
       g.fillText(text, left - 6, Y(v));
       if (o.grid !== false) { g.beginPath(); g.moveTo(left, Y(v)); g.lineTo(right, Y(v)); g.stroke(); }
     }
@@ -108,6 +112,11 @@
       g.textBaseline = "middle";
       g.fillText(o.ylabel, 0, 0);
       g.restore();
+    }
+    let at0 = left;
+    for (const [text, color] of o.legend ?? []) {
+      label(text, at0, 10, color, "left");
+      at0 += g.measureText(text).width + 14;
     }
     const frame = { left, top, right, bottom };
     const clipped = (paint) => {
@@ -148,7 +157,7 @@
           g.beginPath(); g.arc(at(X(xs[i])), at(Y(ys[i])), radius, 0, 7); g.fill();
         }
       }),
-      rule: ({ x, y }, color, text = "", { dash = [4, 4], align = "right" } = {}) => {
+      rule: ({ x, y }, color, text = "", { dash = [4, 4], align = "right", dy = -9 } = {}) => {
         g.strokeStyle = color; g.lineWidth = 1.25; g.setLineDash(dash);
         g.beginPath();
         if (y !== undefined) { g.moveTo(left, Y(y)); g.lineTo(right, Y(y)); }
@@ -156,7 +165,7 @@
         g.stroke();
         g.setLineDash([]);
         const place = align === "right" ? right - 2 : left + 4;
-        if (y !== undefined) label(text, place, Y(y) - 9, color, align);
+        if (y !== undefined) label(text, place, Y(y) + dy, color, align);
         else label(text, X(x) + 4, top + 6, color, "left");
       },
       label: (text, x, y, color, { align = "left", dx = 0, dy = 0 } = {}) =>
@@ -181,18 +190,26 @@
   };
 
   const maps = {};
-  function palette(name) {
-    if (!maps[name]) {
+  /** The 256 colours of a map as words of pixels. */
+  function palette(name, dark) {
+    const key = name + (dark && name === "signed");
+    if (maps[key]) return maps[key];
+    const far = (i) => Math.abs(i - 127.5) / 127.5;
+    if (name === "wave") {
+      maps[key] = Uint32Array.from({ length: 256 }, (_, i) => ((235 * far(i)) << 24) | (i > 127 ? 0xffffff : 0));
+    } else {
       const bytes = geolab.decode(geolab.data.style.maps[name]);
-      maps[name] = Uint32Array.from({ length: 256 }, (_, i) =>
-        (255 << 24) | (bytes[3 * i + 2] << 16) | (bytes[3 * i + 1] << 8) | bytes[3 * i]);
+      // The middle of the signed map is white, which would glare in the dark: there it is clear.
+      const clear = (i) => (key === name + true ? Math.min(255, 420 * far(i)) : 255);
+      maps[key] = Uint32Array.from({ length: 256 }, (_, i) =>
+        (clear(i) << 24) | (bytes[3 * i + 2] << 16) | (bytes[3 * i + 1] << 8) | bytes[3 * i]);
     }
-    return maps[name];
+    return maps[key];
   }
 
   let scratch;
-  geolab.image = ({ g }, { left, top, right, bottom }, values, [rows, columns], map, [low, high]) => {
-    const colours = palette(map), step = 255 / (high - low || 1);
+  geolab.image = ({ g, ink }, { left, top, right, bottom }, values, [rows, columns], map, [low, high]) => {
+    const colours = palette(map, ink.dark), step = 255 / (high - low || 1);
     scratch ??= document.createElement("canvas");
     if (scratch.width !== columns || scratch.height !== rows) {
       Object.assign(scratch, { width: columns, height: rows });
@@ -204,7 +221,8 @@
       words[i] = at >= 0 ? colours[at > 255 ? 255 : at | 0] : at < 0 ? colours[0] : 0;
     }
     to.putImageData(pixels, 0, 0);
-    g.imageSmoothingEnabled = false;
+    g.imageSmoothingEnabled = rows > bottom - top || columns > right - left; // many cells to a pixel
+    g.imageSmoothingQuality = "high";
     g.drawImage(scratch, left, top, right - left, bottom - top);
   };
 })();

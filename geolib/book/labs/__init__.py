@@ -20,7 +20,7 @@ import numpy as np
 
 from geolib.runs.store import write_atomic
 
-FRAME = ("lab.css", "lab.js", "plot.js")
+FRAME = ("lab.css", "lab.js", "box.js", "plot.js")
 TYPES = {"f8": "<f8", "f4": "<f4", "f2": "<f2", "i1": "<i1", "u1": "<u1", "i2": "<i2", "i4": "<i4"}
 
 

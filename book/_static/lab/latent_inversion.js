@@ -1,0 +1,497 @@
+/* The laboratory of the latent inversion: move about in a generator's latent space, see the image, what its rays say
+   against the data, and send searches off from where you stand. The mathematics is in latent_inversion_core.js. */
+(function () {
+  "use strict";
+  const N = 15, SHAPE = [125, 60], ANTENNAS = 24, FINE = 24;
+  const NAMES = { adam: "Adam", gauss_newton: "Gauss-Newton", pooled: "our search" };
+  const COLOURS = { adam: "blue", gauss_newton: "vermilion", pooled: "green" };
+  const ROMAN = { 1: "I", 2: "II" };
+
+  geolab.lab("latent_inversion-search", {
+    data: ["latent_inversion"],
+    async start(box, data) {
+      await geolab.script("networks.js");
+      await geolab.script("latent_inversion_core.js");
+      const thread = await begin(data);
+      const page = new Page(box, thread, data);
+      window.latentPage = page; // for the tests
+      await page.look();
+    },
+  });
+
+  /** A thread that knows the generator and the experiment. */
+  async function begin(data) {
+    const parts = [`const random = ${geolab.random};`, labNetworks, labLatent];
+    const thread = geolab.worker(parts, latentThread);
+    const weights = Object.fromEntries(Object.entries(data.weights).map(([name, values]) =>
+      [name, { shape: values.shape, values }]));
+    await thread.ask({ about: "begin", weights, truths: data.truths, errors: data.errors,
+      search: data.search });
+    return thread;
+  }
+
+  class Page {
+    constructor(box, thread, data) {
+      Object.assign(this, { box, thread, data });
+      this.setup = { order: "consistent", kind: "binary", model: 1, noise: 1 };
+      this.latent = Float32Array.from(data.check.latent);
+      this.axes = [0, 1];
+      this.ray = 10 * ANTENNAS + 3;
+      this.rays = { consistent: labLatent(null).rays("consistent"), as_published: labLatent(null).rays("as_published") };
+      this.runs = [];
+      this.seed = 1;
+      this.job = null; // "walk", "search" or "map"
+      this.controls();
+      this.panels();
+      box.code(() => this.code());
+      box.check(() => this.check());
+    }
+
+    // --- what is computed ------------------------------------------------------------------------
+
+    /** Ask the thread one thing after the other; what is shown never waits for more than one answer. */
+    async ask(question) {
+      while (this.asked) await this.asked;
+      this.asked = this.thread.ask(question);
+      try {
+        return await this.asked;
+      } finally {
+        this.asked = null;
+      }
+    }
+
+    /** Show the latent at hand; of many wishes in a row the last one counts. */
+    async look() {
+      this.wish = true;
+      if (this.looking) return this.looking;
+      this.looking = (async () => {
+        while (this.wish) {
+          this.wish = false;
+          this.take(await this.ask({ about: "view", setup: this.setup, latent: Array.from(this.latent) }));
+        }
+        this.looking = null;
+      })();
+      return this.looking;
+    }
+
+    take(view) {
+      this.view = view;
+      this.box.redraw();
+      this.tell();
+    }
+
+    /** The reader moved, or changed the experiment: a search would go on from somewhere else, so it ends. */
+    move(latent) {
+      if (this.job !== "walk") this.stop();
+      this.latent = Float32Array.from(latent, (x) => (Number.isFinite(x) ? Math.max(-1, Math.min(1, x)) : 0));
+      this.settle();
+      this.look();
+    }
+
+    change(part) {
+      this.stop();
+      Object.assign(this.setup, part);
+      this.runs = [];
+      this.settle();
+      this.look();
+    }
+
+    settle() {
+      this.sliders.forEach((slider, i) => slider.set(this.latent[i]));
+    }
+
+    stop() {
+      this.job = null;
+      this.buttons();
+      this.box.redraw();
+    }
+
+    /** Do `step` again and again until it returns false or the reader wants something else. */
+    async run(job, step) {
+      this.stop();
+      const mine = (this.turn = {});
+      this.job = job;
+      this.buttons();
+      while (this.job === job && this.turn === mine) {
+        if ((await step(() => this.job === job && this.turn === mine)) === false) break;
+      }
+      if (this.turn === mine) this.stop();
+    }
+
+    async search(name) {
+      this.stop();
+      const start = Array.from(this.latent), setup = { ...this.setup };
+      const run = { name, x: [], y: [], start, state: "runs" };
+      this.runs = [...this.runs.slice(-3), run];
+      this.current = run;
+      await this.ask({ about: "search", name, setup, latent: start, seed: this.seed++ });
+      await this.run("search", async (on) => {
+        const { view, solves, done } = await this.ask({ about: "slice", budget: 40 });
+        if (!on()) return false;
+        if (view) {
+          run.x.push(solves);
+          run.y.push(view.wrmse);
+          this.latent = Float32Array.from(view.latent);
+          this.settle();
+          judge(run, this.latent);
+          this.take(view);
+        }
+        if (!done && !(solves > MOST[name])) return true;
+        run.state = run.best <= 1 ? "found" : "over";
+        this.latent = run.at;
+        this.settle();
+        await this.look();
+        return false;
+      });
+      this.tell();
+    }
+
+    walk() {
+      if (this.job === "walk") return this.stop();
+      const { normal } = geolab.random(1000 + this.seed++), speed = new Float64Array(N);
+      return this.run("walk", async (on) => {
+        const next = Array.from(this.latent, (x, i) => {
+          speed[i] = 0.93 * speed[i] + 0.012 * normal();
+          if (Math.abs(x + speed[i]) > 1) speed[i] *= -1;
+          return x + speed[i];
+        });
+        this.move(next);
+        await this.look();
+        // A reader who asked for less motion gets two images a second.
+        await new Promise((resolve) => setTimeout(resolve, geolab.still ? 500 : 16));
+        return on();
+      });
+    }
+
+    map() {
+      if (this.job === "map") return this.stop();
+      const points = order(), setup = { ...this.setup }, axes = [...this.axes], latent = Array.from(this.latent);
+      this.chart = { key: this.key(), values: new Float64Array(FINE * FINE).fill(NaN), done: 0 };
+      const { chart } = this, place = (n) => -1 + (2 * n + 1) / FINE;
+      return this.run("map", async (on) => {
+        const next = points.slice(chart.done, chart.done + 40);
+        const asked = next.map(([i, j]) => [place(j), place(i)]);
+        const values = await this.ask({ about: "map", setup, latent, axes, points: asked, budget: 60 });
+        values.forEach((value, n) => paint(chart.values, next[n], value));
+        chart.done += values.length;
+        this.box.redraw();
+        return on() && chart.done < points.length;
+      });
+    }
+
+    /** What a map of the misfit holds for: the experiment, the two components, and all the others. */
+    key() {
+      const others = Array.from(this.latent).filter((_, i) => !this.axes.includes(i));
+      return JSON.stringify([this.setup, this.axes, others]);
+    }
+
+    // --- controls --------------------------------------------------------------------------------
+
+    controls() {
+      const { box } = this;
+      const orders = [["consistent", "true rays"], ["as_published", "scrambled, as released"]];
+      this.orders = box.select({ label: "Rays", options: orders, value: "consistent",
+        change: (order) => this.change({ order }) });
+      box.select({ label: "Cells", options: [["binary", "two velocities"], ["continuous", "as generated"]], value: "binary",
+        change: (kind) => this.change({ kind }) });
+      const scenes = [[1, 1], [1, 2], [2, 1], [2, 2]];
+      box.select({ label: "Truth and errors", options: scenes.map((s) => [s.join(), `model ${ROMAN[s[0]]}, noise ${ROMAN[s[1]]}`]),
+        value: "1,1", change: (pair) => {
+          const [model, noise] = pair.split(",").map(Number);
+          this.change({ model, noise });
+        } });
+      this.reveal = box.toggle({ label: "Show the truth", change: () => {} });
+      box.row();
+      box.button("Start somewhere else", () => this.elsewhere());
+      this.walking = box.button("Wander", () => { this.walk(); });
+      this.searching = Object.fromEntries(Object.entries(NAMES).map(([name, text]) =>
+        [name, box.button(text[0].toUpperCase() + text.slice(1), () => { this.search(name); }, { primary: true })]));
+      this.stopping = box.button("Stop", () => this.stop());
+      this.returning = box.button("Back to its start", () => this.back());
+      box.row();
+      const components = Array.from({ length: N }, (_, i) => [i, `component ${i + 1}`]);
+      ["Drag across", "Drag up"].forEach((label, k) => box.select({ label, options: components, value: k,
+        change: (i) => { this.axes[k] = Number(i); } }));
+      this.mapping = box.button("Map the misfit", () => { this.map(); });
+      const all = document.createElement("details"), summary = document.createElement("summary");
+      summary.textContent = "All fifteen components";
+      all.append(summary);
+      box.row();
+      const inside = box.controls;
+      this.sliders = Array.from({ length: N }, (_, i) => box.slider({ label: `component ${i + 1}`, min: -1, max: 1,
+        value: this.latent[i], step: 0.01, format: (x) => x.toFixed(2).replace("-", "−"), change: (x) => {
+          const latent = Array.from(this.latent);
+          latent[i] = x;
+          this.move(latent);
+        } }));
+      inside.replaceWith(all);
+      all.append(inside);
+      this.buttons();
+    }
+
+    elsewhere() {
+      const { uniform } = geolab.random(this.seed++);
+      this.move(Array.from({ length: N }, () => 2 * uniform() - 1));
+    }
+
+    back() {
+      const run = this.runs.at(-1);
+      if (run) this.move(run.start);
+    }
+
+    buttons() {
+      this.walking.text(this.job === "walk" ? "Stand still" : "Wander");
+      this.mapping?.text(this.job === "map" ? "Stop mapping" : "Map the misfit");
+      this.stopping.enable(this.job !== null);
+      this.returning.enable(this.runs.length > 0);
+    }
+
+    // --- panels ----------------------------------------------------------------------------------
+
+    panels() {
+      const { box } = this;
+      this.earth = box.panel({ title: "The earth of this latent", ratio: 1.0,
+        describe: "Image of the generated cells with the cells of the chosen ray", draw: (pen) => this.drawEarth(pen) });
+      const pad = box.panel({ title: "Drag here: two of fifteen components", ratio: 1.0,
+        describe: "Pad for two components of the latent; arrow keys move", draw: (pen) => this.drawPad(pen) });
+      pad.pointer({ down: (p) => { this.held = true; this.drag(p); }, move: (p) => this.held && this.drag(p),
+        up: () => { this.held = false; }, key: (event) => this.nudge(event) });
+      this.rest = box.panel({ title: "Point at a ray", ratio: 0.85,
+        describe: "Residuals of all rays, sources down and receivers across; arrow keys choose a ray",
+        draw: (pen) => this.drawResidual(pen) });
+      this.rest.pointer({ down: (p) => this.point(p), move: (p) => this.point(p), key: (event) => this.step(event) });
+      this.curve = box.panel({ title: "WRMSE", ratio: 0.85, describe: "Misfit of the searches against solves",
+        draw: (pen) => this.drawCurve(pen) });
+    }
+
+    drawEarth(pen) {
+      if (!this.view) return;
+      const { g, w, h, ink } = pen, both = this.reveal.value, gap = 26;
+      const high = h - 22, wide = Math.min((high * 60) / 125, (w - gap * (both ? 2 : 1) - 8) / (both ? 2 : 1));
+      const tall = (wide * 125) / 60, left = (w - (both ? 2 * wide + gap : wide)) / 2;
+      const frame = (n) => ({ left: left + n * (wide + gap), top: 18, right: left + n * (wide + gap) + wide, bottom: 18 + tall });
+      const values = this.setup.kind === "binary" ? (model) => model.map((m) => (m >= 0.5 ? 1 : 0)) : (model) => model;
+      const models = both ? [this.view.model, this.view.truth] : [this.view.model];
+      models.forEach((model, n) => {
+        geolab.image(pen, frame(n), values(model), SHAPE, "facies", [0, 1]);
+        this.drawRay(g, frame(n), ink);
+        g.fillStyle = ink.muted;
+        g.font = "12px system-ui, sans-serif";
+        g.textAlign = "center";
+        g.textBaseline = "middle";
+        g.fillText(n ? "the truth" : both ? "this latent" : "6 m across, 12.5 m deep", left + n * (wide + gap) + wide / 2, 8);
+      });
+      const [source, receiver] = this.pair(), { starts } = this.rays[this.setup.order];
+      const cells = starts[this.ray + 1] - starts[this.ray];
+      this.earth.title(`The earth of this latent; ray from ${source} m to ${receiver} m, ${cells} cells`);
+    }
+
+    pair() {
+      return [Math.floor(this.ray / ANTENNAS), this.ray % ANTENNAS].map((n) => 0.5 * (n + 1));
+    }
+
+    drawRay(g, frame, ink) {
+      const { starts, cells } = this.rays[this.setup.order], [source, receiver] = this.pair();
+      const size = (frame.right - frame.left) / 60, x = (m) => frame.left + m * 10 * size, y = (m) => frame.top + m * 10 * size;
+      g.fillStyle = "#d55e00";
+      for (let i = starts[this.ray]; i < starts[this.ray + 1]; i++) {
+        const row = Math.floor(cells[i] / 60), column = cells[i] % 60;
+        g.fillRect(frame.left + column * size, frame.top + row * size, Math.max(size, 1.5), Math.max(size, 1.5));
+      }
+      g.strokeStyle = "#fff";
+      g.lineWidth = 1;
+      g.setLineDash([3, 3]);
+      g.beginPath(); g.moveTo(x(0.01), y(source)); g.lineTo(x(5.99), y(receiver)); g.stroke();
+      g.setLineDash([]);
+      for (let n = 1; n <= ANTENNAS; n++)
+        for (const [side, on] of [[-1, n * 0.5 === source], [1, n * 0.5 === receiver]]) {
+          g.fillStyle = on ? ink.vermilion : ink.muted;
+          g.beginPath();
+          g.arc(side < 0 ? frame.left - 5 : frame.right + 5, y(0.5 * n), on ? 3.5 : 1.5, 0, 7);
+          g.fill();
+        }
+    }
+
+    drawPad(pen) {
+      const { g, ink } = pen, [i, j] = this.axes;
+      const axes = geolab.axes(pen, { x: [-1, 1], y: [-1, 1], xlabel: `component ${i + 1}`, ylabel: `component ${j + 1}` });
+      this.padAxes = axes;
+      const known = this.chart && this.chart.key === this.key();
+      if (known) {
+        const seen = this.chart.values.filter(Number.isFinite), logs = this.chart.values.map(Math.log);
+        geolab.image(pen, axes, upright(logs), [FINE, FINE], "velocity", [Math.log(Math.min(...seen)), Math.log(Math.max(...seen))]);
+      }
+      const truth = this.data.truths[this.setup.model];
+      if (this.reveal.value) ring(g, axes.X(truth[i]), axes.Y(truth[j]), ink.paper, ink.green, "");
+      const [x, y] = [axes.X(this.latent[i]), axes.Y(this.latent[j])];
+      ring(g, x, y, ink.paper, ink.vermilion, "full");
+      if (!known) return;
+      const seen = this.chart.values.filter(Number.isFinite);
+      if (seen.length) axes.note(`WRMSE from ${geolab.number(Math.min(...seen), 2)} (dark) to ${geolab.number(Math.max(...seen), 2)}`,
+        axes.left + 6, axes.top + 10, ink.text);
+    }
+
+    drawResidual(pen) {
+      if (!this.view) return;
+      const { g, w, h, ink } = pen, { residual } = this.view;
+      const axes = geolab.axes(pen, { x: [0, 12], y: [12, 0], xlabel: "receiver, m", ylabel: "source, m", right: 12, grid: false });
+      const sorted = Float64Array.from(residual, Math.abs).sort(), top = Math.max(3, sorted[560]);
+      geolab.image(pen, axes, residual, [ANTENNAS, ANTENNAS], "signed", [-top, top]);
+      this.restAxes = axes;
+      const wide = (axes.right - axes.left) / ANTENNAS, tall = (axes.bottom - axes.top) / ANTENNAS;
+      g.strokeStyle = ink.text;
+      g.lineWidth = 2;
+      g.strokeRect(axes.left + (this.ray % ANTENNAS) * wide, axes.top + Math.floor(this.ray / ANTENNAS) * tall, wide, tall);
+      axes.note(`colours: ±${geolab.number(top, 2)} ns`, axes.right - 4, axes.bottom - 10, ink.text, "right");
+      this.rest.title(`Point at a ray: data minus traveltime ${geolab.number(residual[this.ray], 3)} ns`);
+    }
+
+    drawCurve(pen) {
+      const { ink } = pen, ends = this.runs.flatMap((run) => [run.x.at(-1) ?? 1]);
+      const high = Math.max(20, ...this.runs.flatMap((run) => run.y));
+      const axes = geolab.axes(pen, { x: [0, Math.max(60, ...ends)], y: [0.8, 1.15 * high], ylog: true, xlabel: "forward solves", ylabel: "" });
+      axes.rule({ y: 1 }, ink.muted, "as good as the truth", { align: "left" });
+      if (this.view && this.view.wrmse > 0.8) axes.rule({ y: this.view.wrmse }, ink.line, "");
+      for (const [n, run] of this.runs.filter((each) => each.x.length).entries()) {
+        const colour = ink[COLOURS[run.name]], text = `${NAMES[run.name]}: ${geolab.number(run.y.at(-1), 3)}`;
+        axes.line(run.x, run.y, colour);
+        axes.dots([run.x.at(-1)], [run.y.at(-1)], colour);
+        axes.note(text, axes.right - 4, axes.top + 8 + 15 * n, colour, "right");
+      }
+      this.curve.title(`WRMSE: ${geolab.number(this.view?.wrmse, 4)} here`);
+    }
+
+    // --- pointer and keys --------------------------------------------------------------------------
+
+    drag({ x, y }) {
+      if (!this.padAxes) return;
+      const latent = Array.from(this.latent);
+      latent[this.axes[0]] = this.padAxes.invX(x);
+      latent[this.axes[1]] = this.padAxes.invY(y);
+      this.move(latent);
+    }
+
+    nudge({ key }) {
+      const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
+      if (!by) return false;
+      const latent = Array.from(this.latent);
+      this.axes.forEach((axis, k) => { latent[axis] += 0.05 * by[k]; });
+      this.move(latent);
+      return true;
+    }
+
+    point({ x, y }) {
+      if (!this.restAxes) return;
+      const cell = (at, low, high) => Math.max(0, Math.min(ANTENNAS - 1, Math.floor((ANTENNAS * (at - low)) / (high - low))));
+      const { left, right, top, bottom } = this.restAxes;
+      this.ray = cell(y, top, bottom) * ANTENNAS + cell(x, left, right);
+    }
+
+    step({ key }) {
+      const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key];
+      if (!by) return false;
+      const clamp = (n) => Math.max(0, Math.min(ANTENNAS - 1, n));
+      this.ray = clamp(Math.floor(this.ray / ANTENNAS) + by[0]) * ANTENNAS + clamp((this.ray % ANTENNAS) + by[1]);
+      return true;
+    }
+
+    // --- words -------------------------------------------------------------------------------------
+
+    tell() {
+      const now = `WRMSE ${geolab.number(this.view.wrmse, 4)}`, run = this.runs.at(-1);
+      if (!run?.x.length) {
+        return this.box.say(`${now}: with the truth's own image the errors of the data leave 1. Send a search off from here.`);
+      }
+      const name = NAMES[run.name][0].toUpperCase() + NAMES[run.name].slice(1), solves = run.x.at(-1);
+      const lowest = geolab.number(run.best, 3);
+      this.box.say({
+        found: `${name} fits the data as well as the truth does, after ${solves} solves.`,
+        stuck: `${name} is stuck: no better than ${lowest} for ${solves - run.since} of ${solves} solves.`,
+        over: `${name} has ended at ${lowest} after ${solves} solves, above 1: stuck in a valley that is not the truth's.`,
+        runs: this.job === "search" ? `${name}: ${now} after ${solves} solves.` : `${now}. ${name} was stopped after ${solves} solves.`,
+      }[run.state]);
+    }
+
+    /** Lines of Python that print the WRMSE of the state on the screen. */
+    code() {
+      const { order, kind, model, noise } = this.setup, numbers = Array.from(this.latent, (x) => Number(x.toPrecision(9)));
+      return [
+        "import torch",
+        "from geolib.studies.latent_inversion.config import LatentConfig",
+        "from geolib.studies.latent_inversion.world import World",
+        "world = World(LatentConfig(width=16))",
+        `latent = torch.tensor([[${numbers.join(", ")}]])`,
+        `data, rms = world.observed("${order}", "${kind}", ${model}, ${noise})`,
+        `times = world.simulate("${order}", "${kind}", latent)`,
+        "print(float((times - data).square().mean().sqrt()) / rms)",
+      ].join("\n");
+    }
+
+    /** The package's numbers for the latent that the build has chosen, and the thread's. */
+    async check() {
+      this.stop();
+      const { latent, model, cases } = this.data.check, rows = [];
+      for (const [name, theirs] of Object.entries(cases)) {
+        const [order, kind] = name.split(" "), setup = { order, kind, model: 1, noise: 1 };
+        const ours = await this.ask({ about: "check", setup, latent: Array.from(latent) });
+        if (!rows.length) rows.push(compare("image, 7500 cells", ours.model, model, ROUND.image));
+        const where = `, ${order === "consistent" ? "true rays" : "scrambled"}, ${kind}`;
+        for (const [key, what] of Object.entries(CHECKED))
+          if (key in theirs) rows.push(compare(what + where, ours[key], theirs[key], ROUND[key]));
+      }
+      return rows;
+    }
+  }
+
+  const CHECKED = { times: "576 traveltimes", wrmse: "WRMSE", gradient: "gradient", adam: "three updates of Adam",
+    gauss_newton: "an update of Gauss-Newton" };
+  // Differences allowed, in units of single precision's round-off 1.2e-7, in which the package computes; the page has
+  // double precision. Gauss-Newton divides differences of times by a step of 0.1.
+  const ROUND = { image: 200, times: 50, wrmse: 50, gradient: 200, adam: 100, gauss_newton: 20000 };
+  function compare(what, ours, theirs, factor) {
+    const [a, b] = [ours, theirs].map((x) => (typeof x === "number" ? [x] : x));
+    const largest = b.reduce((at, x, i) => (Math.abs(x) > Math.abs(b[at]) ? i : at), 0);
+    return { what, page: a[largest], package: b[largest], error: geolab.difference(a, b), allowed: factor * 2 ** -23 };
+  }
+
+  // A search is called stuck once its best misfit has not fallen by one per cent for so many solves, and given up after
+  // so many; ours comes to its own end.
+  const PATIENCE = { adam: 200, gauss_newton: 200, pooled: Infinity };
+  const MOST = { adam: 4000, gauss_newton: 4000, pooled: Infinity };
+  function judge(run, latent) {
+    const n = run.y.length - 1, best = run.best ?? Infinity;
+    if (run.y[n] < 0.99 * best) run.since = run.x[n];
+    if (run.y[n] < best) Object.assign(run, { best: run.y[n], at: latent });
+    run.state = run.x[n] - run.since >= PATIENCE[run.name] ? "stuck" : "runs";
+  }
+
+  /** The points of a map, coarse ones first. */
+  function order() {
+    const points = [];
+    for (const [step, coarser] of [[8, 0], [4, 8], [2, 4], [1, 2]])
+      for (let i = 0; i < FINE; i += step)
+        for (let j = 0; j < FINE; j += step)
+          if (!coarser || i % coarser || j % coarser) points.push([i, j]);
+    return points;
+  }
+
+  /** Put a value where it stands, and over the finer points that nobody has computed yet. */
+  function paint(values, [i, j], value) {
+    const step = [8, 4, 2, 1].find((s) => i % s === 0 && j % s === 0);
+    for (let a = i; a < Math.min(FINE, i + step); a++)
+      for (let b = j; b < Math.min(FINE, j + step); b++) values[a * FINE + b] = value;
+  }
+
+  /** Rows from the bottom up, as an axis that points up wants them. */
+  function upright(values) {
+    return Float64Array.from(values, (_, n) => values[(FINE - 1 - Math.floor(n / FINE)) * FINE + (n % FINE)]);
+  }
+
+  function ring(g, x, y, paper, colour, full) {
+    g.beginPath();
+    g.arc(x, y, 8, 0, 7);
+    g.lineWidth = 5; g.strokeStyle = paper; g.stroke();
+    g.lineWidth = 2.5; g.strokeStyle = colour; g.stroke();
+    if (full) { g.fillStyle = colour; g.beginPath(); g.arc(x, y, 3, 0, 7); g.fill(); }
+  }
+})();

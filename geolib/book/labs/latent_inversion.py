@@ -1,0 +1,81 @@
+"""Data of the latent inversion's laboratory: generator of width 16, experiment, numbers to check against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from geolib.book.labs import encode
+from geolib.inversion import gauss_newton, latent
+from geolib.inversion.crosshole import CELL_ORDERS
+from geolib.studies.latent_inversion import searches
+from geolib.studies.latent_inversion.config import LatentConfig
+from geolib.studies.latent_inversion.world import N_LATENT, World
+
+WIDTH = 16
+KINDS = ("binary", "continuous", "surrogate")
+NOISES = (1, 2)
+
+
+def scripts() -> dict[str, dict[str, Any]]:
+    """Return the laboratory's script: shipped weights as they are (half precision), true latents, errors, a check."""
+    world = World(LatentConfig(width=WIDTH), "cpu")
+    weights = {name: encode(value, "f2") for name, value in world.network.state_dict().items()}
+    truths = {str(model): encode(value[0]) for model, value in world.true_latents.items()}
+    return {
+        "latent_inversion": {
+            "weights": weights,
+            "truths": truths,
+            "errors": {str(noise): encode(errors(world, noise)) for noise in NOISES},
+            "search": {"pool": searches.POOL, "stages": searches.POOL_STAGES},
+            "check": check(world),
+        }
+    }
+
+
+def errors(world: World, noise: int) -> np.ndarray:
+    """Return the errors (ns), shape (576,), that the study adds to traveltimes."""
+    rng = np.random.default_rng([world.config.seed, 2, noise])
+    return world.config.noise * rng.standard_normal(576)
+
+
+def check(world: World) -> dict[str, Any]:
+    """Return what the package makes of one latent: model, times, misfits, gradients and one update of each search."""
+    start, model = _clear(world)
+    cases = {f"{order} {kind}": _case(world, order, kind, start) for order in CELL_ORDERS for kind in KINDS}
+    return {"latent": encode(start[0]), "model": encode(model), "cases": cases}
+
+
+def _clear(world: World) -> tuple[Tensor, Tensor]:
+    """Return a latent none of whose cells is so close to the threshold that round-off would turn it, and its model."""
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(1000):
+        start = torch.rand(1, N_LATENT, generator=generator) * 2 - 1
+        with torch.no_grad():
+            model = world.models(start)[0]
+        if (model - 0.5).abs().min() > 1e-4:
+            return start, model
+    raise ValueError("a model must keep 1e-4 from its threshold in every cell; of 1000 none did. Draw more.")
+
+
+def _case(world: World, order: str, kind: str, start: Tensor) -> dict[str, Any]:
+    data, rms = world.observed(order, kind, 1, 1)
+    moving = start.clone().requires_grad_(True)
+    times = world.simulate(order, kind, moving)
+    (slope,) = torch.autograd.grad((times - data).square().sum(), moving)
+    draws = torch.zeros(1, 3, N_LATENT)
+    stepped = latent.adam(lambda z: world.simulate(order, kind, z), data, start, draws)
+
+    def simulate(normal: Tensor) -> Tensor:
+        return world.simulate(order, kind, latent.to_uniform(normal))
+
+    found = {"times": times.detach()[0], "gradient": slope[0], "adam": stepped.last_latent[0]}
+    if kind == "continuous":  # of 31 thresholded images, round-off would turn a cell in some
+        linearise = gauss_newton.central_differences(simulate, world.config.perturbation)
+        moved = gauss_newton.gauss_newton(linearise, data, latent.to_normal(start), 1, sigma=world.config.noise)
+        found["gauss_newton"] = latent.to_uniform(moved.last_latent[0])
+    misfit = float(latent.root_mean_square(times.detach() - data)) / rms
+    return {name: encode(value) for name, value in found.items()} | {"wrmse": misfit, "rms": rms}

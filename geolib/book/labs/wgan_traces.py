@@ -1,0 +1,108 @@
+"""Data of the traces' laboratory: all shipped networks in eight bits, real traces, numbers to check against."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from geolib.book.labs import encode, quantise
+from geolib.gans import weights, wgan
+from geolib.metrics import samples as metrics
+from geolib.runs import paths
+from geolib.studies.wgan_traces import data as wgan_data
+from geolib.studies.wgan_traces.config import TracesConfig
+
+SEED = 1
+#: Draws on which the error of the eight bits is taken, and real traces: those shown and those counted.
+DRAWS, SHOWN, COUNTED = 200, 40, 500
+
+
+def files() -> dict[int, Path]:
+    """Return the files of networks by their epoch: the main one, and any `wgan_traces-epochNNNN.safetensors`."""
+    found = [wgan.weights_path(), *sorted(paths.results().glob("wgan_traces-epoch*.safetensors"))]
+    return {wgan.load_pretrained(path).epoch: path for path in reversed(found)}
+
+
+def scripts() -> dict[str, dict[str, Any]]:
+    """Return the laboratory's scripts: one that it starts with, which holds the last epoch, and one for each other."""
+    found = files()
+    main = wgan.load_pretrained()
+    networks = {epoch: network(path) for epoch, path in found.items()}
+    start = {"epochs": sorted(found), "epoch": main.epoch, "real": real(main.scale), "network": networks[main.epoch]}
+    others = {f"wgan_traces-{e:04d}": {"network": made} for e, made in networks.items() if e != main.epoch}
+    return {"wgan_traces": start, **others}
+
+
+def network(path: Path) -> dict[str, Any]:
+    """Return generator and critic of a file in eight bits, what that changes, and the package's numbers for them."""
+    full, (kept, facts) = wgan.load_pretrained(path), weights.read(path)
+    entries = {name: packed(name, value) for name, value in kept.items() if value.is_floating_point()}
+    reduced = dequantised(path)
+    latents = wgan.draw_latents(DRAWS, torch.Generator().manual_seed(SEED), full.latent_low)
+    with torch.no_grad():
+        traces, ours = full.generator(latents).numpy(), reduced.generator(latents).numpy()
+    scores, rounded = wgan.score(full.critic, traces), wgan.score(reduced.critic, ours)
+    signs, ours_signs = (metrics.first_event(each, wgan_data.SAMPLING)[1] for each in (traces, ours))
+    return {
+        "weights": entries,
+        "file": path.name,
+        "latent_low": float(facts["latent_low"]),
+        "eight_bits": {
+            "trace": float(np.sqrt(np.square(ours - traces).mean() / np.square(traces).mean())),
+            "score": float(np.abs(rounded - scores).mean()),
+            "score_spread": float(scores.std()),
+            "polarity": float((signs != ours_signs).mean()),
+            "draws": DRAWS,
+        },
+        "check": {
+            "seed": SEED,
+            "latent": encode(latents[0, :, 0]),
+            "trace": encode(ours[0, 0]),
+            "score": float(rounded[0]),
+            "spectrum": encode(metrics.amplitude_spectrum(np.repeat(ours[0], 2, axis=0), wgan_data.SAMPLING)[1]),
+            "positive": float((ours_signs > 0).mean()),
+        },
+    }
+
+
+def packed(name: str, value: torch.Tensor) -> dict[str, Any]:
+    """Return a kernel in eight bits with a scale for each output channel; anything smaller as it is."""
+    if value.ndim < 3:
+        return encode(value)
+    return quantise(value, axis=1 if name.startswith("generator.") else 0)
+
+
+def dequantised(path: Path) -> wgan.Pretrained:
+    """Return the networks of a file as the page has them: kernels from their eight bits."""
+    made = wgan.load_pretrained(path)
+    for prefix, net in (("generator.", made.generator), ("critic.", made.critic)):
+        for name, value in net.state_dict().items():
+            if value.ndim == 3:
+                value.copy_(torch.from_numpy(unpack(packed(prefix + name, value))))
+    return made
+
+
+def unpack(entry: dict[str, Any]) -> np.ndarray:
+    """Return the float32 numbers that the page makes of what `quantise` returned."""
+    whole = np.frombuffer(base64.b64decode(entry["data"]), np.int8).reshape(entry["shape"])
+    scale = np.frombuffer(base64.b64decode(entry["scale"]["data"]), "<f4")
+    along = [-1 if n == entry["axis"] else 1 for n in range(whole.ndim)]
+    return whole.astype(np.float32) * scale.reshape(along)
+
+
+def real(scale: float) -> dict[str, Any]:
+    """Return real traces that no training has seen: some to look at, share of positive first events, mean spectrum."""
+    config = TracesConfig()
+    models = wgan_data.draw_models(config, COUNTED, np.random.default_rng([config.seed, 30]))
+    traces = wgan_data.forward(*models, config.frequency) / scale
+    _, signs = metrics.first_event(traces, wgan_data.SAMPLING)
+    return {
+        "traces": encode(traces[:SHOWN], "f2"),
+        "positive": float((signs > 0).mean()),
+        "spectrum": encode(metrics.amplitude_spectrum(traces, wgan_data.SAMPLING)[1]),
+        "counted": COUNTED,
+    }

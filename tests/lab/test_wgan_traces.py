@@ -1,0 +1,128 @@
+"""The laboratory of the traces' GAN against geolib, with the same weights: what the page makes of its eight bits."""
+
+import numpy as np
+import pytest
+import torch
+
+from geolib.book.labs import wgan_traces as data
+from geolib.gans import wgan
+from geolib.metrics.samples import amplitude_spectrum, first_event
+
+pytest_plugins = ("lab_page",)
+pytestmark = pytest.mark.browser
+
+ROUND = 2.0**-23
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return data.dequantised(wgan.weights_path())
+
+
+@pytest.fixture(scope="module")
+def core(open_core):
+    """A page with the mathematics alone: `lab`, `generate(latent)` and `judge(trace)`."""
+    page = open_core("wgan_traces")
+    page.evaluate("""() => {
+      const { network } = geolab.decode(geolab.data.wgan_traces), lab = labTraces(labNetworks());
+      const weights = Object.fromEntries(Object.entries(network.weights).map(([name, values]) =>
+        [name, { shape: values.shape, values }]));
+      Object.assign(window, { lab, weights, generate: lab.generator(weights), judge: lab.critic(weights) });
+    }""")
+    return page
+
+
+@pytest.fixture(scope="module")
+def latents():
+    return wgan.draw_latents(40, torch.Generator().manual_seed(11))
+
+
+@pytest.fixture(scope="module")
+def traces(networks, latents):
+    with torch.no_grad():
+        return networks.generator(latents).numpy()
+
+
+def close(ours, theirs, factor):
+    theirs = np.asarray(theirs, dtype=float)
+    return np.abs(np.asarray(ours, dtype=float) - theirs).max() <= factor * ROUND * np.abs(theirs).max()
+
+
+def test_the_weights_are_the_same(core, networks):
+    for name, value in networks.generator.state_dict().items():
+        if value.is_floating_point():
+            got = core.evaluate("name => Array.from(weights[name].values)", f"generator.{name}")
+            assert np.array_equal(np.float32(got), value.flatten().numpy()), name
+
+
+@pytest.mark.parametrize(("seed", "low"), [(1, -1.0), (4_000_000_000, -1.0), (7, 0.0)])
+def test_latents_are_those_of_torch(core, seed, low):
+    theirs = wgan.draw_latents(9, torch.Generator().manual_seed(seed), low)
+    ours = core.evaluate("([seed, low]) => Array.from(lab.drawLatents(seed, 9, low))", [seed, low])
+    assert np.array_equal(np.float32(ours), theirs.flatten().numpy())
+
+
+def test_traces(core, latents, traces):
+    for latent, trace in zip(latents[:5], traces[:5, 0], strict=True):
+        assert close(core.evaluate("z => Array.from(generate(z))", latent.flatten().tolist()), trace, 100)
+
+
+def test_scores(core, networks, traces):
+    theirs = wgan.score(networks.critic, traces[:5])
+    ours = core.evaluate("x => x.map(judge)", traces[:5, 0].tolist())
+    assert close(ours, theirs, 100)
+    assert core.evaluate("() => judge(new Float64Array(499))") == pytest.approx(
+        float(wgan.score(networks.critic, np.zeros((1, 1, 499), np.float32))[0]), rel=100 * ROUND
+    )
+
+
+def test_spectra(core, traces):
+    frequencies, _ = amplitude_spectrum(traces[:2], 0.004)
+    ours = core.evaluate("x => x.map((t) => Array.from(lab.spectrum(t)))", traces[:2, 0].tolist())
+    assert close(np.mean(ours, axis=0), amplitude_spectrum(traces[:2], 0.004)[1], 1)
+    assert close(core.evaluate("() => Array.from(lab.frequencies)"), frequencies, 1)
+
+
+def test_first_events(core, traces):
+    hard = np.zeros((6, 1, 499))
+    hard[0, 0, :3] = [5, 1, 0]  # the first sample is no extremum
+    hard[1, 0, 7:10] = -1  # of a plateau the last counts
+    hard[2, 0, [20, 40]] = [0.5, -1]  # exactly half
+    hard[3, 0, [20, 40]] = [0.4999, -1]
+    hard[4, 0, -1] = 1
+    both = np.concatenate([traces.astype(float), hard])
+    times, signs = first_event(both, 0.004)
+    ours = core.evaluate("x => x.map(lab.firstEvent)", both[:, 0].tolist())
+    assert [each["polarity"] for each in ours] == signs.tolist()
+    found = np.array([np.nan if each["time"] is None else each["time"] for each in ours])
+    assert np.array_equal(np.isnan(found), np.isnan(times))
+    assert np.allclose(found, times, equal_nan=True, atol=1e-12, rtol=0)
+    assert set(signs) == {-1, 0, 1}
+
+
+def test_what_eight_bits_change_is_said(networks):
+    """Taken anew on other draws: the stated error is of the right size, and neither nothing nor everything."""
+    stated = data.network(wgan.weights_path())["eight_bits"]
+    full = wgan.load_pretrained()
+    latents = wgan.draw_latents(200, torch.Generator().manual_seed(99))
+    with torch.no_grad():
+        a, b = full.generator(latents).numpy(), networks.generator(latents).numpy()
+    moved = np.sqrt(np.square(a - b).mean() / np.square(a).mean())
+    scores = np.abs(wgan.score(full.critic, a) - wgan.score(networks.critic, b)).mean()
+    assert 0.5 < stated["trace"] / moved < 2
+    assert 0.5 < stated["score"] / scores < 2
+    assert 1e-3 < stated["trace"] < 0.05
+    assert stated["score"] < 0.2 * stated["score_spread"]
+
+
+def test_every_shipped_epoch_has_a_script_of_its_own(tmp_path, monkeypatch):
+    main = wgan.weights_path()
+    (tmp_path / main.name).write_bytes(main.read_bytes())
+    early = wgan.load_pretrained(main)
+    changed = wgan.Pretrained(early.generator, early.critic, early.scale, early.latent_low, 5)
+    (tmp_path / "wgan_traces-epoch0005.safetensors").write_bytes(wgan.pack_weights(changed))
+    monkeypatch.setattr("geolib.runs.paths.results", lambda: tmp_path)
+    made = data.scripts()
+    assert set(made) == {"wgan_traces", "wgan_traces-0005"}
+    assert made["wgan_traces"]["epochs"] == [5, early.epoch]
+    assert made["wgan_traces-0005"]["network"]["file"] == "wgan_traces-epoch0005.safetensors"
