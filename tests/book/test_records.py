@@ -33,7 +33,7 @@ def test_the_page_of_records_shows_a_file(tmp_path):
 def test_results_of_another_version_are_stale(tmp_path, monkeypatch):
     found = shipped(tmp_path)
     assert found.state == "current" and found.explained() == "computed by this version of the study"
-    monkeypatch.setattr(STUDY, "VERSION", STUDY.VERSION + 1)
+    monkeypatch.setattr(type(STUDY), "version", STUDY.version + 1)
     assert found.state == "stale" and "its numbers may mean something else" in found.explained()
     unknown = shipped(tmp_path)
     unknown.results.config["gone"] = 1

@@ -158,7 +158,7 @@ def test_effects_of_ratios_are_geometric():
 
 def test_ablation_table_names_every_trick(tiny):
     config, results = tiny
-    table = ablation.ablation_table(config, results.units, "mixture")
+    table = ablation.ablation_table(config.critic_steps, results.units, "mixture")
     assert "| leaky |" in table and "| critic steps |" in table and "too few seeds" in table
 
 

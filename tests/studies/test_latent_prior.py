@@ -73,7 +73,8 @@ def test_names_can_be_read_back_and_units_stand_alone():
     paper = study.Config.preset("paper")
     names = study.names(paper)
     assert len(set(names)) == 9 and all(prior.Training.parse(name).name == name for name in names)
-    assert studies.tasks(study, paper, names) == [[name] for name in names]
+    units = study.units(paper)
+    assert study.batches(paper, units) == [[unit] for unit in units]
     with pytest.raises(ValueError, match="unit name must look like"):
         prior.Training.parse("generator")
 

@@ -88,7 +88,7 @@ def test_nothing_is_published_from_an_empty_folder(results, tmp_path):
 def test_another_configuration_is_refused_before_anything_is_computed(results, tmp_path):
     publish(1, tmp_path / "a")
     other = study(after=lambda: sys.exit("computed"))
-    other.VERSION = 2
+    other.version = 2
     with pytest.raises(ValueError, match=r"numbers-paper\.nc must hold results of this configuration"):
         studies.publish(other, Config(), "paper", folder=tmp_path / "b")
 
@@ -97,7 +97,7 @@ def test_another_configuration_is_shipped_beside_and_its_units_are_used_again(re
     publish(1, tmp_path / "a")
     computed = []
     other = study(after=lambda: computed.append(1))
-    other.VERSION = 2
+    other.version = 2
     studies.publish(other, Config(), "second", folder=tmp_path / "b")
     assert store.load(results)[1].startswith("v1-") and len(computed) == 1
     found = studies.run(other, Config(), reuse=("second",))

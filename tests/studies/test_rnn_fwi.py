@@ -261,7 +261,8 @@ def test_blocks_of_a_descent_go_on_from_one_another(tmp_path, monkeypatch):
     short, long = (units for _, units in computed(study, config, blocks, tmp_path))
     assert len(calls) == long["misfit"].size == 7 and short["misfit"].size == 3
     np.testing.assert_array_equal(long["misfit"][:3], short["misfit"])
-    assert study.batches(config, ["theory", *blocks, "marmousi-setup", "marmousi-cost", "noise-cg"]) == [
+    units = [study.unit(name) for name in ("theory", *blocks, "marmousi-setup", "marmousi-cost", "noise-cg")]
+    assert [[unit.name for unit in batch] for batch in study.batches(config, units)] == [
         ["theory"],
         blocks,
         ["marmousi-setup"],
@@ -287,7 +288,7 @@ def test_tables_and_selections():
     chosen = tables.legend(units, "gd", "adam-40", "cg")
     assert list(chosen) == [f"gradient descent {r}" for r in (0.2, 0.4, 0.6, 0.8)] + ["Adam 40", "CG"]
     assert tables.legend(units, "momentum") != tables.legend(units, "momentum_b")
-    assert tables.legend(units, "linear", "cg", variant="linear") == {"CG": units["linear-cg-f64"]}
+    assert tables.legend(units, "linear", "cg", setting="linear") == {"CG": units["linear-cg-f64"]}
     assert list(tables.eigenvalues(units).values()) == [(4.0, 1.0)] * 5
     assert len(tables.table(chosen).splitlines()) == 2 + len(chosen)
     assert "more than 3" in tables.table({"x": {**units["1d-cg-f64"], "misfit": np.ones(4)}})
