@@ -8,7 +8,7 @@ from geolib import _checks
 from geolib.runs import paths
 from geolib.runs.config import PRESETS
 from geolib.runs.measure import Measure
-from geolib.runs.runner import key, publish, run, shipped
+from geolib.runs.runner import key, publish, run, shipped, whole_key
 from geolib.runs.study import Study
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "shipped",
     "shipped_measures",
     "shipped_sources",
+    "whole_key",
 ]
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")

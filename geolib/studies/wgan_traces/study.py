@@ -92,7 +92,7 @@ class WganTraces(Study[TracesConfig]):
 STUDY = WganTraces()
 
 
-def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path | None = None) -> Path:
+def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path) -> Path:
     """Write generator and critic of an epoch as safetensors.
 
     Parameters
@@ -103,8 +103,8 @@ def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path | 
         The folder of its units.
     epoch : int
         Which epoch's networks.
-    path : Path, optional
-        Where to write; by default the shipped weights.
+    path : Path
+        Where to write. Shipped weights are never replaced: another training is another file.
 
     Raises
     ------
@@ -118,6 +118,5 @@ def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path | 
     found = Store(folder).get("data")
     scale = float(found[0]["scale"]) if found else dataset(config).scale
     networks = wgan.Pretrained(generator, critic, scale, config.latent_low, epoch)
-    path = wgan.weights_path() if path is None else path
     write_atomic(path, wgan.pack_weights(networks))
     return path
