@@ -1,4 +1,4 @@
-"""Running a study and publishing what it computed."""
+"""Running a study: what identifies its results, and the results of all its units, computing what is missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-import time
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from typing import Any
 
 from geolib import _checks
 from geolib.runs import inputs, paths, scheduler, surroundings
-from geolib.runs.config import PRESETS, Config
-from geolib.runs.store import Damaged, Results, Store, complete, load, recorded, save
+from geolib.runs.config import Config
+from geolib.runs.store import Results, Store, complete, load, recorded
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit
 
@@ -92,19 +92,57 @@ def run(
     if study.sequential and (address or jobs > 1):
         warnings.warn(f"units of {study.name} build on one another: they are computed here.", stacklevel=2)
         address, jobs = None, 1
-    published = _published(study, config, reuse)
+    published = reused(study, config, reuse)
     results = Results(config.as_dict())
     for part in _parts(study, config, study.units(config)):
         known = None
         if inputs.ABSENT in part.others.values():
             real = dataclasses.replace(part, others={n: s for n, s in part.others.items() if s != inputs.ABSENT})
-            known = _complete(real, folder, published, only_finished=True)
+            known = _complete(real, real.place(folder), published, only_finished=True)
         if known is None or len(known.units) < len(part.units):
-            known = _complete(part, folder, published, only_finished=only_finished, address=address, jobs=jobs)
+            known = _complete(
+                part, part.place(folder), published, only_finished=only_finished, address=address, jobs=jobs
+            )
         results.units |= known.units
         results.records |= known.records
     results.units = {name: results.units[name] for name in study.names(config) if name in results.units}
     return results
+
+
+def recompute(
+    study: Study,
+    config: Config,
+    names: Sequence[str],
+    *,
+    folder: str | Path,
+    address: str | None = None,
+    jobs: int = 1,
+) -> None:
+    """Compute units anew, whatever there is of them, without the state that an earlier run has left.
+
+    Parameters
+    ----------
+    study, config, folder, address, jobs
+        As for `run`.
+    names : sequence of str
+        The units. When all are done they take the place of the earlier ones in the folder; a killed call goes on.
+
+    Raises
+    ------
+    ValueError
+        If the configuration has no such unit.
+    """
+    known = study.names(config)
+    for name in names:
+        _checks.choice("unit to recompute", name, known)
+    for part in _parts(study, config, [study.unit(name) for name in dict.fromkeys(names)]):
+        place = part.place(folder)
+        assert place is not None
+        again = place / "again"
+        made = _complete(part, again, Results({}), only_finished=False, address=address, jobs=jobs)
+        for name, arrays in made.units.items():
+            Store(place).put(name, arrays, made.records[name])
+        shutil.rmtree(again)
 
 
 @dataclass(frozen=True)
@@ -120,6 +158,10 @@ class _Part:
     def key(self) -> str:
         """What identifies the units' results."""
         return _identity(self.study, self.config, self.others)
+
+    def place(self, folder: str | Path | None) -> Path | None:
+        """Return where the units are kept below the folder of all runs."""
+        return Path(folder) / self.study.name / self.key if folder is not None else None
 
     def facts(self, name: str) -> dict[str, Any]:
         """Return what a unit's record says besides its provenance."""
@@ -140,16 +182,15 @@ def _parts(study: Study, config: Config, units: Iterable[Unit]) -> list[_Part]:
 
 def _complete(
     part: _Part,
-    folder: str | Path | None,
+    state: Path | None,
     published: Results,
     *,
     only_finished: bool,
     address: str | None = None,
     jobs: int = 1,
 ) -> Results:
-    """Return the results of one part, computing what neither its folder nor `published` holds."""
+    """Return the results of one part, computing what neither the folder `state` nor `published` holds."""
     study, config = part.study, part.config
-    state = Path(folder) / study.name / part.key if folder is not None else None
     same = [name for name, record in published.records.items() if record.get("inputs", {}) == part.others]
     fitting = Results(config.as_dict(), {n: published.units[n] for n in same}, {n: published.records[n] for n in same})
 
@@ -204,7 +245,7 @@ def _batch(
     return kept
 
 
-def _published(study: Study, config: Config, labels: Iterable[str]) -> Results:
+def reused(study: Study, config: Config, labels: Iterable[str]) -> Results:
     """Return the units of the shipped files of these names that are of the configuration's key."""
     found = Results(config.as_dict())
     for label in dict.fromkeys(labels):
@@ -219,79 +260,3 @@ def _published(study: Study, config: Config, labels: Iterable[str]) -> Results:
                 found.units = results.units | found.units
                 found.records = {name: results.records.get(name, {}) for name in results.units} | found.records
     return found
-
-
-def publish(
-    study: Study,
-    config: Config,
-    preset: str,
-    *,
-    folder: str | Path,
-    only_finished: bool = False,
-    address: str | None = None,
-    jobs: int = 1,
-) -> Path:
-    """Complete a run, merge it with what is published under the same key, and write `book/results/<study>-<preset>.nc`.
-
-    Parameters
-    ----------
-    study, config, preset
-        What was run and under which name it is shipped; a configuration of another key needs a name of its own.
-    folder : path
-        Where the units are.
-    only_finished : bool
-        Compute nothing: publish the units there are, so that a long run can ship as it grows.
-    address, jobs
-        Where units are computed, as for `run`.
-
-    Returns
-    -------
-    Path
-        The file written.
-
-    Raises
-    ------
-    ValueError
-        If the file there holds results of another configuration, or there is nothing to publish.
-    """
-    path = paths.shipped(study.name, preset)
-    _earlier(study, config, path)  # refused before anything is computed
-    reuse = tuple(dict.fromkeys((preset, *PRESETS[::-1])))
-    results = run(study, config, folder=folder, reuse=reuse, only_finished=only_finished, address=address, jobs=jobs)
-    if not results.units:
-        raise ValueError(f"folder must hold a finished unit to be published; {folder} does not. Run the study first.")
-    # Read again: another run may have published meanwhile.
-    earlier = _earlier(study, config, path)
-    if earlier is not None:
-        if set(results.units) < set(earlier.units):
-            results.config = earlier.config  # that of the larger run, whose units stay: the file only grows
-        results.units = {**earlier.units, **results.units}
-        results.records = {**earlier.records, **results.records}
-    results.units = study.condense(results.units)
-    save(path, results, key=key(study, config), dims=study.dims)
-    return path
-
-
-def _earlier(study: Study, config: Config, path: Path) -> Results | None:
-    """Return what is published in a file of this configuration; a damaged file is moved aside."""
-    if not path.is_file():
-        return None
-    try:
-        results, found = load(path)
-    except Damaged as error:
-        aside = path.with_suffix(f".damaged-{time.time_ns()}")
-        path.rename(aside)
-        warnings.warn(f"{error.what} It was moved to {aside.name} and is written anew.", stacklevel=3)
-        return None
-    if found != key(study, config):
-        raise ValueError(
-            f"{path.name} must hold results of this configuration ({key(study, config)}); it holds {found}. "
-            "Move it away to replace it, or publish under another name (--as)."
-        )
-    return results
-
-
-def shipped(study: Study, preset: str = "paper") -> Results | None:
-    """Return the shipped results of a preset, or None if there are none."""
-    path = paths.shipped(study.name, preset)
-    return load(path)[0] if path.is_file() else None

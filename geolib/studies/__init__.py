@@ -8,16 +8,19 @@ from geolib import _checks
 from geolib.runs import paths
 from geolib.runs.config import PRESETS
 from geolib.runs.measure import Measure
-from geolib.runs.runner import key, publish, run, shipped, whole_key
+from geolib.runs.publishing import check_reuse, publish, shipped
+from geolib.runs.runner import key, recompute, run, whole_key
 from geolib.runs.study import Study
 
 __all__ = [
     "COMPANIONS",
     "NAMES",
+    "check_reuse",
     "get",
     "key",
     "module_of",
     "publish",
+    "recompute",
     "run",
     "shipped",
     "shipped_measures",
