@@ -60,8 +60,8 @@ class WganTraces(Study[TracesConfig]):
             return
         store = Store(folder) if folder is not None else None
         gallery = Gallery(config, reference)
-        for number, kept in training.epochs(config, torch.from_numpy(data.training), store, max(wanted)):
-            gallery.add(number, kept)
+        traces = torch.from_numpy(data.training)
+        for number, kept in training.epochs(config, traces, store, max(wanted), first=min(wanted), album=gallery):
             if number in wanted:
                 yield Epoch(number), training.under("curve.", kept) | gallery.assess(number)
 
