@@ -81,6 +81,7 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     _study(sub)
     _configuration(sub)
     sub.add_argument("--folder", type=_path, default=Path("runs"), help="where units are saved (default: runs)")
+    _reusing(sub)
     scheduler.add_options(sub)
     sub = command(
         "book",
@@ -94,12 +95,17 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
         "publish",
         "complete a run, resuming what is there, and ship its results with the book",
         "geolib publish rnn_fwi --preset paper\ngeolib publish latent_inversion --preset paper --only-finished\n"
-        "geolib publish latent_inversion --preset paper -p width 64 --as width64",
+        "geolib publish latent_inversion --preset paper -p width 64 --as width64\n"
+        "geolib publish latent_inversion --reuse growing   # merge what was shipped under another name",
     )
     _study(sub)
     _configuration(sub, default="paper")
     sub.add_argument("--folder", type=_path, default=Path("runs"), help="where units are kept (default: runs)")
     sub.add_argument("--only-finished", action="store_true", help="compute nothing: publish the units that exist")
+    _reusing(sub)
+    sub.add_argument(
+        "--recompute", action="append", default=[], metavar="UNIT", help="compute a unit anew, whatever there is of it"
+    )
     sub.add_argument("--to", type=_path, metavar="FOLDER", help="where to ship to (default: book/results)")
     sub.add_argument("--as", dest="label", metavar="NAME", help="name of the file beside that of the preset")
     scheduler.add_options(sub)
@@ -117,6 +123,16 @@ def _study(parser: argparse.ArgumentParser, companions: bool = True) -> None:
     if companions:
         told += f", or a companion: {', '.join(studies.COMPANIONS)}"
     parser.add_argument("study", metavar="STUDY", help=told)
+
+
+def _reusing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reuse",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take units of the same key from the file shipped as NAME, besides those of the presets",
+    )
 
 
 def _configuration(parser: argparse.ArgumentParser, default: str = "quick") -> None:

@@ -147,12 +147,20 @@ def _compute(options: argparse.Namespace) -> int:
         study,
         config,
         folder=options.folder,
-        reuse=PRESETS[::-1],
+        reuse=(*_reuse(options, study, config), *PRESETS[::-1]),
         address=options.scheduler,
         jobs=options.jobs,
     )
     print(f"{options.study}: {len(results.units)} units; those computed here are in {options.folder}")
     return 0
+
+
+def _reuse(options: argparse.Namespace, study: Study, config: Config) -> Sequence[str]:
+    """Return the shipped files of other names whose units are taken, once they are known to fit."""
+    if studies.APART in options.reuse:
+        raise UsageError(f"--reuse must name a file of units; {studies.APART} holds measures of them. Leave it out.")
+    studies.check_reuse(study, config, options.reuse)
+    return options.reuse
 
 
 def _announce(study: Study, config: Config, preset: str, folder: Path) -> None:
@@ -251,11 +259,17 @@ def _publish(options: argparse.Namespace) -> int:
     _must_be_writable("--folder", options.folder)
     with paths.results_in(options.to):
         _must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
+        reuse = _reuse(options, study, config)
+        if options.recompute:
+            studies.recompute(
+                study, config, options.recompute, folder=options.folder, address=options.scheduler, jobs=options.jobs
+            )
         path = studies.publish(
             study,
             config,
             label,
             folder=options.folder,
+            reuse=reuse,
             only_finished=options.only_finished,
             address=options.scheduler,
             jobs=options.jobs,

@@ -23,7 +23,7 @@ ALLOWED = {
     "gans": BASE | {"runs"},
     "inversion": BASE,
     "plots": set(),
-    "runs": BASE | {"waves"},
+    "runs": BASE | {"datasets", "gans", "waves"},
     "studies": BASE | SCIENCE - {"plots"} | {"book", "runs"},
     "book": BASE | SCIENCE | {"__version__", "runs", "studies"},
     "_arguments": {"__version__", "runs", "studies"},

@@ -30,7 +30,7 @@ _LONGEST = 200
 
 def default_folder(study: Study, config: Config) -> Path:
     """Return `reruns/STUDY-HASH`, another folder for each set of parameters."""
-    values = json.dumps([studies.key(study, config), config.as_dict()])
+    values = json.dumps([studies.whole_key(study, config), config.as_dict()])
     return Path("reruns") / f"{study.name}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
 
 
@@ -102,7 +102,7 @@ def finished(study: Study, config: Config, folder: Path) -> bool:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    wanted = {"key": studies.key(study, config), "parameters": config.as_dict(), "version": __version__}
+    wanted = {"key": studies.whole_key(study, config), "parameters": config.as_dict(), "version": __version__}
     made = [folder / f"{study.name}.{kind}" for kind in ("ipynb", "html")]
     return isinstance(record, dict) and wanted.items() <= record.items() and all(path.is_file() for path in made)
 
@@ -172,7 +172,7 @@ def run(
 def _record(study: Study, config: Config, executed: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "study": study.name,
-        "key": studies.key(study, config),
+        "key": studies.whole_key(study, config),
         "version": __version__,
         "parameters": config.as_dict(),
         "changes": json.loads(json.dumps(config.changes())),

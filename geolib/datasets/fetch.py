@@ -24,7 +24,6 @@ FILES: dict[str, tuple[str, str | None]] = {
 }
 
 
-@functools.cache
 def locate(name: str) -> Path | None:
     """Return the path of a data file, or None where it is neither at hand nor can be downloaded.
 
@@ -45,7 +44,11 @@ def locate(name: str) -> Path | None:
     """
     _checks.choice("data file", name, FILES)
     expected, url = FILES[name]
-    folder = os.environ.get("GEOLIB_DATA")
+    return _locate(name, os.environ.get("GEOLIB_DATA", ""), url, expected)
+
+
+@functools.cache
+def _locate(name: str, folder: str, url: str | None, expected: str) -> Path | None:
     if folder:
         path = Path(os.path.expanduser(folder)) / name  # Path's own fails on ~user where there is no such user
         if not path.parent.is_dir():
@@ -61,7 +64,10 @@ def locate(name: str) -> Path | None:
 def _download(name: str, url: str, expected: str) -> Path | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pooch's progress bar misses widgets that it would not show here
-        import pooch
+        try:
+            import pooch
+        except ModuleNotFoundError:  # a bare machine
+            return None
 
     pooch.get_logger().setLevel("WARNING")  # its progress lines would land in the notebooks
     try:

@@ -26,6 +26,7 @@ def param(
     choices: Sequence[str] | None = None,
     unit: str = "",
     extent: bool = False,
+    former: Any = None,
 ) -> Any:
     """Return the dataclass field of one parameter.
 
@@ -46,6 +47,9 @@ def param(
     extent : bool
         True for a parameter that only says how many units there are (trials, say) and leaves each unit's result alone:
         results of other extents are reused.
+    former : same type, optional
+        For a parameter that was added later: the value that gives what was computed before. At this value it stays out
+        of the key, so that results of before stay what they are.
     """
     meta = {
         "help": help,
@@ -55,6 +59,7 @@ def param(
         "choices": choices,
         "unit": unit,
         "extent": extent,
+        "former": former,
     }
     return field(default=default, metadata=meta)
 
@@ -140,9 +145,17 @@ class Config:
         return ", ".join(changed) if changed else "nothing"
 
     def key(self) -> str:
-        """Return a hash of everything a unit's result may depend on: all parameters but those of the extent."""
-        kept = {i.name: self.as_dict()[i.name] for i in _fields(type(self)) if not i.metadata["extent"]}
+        """Return a hash of all parameters that a unit's result may depend on: not those of the extent.
+
+        A parameter that was added later counts where it differs from its `former` value.
+        """
+        values = self.as_dict()
+        kept = {i.name: values[i.name] for i in _fields(type(self)) if not self._left_out(i)}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _left_out(self, item: dataclasses.Field) -> bool:
+        former, value = item.metadata["former"], getattr(self, item.name)
+        return bool(item.metadata["extent"]) or (former is not None and value == former)
 
 
 def plain(value: Any) -> str:

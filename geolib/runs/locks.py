@@ -12,7 +12,7 @@ NAME = ".lock"
 
 
 @contextlib.contextmanager
-def held(folder: Path, what: str, remedy: str) -> Iterator[None]:
+def held(folder: Path, what: str, remedy: str, wait: float = 0.0) -> Iterator[None]:
     """Hold a folder, which is made, for this process alone; its end sets the folder free, a kill too.
 
     Parameters
@@ -23,17 +23,19 @@ def held(folder: Path, what: str, remedy: str) -> Iterator[None]:
         What is done there, such as "geolib book".
     remedy : str
         What to do where another process holds it.
+    wait : float
+        Seconds in which the other one may end.
 
     Raises
     ------
     RuntimeError
-        If another process holds the folder: at once, in one line.
+        If another process holds the folder, and still does after `wait`.
     """
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / NAME
-    lock = FileLock(file, blocking=False)
+    lock = FileLock(file, timeout=wait)
     try:
         lock.acquire()
     except Timeout:

@@ -43,6 +43,12 @@ def commit() -> str:
     return (head or "unknown") + ("+changes" if changed else "")
 
 
+def history() -> frozenset[str]:
+    """Return the commits that lead to the present one; none where the code is under no version control."""
+    found = surroundings.git(Path(__file__).parent, "rev-list", "HEAD") if commit() != "unknown" else None
+    return frozenset((found or "").split())
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,25 +1,49 @@
-"""Running a study and publishing what it computed."""
+"""Running a study: what identifies its results, and the results of all its units, computing what is missing."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import os
-import time
+import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from geolib import _checks
-from geolib.runs import paths, scheduler, surroundings
-from geolib.runs.config import PRESETS, Config
-from geolib.runs.store import Damaged, Results, Store, complete, load, recorded, save
+from geolib.runs import inputs, paths, scheduler, surroundings
+from geolib.runs.config import Config
+from geolib.runs.store import Results, Store, complete, load, recorded
 from geolib.runs.study import Study
-from geolib.runs.unit import Arrays
+from geolib.runs.unit import Arrays, Unit
 
 
-def key(study: Study, config: Config) -> str:
-    """Return what identifies the results of a configuration: its key and the study's version."""
-    return f"v{study.version}-{config.key()}"
+def key(study: Study, config: Config, files: Iterable[str] = ()) -> str:
+    """Return what identifies results.
+
+    Parameters
+    ----------
+    study, config
+        The study's version and all parameters that a result depends on are part of the key.
+    files : iterable of str
+        Data and weights that the results rest on. Those that are not what shipped results rested on when hashes of
+        files entered the keys are part of it.
+    """
+    return _identity(study, config, inputs.marked(files))
+
+
+def whole_key(study: Study, config: Config) -> str:
+    """Return what identifies a run of a study's notebook: the key with all files that it reads."""
+    of_units = (file for unit in study.units(config) for file in study.inputs(config, unit))
+    return key(study, config, {*study.files, *of_units})
+
+
+def _identity(study: Study, config: Config, others: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:8]
+    return f"v{study.version}-{config.key()}{f'-{digest}' if others else ''}"
 
 
 def run(
@@ -41,10 +65,10 @@ def run(
     config : Config
         Its configuration.
     folder : path, optional
-        Where units are saved as they finish, in a subfolder of the configuration; nothing is saved without it, but in
-        a kernel whose run keeps them (`geolib.runs.surroundings.UNITS`).
+        Where units are saved as they finish, in a subfolder for each key; nothing is saved without it, but in a kernel
+        whose run keeps them (`geolib.runs.surroundings.UNITS`).
     reuse : sequence of str
-        Shipped files, by preset or name, from which units of the same key are taken.
+        Shipped files, by preset or name, from which units of the same key are taken; the first that has one counts.
     only_finished : bool
         Return the units that exist and compute none.
     address : str, optional
@@ -55,23 +79,124 @@ def run(
     Notes
     -----
     Units that build on one another are computed in this process, whatever `address` and `jobs` say.
+
+    Where a public data file is absent, units that rest on it are made from a stand-in and are results of another key,
+    unless all of them are at hand as computed from the real file: those are taken then.
     """
     _checks.integer("jobs", jobs, low=1)
     folder = folder if folder is not None else os.environ.get(surroundings.UNITS)
-    store = Store(Path(folder) / study.name / key(study, config)) if folder is not None else None
-    published = _published(study, config, reuse) if reuse else None
-    state = store.folder if store is not None else None
     if address is None and jobs == 1:
         address = os.environ.get(scheduler.VARIABLE) or None
     if isinstance(address, str):
         scheduler.check_address(address)  # also where nothing is left to compute
+    if study.sequential and (address or jobs > 1):
+        warnings.warn(f"units of {study.name} build on one another: they are computed here.", stacklevel=2)
+        address, jobs = None, 1
+    published = reused(study, config, reuse)
+    results = Results(config.as_dict())
+    for part in _parts(study, config, study.units(config)):
+        known = None
+        if inputs.ABSENT in part.others.values():
+            real = dataclasses.replace(part, others={n: s for n, s in part.others.items() if s != inputs.ABSENT})
+            known = _complete(real, real.place(folder), published, only_finished=True)
+        if known is None or len(known.units) < len(part.units):
+            known = _complete(
+                part, part.place(folder), published, only_finished=only_finished, address=address, jobs=jobs
+            )
+        results.units |= known.units
+        results.records |= known.records
+    results.units = {name: results.units[name] for name in study.names(config) if name in results.units}
+    return results
+
+
+def recompute(
+    study: Study,
+    config: Config,
+    names: Sequence[str],
+    *,
+    folder: str | Path,
+    address: str | None = None,
+    jobs: int = 1,
+) -> None:
+    """Compute units anew, whatever there is of them, without the state that an earlier run has left.
+
+    Parameters
+    ----------
+    study, config, folder, address, jobs
+        As for `run`.
+    names : sequence of str
+        The units. When all are done they take the place of the earlier ones in the folder; a killed call goes on.
+
+    Raises
+    ------
+    ValueError
+        If the configuration has no such unit.
+    """
+    known = study.names(config)
+    for name in names:
+        _checks.choice("unit to recompute", name, known)
+    for part in _parts(study, config, [study.unit(name) for name in dict.fromkeys(names)]):
+        place = part.place(folder)
+        assert place is not None
+        again = place / "again"
+        made = _complete(part, again, Results({}), only_finished=False, address=address, jobs=jobs)
+        for name, arrays in made.units.items():
+            Store(place).put(name, arrays, made.records[name])
+        shutil.rmtree(again)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Units that rest on the same files; `others` are those that their key tells."""
+
+    study: Study
+    config: Config
+    units: tuple[Unit, ...]
+    others: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """What identifies the units' results."""
+        return _identity(self.study, self.config, self.others)
+
+    def place(self, folder: str | Path | None) -> Path | None:
+        """Return where the units are kept below the folder of all runs."""
+        return Path(folder) / self.study.name / self.key if folder is not None else None
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Return what a unit's record says besides its provenance."""
+        group = {"group": self.study.grouping(self.study.unit(name))}
+        return group | ({"inputs": dict(self.others)} if self.others else {})
+
+
+def _parts(study: Study, config: Config, units: Iterable[Unit]) -> list[_Part]:
+    by_files: dict[tuple[str, ...], list[Unit]] = {}
+    for unit in units:
+        by_files.setdefault(tuple(sorted(study.inputs(config, unit))), []).append(unit)
+    by_key: dict[str, tuple[dict[str, str], list[Unit]]] = {}
+    for files, resting in by_files.items():
+        others = inputs.marked(files)
+        by_key.setdefault(_identity(study, config, others), (others, []))[1].extend(resting)
+    return [_Part(study, config, tuple(resting), others) for others, resting in by_key.values()]
+
+
+def _complete(
+    part: _Part,
+    state: Path | None,
+    published: Results,
+    *,
+    only_finished: bool,
+    address: str | None = None,
+    jobs: int = 1,
+) -> Results:
+    """Return the results of one part, computing what neither the folder `state` nor `published` holds."""
+    study, config = part.study, part.config
+    same = [name for name, record in published.records.items() if record.get("inputs", {}) == part.others]
+    fitting = Results(config.as_dict(), {n: published.units[n] for n in same}, {n: published.records[n] for n in same})
 
     def compute(names: list[str]) -> Iterator[tuple[Any, ...]]:
-        spread = bool(address) or jobs > 1
-        if study.sequential and spread:
-            warnings.warn(f"units of {study.name} build on one another: they are computed here.", stacklevel=2)
         units = [study.unit(name) for name in names]
-        if study.sequential or not spread:
+        if not address and jobs == 1:
             for unit, arrays in study.compute(config, units, state):
                 yield unit.name, arrays
             return
@@ -79,29 +204,31 @@ def run(
             # Workers that see it save their units and their state there.
             state.mkdir(parents=True, exist_ok=True)
         place = str(state.absolute()) if state is not None else None
-        same = (study, config, key(study, config), place)
-        calls = [(*same, [unit.name for unit in batch]) for batch in study.batches(config, units)]
+        calls = [
+            (study, config, part.key, place, [unit.name for unit in batch]) for batch in study.batches(config, units)
+        ]
         for _, made in scheduler.unordered(_batch, calls, address=address, jobs=jobs):
             yield from made
 
     return complete(
-        study.names(config),
+        [unit.name for unit in part.units],
         compute,
         config=config.as_dict(),
-        store=store,
-        published=published,
+        store=Store(state) if state is not None else None,
+        published=fitting,
         label=study.name,
         only_finished=only_finished,
-        grouping=lambda name: study.grouping(study.unit(name)),
+        facts=part.facts,
     )
 
 
 def _batch(
     study: Study, config: Config, expected: str, folder: str | None, names: list[str]
 ) -> list[tuple[str, Arrays, dict[str, Any]]]:
-    if key(study, config) != expected:
+    (part,) = _parts(study, config, [study.unit(name) for name in names])
+    if part.key != expected:
         raise RuntimeError(
-            f"workers must have this version of {study.name}; one has another. Install the same everywhere."
+            f"workers must have this version of {study.name} and its data; one has another. Install it everywhere."
         )
     # A worker that sees the run's folder goes on from the state and the units that a killed one left
     # there, and saves every unit of a group at once; a single unit is saved where it was asked for.
@@ -111,99 +238,25 @@ def _batch(
     done = {name for name, *_ in kept}
     left = [study.unit(name) for name in names if name not in done]
     made = study.compute(config, left, state) if left else iter(())
-    named = ((unit.name, arrays) for unit, arrays in made)
-    for name, arrays, record in recorded(named, lambda name: study.grouping(study.unit(name))):
+    for name, arrays, record in recorded(((unit.name, arrays) for unit, arrays in made), part.facts):
         if store is not None:
             store.put(name, arrays, record)
         kept.append((name, arrays, record))
     return kept
 
 
-def _published(study: Study, config: Config, labels: Sequence[str]) -> Results | None:
-    for label in labels:
+def reused(study: Study, config: Config, labels: Iterable[str]) -> Results:
+    """Return the units of the shipped files of these names that are of the configuration's key."""
+    found = Results(config.as_dict())
+    for label in dict.fromkeys(labels):
         path = paths.shipped(study.name, label)
         if path.is_file():
             try:
-                results, found = load(path)
+                results, there = load(path)
             except (ValueError, ImportError) as error:  # a bare machine has no h5netcdf
-                warnings.warn(f"{getattr(error, 'what', error)} Its units are computed again.", stacklevel=2)
+                warnings.warn(f"{getattr(error, 'what', error)} Its units are computed again.", stacklevel=3)
                 continue
-            if found == key(study, config):
-                return results
-    return None
-
-
-def publish(
-    study: Study,
-    config: Config,
-    preset: str,
-    *,
-    folder: str | Path,
-    only_finished: bool = False,
-    address: str | None = None,
-    jobs: int = 1,
-) -> Path:
-    """Complete a run, merge it with what is published under the same key, and write `book/results/<study>-<preset>.nc`.
-
-    Parameters
-    ----------
-    study, config, preset
-        What was run and under which name it is shipped; a configuration of another key needs a name of its own.
-    folder : path
-        Where the units are.
-    only_finished : bool
-        Compute nothing: publish the units there are, so that a long run can ship as it grows.
-    address, jobs
-        Where units are computed, as for `run`.
-
-    Returns
-    -------
-    Path
-        The file written.
-
-    Raises
-    ------
-    ValueError
-        If the file there holds results of another configuration, or there is nothing to publish.
-    """
-    path = paths.shipped(study.name, preset)
-    _earlier(study, config, path)  # refused before anything is computed
-    reuse = tuple(dict.fromkeys((preset, *PRESETS[::-1])))
-    results = run(study, config, folder=folder, reuse=reuse, only_finished=only_finished, address=address, jobs=jobs)
-    if not results.units:
-        raise ValueError(f"folder must hold a finished unit to be published; {folder} does not. Run the study first.")
-    # Read again: another run may have published meanwhile.
-    earlier = _earlier(study, config, path)
-    if earlier is not None:
-        if set(results.units) < set(earlier.units):
-            results.config = earlier.config  # that of the larger run, whose units stay: the file only grows
-        results.units = {**earlier.units, **results.units}
-        results.records = {**earlier.records, **results.records}
-    results.units = study.condense(results.units)
-    save(path, results, key=key(study, config), dims=study.dims)
-    return path
-
-
-def _earlier(study: Study, config: Config, path: Path) -> Results | None:
-    """Return what is published in a file of this configuration; a damaged file is moved aside."""
-    if not path.is_file():
-        return None
-    try:
-        results, found = load(path)
-    except Damaged as error:
-        aside = path.with_suffix(f".damaged-{time.time_ns()}")
-        path.rename(aside)
-        warnings.warn(f"{error.what} It was moved to {aside.name} and is written anew.", stacklevel=3)
-        return None
-    if found != key(study, config):
-        raise ValueError(
-            f"{path.name} must hold results of this configuration ({key(study, config)}); it holds {found}. "
-            "Move it away to replace it, or publish under another name (--as)."
-        )
-    return results
-
-
-def shipped(study: Study, preset: str = "paper") -> Results | None:
-    """Return the shipped results of a preset, or None if there are none."""
-    path = paths.shipped(study.name, preset)
-    return load(path)[0] if path.is_file() else None
+            if there == key(study, config):
+                found.units = results.units | found.units
+                found.records = {name: results.records.get(name, {}) for name in results.units} | found.records
+    return found

@@ -178,7 +178,7 @@ def complete(
     published: Results | None = None,
     label: str = "",
     only_finished: bool = False,
-    grouping: Callable[[str], str] | None = None,
+    facts: Callable[[str], Mapping[str, Any]] | None = None,
 ) -> Results:
     """Return the results of all units, computing only those that neither `store` nor `published` holds.
 
@@ -200,8 +200,8 @@ def complete(
         Text of the progress bar; the bar is silent unless on a terminal.
     only_finished : bool
         Return what there is and compute nothing.
-    grouping : callable, optional
-        What the record of a unit says of those that it is computed together with, by its name.
+    facts : callable, optional
+        What the record of a unit says besides its provenance, by its name.
 
     Raises
     ------
@@ -223,7 +223,7 @@ def complete(
     if missing:
         bar = tqdm(total=len(names), initial=len(names) - len(missing), desc=label, unit="unit", disable=None)
         with bar:
-            for name, plain, record in recorded(compute(missing), grouping):
+            for name, plain, record in recorded(compute(missing), facts):
                 if store is not None:
                     store.put(name, plain, record)
                 results.units[name], results.records[name] = plain, record
@@ -236,7 +236,7 @@ def complete(
 
 
 def recorded(
-    items: Iterable[tuple], grouping: Callable[[str], str] | None = None
+    items: Iterable[tuple], facts: Callable[[str], Mapping[str, Any]] | None = None
 ) -> Iterator[tuple[str, Arrays, dict[str, Any]]]:
     """Yield name, arrays and provenance of each `(name, arrays)`; an item that brings its own provenance keeps it.
 
@@ -253,9 +253,9 @@ def recorded(
             return
         name, arrays, *given = item
         seconds = round(time.perf_counter() - start, 3)
-        together = {"group": grouping(name)} if grouping is not None else {}
+        more = facts(name) if facts is not None else {}
         plain = {key: np.asarray(value) for key, value in arrays.items()}
-        yield name, plain, given[0] if given else {**origin, "seconds": seconds, **together}
+        yield name, plain, given[0] if given else {**origin, "seconds": seconds, **more}
 
 
 def save(path: Path, results: Results, *, key: str, dims: Mapping[str, tuple[str, ...]] | None = None) -> None:

@@ -82,6 +82,14 @@ class Study(ABC, Generic[C]):
         """Return what a unit's record says of those that it is computed together with."""
         return ""
 
+    def inputs(self, config: C, unit: Unit) -> Sequence[str]:
+        """Return the files that a unit's result rests on besides its configuration.
+
+        Public data by its name in `geolib.datasets.fetch.FILES`, weights by their file in the folder of shipped
+        results. By default every unit rests on all of `files`.
+        """
+        return self.files
+
     def measures(self, config: C, units: Units) -> dict[str, Measure]:
         """Return the numbers that the ledger asks for, from whatever units there are."""
         return {}

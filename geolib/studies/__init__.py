@@ -8,20 +8,24 @@ from geolib import _checks
 from geolib.runs import paths
 from geolib.runs.config import PRESETS
 from geolib.runs.measure import Measure
-from geolib.runs.runner import key, publish, run, shipped
+from geolib.runs.publishing import check_reuse, publish, shipped
+from geolib.runs.runner import key, recompute, run, whole_key
 from geolib.runs.study import Study
 
 __all__ = [
     "COMPANIONS",
     "NAMES",
+    "check_reuse",
     "get",
     "key",
     "module_of",
     "publish",
+    "recompute",
     "run",
     "shipped",
     "shipped_measures",
     "shipped_sources",
+    "whole_key",
 ]
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")

@@ -1,13 +1,15 @@
 """Publishing: what is shipped only grows, and nothing that took long is lost."""
 
+import multiprocessing
 import sys
+import threading
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from geolib import studies
-from geolib.runs import config, paths, store
+from geolib.runs import config, inputs, locks, paths, provenance, publishing, store
 from geolib.runs.study import Study
 from geolib.runs.unit import Unit
 
@@ -33,15 +35,32 @@ class Number(Unit):
 
 class Numbers(Study):
     name, title, Config, kinds = "numbers", "Numbers", Config, (Number,)
+    after, offset, files = None, 0, ()
 
     def units(self, config):
         return [Number(i) for i in range(config.n)]
 
     def compute(self, config, units, folder=None):
         for unit in units:
-            yield unit, {"x": np.array(unit.number)}
+            yield unit, {"x": np.array(unit.number + self.offset)}
         if self.after is not None:
             self.after()
+
+
+class Code:
+    """What git says: the commit of the code that runs, and those that lead to the present one."""
+
+    commit, history = "c2", frozenset({"c1", "c2"})
+
+
+@pytest.fixture(autouse=True)
+def code(monkeypatch):
+    monkeypatch.setattr(Code, "commit", "c2")
+    monkeypatch.setattr(Code, "history", frozenset({"c1", "c2"}))
+    monkeypatch.setattr(provenance, "commit", lambda: Code.commit)
+    monkeypatch.setattr(store, "commit", lambda: Code.commit)
+    monkeypatch.setattr(publishing, "history", lambda: Code.history)
+    return Code
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +124,108 @@ def test_another_configuration_is_shipped_beside_and_its_units_are_used_again(re
     # Only from the files that are named: another one may mean something else by the same key.
     studies.run(other, Config(), reuse=("paper", "quick"))
     assert len(computed) == 2
+
+
+@pytest.mark.parametrize("commit", ["c2+changes", "elsewhere", "unknown"])
+def test_units_of_uncommitted_or_foreign_code_are_refused(results, tmp_path, code, commit):
+    publish(1, tmp_path / "a")
+    code.commit = commit
+    studies.run(study(), Config(n=2), folder=tmp_path / "b")
+    code.commit = "c2"
+    before = results.read_bytes()
+    message = r"in the history of HEAD; 2 do not, such as u0 from .*\. Commit the code and compute them anew \(--recomp"
+    with pytest.raises(ValueError, match=message):
+        publish(3, tmp_path / "b")
+    assert results.read_bytes() == before
+    studies.recompute(study(), Config(n=3), ["u0", "u1"], folder=tmp_path / "b")
+    publish(3, tmp_path / "b")
+    assert {record["commit"] for record in store.load(results)[0].records.values()} == {"c2"}
+
+
+def test_units_that_are_shipped_already_stay_allowed(results, tmp_path, code):
+    publish(2, tmp_path / "a")
+    code.history = frozenset({"c3"})
+    code.commit = "c3"
+    publish(3, tmp_path / "a")
+    found, _ = store.load(results)
+    assert [found.records[name]["commit"] for name in found.units] == ["c2", "c2", "c3"]
+
+
+def test_results_of_stand_ins_are_not_published(results, tmp_path, monkeypatch):
+    made = study()
+    made.files = ("marmousi_vp_1601x401.f32",)
+    monkeypatch.setattr(inputs.fetch, "locate", lambda name: None)
+    with pytest.raises(
+        ValueError, match=r"must rest on pinned files; u0 rests on marmousi_vp_1601x401\.f32, which is n"
+    ):
+        studies.publish(made, Config(), "paper", folder=tmp_path / "a")
+    assert not results.exists()
+
+
+def test_a_unit_is_recomputed_whatever_there_is_of_it(results, tmp_path):
+    publish(3, tmp_path / "a")
+    made = study()
+    made.offset = 10
+    studies.recompute(made, Config(), ["u1"], folder=tmp_path / "a")
+    studies.publish(made, Config(), "paper", folder=tmp_path / "a")
+    assert [int(arrays["x"]) for arrays in store.load(results)[0].units.values()] == [0, 11, 2]
+    with pytest.raises(ValueError, match=r"unit to recompute must be one of u0, u1, u2; got 'u7'"):
+        studies.recompute(made, Config(), ["u7"], folder=tmp_path / "a")
+
+
+def test_a_killed_recomputation_leaves_the_earlier_units_and_goes_on(tmp_path):
+    studies.run(study(), Config(), folder=tmp_path)
+    (place,) = (tmp_path / "numbers").iterdir()
+    made, computed = study(after=lambda: computed.append(1)), []
+    made.offset = 10
+    killed = study()
+    killed.compute = lambda config, units, folder: iter([(units[0], {"x": np.array(10)})])
+    with pytest.raises(RuntimeError, match="were asked for and not computed"):
+        studies.recompute(killed, Config(), ["u0", "u2"], folder=tmp_path)
+    assert int(store.read_unit(place / "u0.unit")[0]["x"]) == 0
+    studies.recompute(made, Config(), ["u0", "u2"], folder=tmp_path)
+    found = studies.run(study(), Config(), folder=tmp_path).units
+    assert [int(arrays["x"]) for arrays in found.values()] == [10, 1, 12]
+    assert not (place / "again").exists()
+
+
+def test_units_shipped_under_another_name_are_taken(results, tmp_path, code):
+    studies.publish(study(), Config(n=2), "growing", folder=tmp_path / "a")
+    code.commit, code.history = "c3", frozenset({"c3"})
+    made = study()
+    made.offset = 10
+    studies.publish(made, Config(n=3), "paper", folder=tmp_path / "b", reuse=("growing",))
+    found, _ = store.load(results)
+    assert [int(arrays["x"]) for arrays in found.units.values()] == [0, 1, 12]
+    with pytest.raises(ValueError, match=r"results file must exist; .*numbers-other\.nc does not"):
+        studies.check_reuse(made, Config(), ["other"])
+    made.version = 2
+    with pytest.raises(ValueError, match=r"--reuse must name results of this configuration \(v2-.*holds v1-"):
+        studies.check_reuse(made, Config(), ["growing"])
+
+
+def _hold(folder, ready, done):
+    with locks.held(folder, "geolib publish", ""):
+        ready.set()
+        done.wait(60)
+
+
+def test_one_process_publishes_at_a_time(results, tmp_path, monkeypatch):
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(tmp_path, ready, done))
+    other.start()
+    try:
+        assert ready.wait(60)
+        monkeypatch.setattr(publishing, "PATIENCE", 0.2)
+        message = rf"geolib publish must be alone in .*; process {other.pid} of .* is at work there\. Try again when"
+        with pytest.raises(RuntimeError, match=message):
+            publish(1, tmp_path / "a")
+        assert not results.exists()
+        threading.Timer(1.0, done.set).start()
+        monkeypatch.setattr(publishing, "PATIENCE", 60.0)
+        publish(1, tmp_path / "a")  # it waits
+    finally:
+        done.set()
+        other.join()
+    assert results.exists() and not (tmp_path / ".lock").exists()

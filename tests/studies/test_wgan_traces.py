@@ -171,6 +171,29 @@ def test_a_lost_unit_is_assessed_again_without_training(undisturbed, tmp_path, m
     assert equal(dict(computed(study, config(4), names, tmp_path)), undisturbed)
 
 
+@pytest.mark.parametrize("kind", ["the state alone", "a state without traces, and networks"])
+def test_a_training_goes_on_from_its_state(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(gallery, "LAG", 2)  # so that four epochs look back on all that there is
+    whole = dict(computed(study, config(4), study.names(config(4)), tmp_path / "whole"))
+    assert "improvement_p" in whole["epoch-0003"] and len(whole["epoch-0004"]["score_history"]) == 4
+    list(computed(study, config(3), study.names(config(3)), tmp_path / "first"))
+    left, moved = Store(tmp_path / "first"), Store(tmp_path / "moved")
+    state, record = left.get("state")
+    if kind == "the state alone":
+        moved.put("state", state, record)
+    else:
+        older = {k: v for k, v in state.items() if not k.startswith(("album.", "curve."))}
+        moved.put("state", older, record)
+        for epoch in (1, 2, 3):
+            moved.put(f"networks-{epoch:04d}", *left.get(f"networks-{epoch:04d}"))
+    trained = []
+    run_epoch = wgan_training.run_epoch
+    monkeypatch.setattr(wgan_training, "run_epoch", lambda *a: trained.append(a[2].epoch + 1) or run_epoch(*a))
+    for names in (["epoch-0003"], ["epoch-0004"]):
+        assert equal(dict(computed(study, config(4), names, moved.folder)), {n: whole[n] for n in names})
+    assert trained == [4]
+
+
 def test_lost_networks_are_trained_again(undisturbed, tmp_path):
     names = study.names(config(4))
     list(computed(study, config(3), names[:4], tmp_path))

@@ -19,8 +19,9 @@ from geolib.runs.measure import Measure
 from geolib.runs.unit import Arrays, Units, select
 from geolib.studies.latent_inversion import searches
 from geolib.studies.latent_inversion.units import Comparison, Trial
-from geolib.studies.latent_inversion.world import World
+from geolib.studies.latent_inversion.world import World, weights_name
 
+WIDTHS = (64, 32, 16)
 #: One value of a choice.
 Choice = str | float | int
 #: What is varied, and through which values; the paper's own comes first.
@@ -31,7 +32,7 @@ CHOICES: dict[str, tuple[Choice, ...]] = {
     "perturbation": (0.1, 0.25, 0.01, 0.5),
     "damping": (1.0, 0.1, 10.0),
     "jacobian": ("differences", "exact"),
-    "width": (64, 32, 16),
+    "width": WIDTHS,
     "latents": ("uniform", "normal"),
 }
 #: Each of these has a generator of its own for every choice, hence true models of its own.
@@ -42,6 +43,12 @@ NORMAL, NORMAL_WIDTH = "latent_inversion-normal16.safetensors", 16
 GN_SHARE = 20
 #: Noise realisation of all comparisons, and the first of the trials: none that the tables judge.
 NOISE, FIRST_TRIAL = 2, 5000
+
+
+def weights_of(unit: Comparison, width: int) -> list[str]:
+    """Return the weights that a comparison rests on, for a configuration's width."""
+    others = {"width": [*map(weights_name, WIDTHS)], "latents": [weights_name(NORMAL_WIDTH), NORMAL]}
+    return [weights_name(width), *others.get(unit.kind, [])]
 
 
 def compare(world: World, unit: Comparison) -> Arrays:

@@ -19,7 +19,7 @@ from geolib.metrics import facies
 from geolib.runs import config
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Single, Unit, Units
-from geolib.studies.latent_inversion.world import weights_path
+from geolib.studies.latent_inversion.world import weights_name, weights_path
 
 SIZE, ENVELOPE_LAGS, CURVE_LAGS = (129, 129), 60, 40
 WIDTHS = (64, 32, 16)
@@ -154,6 +154,10 @@ class Facies(Study[FaciesConfig]):
     def units(self, config: FaciesConfig) -> list[Unit]:
         """Return the training image, its procedural stand-in, and a unit for each shipped generator."""
         return [Image("training-image"), Image("procedural"), *map(Realisations, WIDTHS)]
+
+    def inputs(self, config: FaciesConfig, unit: Unit) -> Sequence[str]:
+        """Return the training image, and the weights of a generator that is judged by it."""
+        return (*self.files, *([weights_name(unit.width)] if isinstance(unit, Realisations) else []))
 
     def compute(
         self, config: FaciesConfig, units: Sequence[Unit], folder: Path | None = None

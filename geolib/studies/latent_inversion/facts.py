@@ -14,6 +14,9 @@ from geolib.inversion import crosshole
 from geolib.inversion.gauss_newton import forward_mode
 from geolib.studies.latent_inversion.world import World
 
+#: The released true model with its traveltimes, with and without noise.
+RELEASED = "laloy2019_model1_noise2.npz"
+
 
 def generator_facts(world: World, draws: int = 16, points: int = 31) -> dict[str, np.ndarray]:
     """Return what the generator is like, before any inversion.
@@ -73,7 +76,7 @@ def released_misfit() -> np.ndarray:
     ndarray, shape (2,)
         In the order of `tomography.CELL_ORDERS`; empty where the released data is not at hand.
     """
-    path = fetch.locate("laloy2019_model1_noise2.npz")
+    path = fetch.locate(RELEASED)
     if path is None:
         return np.empty(0)
     with np.load(path, allow_pickle=False) as released:
@@ -88,7 +91,7 @@ def released_rmse() -> np.ndarray:
 
     Realisation I is not released.
     """
-    path = fetch.locate("laloy2019_model1_noise2.npz")
+    path = fetch.locate(RELEASED)
     if path is None:
         return np.empty(0)
     with np.load(path, allow_pickle=False) as released:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from geolib._runtime import keep_memory
 from geolib.book import ledger
+from geolib.datasets import channels
 from geolib.runs import paths
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
@@ -15,7 +16,7 @@ from geolib.runs.unit import Arrays, Unit, Units
 from geolib.studies.latent_inversion import effects, facts, measures, searches, trials
 from geolib.studies.latent_inversion.config import LatentConfig
 from geolib.studies.latent_inversion.units import GENERATOR, Comparison, Facts, Trial, group, scenarios
-from geolib.studies.latent_inversion.world import World
+from geolib.studies.latent_inversion.world import World, weights_name
 
 DIMS = {
     "marks": ("mark",),
@@ -41,7 +42,7 @@ class LatentInversion(Study[LatentConfig]):
     name = "latent_inversion"
     title = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
     question = "Can gradients find an earth in a generator's latent space, and which earth did the published rays see?"
-    files = ("laloy2019_training_image.png", "laloy2019_model1_noise2.npz")
+    files = (channels.FILE, facts.RELEASED)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
     Config = LatentConfig
     kinds = (Facts, Comparison, Trial)
@@ -96,6 +97,12 @@ class LatentInversion(Study[LatentConfig]):
                 places = group(first)
                 found = zip(places, trials.descend(world, places), strict=True)
                 yield from ((trial, arrays) for trial, arrays in found if trial in wanted)
+
+    def inputs(self, config: LatentConfig, unit: Unit) -> Sequence[str]:
+        """Return the generator's weights; the generator's facts have the released data beside them."""
+        if isinstance(unit, Comparison):
+            return effects.weights_of(unit, config.width)
+        return (weights_name(config.width), *([facts.RELEASED] if unit == GENERATOR else []))
 
     def measures(self, config: LatentConfig, units: Units) -> dict[str, Measure]:
         """Return the numbers of the ledger, from whatever units there are."""

@@ -19,9 +19,14 @@ from geolib.studies.latent_inversion.units import Trial
 N_LATENT = sgan.LATENT[0] * sgan.LATENT[1]
 
 
+def weights_name(width: int) -> str:
+    """Return the name of the file of the shipped generator of a width."""
+    return f"latent_inversion-sgan{width}.safetensors"
+
+
 def weights_path(width: int) -> Path:
     """Return the file of the shipped generator of a width."""
-    path = paths.results() / f"latent_inversion-sgan{width}.safetensors"
+    path = paths.results() / weights_name(width)
     if not path.is_file():
         known = sorted(int(p.stem.split("sgan")[1]) for p in paths.results().glob("latent_inversion-sgan*.safetensors"))
         raise ValueError(

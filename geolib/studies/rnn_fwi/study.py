@@ -103,6 +103,11 @@ class RnnFwi(Study[FwiConfig]):
         for unit in units:
             yield unit, descents.unit(config, unit, folder)
 
+    def inputs(self, config: FwiConfig, unit: Unit) -> Sequence[str]:
+        """Return the public Marmousi model for the units on it: those in one dimension need no file."""
+        named = isinstance(unit, Part) and unit.label in ("gather", "marmousi-setup", "marmousi-cost")
+        return self.files if named or isinstance(unit, (Block, Extra)) else ()
+
     def measures(self, config: FwiConfig, units: Units) -> dict[str, Measure]:
         """Return what the claims ledger asks for, as far as the units are there."""
         return measures.measures(units)

@@ -41,11 +41,28 @@ class Gallery:
 
     def add(self, epoch: int, kept: Mapping[str, np.ndarray]) -> None:
         """Take the networks of the next epoch."""
-        for name, network in (("generator", self.generator), ("mean", self.mean), ("critic", self.critic)):
-            training.fill(network, kept, name)
+        self._fill(kept)
         # The random numbers of the assessment are its own: looking at a training must not change it.
         self.history.append(self._draw(self.generator, N_HISTORY, 11))
         self.recent.append(self._draw(self.generator, self.config.n_held_out, 12, epoch))
+
+    def clear(self) -> None:
+        """Forget all epochs."""
+        self.history.clear()
+        self.recent.clear()
+
+    def pack(self) -> Arrays:
+        """Return the traces of earlier epochs that later assessments look back on.
+
+        They grow by 128 kB an epoch, beside those of the last eleven epochs: 2 MB for each thousand held-out traces.
+        """
+        return {"history": np.concatenate(self.history), "recent": np.stack(self.recent)}
+
+    def restore(self, arrays: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> None:
+        """Take what `pack` gave, and the networks of the epoch at which it did."""
+        self._fill(kept)
+        self.history = np.split(arrays["history"], len(arrays["history"]) // N_HISTORY)
+        self.recent = deque(arrays["recent"], maxlen=LAG + 1)
 
     def assess(self, epoch: int) -> Arrays:
         """Return samples, scores, and the measures of quality."""
@@ -71,6 +88,10 @@ class Gallery:
             test = metrics.relative_mmd_test(data.validation, samples, self.recent[0], self.reference.width)
             arrays |= {"improvement": np.array(-test.difference), "improvement_p": np.array(test.p_value)}
         return arrays
+
+    def _fill(self, kept: Mapping[str, np.ndarray]) -> None:
+        for name, network in (("generator", self.generator), ("mean", self.mean), ("critic", self.critic)):
+            training.fill(network, kept, name)
 
     def _draw(self, generator: torch.nn.Module, n: int, *entropy: int) -> np.ndarray:
         return wgan.sample(generator, n, torch_rng(self.config.seed, *entropy), low=self.config.latent_low)

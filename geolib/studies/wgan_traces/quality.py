@@ -124,10 +124,11 @@ def chosen_epoch(units: Mapping[str, Arrays]) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Judge the kept epochs of the paper-scale run, ship the measures, and export the chosen epoch's networks."""
+    """Judge the kept epochs of the paper-scale run and ship the measures."""
     parser = argparse.ArgumentParser(prog="python -m geolib.studies.wgan_traces.quality", description=assess.__doc__)
     parser.add_argument("--folder", default="runs", help="where the run is (default: runs)")
     parser.add_argument("--chosen", type=int, help="epoch to ship and to judge on the test set (default: the last)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="write the chosen epoch's networks to a new file")
     options = parser.parse_args(arguments)
     config = STUDY.Config.preset("paper")
     key = studies.key(STUDY, config)
@@ -139,7 +140,9 @@ def main(arguments: list[str] | None = None) -> int:
     results = assess(config, folder, sorted({e for e in SHOWN if e in done} | {chosen}), chosen)
     path = paths.shipped(STUDY.name, LABEL)
     save(path, results, key=key)
-    print(f"{path} and {export_weights(config, folder, chosen)}: epoch {chosen} of {done[-1]}")
+    if options.weights is not None:
+        export_weights(config, folder, chosen, options.weights)
+    print(f"{path}: epoch {chosen} of {done[-1]}")
     return 0
 
 

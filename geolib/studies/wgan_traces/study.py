@@ -60,8 +60,8 @@ class WganTraces(Study[TracesConfig]):
             return
         store = Store(folder) if folder is not None else None
         gallery = Gallery(config, reference)
-        for number, kept in training.epochs(config, torch.from_numpy(data.training), store, max(wanted)):
-            gallery.add(number, kept)
+        traces = torch.from_numpy(data.training)
+        for number, kept in training.epochs(config, traces, store, max(wanted), first=min(wanted), album=gallery):
             if number in wanted:
                 yield Epoch(number), training.under("curve.", kept) | gallery.assess(number)
 
@@ -92,7 +92,7 @@ class WganTraces(Study[TracesConfig]):
 STUDY = WganTraces()
 
 
-def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path | None = None) -> Path:
+def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path) -> Path:
     """Write generator and critic of an epoch as safetensors.
 
     Parameters
@@ -103,8 +103,8 @@ def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path | 
         The folder of its units.
     epoch : int
         Which epoch's networks.
-    path : Path, optional
-        Where to write; by default the shipped weights.
+    path : Path
+        Where to write. Shipped weights are never replaced: another training is another file.
 
     Raises
     ------
@@ -118,6 +118,5 @@ def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path | 
     found = Store(folder).get("data")
     scale = float(found[0]["scale"]) if found else dataset(config).scale
     networks = wgan.Pretrained(generator, critic, scale, config.latent_low, epoch)
-    path = wgan.weights_path() if path is None else path
     write_atomic(path, wgan.pack_weights(networks))
     return path

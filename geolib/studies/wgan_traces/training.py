@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -74,29 +75,65 @@ def run_epoch(config: TracesConfig, training: torch.Tensor, progress: Progress) 
     return steps
 
 
+class Album(Protocol):
+    """What is drawn from every epoch because later ones look back on it."""
+
+    def add(self, epoch: int, kept: Mapping[str, np.ndarray]) -> None:
+        """Take the networks of the next epoch."""
+
+    def clear(self) -> None:
+        """Forget all epochs."""
+
+    def pack(self) -> Arrays:
+        """Return all that `restore` needs besides the networks."""
+
+    def restore(self, arrays: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> None:
+        """Take what `pack` gave, and the networks of the epoch at which it did."""
+
+
 def epochs(
-    config: TracesConfig, training: torch.Tensor, store: Store | None, last: int
+    config: TracesConfig,
+    training: torch.Tensor,
+    store: Store | None,
+    last: int,
+    *,
+    first: int = 1,
+    album: Album | None = None,
 ) -> Iterator[tuple[int, Arrays]]:
-    """Yield for epochs 1 to `last` the curves and the networks, from `store` where it has them, else by training."""
+    """Yield for epochs `first` to `last` the curves and the networks, from `store` where it has them, else by training.
+
+    The store's unit `state` alone is enough to go on from its epoch: it holds the album as well. Earlier epochs, and
+    an album that a state lacks, are made from the networks that are kept of every epoch.
+    """
     keep_memory()
-    progress = _restore(config, store)
-    for epoch in range(1, last + 1):
-        kept = None
+    progress, state = _restore(config, store)
+    epoch = 0
+    if first >= progress.epoch > 0 and _whole(state, album):
+        epoch = progress.epoch
+        if album is not None:
+            album.restore(under("album.", state), state)
+        if epoch == first:
+            yield epoch, state
+    shown = max(epoch, first - 1)
+    while epoch < last:
+        epoch, found = epoch + 1, None
         if epoch <= progress.epoch:
             found = store.get(_name(epoch)) if store is not None else None
-            if found is None:
-                progress = start(config)  # a lost epoch: nothing but the beginning leads to it
-            else:
-                kept = found[0]
-        while kept is None:
-            kept = _kept(progress, run_epoch(config, training, progress))
-            if store is not None:
-                record = {"key": config.key(), "epoch": progress.epoch}
-                store.put(_name(progress.epoch), kept, record)
-                store.put("state", _state(progress), record)  # last: an epoch counts once all of it is saved
-            if progress.epoch < epoch:
-                kept = None
-        yield epoch, kept
+            if found is None:  # a lost epoch: nothing but the beginning leads to it
+                progress, epoch = start(config), 0
+                if album is not None:
+                    album.clear()
+                continue
+            kept = found[0]
+        else:
+            kept = _curves(run_epoch(config, training, progress)) | _networks(progress)
+        if album is not None:
+            album.add(epoch, kept)
+        if store is not None and found is None:
+            _save(config, store, progress, kept, album)
+        if epoch > shown:
+            shown = epoch
+            yield epoch, kept
 
 
 def load_networks(store: Store, epoch: int) -> Arrays:
@@ -131,28 +168,41 @@ def _name(epoch: int) -> str:
     return f"networks-{epoch:04d}"
 
 
-def _kept(progress: Progress, steps: list[Step]) -> Arrays:
-    kept = {f"curve.{name}": np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in CURVES}
+def _curves(steps: list[Step]) -> Arrays:
+    return {f"curve.{name}": np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in CURVES}
+
+
+def _networks(progress: Progress) -> Arrays:
     players = progress.players
-    for prefix, network in (("generator", players.generator), ("mean", progress.mean), ("critic", players.critic)):
-        kept |= _weights(prefix, network)
-    return kept
+    parts = {"generator": players.generator, "mean": progress.mean, "critic": players.critic}
+    return {name: value for prefix, network in parts.items() for name, value in _weights(prefix, network).items()}
 
 
 def _weights(prefix: str, network: nn.Module) -> Arrays:
     return {f"{prefix}.{name}": value.numpy().copy() for name, value in network.state_dict().items()}
 
 
-def _state(progress: Progress) -> Arrays:
-    packed = {f"players.{name}": value for name, value in pack(progress.players, progress.rng).items()}
-    return packed | _weights("mean", progress.mean)
+def _save(config: TracesConfig, store: Store, progress: Progress, kept: Arrays, album: Album | None) -> None:
+    """Save an epoch's networks, then the state: an epoch counts once all of it is saved."""
+    record = {"key": config.key(), "epoch": progress.epoch}
+    store.put(_name(progress.epoch), kept, record)
+    state = {f"players.{name}": value for name, value in pack(progress.players, progress.rng).items()}
+    state |= _weights("mean", progress.mean)
+    state |= {name: value for name, value in kept.items() if name.startswith("curve.")}
+    state |= {f"album.{name}": value for name, value in album.pack().items()} if album is not None else {}
+    store.put("state", state, record)
 
 
-def _restore(config: TracesConfig, store: Store | None) -> Progress:
+def _whole(state: Mapping[str, np.ndarray], album: Album | None) -> bool:
+    return bool(under("curve.", state)) and (album is None or bool(under("album.", state)))
+
+
+def _restore(config: TracesConfig, store: Store | None) -> tuple[Progress, Arrays]:
+    """Return the training where the store has left it, and curves, networks and album of its epoch."""
     progress = start(config)
     found = store.get("state") if store is not None else None
     if found is None:
-        return progress
+        return progress, {}
     arrays, record = found
     if record.get("key") != config.key():
         raise ValueError(
@@ -161,4 +211,5 @@ def _restore(config: TracesConfig, store: Store | None) -> Progress:
     unpack(progress.players, progress.rng, under("players.", arrays))
     fill(progress.mean, arrays, "mean")
     progress.epoch = int(record["epoch"])
-    return progress
+    rest = {name: value for name, value in arrays.items() if name.startswith(("curve.", "album."))}
+    return progress, rest | _networks(progress)
