@@ -1,4 +1,4 @@
-"""The two laboratories with networks as a reader uses them: rough handling, keys, touch, code that runs, checks."""
+"""The two laboratories with networks as a reader uses them: searches, keys, touch, lines that run."""
 
 import contextlib
 import io
@@ -8,16 +8,6 @@ import pytest
 pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
-LABS = ("latent_inversion-search", "wgan_traces-epochs")
-#: Keeps what is written on canvases, so that a NaN there is found too.
-LISTEN = """
-  window.written = [];
-  const fill = CanvasRenderingContext2D.prototype.fillText;
-  CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
-    window.written.push(String(text));
-    return fill.call(this, text, ...at);
-  };
-"""
 PAGES = {"latent_inversion-search": "latentPage", "wgan_traces-epochs": "tracesPage"}
 
 
@@ -26,53 +16,6 @@ def quiet(page, name):
     page.evaluate(f"() => {PAGES[name]}.stop()")
     page.wait_for_function(f"() => !{PAGES[name]}.looking && !{PAGES[name]}.asked")
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def no_bad_number(page):
-    texts = page.evaluate("() => [...window.written, document.querySelector('.geolab').innerText]")
-    assert len(texts) > 5
-    bad = [text for text in texts if any(word in text for word in ("NaN", "undefined", "Infinity", "null"))]
-    assert not bad, bad[:3]
-
-
-@pytest.mark.parametrize("name", LABS)
-@pytest.mark.parametrize(("width", "theme"), [(220, "light"), (390, "dark"), (2600, "light")])
-def test_rough_handling(open_lab, name, width, theme):
-    page = open_lab(name, theme=theme, script=LISTEN, viewport={"width": width, "height": 700})
-    for details in page.locator(".gl-head summary").all():
-        details.click()
-    for key in ("End", "Home", "End"):
-        for slider in page.locator("input[type=range]").all()[:6]:
-            slider.focus()
-            page.keyboard.press(key)
-    for select in page.locator("select").all():
-        for value in select.evaluate("e => [...e.options].map((o) => o.value)"):
-            select.select_option(value)
-    for _ in range(2):
-        for button in page.locator("button").all():
-            # A click on what is grey does nothing, and is not waited for.
-            button.evaluate("e => { e.click(); e.click(); }")
-    page.locator("input[type=checkbox]").first.check()
-    for canvas in page.locator("canvas[tabindex]").all():
-        canvas.focus()
-        for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown") * 3:
-            page.keyboard.press(key)
-    page.set_viewport_size({"width": 500, "height": 300})
-    quiet(page, name)
-    no_bad_number(page)
-    wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0
-
-
-@pytest.mark.parametrize("name", LABS)
-def test_every_number_agrees_with_the_package(open_lab, name):
-    page = open_lab(name)
-    page.get_by_text("Check against the package").click()
-    rows = page.locator(".gl-check tbody tr")
-    rows.first.wait_for(timeout=120_000)
-    verdicts = [row.inner_text().split("\t")[-1] for row in rows.all()]
-    assert len(verdicts) >= 5
-    assert all("✓" in verdict for verdict in verdicts), verdicts
 
 
 def printed(page):
@@ -152,7 +95,7 @@ def test_a_ray_is_chosen_by_pointer_and_keys(open_lab):
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
     assert page.evaluate("() => latentPage.ray") == 24 + 22
-    page.wait_for_function("() => document.querySelector('figcaption').innerText.includes('from 1 m to 11.5 m')")
+    page.wait_for_function("() => document.querySelector('figcaption').innerText.includes('ray from 1 m to 11.5 m')")
 
 
 def test_a_map_is_drawn_coarse_first_and_goes_with_its_latent(open_lab):
