@@ -7,13 +7,12 @@ import nbformat
 from nbclient import NotebookClient
 
 from geolib import studies
-from geolib.book import notebooks
-from geolib.runs import paths
+from geolib.runs import paths, surroundings
 
 
 def refresh(name: str) -> None:
     path = paths.notebook(name)
-    os.environ.update(dict.fromkeys(notebooks.THREAD_VARIABLES, "1"))
+    os.environ.update(dict.fromkeys(surroundings.THREADS, "1"))
     content = nbformat.read(path, as_version=4)
     folder = {"metadata": {"path": str(path.parent)}}
     NotebookClient(content, timeout=None, kernel_name="python3", resources=folder, record_timing=False).execute()

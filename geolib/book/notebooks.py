@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from geolib.book import kernels
-from geolib.runs import locks, paths, surroundings
+from geolib.runs import locks, paths
 from geolib.runs.store import write_atomic
 
-THREAD_VARIABLES = surroundings.THREADS
 DRAFT = ".executing-"
 UNITS = ".units-"
 
