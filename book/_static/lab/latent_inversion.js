@@ -3,18 +3,16 @@
 (function () {
   "use strict";
   const N = 15, ANTENNAS = 24, FINE = 24;
-  const FILES = ["networks", "channels", "latent_inversion_core", "latent_inversion_panels"];
   const NAMES = { adam: "Adam", gauss_newton: "Gauss-Newton", pooled: "our search" };
   const ROMAN = { 1: "I", 2: "II" };
 
   geolab.lab("latent_inversion-search", {
+    uses: ["networks.js", "channels.js", "latent_inversion_core.js", "latent_inversion_panels.js"],
     data: ["latent_inversion"],
     async start(box, data) {
-      for (const file of FILES) await geolab.script(`${file}.js`);
-      const thread = await begin(data);
-      const page = new Page(box, thread, data);
-      window.latentPage = page; // for the tests
+      const page = new Page(box, await begin(data), data);
       await page.look();
+      return page;
     },
   });
 
@@ -259,7 +257,8 @@
       this.rest = box.panel({ title: "Point at a ray", ratio: 0.85,
         describe: "Residuals of all rays, sources down and receivers across; arrow keys choose a ray",
         draw: (pen) => geolab.latentPanels.residual(this, pen) });
-      this.rest.pointer({ down: (p) => this.point(p), move: (p) => this.point(p), key: (event) => this.step(event) });
+      this.rest.pointer({ down: (p) => this.point(p), move: (p) => this.point(p), key: (event) => this.step(event),
+        touch: "pan-y" });
       this.curve = box.panel({ title: "WRMSE", ratio: 0.85, describe: "Misfit of the searches against solves",
         draw: (pen) => geolab.latentPanels.curve(this, pen) });
     }
