@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
 import json
@@ -89,8 +90,7 @@ class Config:
         _checks.choice("preset", name, PRESETS)
         known = [item.name for item in dataclasses.fields(cls)]
         for key in changes:
-            if key not in known:
-                raise ValueError(f"parameter {key!r} is unknown to this study. {_checks.nearest(key, known)}")
+            _known(key, known)
         values = {item.name: item.metadata["paper"] if name == "paper" else item.default for item in _fields(cls)}
         return cls(**{**values, **changes})
 
@@ -101,8 +101,21 @@ class Config:
 
     @classmethod
     def from_namespace(cls, namespace: Mapping[str, Any]) -> Self:
-        """Return the configuration that the variables of a notebook's parameters cell spell out."""
-        return cls(**{item.name: namespace[item.name] for item in _fields(cls)})
+        """Return the configuration that the variables of a notebook's parameters cell spell out.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `Config`, and if a cell that does nothing but set values, as papermill puts one in, sets a name that
+            is no parameter, or if a parameter is not set.
+        """
+        known = [item.name for item in _fields(cls)]
+        for name in _set_by_cells(namespace.get("In", ())):
+            _known(name, known)
+        for name in known:
+            if name not in namespace:
+                raise ValueError(f"parameter {name} must be set; it is not. Restore its line in the parameters cell.")
+        return cls(**{name: namespace[name] for name in known})
 
     @classmethod
     def describe(cls) -> list[dict[str, Any]]:
@@ -148,6 +161,39 @@ class Config:
 def plain(value: Any) -> str:
     """Return a parameter's value as the command line takes it."""
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def _known(name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ValueError(f"parameter {name!r} is unknown to this study. {_checks.nearest(name, known)}")
+
+
+def _set_by_cells(cells: Sequence[str]) -> list[str]:
+    """Return the names set by those cells of a running notebook that only give values to names."""
+    found: list[str] = []
+    for cell in cells:
+        try:
+            lines = ast.parse(cell).body
+        except (SyntaxError, ValueError):  # a magic
+            continue
+        targets = [
+            target.id
+            for line in lines
+            if isinstance(line, (ast.Assign, ast.AnnAssign)) and _is_value(line.value)
+            for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
+            if isinstance(target, ast.Name)
+        ]
+        found += targets if len(targets) == len(lines) else []
+    return found
+
+
+def _is_value(node: ast.AST | None) -> bool:
+    try:
+        ast.literal_eval(node)  # type: ignore[arg-type]
+    except (ValueError, TypeError, SyntaxError):
+        # Papermill writes what JSON has no number for as float('nan').
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
+    return True
 
 
 def _fields(cls: type[Config]) -> tuple[dataclasses.Field, ...]:
