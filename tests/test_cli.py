@@ -357,3 +357,13 @@ def test_results_may_be_shipped_elsewhere(tmp_path, capsys, monkeypatch):
     assert cli.main(["publish", "rnn_fwi", "--to", str(out), "--folder", str(tmp_path / "runs")]) == 0
     assert str(out / "x.nc") in capsys.readouterr().out
     assert paths.results() != out
+
+
+@pytest.mark.parametrize("make", ["folder", "link"])
+def test_a_shipped_file_that_is_none_is_no_absence(tmp_path, capsys, monkeypatch, make):
+    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+    path = tmp_path / "gan_101-paper.nc"
+    path.mkdir() if make == "folder" else path.symlink_to(tmp_path / "nowhere")
+    assert cli.main(["verify"]) == 1
+    message = capsys.readouterr().err
+    assert "results file must exist; " in message and message.count("\n") == 1

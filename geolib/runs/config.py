@@ -213,7 +213,9 @@ def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any] | types.Ma
         elif isinstance(value, (bool, int, float)):
             value = [value]
         if not isinstance(value, (list, tuple)) or not value:
-            raise TypeError(f"{name} must be a list with at least one entry; got {value!r}. Separate by commas.")
+            raise TypeError(
+                f"{name} must be a list with at least one entry; got {_checks.shown(value)}. Separate by commas."
+            )
         entries = tuple(_coerce(name, entry, typing.get_args(kind)[0], meta) for entry in value)
         # What there is to run, each once; the two ends of a range may be equal.
         if meta["extent"] and len(set(entries)) < len(entries):
@@ -228,5 +230,5 @@ def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any] | types.Ma
     if meta["choices"]:
         return _checks.choice(name, value, meta["choices"])
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a text; got {value!r}. Put it in quotes.")
+        raise TypeError(f"{name} must be a text; got {_checks.shown(value)}. Put it in quotes.")
     return value

@@ -177,7 +177,7 @@ def _group(
 def _published(study: ModuleType, config: Config, labels: Sequence[str]) -> Results | None:
     for label in labels:
         path = paths.shipped(name_of(study), label)
-        if path.is_file():
+        if os.path.lexists(path):
             try:
                 results, found = load(path)
             except (ValueError, ImportError) as error:  # a bare machine has no h5netcdf
@@ -242,7 +242,7 @@ def publish(
 
 def _earlier(study: ModuleType, config: Config, path: Path) -> Results | None:
     """Return what is published in a file of this configuration; a damaged file is moved aside."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
         results, found = load(path)
@@ -262,7 +262,7 @@ def _earlier(study: ModuleType, config: Config, path: Path) -> Results | None:
 def shipped(study: ModuleType, preset: str = "paper") -> Results | None:
     """Return the shipped results of a preset, or None if there are none."""
     path = paths.shipped(name_of(study), preset)
-    return load(path)[0] if path.is_file() else None
+    return load(path)[0] if os.path.lexists(path) else None  # a folder or a dangling link is damage, not absence
 
 
 def shipped_measures(study: ModuleType) -> dict[str, Measure]:
