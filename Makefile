@@ -28,8 +28,9 @@ test: $(STAMP)  ## unit tests, the notebooks' regression tests, the book's check
 test-portable: $(STAMP)  ## the numeric tests and the notebooks with the arithmetic of other machines (an hour)
 	$(BIN)/python -m tests.portable $(ARGS)
 
-campaign: $(STAMP)  ## try a thousand wrong or damaged inputs, and kill runs at random moments
+campaign: $(STAMP)  ## try a thousand wrong or damaged inputs, small valid ones, and kills at random moments
 	$(BIN)/python -m tests.campaign --count 1000
+	$(BIN)/python -m tests.small --count 3
 	$(BIN)/python -m tests.kills --count 50
 
 check: $(STAMP)  ## ruff, formatting, types

@@ -118,7 +118,7 @@ def trial(study: str, way: str, kills: int, rng: np.random.Generator) -> tuple[i
         for _ in range(kills):
             process = start(command(study, way, disturbed, address))
             try:
-                process.wait(timeout=rng.uniform(0.1, 0.95) * taken)
+                process.wait(timeout=rng.uniform(0.2, 0.7) * taken)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 done += 1
