@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test test-portable check format paper bench serve references clean
+.PHONY: help install book test test-portable campaign check format paper bench serve references clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -27,6 +27,11 @@ test: $(STAMP)  ## unit tests, the notebooks' regression tests, the book's check
 
 test-portable: $(STAMP)  ## the numeric tests and the notebooks with the arithmetic of other machines (an hour)
 	$(BIN)/python -m tests.portable $(ARGS)
+
+campaign: $(STAMP)  ## try a thousand wrong or damaged inputs, small valid ones, and kills at random moments
+	$(BIN)/python -m tests.campaign --count 1000
+	$(BIN)/python -m tests.small --count 3
+	$(BIN)/python -m tests.kills --count 50
 
 check: $(STAMP)  ## ruff, formatting, types
 	$(BIN)/ruff check .

@@ -10,6 +10,12 @@ from pathlib import Path
 from typing import Any
 
 
+def shown(value: Any) -> str:
+    """Return how a message names a value: in one line, and a long one by its beginning."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def number(
     name: str, value: Any, *, low: float | None = None, high: float | None = None, unit: str = "", remedy: str = ""
 ) -> float:
@@ -27,17 +33,19 @@ def number(
             value = float(value)
         except ValueError:
             raise TypeError(
-                f"{name} must be a number; got {value!r}. {remedy or 'Give digits, such as 1e-3.'}"
+                f"{name} must be a number; got {shown(value)}. {remedy or 'Give digits, such as 1e-3.'}"
             ) from None
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number; got {value!r} ({type(value).__name__}). {remedy or 'Give digits.'}")
+        raise TypeError(
+            f"{name} must be a number; got {shown(value)} ({type(value).__name__}). {remedy or 'Give digits.'}"
+        )
     try:
         result = float(value)
     except OverflowError:
         result = math.inf
     if not math.isfinite(result):
-        shown = repr(value) if len(repr(value)) < 40 else f"{repr(value)[:20]}..."
-        raise ValueError(f"{name} must be finite; got {shown}. {remedy or 'Give an ordinary number.'}")
+        text = repr(value) if len(repr(value)) < 40 else f"{repr(value)[:20]}..."
+        raise ValueError(f"{name} must be finite; got {text}. {remedy or 'Give an ordinary number.'}")
     _within(name, result, low, high, unit, remedy)
     return result
 
@@ -56,7 +64,7 @@ def integer(
     """
     result = number(name, value, remedy=remedy or "Give a whole number.")
     if result != int(result):
-        raise ValueError(f"{name} must be a whole number; got {value!r}. {remedy or f'Take {round(result)}.'}")
+        raise ValueError(f"{name} must be a whole number; got {shown(value)}. {remedy or f'Take {round(result)}.'}")
     # A float holds whole numbers up to 2^53 only.
     whole = int(value) if isinstance(value, numbers.Integral) else int(result)
     _within(name, whole, low, high, unit, remedy)
@@ -88,7 +96,7 @@ def flag(name: str, value: Any) -> bool:
         return value
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
         return value.strip().lower() == "true"
-    raise TypeError(f"{name} must be true or false; got {value!r}. Give one of the two words.")
+    raise TypeError(f"{name} must be true or false; got {shown(value)}. Give one of the two words.")
 
 
 def choice(name: str, value: Any, choices: Iterable[str], what: str = "one of") -> str:
@@ -103,9 +111,9 @@ def choice(name: str, value: Any, choices: Iterable[str], what: str = "one of") 
     """
     choices = list(choices)
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be {what} {', '.join(choices)}; got {value!r}. Give a word.")
+        raise TypeError(f"{name} must be {what} {', '.join(choices)}; got {shown(value)}. Give a word.")
     if value not in choices:
-        raise ValueError(f"{name} must be {what} {', '.join(choices)}; got {value!r}. {nearest(value, choices)}")
+        raise ValueError(f"{name} must be {what} {', '.join(choices)}; got {shown(value)}. {nearest(value, choices)}")
     return value
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from geolib.runs import surroundings  # imports no library that reads these
+
 ROOT = Path(__file__).parents[1]
 
 # Kernels and tests run side by side on few cores; one thread each also makes results independent of the machine.
-for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+for variable in surroundings.THREADS:
     os.environ.setdefault(variable, "1")
 
 

@@ -24,19 +24,18 @@ import nbformat
 from nbclient import NotebookClient
 
 from geolib import studies
-from geolib.book import notebooks
-from geolib.runs import paths
+from geolib.runs import paths, surroundings
 from geolib.runs.store import provenance, write_atomic
 from tests.notebooks.nbval_tolerance import DRAWN, DRIFT, LARGEST, NUMBER, apart, pairs
 
 ROOT = Path(__file__).parents[1]
-ONE = dict.fromkeys(notebooks.THREAD_VARIABLES, "1")
+ONE = dict.fromkeys(surroundings.THREADS, "1")
 # What stands for which machine: vector lengths of PyTorch and oneDNN, another vendor's library, a compiler for any
 # processor, other numbers of threads.
 WITHOUT_VECTORS = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
 SETTINGS: dict[str, dict[str, str]] = {
     "as it is": ONE,
-    "two threads": dict.fromkeys(notebooks.THREAD_VARIABLES, "2"),
+    "two threads": dict.fromkeys(surroundings.THREADS, "2"),
     "PyTorch, oneDNN and MKL without vectors": {**ONE, **WITHOUT_VECTORS},
     "Numba for any processor": {**ONE, "NUMBA_CPU_NAME": "generic"},
     "PyTorch without vectors": {**ONE, "ATEN_CPU_CAPABILITY": "default"},

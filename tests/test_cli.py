@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from geolib import cli, studies
+from geolib import _arguments, cli, studies
 from geolib.datasets import fetch
 from geolib.runs import paths
 
@@ -254,3 +254,116 @@ def test_plain_papermill_works_from_any_folder(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "mine.ipynb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "piece"),
+    [
+        (["run", "rnn_fwi", "--out", ""], "argument --out: it must name a file or folder; got ''"),
+        (["run", "rnn_fwi", "--out", " "], "argument --out: it must name"),
+        (["run", "rnn_fwi", "-f", ""], "argument -f: it must name"),
+        (["compare", "", "x"], "argument RUN: it must name"),
+        (["compare", "x", "x", "--out", ""], "argument --out: it must name"),
+        (["sweep", "rnn_fwi", "-p", "frequency", "8", "--out", ""], "argument --out: it must name"),
+        (["study", "rnn_fwi", "--folder", ""], "argument --folder: it must name"),
+        (["publish", "rnn_fwi", "--folder", ""], "argument --folder: it must name"),
+        (["publish", "rnn_fwi", "--to", ""], "argument --to: it must name"),
+        (["publish", "rnn_fwi", "--as", ""], "--as must be a new name that begins with a letter; got ''"),
+        (["publish", "rnn_fwi", "--scheduler", "nonsense"], "scheduler address must be like tcp://host:8786"),
+        (["study", "rnn_fwi", "--scheduler", ""], "scheduler address must be like tcp://host:8786"),
+        (["run", "rnn_fwi", "-p", "iterations", "5", "-p", "iterations", "6"], "iterations must be given once"),
+        (["run", "rnn_fwi", "-p", "iterations=5", "-p", "iterations", "5"], "iterations must be given once"),
+        (["run", "rnn_fwi", "-p", "iteratons=5"], "Did you mean 'iterations'?"),
+        (["run", "latent_prior"], "study must have a notebook; latent_prior is shown in that of latent_inversion"),
+        (["sweep", "wgan_factor", "-p", "seed", "1,2"], "study must have a notebook; wgan_factor"),
+    ],
+)
+def test_no_wrong_call_is_passed_over(arguments, piece, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    message = capsys.readouterr().err
+    assert piece in message and message.startswith("geolib: ") and message.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "piece"),
+    [
+        ("iterations: 5\niterations: 6\n", "iterations comes twice"),
+        ('{"frequency": 8, "frequency": 9}', "frequency comes twice"),
+        ('{"study": "gan_101", "parameters": {}}', "must be of rnn_fwi; it is of 'gan_101'"),
+    ],
+)
+def test_a_file_of_parameters_that_says_two_things_is_refused(text, piece, capsys, tmp_path):
+    (tmp_path / "mine.yml").write_text(text)
+    assert cli.main(["run", "rnn_fwi", "-f", str(tmp_path / "mine.yml"), "--out", str(tmp_path / "out")]) == 2
+    assert piece in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_parameter_may_be_written_with_an_equals_sign():
+    assert _arguments.pairs(["run", "x", "-p", "rate=-1e-3", "-p", "a", "b=c"]) == [
+        *("run", "x", "-p", "rate", " -1e-3", "-p", "a", "b=c")
+    ]
+
+
+def test_list_tells_damaged_files_and_other_names(tmp_path, capsys, monkeypatch):
+    whole = (paths.results() / "gan_101-paper.nc").read_bytes()
+    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+    (tmp_path / "gan_101-paper.nc").write_bytes(whole)
+    (tmp_path / "gan_101-mine.nc").write_bytes(whole[:-70] + b"x" + whole[-69:])
+    (tmp_path / "rnn_fwi-paper.nc").mkdir()
+    (tmp_path / "wgan_factor-wide.nc").write_bytes(whole)
+    (tmp_path / "wgan_traces-paper.nc").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "stray-paper.nc").write_bytes(whole)
+    assert cli.main(["list"]) == 0
+    lines = {line.split()[0]: line.rpartition("[shipped: ")[2] for line in capsys.readouterr().out.splitlines()}
+    assert lines["gan_101"] == "paper, mine (damaged: gan_101-mine.nc)]"
+    assert lines["rnn_fwi"] == "paper (damaged: rnn_fwi-paper.nc)]"
+    assert lines["wgan_traces"] == "paper (damaged: wgan_traces-paper.nc)]"
+    assert lines["wgan_factor"] == "wide]" and lines["latent_prior"] == "nothing yet]"
+    assert "stray-paper.nc:" in lines
+
+
+def test_a_warning_is_one_line_without_a_source(capsys, tmp_path, monkeypatch):
+    from geolib.runs.store import Store
+
+    (tmp_path / "a.unit").write_bytes(b"damaged")
+    monkeypatch.setitem(cli._ACTIONS, "list", lambda options: Store(tmp_path).get("a") or 0)
+    assert cli.main(["list"]) == 0
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and "It was moved to a.damaged-" in message
+    assert "Delete" not in message and "warn(" not in message
+
+
+def test_a_fault_of_our_own_is_one_line(capsys, monkeypatch):
+    monkeypatch.setitem(cli._ACTIONS, "list", lambda options: {}["nothing"])
+    assert cli.main(["list"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("geolib: this is a fault of geolib itself; please report it with the command: KeyError")
+    assert message.count("\n") == 1
+
+
+def test_an_installed_package_asks_where_to_publish(capsys, monkeypatch):
+    monkeypatch.setattr(paths, "checkout", lambda: None)
+    monkeypatch.setattr(studies, "publish", lambda *_, **__: paths.results() / "x.nc")
+    assert cli.main(["publish", "rnn_fwi"]) == 2
+    assert "--to must name the folder to ship to" in capsys.readouterr().err
+
+
+def test_results_may_be_shipped_elsewhere(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(studies, "publish", lambda *_, **__: paths.results() / "x.nc")
+    out = tmp_path / "ours"
+    assert cli.main(["publish", "rnn_fwi", "--to", str(out), "--folder", str(tmp_path / "runs")]) == 0
+    assert str(out / "x.nc") in capsys.readouterr().out
+    assert paths.results() != out
+
+
+@pytest.mark.parametrize("make", ["folder", "link"])
+def test_a_shipped_file_that_is_none_is_no_absence(tmp_path, capsys, monkeypatch, make):
+    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+    path = tmp_path / "gan_101-paper.nc"
+    path.mkdir() if make == "folder" else path.symlink_to(tmp_path / "nowhere")
+    assert cli.main(["verify"]) == 1
+    message = capsys.readouterr().err
+    assert "results file must exist; " in message and message.count("\n") == 1

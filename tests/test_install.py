@@ -68,6 +68,16 @@ def test_the_wheel_carries_what_is_shipped(built):
     assert not [name for name in names if name.endswith((".pt", ".unit", ".log")) or "checkpoint" in name]
 
 
+def test_the_wheel_packs_what_is_under_version_control(built):
+    (wheel,) = built.glob("*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    listed = subprocess.run(["git", "ls-files", "geolib"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert {name for name in names if "/_shipped/" not in name} == set(listed.split())
+    listed = subprocess.run(["git", "ls-files", "book/results"], cwd=ROOT, capture_output=True, text=True).stdout
+    packed = {name.rpartition("/")[2] for name in names if "/_shipped/results/" in name}
+    assert packed == {name.rpartition("/")[2] for name in listed.split()}
+
+
 def test_the_sdist_can_be_built_from(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 from pathlib import Path
@@ -148,15 +150,32 @@ def _book_inputs(root: Path) -> list[tuple[str, bytes]]:
     return [(str(path.relative_to(root)), path.read_bytes()) for path in files if path.is_file()]
 
 
+@contextlib.contextmanager
+def _plain_place(root: Path) -> Iterator[Path]:
+    """Yield the checkout, or, where its path reads as a pattern, a place with its files and a plain path."""
+    if not re.search(r"[\[\]{}*?]", str(root)):
+        yield root
+        return
+    (root / "_build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="geolib-book-") as name:
+        for entry in root.iterdir():
+            if entry.name == "book":  # Sphinx follows a link to where its sources really are
+                shutil.copytree(entry, Path(name, "book"), ignore=shutil.ignore_patterns("results"))
+            elif not entry.name.startswith("."):
+                Path(name, entry.name).symlink_to(entry)
+        yield Path(name)
+
+
 def _jupyter_book(root: Path, force: bool) -> None:
     # The package has no __main__; its script may not be on the path.
     start = "from jupyter_book.cli.main import main; main()"
     command = ["-c", start, "build", "book", "-n", "-W", "--keep-going", *(["--all"] if force else [])]
-    done = surroundings.python(*command, folder=root)
+    with _plain_place(root) as place:
+        done = surroundings.python(*command, folder=place)
     log = root / ".build" / "book.log"
     write_atomic(log, (done.stdout + done.stderr).encode())
     if done.returncode:
-        lines = (done.stdout + done.stderr).splitlines()
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
         warned = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-5:]
         raise RuntimeError(f"jupyter-book did not build the pages cleanly: {'; '.join(warned[:5])} (log: {log})")
 

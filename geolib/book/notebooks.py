@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from geolib.book import kernels
-from geolib.runs import locks, paths, surroundings
+from geolib.runs import locks, paths
 from geolib.runs.store import write_atomic
 
-THREAD_VARIABLES = surroundings.THREADS
 DRAFT = ".executing-"
 UNITS = ".units-"
 
 # Every notebook has these names; the cell is taken out again once its output is known.
 _RECORD = """from dataclasses import asdict
-import json
+import json, time
 from geolib.runs.store import provenance
-_record = {"provenance": provenance()}
+_record = {"provenance": {**provenance(), "cpu_seconds": round(time.process_time(), 1)}}
 if MEASURES:
     found = study.measures(config, results.units)
     _record["measures"] = {name: asdict(measure) for name, measure in found.items()}

@@ -22,6 +22,7 @@ from geolib.runs.study import Study
 from geolib.runs.tables import duration
 
 RECORD = "run.json"
+TIMES = "times.json"
 # The plus of 1e+1 joins nothing.
 _PLUS = re.compile(r"(?<!\d[eE])(?<!\d\.[eE])\+")
 # File systems take names of 255 bytes.
@@ -71,6 +72,8 @@ def expected(study: Study, config: Config) -> str:
         seconds = None
     if seconds is not None and not config.changes():
         return f"about {duration(seconds)}, as the last time on this machine"
+    if reference := _reference(study, config):
+        return reference
     units = study.names(config)
     for preset in PRESETS:
         path = paths.shipped(name, preset)
@@ -88,6 +91,19 @@ def expected(study: Study, config: Config) -> str:
     if seconds is None:
         return "unknown, nothing like it is recorded here"
     return f"unknown for these parameters; the quick preset took about {duration(seconds)} on this machine"
+
+
+def _reference(study: Study, config: Config) -> str:
+    """Return what shipped times say of these very parameters, or nothing; `tests.references --time` measures them."""
+    try:
+        entries = json.loads((paths.results() / TIMES).read_text(encoding="utf-8"))[study.name]
+        wanted = {"key": studies.key(study, config), "parameters": config.as_dict()}
+        found = next(entry for entry in entries if wanted.items() <= entry.items())
+        return (
+            f"about {duration(float(found['cpu_seconds']))} of one core of {found['device']}, as measured for the book"
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        return ""
 
 
 def _kind(unit: str) -> str:

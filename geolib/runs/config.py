@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
 import json
@@ -94,8 +95,7 @@ class Config:
         _checks.choice("preset", name, PRESETS)
         known = [item.name for item in dataclasses.fields(cls)]
         for key in changes:
-            if key not in known:
-                raise ValueError(f"parameter {key!r} is unknown to this study. {_checks.nearest(key, known)}")
+            _known(key, known)
         values = {item.name: item.metadata["paper"] if name == "paper" else item.default for item in _fields(cls)}
         return cls(**{**values, **changes})
 
@@ -106,8 +106,21 @@ class Config:
 
     @classmethod
     def from_namespace(cls, namespace: Mapping[str, Any]) -> Self:
-        """Return the configuration that the variables of a notebook's parameters cell spell out."""
-        return cls(**{item.name: namespace[item.name] for item in _fields(cls)})
+        """Return the configuration that the variables of a notebook's parameters cell spell out.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `Config`, and if a cell that does nothing but set values, as papermill puts one in, sets a name that
+            is no parameter, or if a parameter is not set.
+        """
+        known = [item.name for item in _fields(cls)]
+        for name in _set_by_cells(namespace.get("In", ())):
+            _known(name, known)
+        for name in known:
+            if name not in namespace:
+                raise ValueError(f"parameter {name} must be set; it is not. Restore its line in the parameters cell.")
+        return cls(**{name: namespace[name] for name in known})
 
     @classmethod
     def describe(cls) -> list[dict[str, Any]]:
@@ -163,6 +176,39 @@ def plain(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
+def _known(name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ValueError(f"parameter {name!r} is unknown to this study. {_checks.nearest(name, known)}")
+
+
+def _set_by_cells(cells: Sequence[str]) -> list[str]:
+    """Return the names set by those cells of a running notebook that only give values to names."""
+    found: list[str] = []
+    for cell in cells:
+        try:
+            lines = ast.parse(cell).body
+        except (SyntaxError, ValueError):  # a magic
+            continue
+        targets = [
+            target.id
+            for line in lines
+            if isinstance(line, (ast.Assign, ast.AnnAssign)) and _is_value(line.value)
+            for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
+            if isinstance(target, ast.Name)
+        ]
+        found += targets if len(targets) == len(lines) else []
+    return found
+
+
+def _is_value(node: ast.AST | None) -> bool:
+    try:
+        ast.literal_eval(node)  # type: ignore[arg-type]
+    except (ValueError, TypeError, SyntaxError):
+        # Papermill writes what JSON has no number for as float('nan').
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
+    return True
+
+
 def _fields(cls: type[Config]) -> tuple[dataclasses.Field, ...]:
     return dataclasses.fields(cls)
 
@@ -180,7 +226,9 @@ def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any] | types.Ma
         elif isinstance(value, (bool, int, float)):
             value = [value]
         if not isinstance(value, (list, tuple)) or not value:
-            raise TypeError(f"{name} must be a list with at least one entry; got {value!r}. Separate by commas.")
+            raise TypeError(
+                f"{name} must be a list with at least one entry; got {_checks.shown(value)}. Separate by commas."
+            )
         entries = tuple(_coerce(name, entry, typing.get_args(kind)[0], meta) for entry in value)
         # What there is to run, each once; the two ends of a range may be equal.
         if meta["extent"] and len(set(entries)) < len(entries):
@@ -195,5 +243,5 @@ def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any] | types.Ma
     if meta["choices"]:
         return _checks.choice(name, value, meta["choices"])
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be a text; got {value!r}. Put it in quotes.")
+        raise TypeError(f"{name} must be a text; got {_checks.shown(value)}. Put it in quotes.")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ def check_reuse(study: Study, config: Config, names: Sequence[str]) -> None:
 
 def _earlier(study: Study, config: Config, path: Path) -> Results | None:
     """Return what is published in a file of this configuration; a damaged file is moved aside."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
         results, found = load(path)
@@ -133,4 +134,4 @@ def _earlier(study: Study, config: Config, path: Path) -> Results | None:
 def shipped(study: Study, preset: str = "paper") -> Results | None:
     """Return the shipped results of a preset, or None if there are none."""
     path = paths.shipped(study.name, preset)
-    return load(path)[0] if path.is_file() else None
+    return load(path)[0] if os.path.lexists(path) else None  # a folder or a dangling link is damage, not absence

@@ -250,7 +250,7 @@ def reused(study: Study, config: Config, labels: Iterable[str]) -> Results:
     found = Results(config.as_dict())
     for label in dict.fromkeys(labels):
         path = paths.shipped(study.name, label)
-        if path.is_file():
+        if os.path.lexists(path):
             try:
                 results, there = load(path)
             except (ValueError, ImportError) as error:  # a bare machine has no h5netcdf

@@ -318,7 +318,8 @@ def load(path: Path) -> tuple[Results, str]:
     import h5py
 
     if not path.is_file():
-        raise ValueError(f"results file must exist; {path} does not. Make it with `geolib publish`.")
+        kind = "is a folder" if path.is_dir() else "leads nowhere" if path.is_symlink() else "does not"
+        raise ValueError(f"results file must exist; {path} {kind}. Make it with `geolib publish`.")
     try:
         if not sealed(path):
             raise ValueError("it does not match its checksum")

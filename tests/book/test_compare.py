@@ -396,3 +396,21 @@ def test_a_file_of_parameters_makes_the_same_run_again(small, capsys):
     one, two = (json.loads((small / name / "run.json").read_text())["parameters"] for name in "ab")
     assert (one.pop("frequency"), two.pop("frequency")) == (8.0, 9.0)
     assert one == two and one["experiments"] == ["theory"]
+
+
+def test_shipped_times_tell_how_long_the_same_parameters_take(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "checkout", lambda: None)
+    monkeypatch.setattr(paths, "shipped", lambda *_: tmp_path / "none.nc")
+    monkeypatch.setattr(paths, "results", lambda: tmp_path)
+    config = STUDY.Config(iterations=60)
+    entry = {"key": studies.key(STUDY, config), "parameters": config.as_dict(), "cpu_seconds": 31.4, "device": "a CPU"}
+    (tmp_path / "times.json").write_text(json.dumps({"rnn_fwi": [entry]}))
+    assert reruns.expected(STUDY, config) == "about 31 s of one core of a CPU, as measured for the book"
+    assert reruns.expected(STUDY, STUDY.Config(iterations=61)) == "unknown, nothing like it is recorded here"
+    (tmp_path / "times.json").write_text("[]")
+    assert reruns.expected(STUDY, config) == "unknown, nothing like it is recorded here"
+
+
+def test_the_example_of_the_readme_knows_how_long_it_takes(monkeypatch):
+    monkeypatch.setattr(paths, "shipped", lambda *_: paths.results() / "none.nc")
+    assert "of one core of" in reruns.expected(STUDY, STUDY.Config(iterations=60))

@@ -67,8 +67,8 @@ def open_core(site, chrome):
     """Open a page with the mathematics of a laboratory and its data, and nothing to see."""
     pages = []
 
-    def call(name: str):
-        files = ("lab.js", "networks.js", f"{name}_core.js", f"data/{name}.js")
+    def call(name: str, *more: str):
+        files = ("lab.js", "networks.js", *more, f"{name}_core.js", f"data/{name}.js")
         path = site / f"{name}-core.html"
         path.write_text("".join(f'<script src="_static/lab/{file}"></script>' for file in files))
         pages.append(chrome.new_page())

@@ -27,12 +27,12 @@ def world():
 @pytest.fixture(scope="module")
 def core(open_core):
     """A page with the mathematics alone: `lab`, the network and `made(order, kind)`."""
-    page = open_core("latent_inversion")
+    page = open_core("latent_inversion", "channels.js")
     page.evaluate("""() => {
       const data = geolab.decode(geolab.data.latent_inversion);
       const weights = Object.fromEntries(Object.entries(data.weights).map(([name, values]) =>
         [name, { shape: values.shape, values }]));
-      const lab = labLatent(labNetworks()), net = lab.generator(weights);
+      const lab = labLatent(), net = labChannels(labNetworks(), weights);
       Object.assign(window, { lab, net, made: (order, kind) => lab.physics(net, order, kind) });
     }""")
     return page

@@ -157,6 +157,18 @@ def test_the_code_of_the_profile_does_what_the_page_did(open_lab, method):
     assert made["problem"].error(made["found"].model) == pytest.approx(errors[-1], rel=1e-9)
 
 
+def test_the_code_of_a_start_of_ones_own_starts_from_it(open_lab):
+    page = open_lab("rnn_fwi-train")
+    page.locator("canvas").first.click(position={"x": 250, "y": 120})
+    misfits, _ = train(page, 2)
+    assert page.get_by_label("Start").input_value() == "own"
+    page.get_by_text("Run this with geolib").click()
+    made = {}
+    exec(page.locator(".geolab pre").inner_text(), made)
+    assert np.abs(made["start"] - made["problem"].start).max() > 50
+    assert made["found"].misfit == pytest.approx(misfits, rel=1e-9)
+
+
 def test_a_rate_below_the_line_descends_and_one_far_above_it_diverges_in_words(open_lab):
     page = open_lab("rnn_fwi-train")
     rate, said = page.get_by_label("Learning rate"), page.locator(".gl-say")

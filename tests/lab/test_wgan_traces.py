@@ -1,9 +1,12 @@
 """The laboratory of the traces' GAN against geolib, with the same weights: what the page makes of its eight bits."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
+from geolib.book import labs
 from geolib.book.labs import wgan_traces as data
 from geolib.gans import wgan
 from geolib.metrics.samples import amplitude_spectrum, first_event
@@ -115,14 +118,48 @@ def test_what_eight_bits_change_is_said(networks):
     assert stated["score"] < 0.2 * stated["score_spread"]
 
 
-def test_every_shipped_epoch_has_a_script_of_its_own(tmp_path, monkeypatch):
-    main = wgan.weights_path()
-    (tmp_path / main.name).write_bytes(main.read_bytes())
+@pytest.fixture(scope="module")
+def two_epochs(tmp_path_factory):
+    """The laboratory's scripts where another epoch is shipped: here a generator that is turned upside down."""
+    folder, main = tmp_path_factory.mktemp("results"), wgan.weights_path()
+    (folder / main.name).write_bytes(main.read_bytes())
     early = wgan.load_pretrained(main)
+    with torch.no_grad():
+        early.generator[-1].weight.mul_(-1)
+        early.generator[-1].bias.mul_(-1)
     changed = wgan.Pretrained(early.generator, early.critic, early.scale, early.latent_low, 5)
-    (tmp_path / "wgan_traces-epoch0005.safetensors").write_bytes(wgan.pack_weights(changed))
-    monkeypatch.setattr("geolib.runs.paths.results", lambda: tmp_path)
-    made = data.scripts()
-    assert set(made) == {"wgan_traces", "wgan_traces-0005"}
-    assert made["wgan_traces"]["epochs"] == [5, early.epoch]
-    assert made["wgan_traces-0005"]["network"]["file"] == "wgan_traces-epoch0005.safetensors"
+    (folder / "wgan_traces-epoch0005.safetensors").write_bytes(wgan.pack_weights(changed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geolib.runs.paths.results", lambda: folder)
+        yield data.scripts()
+
+
+def test_every_shipped_epoch_has_a_script_of_its_own(two_epochs):
+    assert set(two_epochs) == {"wgan_traces", "wgan_traces-0005"}
+    assert two_epochs["wgan_traces"]["epochs"] == [5, wgan.load_pretrained().epoch]
+    assert two_epochs["wgan_traces-0005"]["network"]["file"] == "wgan_traces-epoch0005.safetensors"
+
+
+def test_the_latent_stays_where_the_epoch_changes(two_epochs, site, chrome, tmp_path):
+    from lab_page import PAGE  # a plugin, which pytest loads first
+
+    shutil.copytree(site / "_static", tmp_path / "_static")
+    for name, entries in two_epochs.items():
+        (tmp_path / "_static" / "lab" / "data" / f"{name}.js").write_bytes(labs.script(name, entries))
+    path = tmp_path / "page.html"
+    text = PAGE.format(name="wgan_traces-epochs", theme="light")
+    path.write_text(labs.attach(text, path, tmp_path), encoding="utf-8")
+    page = chrome.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_function("() => window.geolabReady")
+    page.evaluate("() => { window.lab = geolab.labs['wgan_traces-epochs']; }")
+    assert page.evaluate("() => Object.keys(lab.networks).length") == 1  # the other waits until it is asked for
+    late = page.evaluate("() => Array.from(lab.view.trace)")
+    page.get_by_label("Networks after epoch").press("Home")
+    page.wait_for_function("() => lab.view.epoch === 5")
+    early = page.evaluate("() => Array.from(lab.view.trace)")
+    assert np.allclose(early, -np.array(late), atol=1e-6)
+    page.get_by_text("Check against the package").click()
+    page.locator(".gl-check tbody tr").nth(9).wait_for(timeout=120_000)
+    assert all("agrees" in row for row in page.locator(".gl-check tbody tr").all_inner_texts())
+    page.close()

@@ -113,3 +113,29 @@ def test_any_value_of_any_parameter_is_taken_or_refused_in_one_line(name, data):
 def test_paper_presets_are_valid_and_differ_from_quick(name):
     kind = studies.get(name).Config
     assert kind.preset("paper") != kind.preset("quick")
+
+
+PARAMETERS = {name: getattr(Example(), name) for name in ("steps", "rate", "rules", "smooth", "trials")}
+
+
+@pytest.mark.parametrize(
+    ("cell", "line"),
+    [
+        ("# Parameters\nstep = 5\n", r"parameter 'step' is unknown to this study\. Did you mean 'steps'\?"),
+        ("steps: int = 5  # as in the first cell\nsmoth: bool = True", r"parameter 'smoth' is unknown"),
+        ('rats = float("nan")', r"parameter 'rats' is unknown"),
+    ],
+)
+def test_a_misspelt_parameter_of_plain_papermill_stops_the_page(cell, line):
+    with pytest.raises(ValueError, match=line):
+        Example.from_namespace({**PARAMETERS, "In": ["", cell, "import os"]})
+
+
+def test_other_cells_of_a_notebook_are_left_alone():
+    cells = ["", "steps = 10", "%matplotlib inline", "figure = plot(steps)\nn = 3", "import os", "broken ="]
+    assert Example.from_namespace({**PARAMETERS, "In": cells}) == Example()
+
+
+def test_a_lost_parameter_is_named():
+    with pytest.raises(ValueError, match=r"parameter rate must be set; it is not"):
+        Example.from_namespace({name: value for name, value in PARAMETERS.items() if name != "rate"})

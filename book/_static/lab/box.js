@@ -64,7 +64,8 @@
       };
       input.addEventListener("input", () => {
         const at = low + Number(input.value) * (high - low);
-        control.value = log ? Number(Math.exp(at).toPrecision(3)) : step ? min + Math.round((at - min) / step) * step : at;
+        const rounded = step ? min + Math.round((at - min) / step) * step : at;
+        control.value = log ? Number(Math.exp(at).toPrecision(3)) : rounded;
         write();
         this.changed(change, control.value);
       });

@@ -104,7 +104,8 @@
     const judged = box.panel({ title: "", ratio: 0.62, draw(pen) {
       const { ink } = pen, both = wasserstein() ? [...seen.best, ...seen.shown] : [0, 1];
       const [low, high] = [Math.min(...both), Math.max(...both)];
-      const axes = geolab.axes(pen, { x: [-data.edge, data.edge], y: wasserstein() ? [low - 0.5, high + 0.5] : [-0.03, 1.03],
+      const range = wasserstein() ? [low - 0.5, high + 0.5] : [-0.03, 1.03];
+      const axes = geolab.axes(pen, { x: [-data.edge, data.edge], y: range,
         xlabel: "x", legend: [[`the ${judge()}`, ink.green], ["the best one", ink.muted]] });
       axes.line(bins.x, seen.best, ink.soft, { width: 4 });
       axes.line(bins.x, seen.shown, ink.green);
@@ -118,16 +119,16 @@
         legend: [[`the ${judge()}'s`, ink.green], ["the best one's", ink.muted]] });
       axes.line(at(0), at(2), ink.soft, { width: 4 });
       axes.line(at(0), at(1), ink.green);
-      axes.rule({ y: floor }, ink.vermilion, wasserstein() ? "0: nothing to tell apart" : "−log 4: nothing to tell apart",
+      axes.rule({ y: floor }, ink.vermilion, `${wasserstein() ? "0" : "−log 4"}: nothing to tell apart`,
         { dy: 10 });
     } });
 
     const pushes = box.panel({ title: "", ratio: 0.5, draw(pen) {
       const { ink, g } = pen, rows = wasserstein() ? ["wasserstein"] : ["minimax", "non-saturating"];
-      const axes = geolab.axes(pen, { x: [1e-5, 10], xlog: true, y: [0, rows.length], yticks: false, left: 108,
+      const axes = geolab.axes(pen, { x: [1e-5, 100], xlog: true, y: [0, rows.length], yticks: false, left: 108,
         grid: false, xlabel: "push on a generated sample" });
       rows.forEach((name, i) => {
-        const y = axes.Y(rows.length - i - 0.5), to = axes.X(Math.min(10, Math.max(1.2e-5, seen.strength[name])));
+        const y = axes.Y(rows.length - i - 0.5), to = axes.X(Math.min(100, Math.max(1.2e-5, seen.strength[name])));
         g.fillStyle = name === loss.value ? ink.vermilion : geolab.fade(ink.vermilion, 0.35);
         g.fillRect(axes.left, y - 11, to - axes.left, 22);
         axes.note(LOSSES.find(([key]) => key === name)[1], axes.left - 8, y, ink.text, "right");
@@ -268,11 +269,13 @@
       if (diverged) {
         box.say(`Diverged after ${steps} steps: the players run away from each other. Lower a rate, or start again.`);
       } else if (!steps) {
-        box.say(alone ? "The generator moves the data by t; the discriminator is a straight line of slope w. Press Train."
+        box.say(alone
+          ? "The generator moves the data by t; the discriminator is a straight line of slope w. Press Train."
           : "Press Train. Then try data far away with the minimax loss.");
       } else {
         const name = wasserstein() ? "estimate" : "value";
-        box.say(`Step ${steps}: ${name} ${geolab.number(seen.game)}, best possible ${geolab.number(seen.limit)}`
+        const short = (v) => geolab.number(Math.abs(v) < 1e-3 ? 0 : v);
+        box.say(`Step ${steps}: ${name} ${short(seen.game)}, best possible ${short(seen.limit)}`
           + `${wasserstein() ? "" : `, −log 4 = ${geolab.number(-LOG4)}`}.`);
       }
     }
@@ -309,13 +312,17 @@ ${drawCode(bins)}
 source = torch.Generator().manual_seed(1)
 generator, body = (initialise(dense([1, ${width}, ${width}, 1], leaky), source).double() for _ in range(2))
 critic = Scores(body)
-rates = adam(generator.parameters(), ${short(rules.generatorRate)}), adam(critic.parameters(), ${short(rules.criticRate)})
+rates = (
+    adam(generator.parameters(), ${short(rules.generatorRate)}),
+    adam(critic.parameters(), ${short(rules.criticRate)}),
+)
 game = Game(
     ${PYTHON[rules.loss]},
     lambda: (draw(${batch}), ()),
     lambda n, _: (torch.randn(n, 1, generator=source).double(),),
     critic_steps=${rules.steps},
-    penalty=lambda judge, real, fake: ${short(weight)} * ${gradient ? "gradient_penalty(judge, real, fake)" : "r1_penalty(judge, real)"},
+    penalty=lambda judge, real, fake: ${short(weight)} * ${gradient
+  ? "gradient_penalty(judge, real, fake)" : "r1_penalty(judge, real)"},
 )
 # Another random stream than the page's: the same game, other draws.
 for step in train(Players(generator, critic, *rates), game, ${Math.max(1, steps)}):
@@ -365,7 +372,8 @@ print(t.item(), w.item())`;
       for (let n = 0; n < sent.iterations; n++) {
         made = geolab.play(players, { loss, steps: 1, real: () => sent.real, latent: () => latent.shift(),
           ratios: () => ratios.shift(), update: geolab.adam, generatorRate: rates.generator,
-          criticRate: rates.critic, penalty: { kind: wasserstein ? "gradient" : "r1", weight: wasserstein ? gradient : r1 } });
+          criticRate: rates.critic,
+          penalty: { kind: wasserstein ? "gradient" : "r1", weight: wasserstein ? gradient : r1 } });
       }
       const after = `after ${sent.iterations} steps`;
       rows.push(

@@ -33,7 +33,6 @@
                                        again for `budget` ms of each frame (at least once) until it returns false;
                                        frame() is called after each slice; panels are drawn then
    geolab.need(name)                   promise of data/NAME.js with its arrays decoded
-   geolab.script(file)                 promise that a script beside this one has been run
    geolab.worker(functions, main)      {ask(message), end()}: named functions in a thread of their own
    geolab.number(x, digits)            text of a number; never NaN
    geolab.random(seed)                 {uniform(), normal(), integer(n)}
@@ -60,8 +59,6 @@
     });
     return loaded[address];
   }
-
-  geolab.script = load;
 
   const decoded = {};
   geolab.need = async (name) => {

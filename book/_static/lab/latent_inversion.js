@@ -2,26 +2,23 @@
    against the data, and send searches off from where you stand. The mathematics is in latent_inversion_core.js. */
 (function () {
   "use strict";
-  const N = 15, SHAPE = [125, 60], ANTENNAS = 24, FINE = 24;
+  const N = 15, ANTENNAS = 24, FINE = 24;
   const NAMES = { adam: "Adam", gauss_newton: "Gauss-Newton", pooled: "our search" };
-  const COLOURS = { adam: "blue", gauss_newton: "vermilion", pooled: "green" };
   const ROMAN = { 1: "I", 2: "II" };
 
   geolab.lab("latent_inversion-search", {
+    uses: ["networks.js", "channels.js", "latent_inversion_core.js", "latent_inversion_panels.js"],
     data: ["latent_inversion"],
     async start(box, data) {
-      await geolab.script("networks.js");
-      await geolab.script("latent_inversion_core.js");
-      const thread = await begin(data);
-      const page = new Page(box, thread, data);
-      window.latentPage = page; // for the tests
+      const page = new Page(box, await begin(data), data);
       await page.look();
+      return page;
     },
   });
 
   /** A thread that knows the generator and the experiment. */
   async function begin(data) {
-    const parts = [`const random = ${geolab.random};`, labNetworks, labLatent];
+    const parts = [`const random = ${geolab.random};`, labNetworks, labChannels, labLatent];
     const thread = geolab.worker(parts, latentThread);
     const weights = Object.fromEntries(Object.entries(data.weights).map(([name, values]) =>
       [name, { shape: values.shape, values }]));
@@ -32,12 +29,13 @@
 
   class Page {
     constructor(box, thread, data) {
-      Object.assign(this, { box, thread, data });
+      Object.assign(this, { box, thread, data, names: NAMES });
       this.setup = { order: "consistent", kind: "binary", model: 1, noise: 1 };
       this.latent = Float32Array.from(data.check.latent);
       this.axes = [0, 1];
       this.ray = 10 * ANTENNAS + 3;
-      this.rays = { consistent: labLatent(null).rays("consistent"), as_published: labLatent(null).rays("as_published") };
+      const { rays } = labLatent();
+      this.rays = { consistent: rays("consistent"), as_published: rays("as_published") };
       this.runs = [];
       this.seed = 1;
       this.job = null; // "walk", "search" or "map"
@@ -251,114 +249,18 @@
     panels() {
       const { box } = this;
       this.earth = box.panel({ title: "The earth of this latent", ratio: 1.0,
-        describe: "Image of the generated cells with the cells of the chosen ray", draw: (pen) => this.drawEarth(pen) });
+        describe: "Image of the generated cells with the cells of the chosen ray", draw: (pen) => geolab.latentPanels.earth(this, pen) });
       const pad = box.panel({ title: "Drag here: two of fifteen components", ratio: 1.0,
-        describe: "Pad for two components of the latent; arrow keys move", draw: (pen) => this.drawPad(pen) });
+        describe: "Pad for two components of the latent; arrow keys move", draw: (pen) => geolab.latentPanels.pad(this, pen) });
       pad.pointer({ down: (p) => { this.held = true; this.drag(p); }, move: (p) => this.held && this.drag(p),
         up: () => { this.held = false; }, key: (event) => this.nudge(event) });
       this.rest = box.panel({ title: "Point at a ray", ratio: 0.85,
         describe: "Residuals of all rays, sources down and receivers across; arrow keys choose a ray",
-        draw: (pen) => this.drawResidual(pen) });
-      this.rest.pointer({ down: (p) => this.point(p), move: (p) => this.point(p), key: (event) => this.step(event) });
+        draw: (pen) => geolab.latentPanels.residual(this, pen) });
+      this.rest.pointer({ down: (p) => this.point(p), move: (p) => this.point(p), key: (event) => this.step(event),
+        touch: "pan-y" });
       this.curve = box.panel({ title: "WRMSE", ratio: 0.85, describe: "Misfit of the searches against solves",
-        draw: (pen) => this.drawCurve(pen) });
-    }
-
-    drawEarth(pen) {
-      if (!this.view) return;
-      const { g, w, h, ink } = pen, both = this.reveal.value, gap = 26;
-      const high = h - 22, wide = Math.min((high * 60) / 125, (w - gap * (both ? 2 : 1) - 8) / (both ? 2 : 1));
-      const tall = (wide * 125) / 60, left = (w - (both ? 2 * wide + gap : wide)) / 2;
-      const frame = (n) => ({ left: left + n * (wide + gap), top: 18, right: left + n * (wide + gap) + wide, bottom: 18 + tall });
-      const values = this.setup.kind === "binary" ? (model) => model.map((m) => (m >= 0.5 ? 1 : 0)) : (model) => model;
-      const models = both ? [this.view.model, this.view.truth] : [this.view.model];
-      models.forEach((model, n) => {
-        geolab.image(pen, frame(n), values(model), SHAPE, "facies", [0, 1]);
-        this.drawRay(g, frame(n), ink);
-        g.fillStyle = ink.muted;
-        g.font = "12px system-ui, sans-serif";
-        g.textAlign = "center";
-        g.textBaseline = "middle";
-        g.fillText(n ? "the truth" : both ? "this latent" : "6 m across, 12.5 m deep", left + n * (wide + gap) + wide / 2, 8);
-      });
-      const [source, receiver] = this.pair(), { starts } = this.rays[this.setup.order];
-      const cells = starts[this.ray + 1] - starts[this.ray];
-      this.earth.title(`The earth of this latent; ray from ${source} m to ${receiver} m, ${cells} cells`);
-    }
-
-    pair() {
-      return [Math.floor(this.ray / ANTENNAS), this.ray % ANTENNAS].map((n) => 0.5 * (n + 1));
-    }
-
-    drawRay(g, frame, ink) {
-      const { starts, cells } = this.rays[this.setup.order], [source, receiver] = this.pair();
-      const size = (frame.right - frame.left) / 60, x = (m) => frame.left + m * 10 * size, y = (m) => frame.top + m * 10 * size;
-      g.fillStyle = "#d55e00";
-      for (let i = starts[this.ray]; i < starts[this.ray + 1]; i++) {
-        const row = Math.floor(cells[i] / 60), column = cells[i] % 60;
-        g.fillRect(frame.left + column * size, frame.top + row * size, Math.max(size, 1.5), Math.max(size, 1.5));
-      }
-      g.strokeStyle = "#fff";
-      g.lineWidth = 1;
-      g.setLineDash([3, 3]);
-      g.beginPath(); g.moveTo(x(0.01), y(source)); g.lineTo(x(5.99), y(receiver)); g.stroke();
-      g.setLineDash([]);
-      for (let n = 1; n <= ANTENNAS; n++)
-        for (const [side, on] of [[-1, n * 0.5 === source], [1, n * 0.5 === receiver]]) {
-          g.fillStyle = on ? ink.vermilion : ink.muted;
-          g.beginPath();
-          g.arc(side < 0 ? frame.left - 5 : frame.right + 5, y(0.5 * n), on ? 3.5 : 1.5, 0, 7);
-          g.fill();
-        }
-    }
-
-    drawPad(pen) {
-      const { g, ink } = pen, [i, j] = this.axes;
-      const axes = geolab.axes(pen, { x: [-1, 1], y: [-1, 1], xlabel: `component ${i + 1}`, ylabel: `component ${j + 1}` });
-      this.padAxes = axes;
-      const known = this.chart && this.chart.key === this.key();
-      if (known) {
-        const seen = this.chart.values.filter(Number.isFinite), logs = this.chart.values.map(Math.log);
-        geolab.image(pen, axes, upright(logs), [FINE, FINE], "velocity", [Math.log(Math.min(...seen)), Math.log(Math.max(...seen))]);
-      }
-      const truth = this.data.truths[this.setup.model];
-      if (this.reveal.value) ring(g, axes.X(truth[i]), axes.Y(truth[j]), ink.paper, ink.green, "");
-      const [x, y] = [axes.X(this.latent[i]), axes.Y(this.latent[j])];
-      ring(g, x, y, ink.paper, ink.vermilion, "full");
-      if (!known) return;
-      const seen = this.chart.values.filter(Number.isFinite);
-      if (seen.length) axes.note(`WRMSE from ${geolab.number(Math.min(...seen), 2)} (dark) to ${geolab.number(Math.max(...seen), 2)}`,
-        axes.left + 6, axes.top + 10, ink.text);
-    }
-
-    drawResidual(pen) {
-      if (!this.view) return;
-      const { g, w, h, ink } = pen, { residual } = this.view;
-      const axes = geolab.axes(pen, { x: [0, 12], y: [12, 0], xlabel: "receiver, m", ylabel: "source, m", right: 12, grid: false });
-      const sorted = Float64Array.from(residual, Math.abs).sort(), top = Math.max(3, sorted[560]);
-      geolab.image(pen, axes, residual, [ANTENNAS, ANTENNAS], "signed", [-top, top]);
-      this.restAxes = axes;
-      const wide = (axes.right - axes.left) / ANTENNAS, tall = (axes.bottom - axes.top) / ANTENNAS;
-      g.strokeStyle = ink.text;
-      g.lineWidth = 2;
-      g.strokeRect(axes.left + (this.ray % ANTENNAS) * wide, axes.top + Math.floor(this.ray / ANTENNAS) * tall, wide, tall);
-      axes.note(`colours: ±${geolab.number(top, 2)} ns`, axes.right - 4, axes.bottom - 10, ink.text, "right");
-      this.rest.title(`Point at a ray: data minus traveltime ${geolab.number(residual[this.ray], 3)} ns`);
-    }
-
-    drawCurve(pen) {
-      const { ink } = pen, ends = this.runs.flatMap((run) => [run.x.at(-1) ?? 1]);
-      const high = Math.max(20, ...this.runs.flatMap((run) => run.y));
-      const axes = geolab.axes(pen, { x: [0, Math.max(60, ...ends)], y: [0.8, 1.15 * high], ylog: true, xlabel: "forward solves", ylabel: "" });
-      axes.rule({ y: 1 }, ink.muted, "as good as the truth", { align: "left" });
-      if (this.view && this.view.wrmse > 0.8) axes.rule({ y: this.view.wrmse }, ink.line, "");
-      for (const [n, run] of this.runs.filter((each) => each.x.length).entries()) {
-        const colour = ink[COLOURS[run.name]], text = `${NAMES[run.name]}: ${geolab.number(run.y.at(-1), 3)}`;
-        axes.line(run.x, run.y, colour);
-        axes.dots([run.x.at(-1)], [run.y.at(-1)], colour);
-        axes.note(text, axes.right - 4, axes.top + 8 + 15 * n, colour, "right");
-      }
-      this.curve.title(`WRMSE: ${geolab.number(this.view?.wrmse, 4)} here`);
+        draw: (pen) => geolab.latentPanels.curve(this, pen) });
     }
 
     // --- pointer and keys --------------------------------------------------------------------------
@@ -480,18 +382,5 @@
     const step = [8, 4, 2, 1].find((s) => i % s === 0 && j % s === 0);
     for (let a = i; a < Math.min(FINE, i + step); a++)
       for (let b = j; b < Math.min(FINE, j + step); b++) values[a * FINE + b] = value;
-  }
-
-  /** Rows from the bottom up, as an axis that points up wants them. */
-  function upright(values) {
-    return Float64Array.from(values, (_, n) => values[(FINE - 1 - Math.floor(n / FINE)) * FINE + (n % FINE)]);
-  }
-
-  function ring(g, x, y, paper, colour, full) {
-    g.beginPath();
-    g.arc(x, y, 8, 0, 7);
-    g.lineWidth = 5; g.strokeStyle = paper; g.stroke();
-    g.lineWidth = 2.5; g.strokeStyle = colour; g.stroke();
-    if (full) { g.fillStyle = colour; g.beginPath(); g.arc(x, y, 3, 0, 7); g.fill(); }
   }
 })();

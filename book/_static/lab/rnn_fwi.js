@@ -55,8 +55,8 @@
     let run, initial, drawn = false;
 
     const method = box.select({ label: "Optimiser", options: METHODS, change: chosen });
-    const from = box.select({ label: "Start", options: [["smooth6", "smoothed by 60 m"],
-      ["smooth10", "smoothed by 100 m"], ["linear", "a straight line"]], change: restart });
+    const from = box.select({ label: "Start", options: [["smooth6", "smoothed, 60 m"],
+      ["smooth10", "smoothed, 100 m"], ["linear", "a straight line"]], change: restart });
     const rate = box.slider({ label: "Learning rate", min: 0.02, max: 5, value: 0.4, log: true });
     box.row();
     const train = box.button("Train", () => toggle(), { primary: true });
@@ -109,8 +109,9 @@
       rate.show(Boolean(range));
       if (range) {
         rate.range(...range);
-        rate.marks(method.value === "gd" ? [{ value: limit, text: `2/λ = ${geolab.number(limit, 2)}` }]
-          : method.value === "momentum" ? [{ value: 1.9 * limit, text: `1.9 · 2/λ = ${geolab.number(1.9 * limit, 2)}` }] : []);
+        // Momentum of 0.9 is stable up to 2 (1 + 0.9) / lambda.
+        const line = { gd: [limit, "2/λ"], momentum: [1.9 * limit, "1.9 · 2/λ"] }[method.value];
+        rate.marks(line ? [{ value: line[0], text: `${line[1]} = ${geolab.number(line[0], 2)}` }] : []);
       }
       restart();
     }
@@ -126,7 +127,9 @@
       drawn = true;
       const { axes } = shape, centre = axes.invY(y) / depth[1];
       const wanted = Math.min(Math.max(1000 * axes.invX(x), 1500), 6000);
-      initial = Float64Array.from(initial, (v, i) => v + (wanted - v) * Math.exp(-((i - centre) ** 2) / 50));
+      // Whole metres per second: the code below the panels then starts from the very same model.
+      initial = Float64Array.from(initial, (v, i) =>
+        Math.round(v + (wanted - v) * Math.exp(-((i - centre) ** 2) / 50)));
       from.own();
       restart();
     }
@@ -173,9 +176,14 @@ from geolib.studies.rnn_fwi.descents import BOUNDS
 
 problem = problem_1d(${{ smooth6: "smoothing=6.0", smooth10: "smoothing=10.0",
     linear: 'start="linear"', own: "" }[from.value]})
-start = ${from.value === "own" ? `np.array([${Array.from(initial, (v) => v.toFixed(0)).join(", ")}], float)` : "problem.start"}
-found = descent.minimize(problem.objective, start, "${method.value}", iterations=${Math.max(1, run.misfit.length - 1)},${
-  method.value === "lbfgs" ? "" : ` rate=${rate.value},`} bounds=BOUNDS)
+start = ${from.value === "own" ? `np.array([${Array.from(initial, Math.round).join(", ")}], float)` : "problem.start"}
+found = descent.minimize(
+    problem.objective,
+    start,
+    "${method.value}",
+    iterations=${Math.max(1, run.misfit.length - 1)},${method.value === "lbfgs" ? "" : `\n    rate=${rate.value},`}
+    bounds=BOUNDS,
+)
 print(found.misfit[-1], problem.error(found.model))`);
     box.check(() => compare(setting, line));
     return { setting, line, get run() { return run; }, loop };

@@ -145,7 +145,8 @@
         const steps = { ArrowUp: [-3, 0], ArrowDown: [3, 0], ArrowLeft: [0, -3], ArrowRight: [0, 3] };
         cursor ??= [...source];
         if (steps[event.key]) {
-          cursor = [clip(cursor[0] + steps[event.key][0], 0, nz - 1), clip(cursor[1] + steps[event.key][1], 0, nx - 1)];
+          const [dz, dx] = steps[event.key];
+          cursor = [clip(cursor[0] + dz, 0, nz - 1), clip(cursor[1] + dx, 0, nx - 1)];
         } else if (event.key === "p") { last = null; mode.set("paint"); press(cursor); }
         else if (event.key === "s") moveSource([...cursor]);
         else if (event.key === "Enter") shoot();

@@ -7,13 +7,12 @@
   const HERTZ = Float64Array.from({ length: 250 }, (_, k) => k / (499 * 0.004));
 
   geolab.lab("wgan_traces-epochs", {
+    uses: ["networks.js", "wgan_traces_core.js"],
     data: ["wgan_traces"],
     async start(box, data) {
-      await geolab.script("networks.js");
-      await geolab.script("wgan_traces_core.js");
       const page = new Page(box, data, geolab.worker([labNetworks, labTraces], tracesThread));
-      window.tracesPage = page; // for the tests
       await page.go(data.epoch);
+      return page;
     },
   });
 
