@@ -31,11 +31,11 @@ def markdown(heads: Sequence[object], rows: Iterable[Sequence[object]], align: s
     if not cells and empty:
         return f"| |\n|---|\n| *{empty}* |"
     rule = ("--:" if side == "r" else "---" for side in align.ljust(len(heads), "l"))
-    return "\n".join([_line(heads).replace("|  |", "| |"), f"|{'|'.join(rule)}|", *map(_line, cells)])
+    return "\n".join([_line(heads), f"|{'|'.join(rule)}|", *map(_line, cells)])
 
 
 def _line(cells: Sequence[object]) -> str:
-    return f"| {' | '.join(map(_cell, cells))} |"
+    return "|" + "|".join(f" {text} " if text else " " for text in map(_cell, cells)) + "|"
 
 
 def _cell(value: object) -> str:

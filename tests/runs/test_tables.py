@@ -7,7 +7,7 @@ from geolib.runs import tables
 
 def test_a_table_is_not_padded_and_no_bar_ends_a_cell():
     made = tables.markdown(["", "Long head", "n"], [["a|b", "", 3], ["two\nlines", 0.5, 12]], "llr")
-    assert made == "| | Long head | n |\n|---|---|--:|\n| a\\|b |  | 3 |\n| two lines | 0.5 | 12 |"
+    assert made == "| | Long head | n |\n|---|---|--:|\n| a\\|b | | 3 |\n| two lines | 0.5 | 12 |"
 
 
 def test_a_table_without_rows_says_why():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geolib.runs.measure import Measure
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 
@@ -104,12 +105,12 @@ def ablation_table(critic_steps: int, units: Units, data: str) -> str:
         "Extreme answers",
     ]
     keys = ("distance", "unrest", "time", "equal_cost", "accuracy", "extreme")
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    rows = []
     for where, trick, found in ablation(critic_steps, units):
         if where == data:
             cells = [f"{with_interval(found[k])}: {judgement(k, found[k])}" for k in keys]
-            lines.append("| " + " | ".join([trick.replace("_", " "), *cells]) + " |")
-    return "\n".join(lines)
+            rows.append([trick.replace("_", " "), *cells])
+    return markdown(heads, rows)
 
 
 def with_interval(measure: Measure) -> str:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from scipy import stats
 
-from geolib.book.ledger import no_rows
 from geolib.gans import sgan
 from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.runs import paths
 from geolib.runs.measure import Measure
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Units, select
 from geolib.studies.latent_inversion import searches
 from geolib.studies.latent_inversion.units import Comparison, Trial
@@ -173,8 +173,16 @@ def largest(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
 
 def as_markdown(units: Units) -> str:
     """Return the comparisons as Markdown: median best WRMSE, starts better than with the published choice, p value."""
-    lines = ["| Choice | Value | Updates | Starts | Median best WRMSE | Better than the first value | p (sign test) |"]
-    lines.append("|---|---|--:|--:|--:|--:|--:|")
+    heads = (
+        "Choice",
+        "Value",
+        "Updates",
+        "Starts",
+        "Median best WRMSE",
+        "Better than the first value",
+        "p (sign test)",
+    )
+    rows = []
     for kind, arrays in largest(units).items():
         if kind in APART:
             continue
@@ -189,8 +197,8 @@ def as_markdown(units: Units) -> str:
             ]
             better, _, p = _sign_test(outcome[row], outcome[0])
             cells += [f"{better} of {outcome.shape[1]}", f"{p:.2g}"] if row else ["—", "—"]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) if len(lines) > 2 else no_rows("No comparison has been shipped yet.")
+            rows.append(cells)
+    return markdown([*heads, "p (sign test)"], rows, "llrrrrr", empty="No comparison has been shipped yet.")
 
 
 def apart_as_markdown(units: Units, kind: str) -> str:
@@ -198,11 +206,9 @@ def apart_as_markdown(units: Units, kind: str) -> str:
 
     The p value is of a rank test (Mann-Whitney) against the first choice: starts are shared, true models are not.
     """
-    found = largest(units).get(kind)
-    if found is None:
-        return no_rows("No comparison of this kind has been shipped yet.")
-    head = f"| {kind.capitalize()} | Core time of an update (ms) | Updates | Starts | Median best WRMSE | Least "
-    lines = [head + "| p (rank test) |", "|--:|--:|--:|--:|--:|--:|--:|"]
+    heads = (kind.capitalize(), "Core time of an update (ms)", "Updates", "Starts", "Median best WRMSE", "Least")
+    rows = []
+    found = largest(units).get(kind, {"choices": np.array([])})
     for row, choice in enumerate(found["choices"].tolist()):
         outcome = found["outcome"][row]
         p = f"{stats.mannwhitneyu(outcome, found['outcome'][0]).pvalue:.2g}" if row else "—"
@@ -212,5 +218,6 @@ def apart_as_markdown(units: Units, kind: str) -> str:
             str(int(found["updates"])),
             str(outcome.size),
         ]
-        lines.append("| " + " | ".join([*cells, f"{np.median(outcome):#.3g}", f"{outcome.min():#.3g}", p]) + " |")
-    return "\n".join(lines)
+        rows.append([*cells, f"{np.median(outcome):#.3g}", f"{outcome.min():#.3g}", p])
+    nothing = "No comparison of this kind has been shipped yet."
+    return markdown([*heads, "p (rank test)"], rows, "r" * 7, empty=nothing)

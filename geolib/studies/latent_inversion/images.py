@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from geolib.runs.measure import Measure
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion.tables import MARKS, NO_TRIAL, ROMAN, compatible, longest
 from geolib.studies.latent_inversion.units import Trial
@@ -72,7 +73,7 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], published: Mappin
         Counts by claim id, such as ``latent_inversion.table1.I``.
     """
     found = image_measures(units)
-    lines = ["| Model | Recovered | Published, of 50 | Trials | Ours | p |", "|---|---|--:|--:|--:|--:|"]
+    rows = []
     for model in ROMAN.values():
         for place, what in enumerate(("image", "latent")):
             share = found.get(f"table1.{model}.{what}")
@@ -80,8 +81,8 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], published: Mappin
                 theirs, count = published[f"latent_inversion.table1.{model}"][place], round(share.value * share.n)
                 interval = f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)"
                 p = f"{compatible(theirs, 50, count, share.n):.2g}"
-                lines.append("| " + " | ".join([model, what, str(theirs), str(share.n), interval, p]) + " |")
-    return "\n".join(lines) if len(lines) > 2 else NO_TRIAL
+                rows.append([model, what, theirs, share.n, interval, p])
+    return markdown(["Model", "Recovered", "Published, of 50", "Trials", "Ours", "p"], rows, "llrrrr", empty=NO_TRIAL)
 
 
 def image_measures(trials: Units) -> dict[str, Measure]:

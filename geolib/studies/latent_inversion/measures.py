@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from geolib.book.ledger import Claim
 from geolib.inversion import crosshole
 from geolib.runs.measure import Measure
 from geolib.runs.unit import Units, select
@@ -58,12 +58,17 @@ def measures(units: Units) -> dict[str, Measure]:
     return found
 
 
-def published_measures(ledger: Iterable[Claim]) -> dict[str, Measure]:
+def published_measures(published: Mapping[str, Any]) -> dict[str, Measure]:
     """Return what the published Tables 2 and 3 say themselves: how often model I beats model II, strictly.
 
     Pairs of counts that are both zero say nothing and are left out.
+
+    Parameters
+    ----------
+    published : mapping
+        What the paper prints, by claim.
     """
-    rows = {claim.id: claim.published for claim in ledger if re.search(r"table[23]\.s\d-\d+-I+-I+$", claim.id)}
+    rows = {name: counts for name, counts in published.items() if re.search(r"table[23]\.s\d-\d+-I+-I+$", name)}
     pairs = []
     for name, counts in rows.items():
         head, model, noise = name.rsplit("-", 2)

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from geolib._runtime import keep_memory
-from geolib.book.ledger import no_rows
 from geolib.datasets import channels
 from geolib.gans import sgan
 from geolib.metrics import facies
 from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 
 #: The last one is the working recipe with standard-normal latents, of which the paper has a remark in section 4.2.
@@ -163,8 +163,8 @@ def as_markdown(units: Units, iterations: Iterable[int] = ()) -> str:
     iterations : iterable of int
         Moments at which all trainings are compared; each training shows those that it has.
     """
-    lines = ["| Recipe | Width | Batch | Training | Update | " + " | ".join((*MEASURES, "score")) + " |"]
-    lines.append("|---|--:|--:|--:|--:|" + "--:|" * (len(MEASURES) + 1))
+    heads = ["Recipe", "Width", "Batch", "Training", "Update", *MEASURES, "score"]
+    rows = []
     for unit, arrays in sorted(select(units, Training).items(), key=lambda item: _order(item[0])):
         best = chosen(arrays)
         moments = sorted({*iterations} & set(arrays["iteration"].tolist()) | {best})
@@ -172,8 +172,8 @@ def as_markdown(units: Units, iterations: Iterable[int] = ()) -> str:
             label = f"{moment} (best)" if moment == best else str(moment)
             cells = [unit.recipe, str(unit.width), str(unit.batch), str(unit.number + 1), label]
             cells += [f"{value:.3f}" for value in at(arrays, moment).values()]
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) if len(lines) > 2 else no_rows("No training has been shipped yet.")
+            rows.append(cells)
+    return markdown(heads, rows, "l" + "r" * (len(heads) - 1), empty="No training has been shipped yet.")
 
 
 def _order(unit: Training) -> tuple:

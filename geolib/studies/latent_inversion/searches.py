@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib.book.ledger import no_rows
 from geolib.inversion import dream, latent
 from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Units, select
 from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
 from geolib.studies.latent_inversion.units import Trial
@@ -168,13 +168,13 @@ def chains(units: Units) -> list[dict[str, Any]]:
 
 def chains_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the rows of `chains` as Markdown."""
-    head = "| Cell order | Model | Noise | Run | Acceptance | Draws of a chain | Worst R-hat | Least ESS, bulk | tail |"
-    lines = [head, "|---|---|---|" + "--:|" * 6]
+    heads = ["Cell order", "Model", "Noise", "Run", "Acceptance", "Draws of a chain", "Worst R-hat", "Least ESS, bulk"]
+    lines = []
     for row in rows:
-        cells = [*map(str, (row["order"], row["model"], row["noise"], row["run"])), f"{100 * row['acceptance']:.1f} %"]
-        cells += [str(row["draws"]), f"{row['r_hat']:.2f}", f"{row['ess_bulk']:.0f}", f"{row['ess_tail']:.0f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) if rows else no_rows("No chain has been shipped yet.")
+        cells = [row["order"], row["model"], row["noise"], row["run"], f"{100 * row['acceptance']:.1f} %"]
+        cells += [row["draws"], f"{row['r_hat']:.2f}", f"{row['ess_bulk']:.0f}", f"{row['ess_tail']:.0f}"]
+        lines.append(cells)
+    return markdown([*heads, "tail"], lines, "lllrrrrrr", empty="No chain has been shipped yet.")
 
 
 def diagnostics(draws: np.ndarray) -> dict[str, float]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from geolib.book.ledger import no_rows
 from geolib.runs.measure import Measure
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion.units import SCENARIOS, Trial
 
@@ -21,7 +21,7 @@ EARLY_STOP = (100, 1000.0)
 ROMAN = {1: "I", 2: "II"}
 #: What the page calls the cell orders.
 ORDERS = {"consistent": "true rays", "as_published": "scrambled"}
-NO_TRIAL = no_rows("No trial of this kind has been shipped yet.")
+NO_TRIAL = "No trial of this kind has been shipped yet."
 
 
 def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
@@ -111,11 +111,7 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
     name : str
         ``table2`` or ``table3``.
     """
-    limits = " | ".join(f"≤ {limit}" for limit in LIMITS)
-    lines = [
-        f"| Strategy | Iterations | Scenario | Paper, of 100 | Trials | {limits} | p |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    lines = []
     for row in rows:
         scenario = f"{row['model']}-{row['noise']}"
         label = f"latent_inversion.{name}.s{row['strategy']}-{row['iterations']}-{scenario}"
@@ -126,8 +122,10 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
             cells.append(_whole(f"{count} ({100 * (share.low or 0):.0f}–{100 * (share.high or 0):.0f} %)"))
         pairs = zip(published[label], row["counts"], strict=True) if label in published else ()
         cells.append(_whole(", ".join(f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs)) or "—")
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines) if rows else NO_TRIAL
+        lines.append(cells)
+    limits = (f"≤ {limit}" for limit in LIMITS)
+    heads = ["Strategy", "Iterations", "Scenario", "Paper, of 100", "Trials", *limits, "p"]
+    return markdown(heads, lines, empty=NO_TRIAL)
 
 
 def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mapping[str, Sequence[int]]) -> str:
@@ -140,10 +138,7 @@ def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mappin
     published : mapping
         Counts by claim id, each of 100.
     """
-    lines = [
-        "| Case | Strategy | Iterations | Paper | " + " | ".join(columns) + " |",
-        "|---|--:|--:|" + "--:|" * (1 + len(columns)),
-    ]
+    lines = []
     for name, case in (("table3", "binary"), ("table2", "continuous")):
         for strategy, iterations in ((1, 1000), (1, 10000), (2, 100), (2, 1000), (2, 5000)):
             head = f"latent_inversion.{name}.s{strategy}-{iterations}-"
@@ -157,8 +152,8 @@ def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mappin
                 sums = [sum(row["counts"][place] for row in rows) for place in (1, 2)]
                 text = _whole(f"{sums[0]}, {sums[1]} of {sum(row['trials'] for row in rows)}")
                 cells.append(text if len(rows) == len(SCENARIOS) else "—")
-            lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+            lines.append(cells)
+    return markdown(["Case", "Strategy", "Iterations", "Paper", *columns], lines, "l" + "r" * (3 + len(columns)))
 
 
 def compatible(theirs: int, of: int, ours: int, trials: int) -> float:
@@ -201,8 +196,7 @@ def searches_markdown(units: Units) -> str:
     A run that missed a limit counts as one with more solves than any. Of several runs the range follows, and how many
     reached the limit where not all did.
     """
-    limits = " | ".join(f"Solves to {limit}" for limit in SOLVED)
-    lines = [f"| Search | Cell order | Scenario | Runs | {limits} | Best WRMSE |", "|---|---|---|" + "--:|" * 5]
+    lines = []
     for (method, case, operator, model, noise), runs in searches(units).items():
         search = SEARCHES[method] if case == "binary" else f"{SEARCHES[method]}, {case}"
         cells = [search, ORDERS[operator], f"{ROMAN[model]}-{ROMAN[noise]}", str(len(runs))]
@@ -214,5 +208,7 @@ def searches_markdown(units: Units) -> str:
             done = int(np.isfinite(column).sum())
             text = middle if low == high or not done else f"{middle} ({_whole(f'{low} to {high}')})"
             cells.append(text + (f", {_whole(f'{done} of {len(runs)}')}" if 0 < done < len(runs) else ""))
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) if len(lines) > 2 else NO_TRIAL
+        lines.append(cells)
+    limits = (f"Solves to {limit}" for limit in SOLVED)
+    heads = ["Search", "Cell order", "Scenario", "Runs", *limits, "Best WRMSE"]
+    return markdown(heads, lines, "lllrrrrr", empty=NO_TRIAL)

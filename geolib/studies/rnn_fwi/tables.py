@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.rnn_fwi.measures import Arrays, evaluations, interfaces, longest, measures, roughness
 from geolib.studies.rnn_fwi.units import WIDTHS, Block, Line, Steps, label
@@ -63,10 +64,8 @@ def table(runs: Mapping[str, Arrays]) -> str:
     misfit of CG, and after 150 by a sixth; what little it rises, by a factor of nine. So of their ends the power of ten
     below which the misfit lies is told, rises from one per cent on, and two digits of the model's error.
     """
-    lines = [
-        "| Run | Evaluations to 1 % | Last misfit (%) | Sum of rises (%) | Model error (m/s) | Interfaces |",
-        "|---|---|---|---|---|---|",
-    ]
+    heads = ("Run", "Evaluations to 1 %", "Last misfit (%)", "Sum of rises (%)", "Model error (m/s)", "Interfaces")
+    rows = []
     for name, run in runs.items():
         count, misfit = evaluations(run), 100 * run["misfit"][-1] / run["misfit"][0]
         ends = [f"{misfit:.3g}", f"{100 * roughness(run):.2g}", f"{run['error'][-1]:.0f}"]
@@ -74,8 +73,8 @@ def table(runs: Mapping[str, Arrays]) -> str:
             error = float(f"{run['error'][-1]:.1e}")  # two digits
             ends = [_below(misfit), _below(max(1.0, 100 * roughness(run))), f"about {error:.0f}"]
         reached = f"{count:.0f}" if np.isfinite(count) else f"more than {run['misfit'].size - 1}"
-        lines.append("| " + " | ".join([name, reached, *ends, str(interfaces(run))]) + " |")
-    return "\n".join(lines)
+        rows.append([name, reached, *ends, interfaces(run)])
+    return markdown(heads, rows)
 
 
 def _below(value: float) -> str:
@@ -87,32 +86,29 @@ def errata(units: Units) -> str:
     """Return a Markdown table of the misprints with the number that proves each, as far as the units are there."""
     theory, found = units["theory"], measures(units)
     truth = float(theory["derivative"])
-    rows = [
+    printed = [
         ("Eqs 7b, A-8, A-9", "the factor v² dt² stands before the Laplacian; it belongs inside", "printed"),
         ("Eqs A-10, A-11", "the right side is one time step late", "late"),
         ("Eqs 6, A-11", "the sum over time is missing (largest single step instead)", "one_step"),
         ("Eqs 7a, A-3, A-8", "the residual has no position (injected everywhere instead)", "everywhere"),
     ]
-    lines = ["| Where | What | Number | Right |", "|---|---|---|---|"]
-    lines += [f"| {a} | {b} | derivative {float(theory[key]):.5g} | {truth:.5g} |" for a, b, key in rows]
+    rows = [(a, b, f"derivative {float(theory[key]):.5g}", f"{truth:.5g}") for a, b, key in printed]
     up, down = theory["ascent"]
-    lines.append(f"| Appendix B | v − α m with δv = −g climbs | misfit × {up:.4f} | × {down:.4f} |")
+    rows.append(("Appendix B", "v − α m with δv = −g climbs", f"misfit × {up:.4f}", f"× {down:.4f}"))
     loud, adam = theory["scaled"]
-    lines.append(f"| Ranges of rates | ten times the data: first step of GD, of Adam | × {loud:.4g} | × {adam:.4g} |")
+    rows.append(("Ranges of rates", "ten times the data: first step of GD, of Adam", f"× {loud:.4g}", f"× {adam:.4g}"))
     if "hessian_eigenvalue" in found:
         value = found["hessian_eigenvalue"].value
-        lines.append(f"| Eq 9 | H⁻¹ stands for H: its largest eigenvalue | {1 / value:.4g} | {value:.4g} |")
+        rows.append(("Eq 9", "H⁻¹ stands for H: its largest eigenvalue", f"{1 / value:.4g}", f"{value:.4g}"))
     if "rmsprop_first_step" in found:
         step = found["rmsprop_first_step"].value
-        lines.append(
-            f"| RMSprop's range | first step over rate: 1/√(1 − β) without bias correction | 3.162 | {step:.4g} |"
-        )
+        what = "first step over rate: 1/√(1 − β) without bias correction"
+        rows.append(("RMSprop's range", what, "3.162", f"{step:.4g}"))
     change, predicted, best, first = theory["eq11"]
-    lines.append(
-        f"| Eq 11 | describes a step of gradient descent (here the best, α = {best:.3g}) "
-        f"| predicts J {100 * predicted / first:+.1f} % | true {100 * change / first:+.1f} % |"
-    )
-    return "\n".join(lines)
+    what = f"describes a step of gradient descent (here the best, α = {best:.3g})"
+    shares = (f"predicts J {100 * predicted / first:+.1f} %", f"true {100 * change / first:+.1f} %")
+    rows.append(("Eq 11", what, *shares))
+    return markdown(("Where", "What", "Number", "Right"), rows)
 
 
 def speeds(units: Units, method: str) -> list[tuple[float, float]]:
@@ -159,10 +155,7 @@ def extras(units: Units) -> tuple[Table, Table]:
 def winners(units: Units) -> str:
     """Return a Markdown table of the harder settings at their start and after 100 evaluations, and who wins there."""
     methods = [LABELS[m] for m in MARMOUSI]
-    lines = [
-        f"| Setting | Start | {' | '.join(methods)} | Smallest error | Most similar |",
-        "|---|" + "--:|" * (1 + len(methods)) + "---|---|",
-    ]
+    rows = []
     errors, similarities = extras(units)
     first: dict[str, float] = {}
     for key, setting in {"marmousi": "as in the paper", **HARDER}.items():
@@ -180,8 +173,9 @@ def winners(units: Units) -> str:
         cells = [f"{start['error'][0]:.0f} / {start['ssim'][0]:.3f} / 100"]
         cells += [f"{errors[setting][m]:.0f} / {similarities[setting][m]:.3f} / {100 * shares[m]:.2f}" for m in methods]
         cells += [min(methods, key=errors[setting].__getitem__), max(methods, key=similarities[setting].__getitem__)]
-        lines.append(f"| {setting} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([setting, *cells])
+    heads = ["Setting", "Start", *methods, "Smallest error", "Most similar"]
+    return markdown(heads, rows, "l" + "r" * (1 + len(methods)))
 
 
 def wins(units: Units) -> dict[str, int]:
@@ -211,19 +205,16 @@ def marmousi_table(
     stops: tuple[int, ...] = (0, 25, 50, 100, 200, 400, 600, 1000),
 ) -> str:
     """Return a Markdown table of Marmousi runs at some evaluations and at the last one; `cost` is that of `costs`."""
-    lines = [
-        "| Method | Evaluation | Minutes of a core | Misfit (%) | Model error (m/s) | Upper half | Lower half "
-        "| Structural similarity |",
-        "|---|" + "--:|" * 7,
-    ]
+    heads = ["Method", "Evaluation", "Minutes of a core", "Misfit (%)", "Model error (m/s)", "Upper half", "Lower half"]
+    rows = []
     for name, run in runs.items():
         last = len(run["misfit"]) - 1
         for n in [stop for stop in stops if stop < last] + [last]:
             minutes = f"{n * cost[name] / 60:.1f}" if cost else "—"
             misfit = 100 * run["misfit"][: n + 1].min() / run["misfit"][0]
-            errors = " | ".join(f"{run[key][n]:.0f}" for key in ("error", "error_shallow", "error_deep"))
-            lines.append(f"| {name} | {n} | {minutes} | {misfit:.3g} | {errors} | {run['ssim'][n]:.3f} |")
-    return "\n".join(lines)
+            errors = (f"{run[key][n]:.0f}" for key in ("error", "error_shallow", "error_deep"))
+            rows.append([name, n, minutes, f"{misfit:.3g}", *errors, f"{run['ssim'][n]:.3f}"])
+    return markdown([*heads, "Structural similarity"], rows, "l" + "r" * 7)
 
 
 def marmousi(units: Units) -> dict[str, Arrays]:

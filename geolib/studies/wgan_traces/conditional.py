@@ -22,6 +22,7 @@ from geolib.gans.train import Game, Players, train
 from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.wgan_traces import training
 from geolib.studies.wgan_traces.data import SAMPLING, amplitude_scale, forward
@@ -222,12 +223,12 @@ def errors(arrays: Mapping[str, np.ndarray], name: str, rows: np.ndarray) -> tup
 
 def table(arrays: Mapping[str, np.ndarray]) -> str:
     """Return the errors as a Markdown table."""
-    lines = ["| Traces | Depths | Error in depth (m) | Error in contrast | Right polarity |", "|---|---|---|---|---|"]
+    found = []
     band = arrays["kept_back"].astype(bool)
     for name in ("modelled", "generated", "shuffled"):
         for label, rows in (("trained on", ~band), ("kept back", band)):
-            lines.append("| " + " | ".join([name, label, *map(str, errors(arrays, name, rows))]) + " |")
-    return "\n".join(lines)
+            found.append([name, label, *errors(arrays, name, rows)])
+    return markdown(["Traces", "Depths", "Error in depth (m)", "Error in contrast", "Right polarity"], found)
 
 
 class Conditional(Study[ConditionalConfig]):

@@ -16,6 +16,7 @@ import numpy as np
 from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.wgan_traces import stopping
 from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR
@@ -69,13 +70,13 @@ def as_markdown(units: Units) -> str:
     """Return the discrepancies at the end as a Markdown table, a column for each seed."""
     reached = ends(units)
     seeds = sorted({seed for by in reached.values() for seed in by})
-    lines = ["| Traces divided by | " + " | ".join(f"seed {seed}" for seed in seeds) + " |"]
-    lines.append("|---|" + "--:|" * len(seeds))
+    rows = []
     for factor, by in reached.items():
         cells = [f"{by[seed]:.4f}" if seed in by else "—" for seed in seeds]
-        lines.append(f"| {factor:g} times the mean amplitude | " + " | ".join(cells) + " |")
+        rows.append([f"{factor:g} times the mean amplitude", *cells])
     floor = [float(np.mean(a["floor_mmd2"])) if a["floor_mmd2"].size else float("nan") for a in units.values()]
-    return "\n".join([*lines, f"| real traces among themselves | {np.nanmean(floor):.4f} |" + " |" * (len(seeds) - 1)])
+    rows.append(["real traces among themselves", f"{np.nanmean(floor):.4f}", *[""] * (len(seeds) - 1)])
+    return markdown(["Traces divided by", *(f"seed {seed}" for seed in seeds)], rows, "l" + "r" * len(seeds))
 
 
 class Factor(Study[FactorConfig]):

@@ -24,6 +24,7 @@ from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.wgan_traces.training import CURVES, torch_rng
 
@@ -168,9 +169,9 @@ def table(arrays: Mapping[str, np.ndarray]) -> str:
         "distance to the nearest training gather, median": lambda n: f"{np.median(arrays[f'{n}_nearest']):.2f}",
         "departure from a reflection's moveout, median (ms)": lambda n: f"{1e3 * _median(arrays[f'{n}_moveout']):.1f}",
     }
-    lines = ["| Measure | Generated | Untrained generator | Unseen modelled gathers (floor) |", "|---|---|---|---|"]
+    heads = ("Measure", "Generated", "Untrained generator", "Unseen modelled gathers (floor)")
     order = ("generated", "untrained", "floor")
-    return "\n".join([*lines, *(f"| {k} | {' | '.join(f(n) for n in order)} |" for k, f in rows.items())])
+    return markdown(heads, [[label, *map(measure, order)] for label, measure in rows.items()])
 
 
 def _median(values: np.ndarray) -> float:

@@ -21,6 +21,7 @@ from geolib.metrics import traces
 from geolib.runs import paths
 from geolib.runs.measure import Measure
 from geolib.runs.store import Arrays, Results, Store, load, provenance, save
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Unit, select
 from geolib.studies.wgan_traces import training as wgan_training
 from geolib.studies.wgan_traces.config import TracesConfig
@@ -107,10 +108,8 @@ def interval(arrays: Mapping[str, np.ndarray], name: str) -> Measure:
 def table(units: Mapping[str, Arrays], columns: Mapping[str, str]) -> str:
     """Return the measures as a Markdown table with a column for each unit, given as heading and name."""
     there = {heading: units[name] for heading, name in columns.items() if name in units}
-    lines = ["| Measure | " + " | ".join(there) + " |", "|---|" + "---|" * len(there)]
-    for name, label in traces.LABELS.items():
-        lines.append(f"| {label} | " + " | ".join(str(interval(arrays, name)) for arrays in there.values()) + " |")
-    return "\n".join(lines)
+    rows = [[label, *(interval(arrays, name) for arrays in there.values())] for name, label in traces.LABELS.items()]
+    return markdown(["Measure", *there], rows)
 
 
 def judged(units: Mapping[str, Arrays]) -> list[int]:

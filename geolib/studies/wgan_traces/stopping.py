@@ -20,6 +20,7 @@ from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind
 from geolib.studies.wgan_traces import tables
 from geolib.studies.wgan_traces import training as wgan_training
@@ -189,12 +190,13 @@ def as_markdown(units: Units, labels: Mapping[str, str]) -> str:
     labels : mapping of str to str
         What the rules of `rules` are called.
     """
-    lines = ["| Training | Rule | Stops after epoch | Later discrepancy smaller by a factor of |", "|---|---|--:|--:|"]
+    rows = []
     for name, arrays in units.items():
         for rule, epoch in rules(arrays).items():
             later = "—" if epoch is None else f"{missed(arrays, epoch):.1f}"
-            lines.append(f"| {name.replace('-', ' ')} | {labels[rule]} | {epoch or 'does not stop'} | {later} |")
-    return "\n".join(lines)
+            rows.append([name.replace("-", " "), labels[rule], epoch or "does not stop", later])
+    heads = ["Training", "Rule", "Stops after epoch", "Later discrepancy smaller by a factor of"]
+    return markdown(heads, rows, "llrr")
 
 
 class Stopping(Study[StoppingConfig]):

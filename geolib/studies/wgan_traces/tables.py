@@ -12,6 +12,7 @@ from scipy import stats
 
 from geolib.gans import wgan
 from geolib.runs.measure import Measure
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Units
 from geolib.studies.wgan_traces.units import DATA, Epoch
 
@@ -97,23 +98,20 @@ def quality_rows(units: Units, epoch: int) -> list[dict[str, Any]]:
 
 def quality_table(columns: Mapping[str, list[dict[str, Any]]]) -> str:
     """Return generated traces against the floor as a Markdown table; a column, from `quality_rows`, for each label."""
-    lines = [
-        "| Measure | " + " | ".join(columns) + " | Unseen real traces (floor) |",
-        "|---|" + "---|" * (len(columns) + 1),
+    rows = [
+        [row[0]["measure"], *(each["generated"] for each in row), row[0]["floor"]]
+        for row in zip(*columns.values(), strict=True)
     ]
-    for row in zip(*columns.values(), strict=True):
-        cells = [str(each["generated"]) for each in row]
-        lines.append("| " + " | ".join([row[0]["measure"], *cells, str(row[0]["floor"])]) + " |")
-    return "\n".join(lines)
+    return markdown(["Measure", *columns, "Unseen real traces (floor)"], rows)
 
 
 def score_table(arrays: Mapping[str, np.ndarray]) -> str:
     """Return the scores that an epoch's critic gives as a Markdown table."""
-    lines = ["| Traces | Mean score | Least | Greatest |", "|---|---|---|---|"]
+    rows = []
     for label, name in {"real": "validation", "generated": "generated", "zero": "zero", "white noise": "noise"}.items():
         scores = arrays[f"score_{name}"]
-        lines.append(f"| {label} | {scores.mean():.3f} | {scores.min():.3f} | {scores.max():.3f} |")
-    return "\n".join(lines)
+        rows.append([label, *(f"{number:.3f}" for number in (scores.mean(), scores.min(), scores.max()))])
+    return markdown(["Traces", "Mean score", "Least", "Greatest"], rows)
 
 
 def spread(samples: np.ndarray, real: np.ndarray) -> float:
