@@ -18,6 +18,7 @@ from geolib.gans import sgan
 from geolib.metrics import facies
 from geolib.runs import config
 from geolib.runs.study import Study
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.latent_inversion.world import weights_name, weights_path
 
@@ -124,21 +125,23 @@ def verdicts(units: Units, name: str) -> dict[str, tuple[float, float, float, fl
 def as_markdown(units: Units, names: Mapping[str, str]) -> str:
     """Return statistics of the training image beside those of units, by the title of each column, as Markdown."""
     judged = {title: verdicts(units, name) for title, name in names.items()}
-    heads = "".join(f" {title} | inside |" for title in judged)
-    lines = [f"| Statistic | Training image, 95 % of means of 40 |{heads}", "|---|--:|" + "--:|--:|" * len(judged)]
+    heads = ["Statistic", "Training image, 95 % of means of 40"]
+    heads += [head for title in judged for head in (title, "inside")]
+    lines = []
     for label, (low, high, *_) in next(iter(judged.values())).items():
-        cells = [f"{mean:.3g} | {100 * inside:.0f} %" for *_, mean, inside in (rows[label] for rows in judged.values())]
-        lines.append(f"| {label} | {low:.3g} to {high:.3g} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        pairs = (rows[label][2:] for rows in judged.values())
+        cells = [text for mean, inside in pairs for text in (f"{mean:.3g}", f"{100 * inside:.0f} %")]
+        lines.append([label, f"{low:.3g} to {high:.3g}", *cells])
+    return markdown(heads, lines, "l" + "r" * (len(heads) - 1))
 
 
 def misfits_as_markdown(units: Units, names: Mapping[str, str]) -> str:
     """Return the misfits of units to the training image, by the title of each column, as Markdown."""
-    lines = [f"| Misfit | {' | '.join(names)} |", "|---|" + "--:|" * len(names)]
+    rows = []
     for label in MISFITS:
         cells = [f"{float(units[name][f'misfit.{label}']):.3f}" for name in names.values()]
-        lines.append(f"| {label} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([label, *cells])
+    return markdown(["Misfit", *names], rows, "l" + "r" * len(names))
 
 
 class Facies(Study[FaciesConfig]):
