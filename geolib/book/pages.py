@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.book import chapters, notebooks, records
+from geolib.book import chapters, house, notebooks, records
 from geolib.book import ledger as claims
 from geolib.runs import paths
 from geolib.runs.tables import markdown
@@ -62,6 +62,8 @@ def generate(
         made[f"claims_{name}.md"] = _claims(name, judged[name], files)
         made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
     content = {name: text.encode() for name, text in made.items()}
+    runs = {f.path.stem.removesuffix("-paper"): (f.results.config, len(f.results.units)) for f in files}
+    content |= house.page(judged, {name: runs[name] for name in modules if name in runs})
     cards, gallery = [], []
     for name, module in modules.items():
         shown = figures(executed / f"{name}.ipynb")
