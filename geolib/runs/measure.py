@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,12 +52,9 @@ class Measure:
         ValueError
             If n is not positive or k not within 0..n.
         """
-        from scipy import stats
-
         n = _checks.integer("n", n, low=1)
         k = _checks.integer("k", k, low=0, high=n)
-        low, high = stats.binomtest(k, n).proportion_ci(method="wilson")
-        return cls(k / n, float(low), float(high), n, k)
+        return cls(k / n, *_wilson(k, n), n, k)
 
     @classmethod
     def clustered(cls, clusters: Sequence[Sequence[bool]], like: Measure | None = None, draws: int = 4000) -> Measure:
@@ -148,6 +146,14 @@ def short(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return f"{value:.4g}"
+
+
+@functools.cache
+def _wilson(k: int, n: int) -> tuple[float, float]:
+    from scipy import stats
+
+    low, high = stats.binomtest(k, n).proportion_ci(method="wilson")
+    return float(low), float(high)
 
 
 def evaluated(rules: Mapping[str, Callable[[], float]]) -> dict[str, float]:

@@ -47,15 +47,22 @@ class Unit:
     @property
     def name(self) -> str:
         """Its name on disk: that of its file, and of its group in a published file."""
-        return self.TEMPLATE.format(**dataclasses.asdict(self))
+        return self.TEMPLATE.format(**vars(self))
 
     @classmethod
     def read(cls, name: str) -> Self | None:
         """Return the unit of a name, or None if the name is of another kind."""
-        found = _pattern(cls).fullmatch(name)
+        known = _read.setdefault(cls, {})
+        if name not in known:
+            known[name] = cls._made_of(name)
+        return known[name]
+
+    @classmethod
+    def _made_of(cls, name: str) -> Self | None:
+        pattern, kinds = _codec(cls)
+        found = pattern.fullmatch(name)
         if found is None:
             return None
-        kinds = typing.get_type_hints(cls)
         made = cls(**{field: kinds[field](text) for field, text in found.groupdict().items()})
         return made if made.name == name else None
 
@@ -97,12 +104,15 @@ def need(units: Units, unit: Unit) -> Mapping[str, np.ndarray]:
     return units[unit.name]
 
 
-_patterns: dict[type[Unit], re.Pattern[str]] = {}
+# Measures ask for the same names again and again.
+_read: dict[type[Unit], dict[str, Any]] = {}
+# Making a pattern takes as long as reading a thousand names.
+_codecs: dict[type[Unit], tuple[re.Pattern[str], dict[str, Any]]] = {}
 
 
-def _pattern(kind: type[Unit]) -> re.Pattern[str]:
-    if kind in _patterns:
-        return _patterns[kind]
+def _codec(kind: type[Unit]) -> tuple[re.Pattern[str], dict[str, Any]]:
+    if kind in _codecs:
+        return _codecs[kind]
     hints = typing.get_type_hints(kind)
     made, seen = "", set()
     for text, field, _, _ in string.Formatter().parse(kind.TEMPLATE):
@@ -112,7 +122,7 @@ def _pattern(kind: type[Unit]) -> re.Pattern[str]:
             looks = words or _LOOKS[hints[field]]
             made += f"(?P<{field}>{looks})" if field not in seen else f"(?P={field})"
             seen.add(field)
-    return _patterns.setdefault(kind, re.compile(made))
+    return _codecs.setdefault(kind, (re.compile(made), hints))
 
 
 def select(units: Units, kind: type[U], **fields: Any) -> dict[U, Mapping[str, np.ndarray]]:
