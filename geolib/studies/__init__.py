@@ -11,6 +11,7 @@ A study is a module with
   that may be computed apart from one another, in other processes or on other machines;
 - `grouping(name)`, optional: what a unit's record says of the units that it is computed together with;
 - `measures(config, units)`, the numbers that the claims ledger asks for, from whatever units there are;
+- `variants(config, units)`, optional: by a choice of ours, the measures that another one gives;
 - `condense(units)`, optional: the units as they are shipped, without what another of them holds as well;
 - `DIMS`, names of axes by array name, and `FILES`, the names in `geolib.datasets.fetch.FILES` that it reads.
 """
@@ -289,6 +290,14 @@ def shipped_sources(study: ModuleType) -> dict[str, tuple[Measure, str]]:
                 front = "" if label in PRESETS else f"{label}."
                 found.update({f"{front}{name}": (measure, f"{head}{label}.nc") for name, measure in made.items()})
     return found
+
+
+def shipped_variants(study: ModuleType) -> dict[str, dict[str, Measure]]:
+    """Return by a choice of ours what another one makes of the shipped results, for studies that have `variants`."""
+    results = shipped(study)
+    if results is None or not hasattr(study, "variants"):
+        return {}
+    return study.variants(study.Config.stored(results.config), results.units)
 
 
 def main(study: ModuleType, arguments: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from geolib.runs.config import param
 from geolib.runs.measure import Measure
 from geolib.studies.gan_101 import theory
 from geolib.studies.gan_101 import variants as models
+from geolib.studies.gan_101.otherwise import variants as variants
 
 TITLE = "GAN 101: the adversarial game, its tricks and its variants"
 QUESTION = "What do the equations, tricks and variants of an introduction to GANs do when each of them is run?"

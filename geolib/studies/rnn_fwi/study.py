@@ -19,7 +19,7 @@ from geolib.runs.config import Config as Base
 from geolib.runs.config import param
 from geolib.runs.measure import Measure
 from geolib.studies.rnn_fwi import measures as _rnn_measures
-from geolib.studies.rnn_fwi import theory
+from geolib.studies.rnn_fwi import otherwise, theory
 from geolib.studies.rnn_fwi.problems import Problem, problem_1d, problem_2d, qualities
 from geolib.waves import Boundary, Grid, Survey, propagate, ricker
 
@@ -368,6 +368,11 @@ def condense(units: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, np.
 def measures(config: Config, units: dict[str, dict[str, np.ndarray]]) -> dict[str, Measure]:
     """Return what the claims ledger asks for, as far as the units are there."""
     return _rnn_measures.measures(units)
+
+
+def variants(config: Config, units: dict[str, dict[str, np.ndarray]]) -> dict[str, dict[str, Measure]]:
+    """Return by a choice of ours the measures that another one gives."""
+    return otherwise.variants(units)
 
 
 if __name__ == "__main__":
