@@ -111,9 +111,10 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     scheduler.add_options(sub)
     sub = command(
         "verify",
-        "compare the papers' claims with the shipped results",
-        "geolib verify\ngeolib verify --json",
+        "compare the papers' claims with the shipped results: the scorecard, or the whole case of one claim",
+        "geolib verify\ngeolib verify rnn_fwi.adam-fastest\ngeolib verify --json",
     )
+    sub.add_argument("claim", metavar="ID", nargs="?", help="one claim, such as rnn_fwi.adam-fastest")
     sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
     return made_parser
 

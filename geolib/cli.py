@@ -17,8 +17,7 @@ from typing import Any
 
 from geolib import _arguments, studies
 from geolib._arguments import UsageError
-from geolib.book import ledger as claims
-from geolib.book import reruns, shelf
+from geolib.book import reruns, shelf, verify
 from geolib.datasets import fetch
 from geolib.runs import paths
 from geolib.runs.config import PRESETS, Config, plain
@@ -279,20 +278,15 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    ledger = claims.load(paths.ledger())
-    rows = []
-    for name in studies.NAMES:
-        found = studies.shipped_sources(studies.get(name))
-        numbers = {key: measure for key, (measure, _) in found.items()}
-        files = {key: file for key, (_, file) in found.items()}
-        rows += claims.judge([claim for claim in ledger if claim.paper == name], numbers, sources=files)
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return 0
-    for row in rows:
-        print(f"{row['verdict']:15} {row['id']}: {row['claim']} (published {row['published']}, ours {row['ours']})")
-    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in claims.VERDICTS}
-    print(f"{len(rows)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    judged = verify.rows()
+    everything = [row for rows in judged.values() for row in rows]
+    if options.claim is not None:
+        try:
+            print(verify.case(everything, options.claim))
+        except ValueError as error:
+            raise UsageError(error) from None
+    else:
+        print(json.dumps(everything, indent=1) if options.json else verify.as_text(judged))
     return 0
 
 

@@ -123,9 +123,9 @@ def _say(line: str) -> None:
 
 
 def _generate(root: Path, states: dict[str, dict[str, Any]]) -> None:
-    from geolib.book import pages
+    from geolib.book import ledger_page, pages
 
-    files, proofs = records.shipped(), pages.proofs()
+    files, proofs = records.shipped(), ledger_page.proofs()
     for name, found in states.items():
         chapters.write(root, name, found, files, proofs[name])
     folder = root / "book" / "_generated"

@@ -21,6 +21,9 @@ KEYS = (
     *("id", "paper", "place", "kind", "claim", "published", "ours", "interval", "n", "verdict", "power", "robust"),
     *("refuted_by", "differs", "figure", "record", "note"),
 )
+#: What an erratum is: proven in a cell; a slip of the pen; said better otherwise; left open by the paper.
+CLASSES = ("error", "slip", "imprecise", "open")
+ERRATUM = ("id", "paper", "place", "class", "printed", "correct", "why", "answer", "proof")
 _TEXTS = ("id", "paper", "place", "kind", "claim")
 _OPTIONAL_TEXTS = ("refuted_by", "differs", "figure", "note", "fixed", "changed_after_results", "tried")
 
@@ -97,9 +100,17 @@ def load(path: Path) -> list[Claim]:
     return claims
 
 
-def errata(path: Path) -> list[dict[str, str]]:
-    """Return the errata of a folder of ledgers; ValueError as for `load`."""
-    return [entry for file in sorted(path.glob("*.yml")) for entry in _read(file)["errata"]]
+def errata(path: Path) -> list[dict[str, Any]]:
+    """Return the errata of a folder of ledgers; ValueError as for `load`, or if one lacks a text or has no class."""
+    found = [entry for file in sorted(path.glob("*.yml")) for entry in _read(file)["errata"]]
+    for number, entry in enumerate(found, 1):
+        where = f"erratum {entry.get('id', number) if isinstance(entry, dict) else number}"
+        if not isinstance(entry, dict) or set(entry) - {"claims"} != set(ERRATUM):
+            raise ValueError(f"{where} must have the keys {', '.join(ERRATUM)}; claims is optional. Correct it.")
+        if not all(isinstance(entry[key], str) for key in ERRATUM):
+            raise ValueError(f"{where} must have texts; got {entry!r}. Put them in quotes.")
+        _checks.choice(f"class of {where}", entry["class"], CLASSES)
+    return found
 
 
 def not_testable(path: Path) -> list[dict[str, str]]:
@@ -277,7 +288,8 @@ def judge(
         ``published`` a number or text, or a list of them; ``ours`` a number, a list, or null before it was run;
         ``interval`` the two ends, null for an end that is not known, or a list of such pairs; ``n`` the trials behind
         the first number, or null; ``power`` from 0 to 1, null where nothing is drawn at random; ``robust`` null before
-        it was run, else ``verdict`` (robust, fragile or untested), ``alternatives``, a verdict for each choice, and
+        it was run, else ``verdict`` (robust, fragile, untested with fewer than two alternatives, or open while the
+        claim is undecided), ``alternatives``, a verdict for each choice, and
         ``turns_with``, the choices that turn it; ``figure`` and ``record`` null where there is none; the rest is text.
     """
     return [_row(claim, measures, variants or {}, sources or {}) for claim in claims if claim.counted]
@@ -301,6 +313,7 @@ def _row(
     alternatives = robustness(claim, measures, variants)
     turns = turned(verdict_, alternatives)
     state = "fragile" if turns else "robust" if len(alternatives) > 1 else "untested"
+    state = "open" if verdict_ == "undecided" else state
     trials = max((m.independent for m in found), default=claim.planned)
     source = [sources[name] for name in claim.measure if name in sources]
     values = {

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.book import chapters, house, notebooks, records
-from geolib.book import ledger as claims
+from geolib.book import chapters, house, ledger_page, records, verify
 from geolib.runs import paths
 from geolib.runs.tables import markdown
 
@@ -23,15 +22,6 @@ SPEED = {
     "wgan_traces": "The Wasserstein GAN",
     "latent_inversion": "Inversion in a latent space",
     "gan_101": "Adversarial networks in one dimension",
-}
-
-# Text badges: emoji and colour alone would not reach every reader.
-COLOURS = {
-    "reproduced": "success",
-    "not reproduced": "danger",
-    "mixed": "warning",
-    "undecided": "info",
-    "not run": "dark",
 }
 
 
@@ -49,17 +39,17 @@ def generate(
     files : sequence of Shipped
         The shipped results.
     """
-    ledger = claims.load(paths.ledger())
     modules = {name: studies.get(name) for name in studies.NAMES}
-    judged = {
-        name: claims.judge([c for c in ledger if c.paper == name], studies.shipped_measures(module))
-        for name, module in modules.items()
-    }
+    judged = verify.rows()
     today = datetime.datetime.now(datetime.UTC).date()
-    made = {"claims_summary.md": _summary(judged), "errata.md": _errata(), "records.md": records.page(files)}
+    made = {
+        "claims_summary.md": ledger_page.summary(judged),
+        "errata.md": ledger_page.errata(),
+        "records.md": records.page(files),
+    }
     made["status.md"] = records.status(files, states, today)
     for name, module in modules.items():
-        made[f"claims_{name}.md"] = _claims(name, judged[name], files)
+        made[f"claims_{name}.md"] = ledger_page.claims(name, judged[name], files)
         made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
     content = {name: text.encode() for name, text in made.items()}
     runs = {f.path.stem.removesuffix("-paper"): (f.results.config, len(f.results.units)) for f in files}
@@ -193,86 +183,6 @@ def _card(title: str, link: str, figure: Figure, text: str) -> str:
 {text}
 :::
 """
-
-
-def _summary(judged: Mapping[str, list[dict[str, Any]]]) -> str:
-    heads = [f"{{bdg-{COLOURS[verdict]}}}`{verdict}`" for verdict in claims.VERDICTS]
-    lines: list[list[object]] = []
-    total = dict.fromkeys(claims.VERDICTS, 0)
-    for name, rows in judged.items():
-        counts = {verdict: len(_of(rows, verdict)) for verdict in claims.VERDICTS}
-        total = {verdict: total[verdict] + counts[verdict] for verdict in claims.VERDICTS}
-        cells = [f"[{count}](#{_anchor(name, verdict)})" if count else "0" for verdict, count in counts.items()]
-        link = f"[{studies.get(name).title}](#{_anchor(name)})"
-        lines.append([link, *cells, len(rows)])
-    lines.append(["**together**", *total.values(), sum(total.values())])
-    return markdown(["Paper", *heads, "all"], lines, "l" + "r" * (len(heads) + 1)) + "\n"
-
-
-def _of(rows: Sequence[dict[str, Any]], verdict: str) -> list[dict[str, Any]]:
-    return [row for row in rows if row["verdict"] == verdict]
-
-
-def _anchor(name: str, verdict: str = "") -> str:
-    return "-".join(["claims", *name.split("_"), *verdict.split()])
-
-
-def _claims(name: str, rows: Sequence[dict[str, Any]], files: Sequence[records.Shipped]) -> str:
-    lines = [f"({_anchor(name)})=", f"## {studies.get(name).title}\n"]
-    mine = [f"[{file.path.name}](#{file.anchor})" for file in files if file.study.name == name]
-    lines.append(f"Chapter {{ref}}`chapter-{name}`; computed from {', '.join(mine) or 'nothing yet'}.\n")
-    record = next((file.anchor for file in files if file.path.stem == f"{name}-paper"), "")
-    for verdict in claims.VERDICTS:
-        if found := _of(rows, verdict):
-            lines += [f"({_anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
-            lines.append(_claims_table(found, record))
-    return "\n".join(lines)
-
-
-def _claims_table(rows: Sequence[dict[str, Any]], record: str) -> str:
-    lines = []
-    for row in rows:
-        note = f" *{row['note']}*" if row["note"] else ""
-        ours = _ours(row)
-        if record and row["ours"] is not None:
-            ours = "[" + ours.replace("[", "\\[").replace("]", "\\]") + f"](#{record})"
-        lines.append([row["place"], row["claim"] + note, _plain(row["published"]), ours])
-    return markdown(["Place", "Claim", "Published", "Ours [95 % interval]"], lines) + "\n"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value))
-    return f"{value:.4g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
-
-
-def _ours(row: Mapping[str, Any]) -> str:
-    if row["ours"] is None:
-        return "—"
-    many = isinstance(row["ours"], list)
-    values, intervals = (row["ours"], row["interval"]) if many else ([row["ours"]], [row["interval"]])
-    texts = [str(claims.Measure(v, low, high)) for v, (low, high) in zip(values, intervals, strict=True)]
-    return ", ".join(texts) + (f" (n = {row['n']})" if row["n"] else "")
-
-
-def proofs() -> dict[str, set[str]]:
-    """Return for each study the ids of the cells that prove an erratum."""
-    found = claims.errata(paths.ledger())
-    return {name: {entry["proof"] for entry in found if entry["paper"] == name} for name in studies.NAMES}
-
-
-def _errata() -> str:
-    entries, lines = claims.errata(paths.ledger()), []
-    for name in studies.NAMES:
-        code = {cell.id for cell in notebooks.read(paths.notebook(name)).cells if cell.cell_type == "code"}
-        rows = []
-        for entry in (entry for entry in entries if entry["paper"] == name):
-            text = "Computed here" if entry["proof"] in code else "Explained here"
-            proof = f"[{text}](#{chapters.target_of(name, entry['proof'])})"
-            rows.append([entry["place"], entry["printed"], entry["correct"], f"{entry['why']} {proof}"])
-        lines.append(f"## {studies.get(name).title}\n")
-        lines.append(markdown(["Place", "Printed", "Correct", "Why, and the proof"], rows) + "\n")
-    return "\n".join(lines) + "\n"
 
 
 def _parameters(rows: list[dict[str, Any]]) -> str:

@@ -234,7 +234,10 @@ def _within(low: float, high: float, ours: Measure, alternatives: list[tuple[flo
     powers = [_power(low, high, ours, truth, silent) for truth, silent in alternatives]
     power = min(powers, default=None)
     short_of = verdict == "undecided" or (power is not None and power < ENOUGH)
-    return Judgement(verdict, power, _trials(low, high, ours, [a for a, _ in alternatives]) if short_of else None)
+    truths = [truth for truth, _ in alternatives]
+    if verdict == "undecided":
+        truths.append(ours.value)  # so many that an interval about what was found would end before the edge
+    return Judgement(verdict, power, _trials(low, high, ours, truths) if short_of else None)
 
 
 def _logarithmic(low: float, high: float, ours: Measure) -> bool:

@@ -94,6 +94,10 @@ class Study(ABC, Generic[C]):
         """Return the numbers that the ledger asks for, from whatever units there are."""
         return {}
 
+    def variants(self, config: C, units: Units) -> dict[str, dict[str, Measure]]:
+        """Return by a choice of ours the measures that another choice gives."""
+        return {}
+
     def condense(self, units: dict[str, Arrays]) -> dict[str, Arrays]:
         """Return the units as they are shipped, without what another of them holds as well."""
         return units

@@ -25,6 +25,7 @@ __all__ = [
     "shipped",
     "shipped_measures",
     "shipped_sources",
+    "shipped_variants",
     "whole_key",
 ]
 
@@ -78,3 +79,9 @@ def shipped_sources(study: Study) -> dict[str, tuple[Measure, str]]:
                 front = "" if label in PRESETS else f"{label}."
                 found |= {f"{front}{name}": (measure, f"{head}{label}.nc") for name, measure in made.items()}
     return found
+
+
+def shipped_variants(study: Study) -> dict[str, dict[str, Measure]]:
+    """Return by a choice of ours what another one makes of the shipped results."""
+    results = shipped(study)
+    return study.variants(study.Config.stored(results.config), results.units) if results is not None else {}

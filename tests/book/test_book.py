@@ -16,8 +16,7 @@ from PIL import Image
 
 from geolib import studies
 from geolib.book import build as builder
-from geolib.book import chapters, notebooks, records, staleness
-from geolib.book import pages as pages_module
+from geolib.book import chapters, ledger_page, notebooks, records, staleness
 from geolib.runs import locks, paths
 
 pytestmark = [pytest.mark.book, pytest.mark.xdist_group("book")]
@@ -98,13 +97,14 @@ def test_every_figure_has_an_alternative_and_a_caption():
 
 def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book):
     from geolib.book import ledger as claims
+    from geolib.book import verify
 
     ledger = claims.load(paths.ledger())
+    judged = verify.rows()
     text, first = (book / "reproduces.html").read_text(), (book / "intro.html").read_text()
     shown = 0
     for name in studies.NAMES:
-        mine = [claim for claim in ledger if claim.paper == name]
-        rows = claims.judge(mine, studies.shipped_measures(studies.get(name)))
+        rows = judged[name]
         for verdict in claims.VERDICTS:
             count = sum(row["verdict"] == verdict for row in rows)
             anchor = "-".join(["claims", *name.split("_"), *verdict.split()])
@@ -113,6 +113,8 @@ def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book):
                 part = text[text.index(f'id="{anchor}"') :].split("<table", 1)[1].split("</table>")[0]
                 assert part.count("<tr") == count + 1
                 assert verdict == "not run" or f"records.html#record-{name.replace('_', '-')}" in part
+                for row in rows:
+                    assert (row["verdict"] != verdict) or f'id="{ledger_page.claim_anchor(row["id"])}"' in part
             shown += count
     assert shown == sum(claim.counted for claim in ledger)
 
@@ -266,7 +268,7 @@ def test_a_chapter_ends_with_its_record_and_marks_the_cells_that_prove(copy):
 
 
 def test_every_erratum_leads_to_a_cell_of_its_chapter():
-    for name, cells in pages_module.proofs().items():
+    for name, cells in ledger_page.proofs().items():
         known = {cell.id for cell in nbformat.read(paths.notebook(name), as_version=4).cells}
         assert cells and cells <= known, name
 

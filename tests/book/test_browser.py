@@ -125,3 +125,20 @@ def test_search_finds_a_method(book, browser):
     # A page that happens to hold both words would not do: the chapter on it must be among the first.
     assert any("latent space" in title for title in found[:5]), found
     context.close()
+
+
+def test_the_ledger_filters_as_one_types(book, browser):
+    page = browser.new_page()
+    page.goto((book / "reproduces.html").as_uri())
+    told, rows = page.locator("#ledger-filter > span"), page.locator("tr:has([id^=claim-])")
+    everything = rows.count()
+    assert everything > 200 and told.inner_text() == ""
+    page.fill("#ledger-filter input", "correlation of their epoch means")
+    assert told.inner_text() == "1 row" and page.locator("tr:has([id^=claim-]):visible").count() == 1
+    page.fill("#ledger-filter input", "")
+    page.get_by_label("verdict").select_option("mixed")
+    mixed = page.locator("tr:has([id^=claim-]):visible").count()
+    assert 0 < mixed < everything and told.inner_text() == f"{mixed} rows"
+    page.get_by_label("paper").select_option(index=1)
+    assert page.locator("tr:has([id^=claim-]):visible").count() < mixed
+    page.close()

@@ -3,11 +3,12 @@ import textwrap
 from dataclasses import replace
 
 import pytest
+import yaml
 from scipy import stats
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book import rules
+from geolib.book import rules, verify
 from geolib.book.ledger import Claim
 from geolib.runs import paths
 from geolib.runs.measure import Measure
@@ -69,11 +70,15 @@ def test_a_verdict_that_another_choice_turns_is_fragile():
 
 
 def test_rows_of_the_ledger_have_the_documented_types():
-    rows = []
-    for name in studies.NAMES:
-        mine = [entry for entry in claims.load(paths.ledger()) if entry.paper == name]
-        rows += claims.judge(mine, studies.shipped_measures(studies.get(name)))
+    rows = [row for each in verify.rows().values() for row in each]
     assert rows
+    card = verify.scorecard(rows)
+    assert card["claims"] == len(rows) == sum(card[word] for word in claims.VERDICTS)
+    assert card["decided"] == card["robust"] + card["fragile"] + card["untested"]
+    told = verify.case(rows, rows[0]["id"])
+    assert all(head in told for head in ("power:", "refuted by:", "robustness:", "differs:", "record:"))
+    with pytest.raises(ValueError, match="claim must be one of"):
+        verify.case(rows, "gan_101.nothing")
     number = (int, float)
     for row in rows:
         assert tuple(row) == claims.KEYS
@@ -88,6 +93,7 @@ def test_rows_of_the_ledger_have_the_documented_types():
         assert row["n"] is None or isinstance(row["n"], int)
         assert row["power"] is None or 0 <= row["power"] <= 1
         assert (row["robust"] is None) == (row["verdict"] == "not run")
+        assert row["robust"] is None or set(row["robust"]) == {"verdict", "alternatives", "turns_with"}
         assert row["verdict"] != "reproduced" or row["power"] is None or row["power"] >= rules.ENOUGH
         assert all(row[key] is None or isinstance(row[key], str) for key in ("figure", "record"))
         if row["verdict"] in ("reproduced", "undecided"):
@@ -165,3 +171,31 @@ def test_the_ledger_covers_the_four_papers_and_types_no_verdict():
 def test_side_by_side_shows_what_is_missing():
     table = claims.side_by_side([claim("close", 0.1, [2.0])], {}, {"m": Measure(2.05, 2.0, 2.1)})
     assert table.splitlines()[-1] == "| p. 1 | text | 2 | — | 2.05 [2, 2.1] | not run |"
+
+
+def test_every_erratum_has_a_class_an_answer_and_claims_that_exist():
+    ids = {claim.id for claim in claims.load(paths.ledger())}
+    found = claims.errata(paths.ledger())
+    assert len({entry["id"] for entry in found}) == len(found) > 50
+    for entry in found:
+        assert entry["answer"] and set(entry.get("claims", ())) <= ids, entry["id"]
+
+
+def test_an_erratum_without_a_class_or_with_an_unknown_one_is_refused(tmp_path):
+    good = dict.fromkeys(claims.ERRATUM, "x") | {"class": "slip"}
+    path = tmp_path / "x.yml"
+    for damage, message in (
+        ({"class": "mistake"}, "class of erratum x must be one of error, slip, imprecise, open"),
+        ({"answer": 3}, "erratum x must have texts"),
+        ({"verdict": "y"}, "erratum x must have the keys"),
+    ):
+        path.write_text(yaml.safe_dump({"claims": [], "errata": [good | damage]}))
+        with pytest.raises(ValueError, match=message):
+            claims.errata(tmp_path)
+    path.write_text(yaml.safe_dump({"claims": [], "errata": [good]}))
+    assert claims.errata(tmp_path) == [good]
+
+
+def test_what_no_number_can_test_says_why():
+    for entry in claims.not_testable(paths.ledger()):
+        assert set(entry) == {"paper", "place", "statement", "because"} and all(entry.values())

@@ -85,6 +85,11 @@ def test_a_comparison_must_be_silent_at_no_difference_and_say_no_to_the_reverse(
     assert wide.trials == math.ceil(4 * (2.8016 * 0.4675 / 0.6931) ** 2)
 
 
+def test_an_interval_across_the_edge_asks_for_more_trials_than_it_has():
+    found = rules.judge("comparison", "between", [None, 1], "less", Measure(0.9, 0.7, 1.157, 6))
+    assert found.verdict == "undecided" and found.power > 0.8 and found.trials > 6
+
+
 def test_the_power_of_a_share_is_exact():
     # At half the lower bound of 0.5, 40 trials are told by Wilson's interval from one half up to 13 of them.
     power = rules.judge("number", "between", [0.5, 1], "most", COUNT(36, 40)).power

@@ -12,7 +12,7 @@ from geolib.book import ledger as claims
 from geolib.datasets import velocity
 from geolib.plots import waves as plots
 from geolib.runs import paths
-from geolib.studies.rnn_fwi import descents, measures, problems, tables
+from geolib.studies.rnn_fwi import descents, measures, otherwise, problems, tables
 from geolib.studies.rnn_fwi import theory as _rnn_theory
 from geolib.studies.rnn_fwi.study import STUDY as study
 from geolib.waves import Grid, Survey, propagate, ricker
@@ -364,3 +364,39 @@ def test_figures_have_labelled_axes():
     assert plots.film(film, "CG").startswith(b"GIF89a")
     assert plots.missing("nothing").axes[0].texts[0].get_text() == "nothing"
     plt.close("all")
+
+
+def test_the_printed_algorithm_ends_at_the_gradient_and_the_errata_say_how_far_its_middle_is_off():
+    found = _rnn_theory.as_printed()
+    assert found["last_line"] < 1e-12
+    # The same recursion named dJ/du gives g (v / v at the receiver)^2: a descent direction, and no gradient.
+    assert found["named_scale"] < 1e-12 and 0.5 < found["named_cosine"] < 0.99
+    ratio = found["named_ratio"]
+    (entry,) = (e for e in claims.errata(paths.ledger()) if e["place"] == "Equations A-8 to A-11 and 7b")
+    for told in (
+        f"{ratio.min():.1f} to {ratio.max():.0f} times",
+        f"in the median {np.median(ratio):.2f}",
+        f"cosine {found['named_cosine']:.2f}",
+    ):
+        assert told in entry["why"], told
+
+
+def test_a_gradient_that_sees_the_wrong_step_or_place_is_none():
+    velocity = _rnn_theory.models.smooth(_rnn_theory.models.four_layers(nz=120), 6.0)
+    source = _rnn_theory.ricker(10.0, _rnn_theory.DT, _rnn_theory.NT, 0.1).numpy().astype(float)
+    observed = _rnn_theory._forward(_rnn_theory.models.four_layers(nz=120), source)[0]
+    exact = _rnn_theory._gradient(velocity, source, observed).sum(0)
+    last = _rnn_theory._last_line(velocity, source, observed)
+    assert np.allclose(last, exact, rtol=1e-9, atol=1e-12 * np.abs(exact).max())
+    late = _rnn_theory._gradient(velocity, source, observed, printed_a10=True).sum(0)
+    assert np.linalg.norm(late - exact) > 1e-3 * np.linalg.norm(exact)
+
+
+def test_other_choices_judge_only_what_rests_on_them():
+    units = studies.shipped(studies.get("rnn_fwi")).units
+    found = otherwise.variants(units)
+    base = measures.measures({name: arrays for name, arrays in units.items() if name.startswith("1d-")})
+    strict = found["converged at 0.1% of the first misfit"]
+    assert "adam_fastest_of_five" in strict and "1d_gd_0.4_f64_roughness" not in strict
+    assert strict["adam_fastest_of_five"] != base["adam_fastest_of_five"]
+    assert "cg_model" in found["a well matched model is closer by a tenth"]

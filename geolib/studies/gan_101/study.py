@@ -15,7 +15,7 @@ from geolib.runs.config import param
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
-from geolib.studies.gan_101 import theory
+from geolib.studies.gan_101 import otherwise, theory
 from geolib.studies.gan_101 import variants as models
 from geolib.studies.gan_101.measures import measures
 from geolib.studies.gan_101.units import DATA, THEORY, TRICKS, VARIANTS, Theory, Trick, Variant
@@ -125,6 +125,10 @@ class Gan101(Study[GanConfig]):
     def measures(self, config: GanConfig, units: Units) -> dict[str, Measure]:
         """Return the measures of the ledger that the given units support."""
         return measures(config.critic_steps, units)
+
+    def variants(self, config: GanConfig, units: Units) -> dict[str, dict[str, Measure]]:
+        """Return the measures without one of the first seeds."""
+        return otherwise.variants(config.critic_steps, units)
 
 
 STUDY = Gan101()

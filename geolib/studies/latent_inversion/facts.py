@@ -158,3 +158,8 @@ def local_minima(grid: np.ndarray) -> int:
     """Return the number of interior points of a grid below all their eight neighbours."""
     around = ndimage.minimum_filter(grid, footprint=np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]]), mode="nearest")
     return int((grid < around)[1:-1, 1:-1].sum())
+
+
+def flat_share(grid: np.ndarray, step: float = 0.01) -> float:
+    """Return the share of neighbours along either axis of a grid whose values differ by less than a step."""
+    return float(np.mean([*(np.abs(np.diff(grid, axis=axis)).ravel() < step for axis in (0, 1))]))

@@ -12,7 +12,7 @@ from geolib.inversion import crosshole
 from geolib.runs.measure import Measure
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import effects
-from geolib.studies.latent_inversion.facts import local_minima
+from geolib.studies.latent_inversion.facts import flat_share, local_minima
 from geolib.studies.latent_inversion.images import image_measures
 from geolib.studies.latent_inversion.pooled import pooled_measures
 from geolib.studies.latent_inversion.tables import LIMITS, MARKS, ROMAN, SOLVED, searches, table
@@ -110,6 +110,8 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
             ("whole", "near"), grids, strict=False
         ):  # units of before 28 November 2026 have one order
             found[f"{prefix}landscape.{zoom}.minima"] = Measure(float(local_minima(grid)))
+            found[f"{prefix}landscape.{zoom}.spikes"] = Measure(float(local_minima(-grid)))
+            found[f"{prefix}landscape.{zoom}.flat"] = Measure(flat_share(grid))
     if facts["operator_misfit"].size:
         found["operator.consistent_misfit"] = Measure(float(facts["operator_misfit"][0]))
         found["operator.published_misfit"] = Measure(float(facts["operator_misfit"][1]))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from geolib.runs.measure import Measure
 from geolib.runs.unit import Units
 from geolib.studies.latent_inversion.tables import LIMITS, ROMAN, best_by
 from geolib.studies.latent_inversion.units import SCENARIOS
 
-#: Updates of either strategy at which shares are pooled: the three budgets of each.
+#: The scenarios, pairs of true model and noise, that are pooled: all, both noises of model I, both models of a noise.
+#: And updates of either strategy at which shares are pooled: the three budgets of each.
+PARTS = {"": SCENARIOS, "-I": ((1, 1), (1, 2)), "-noise-I": ((1, 1), (2, 1)), "-noise-II": ((1, 2), (2, 2))}
 BUDGETS = {"adam": (1, (100, 1000, 10000)), "gn": (2, (100, 1000, 5000))}
 
 
@@ -30,6 +32,7 @@ def pooled_measures(trials: Units, operator: str, image: Measure | None = None) 
     dict of str to Measure
         ``table3.s1-10000.le1.01.pooled`` for each table, strategy, budget and limit of which every scenario has a
         trial; ``table3.s1_minus_s2`` at the largest budgets and ``table3.s1_minus_s2_at_1000`` at 1.1;
+        ``table3.noise_II_minus_I``; ``table3.s2_minus_s1_model_I_at_1000`` at 1.2;
         ``thresholding.difference``, Table 2 less Table 3 for strategy 1, and ``thresholding.model_I``, for strategy 2
         and model I at 1.1; ``table3.whole_minus_times``, the whole image less the traveltimes.
     """
@@ -38,22 +41,20 @@ def pooled_measures(trials: Units, operator: str, image: Measure | None = None) 
         for method, (strategy, budgets) in BUDGETS.items():
             for updates in budgets:
                 wanted = {"operator": operator, "case": case, "method": method}
-                for models in ((1, 2), (1,)):
-                    label = f"{table}.s{strategy}-{updates}" + ("" if len(models) == 2 else "-I")
+                for part, scenarios in PARTS.items():
+                    label = f"{table}.s{strategy}-{updates}{part}"
                     like = None
                     for limit in LIMITS:
-                        if clusters := _by_start(trials, updates, limit, models, wanted):
+                        if clusters := _by_start(trials, updates, limit, scenarios, wanted):
                             like = found[f"{label}.le{limit}.pooled"] = Measure.clustered(clusters, like)
     return found | _differences(found, image)
 
 
 def _by_start(
-    trials: Units, updates: int, limit: float, models: tuple[int, ...], wanted: Mapping[str, str]
+    trials: Units, updates: int, limit: float, scenarios: Sequence[tuple[int, int]], wanted: Mapping[str, str]
 ) -> list[list[bool]]:
     starts: dict[int, list[bool]] = {}
-    for model, noise in SCENARIOS:
-        if model not in models:
-            continue
+    for model, noise in scenarios:
         best = best_by(trials, updates, model=model, noise=noise, **wanted)
         if not best:
             return []  # a sum over scenarios is stated only where all of them were run
@@ -75,4 +76,8 @@ def _differences(found: Mapping[str, Measure], image: Measure | None) -> dict[st
         pairs[f"{table}.s1_minus_s2"] = (largest, share(f"{table}.s2-5000.le1.01"))
         pairs[f"{table}.s1_minus_s2_at_1000"] = (share(f"{table}.s1-1000.le1.1"), share(f"{table}.s2-1000.le1.1"))
         pairs[f"{table}.whole_minus_times"] = (image, largest)
+        noise = [share(f"{table}.s1-10000-noise-{each}.le1.01") for each in ("II", "I")]
+        pairs[f"{table}.noise_II_minus_I"] = (noise[0], noise[1])
+        at_1000 = [share(f"{table}.s{strategy}-1000-I.le1.2") for strategy in (2, 1)]
+        pairs[f"{table}.s2_minus_s1_model_I_at_1000"] = (at_1000[0], at_1000[1])
     return {name: Measure.difference(a, b) for name, (a, b) in pairs.items() if a is not None and b is not None}

@@ -11,12 +11,15 @@ from scipy import ndimage
 from geolib.runs.measure import Measure, evaluated
 from geolib.runs.unit import NotRun, Units, need, select
 from geolib.studies.rnn_fwi.problems import SOURCE_ROW, SPACING
+from geolib.studies.rnn_fwi.theory import as_printed
 from geolib.studies.rnn_fwi.units import Block, Extra, Line, Part, Steps, line
 
 Arrays = Mapping[str, np.ndarray]
 
 # A descent has converged when its misfit is below this share of the start's.
 CONVERGED = 0.01
+# A model is well matched when its error is below this share of the start's and its data fit.
+WELL = 0.8
 # Rises of the misfit that add up to more than this share of the first misfit are oscillations a reader sees in a plot.
 ROUGH = 0.05
 # The first few evaluations.
@@ -74,13 +77,15 @@ def longest(units: Units, method: str) -> Arrays:
     return blocks[max(blocks, key=lambda block: block.budget)]
 
 
-def measures(units: Units) -> dict[str, Measure]:
+def measures(units: Units, converged: float = CONVERGED, well: float = WELL) -> dict[str, Measure]:
     """Return every measure whose units are there.
 
     Parameters
     ----------
     units : mapping of str to mapping of str to ndarray
         Any subset of a run.
+    converged, well : float
+        Shares of the first misfit and of the start's model error that count as converged and as well matched.
 
     Returns
     -------
@@ -90,16 +95,16 @@ def measures(units: Units) -> dict[str, Measure]:
     found: dict[str, float] = {}
     for kind in (Line, Steps):
         for unit, run in select(units, kind, setting="1d").items():
-            found |= _single(unit.name.replace("-", "_"), run)
-    found |= evaluated({**_theory(units), **_line(units), **_marmousi(units)})
+            found |= _single(unit.name.replace("-", "_"), run, converged)
+    found |= evaluated({**_theory(units), **_line(units, converged, well), **_marmousi(units)})
     # A descent that never converges has no number of evaluations; what rests on it is settled by comparisons.
     return {name: Measure(value) for name, value in found.items() if np.isfinite(value)}
 
 
-def _single(name: str, run: Arrays) -> dict[str, float]:
+def _single(name: str, run: Arrays, converged: float) -> dict[str, float]:
     return {
-        f"{name}_evaluations": evaluations(run),
-        f"{name}_converged": float(np.isfinite(evaluations(run))),
+        f"{name}_evaluations": evaluations(run, converged),
+        f"{name}_converged": float(np.isfinite(evaluations(run, converged))),
         f"{name}_misfit": float(run["misfit"][-1] / run["misfit"][0]),
         f"{name}_error": float(run["error"][-1]),
         f"{name}_roughness": roughness(run),
@@ -124,6 +129,11 @@ def _theory(units: Units) -> Rules:
 
     return {
         "adjoint_is_gradient": lambda: exact("corrected"),
+        # The printed algorithm itself, computed here: it takes a second and needs no unit of the run but the theory's.
+        "a11_last_line": lambda: theory("derivative") and float(as_printed()["last_line"]),
+        "a11_named_cosine": lambda: theory("derivative") and float(as_printed()["named_cosine"]),
+        "a11_named_ratio_least": lambda: theory("derivative") and float(as_printed()["named_ratio"].min()),
+        "a11_named_ratio_greatest": lambda: theory("derivative") and float(as_printed()["named_ratio"].max()),
         "a9_is_gradient": lambda: exact("printed"),
         "a9_ratio": lambda: theory("printed") / theory("derivative"),
         "a10_is_gradient": lambda: exact("late"),
@@ -141,7 +151,10 @@ def _theory(units: Units) -> Rules:
     }
 
 
-def _line(units: Units) -> Rules:
+def _line(units: Units, converged: float, well: float) -> Rules:
+    def reached(which: Arrays) -> float:
+        return evaluations(which, converged)
+
     def run(method: str, rate: float | None = None, precision: str = "f64") -> Arrays:
         return need(units, line(method, rate, precision))
 
@@ -149,7 +162,7 @@ def _line(units: Units) -> Rules:
         return run(method, BEST.get(method.removesuffix("_b")), precision)
 
     def first(method: str, precision: str = "f64") -> float:
-        return evaluations(best(method, precision))
+        return reached(best(method, precision))
 
     def every(method: str) -> list[Arrays]:
         return [run(method, rate) for rate in LISTS[method.removesuffix("_b")]]
@@ -161,7 +174,7 @@ def _line(units: Units) -> Rules:
         return roughness(which) > ROUGH
 
     def early_only(which: Arrays) -> bool:
-        # The misfit jumps above its start at once and is smooth after the first fifty evaluations.
+        # The misfit jumps above its start at once and is smooth after the first fifty reached.
         return which["misfit"][1:EARLY].max() > which["misfit"][0] and not lasting(which)
 
     def share(cases: list[bool]) -> float:
@@ -174,22 +187,21 @@ def _line(units: Units) -> Rules:
     def best_rate_confirmed(method: str) -> bool:
         # No rate of the list that keeps below the first misfit and settles is faster by more than a tenth.
         fine = [r for r in every(method) if r["misfit"].max() <= r["misfit"][0] and not lasting(r)]
-        return not lasting(best(method)) and first(method) <= 1.1 * min(map(evaluations, fine))
+        return not lasting(best(method)) and first(method) <= 1.1 * min(map(reached, fine))
 
     def better(which: Arrays) -> bool:
-        # "Well matched": the model is closer to the truth by a fifth at least, and the data fit.
-        return final(which) <= 0.8 * which["error"][0] and np.isfinite(evaluations(which))
+        return final(which) <= well * which["error"][0] and np.isfinite(reached(which))
 
     def step_ratio(method: str, rate: float, n: int = 1) -> float:
         return float(run(method, rate)["change"][n]) / rate
 
     def recommended(method: str, low: float, high: float, limit: float) -> float:
         # Rates of the list are fast and free of lasting oscillation if, and only if, they are in the range.
-        quick = [evaluations(r) <= limit and not lasting(r) for r in every(method)]
+        quick = [reached(r) <= limit and not lasting(r) for r in every(method)]
         return share([q == (low <= rate <= high) for q, rate in zip(quick, LISTS[method], strict=True)])
 
     def speeds(method: str, chosen: tuple[float, ...]) -> float:
-        values = [evaluations(run(method, rate)) for rate in chosen]
+        values = [reached(run(method, rate)) for rate in chosen]
         return max(values) / min(values)
 
     def spread(method: str) -> float:
@@ -210,7 +222,7 @@ def _line(units: Units) -> Rules:
             ),
             "speed_ratio_middle": lambda m=m: speeds(m, (0.4, 0.6, 0.8)),
             "one_differs": lambda m=m: (
-                abs(np.log(evaluations(run(m, 1)) / evaluations(run(m, 0.8)))) > np.log(speeds(m, (0.4, 0.6, 0.8)))
+                abs(np.log(reached(run(m, 1)) / reached(run(m, 0.8)))) > np.log(speeds(m, (0.4, 0.6, 0.8)))
             ),
             "speed_ratio": lambda m=m: speeds(m, LISTS["momentum"]),
             "error_ratio": lambda m=m: spread(m),
@@ -219,7 +231,7 @@ def _line(units: Units) -> Rules:
     }
     return {
         **momenta,
-        "gd_slower_at_0.2": lambda: evaluations(run("gd", 0.2)) > evaluations(run("gd", 0.4)),
+        "gd_slower_at_0.2": lambda: reached(run("gd", 0.2)) > reached(run("gd", 0.4)),
         "gd_range_share": lambda: share([not lasting(r) for r in every("gd")]),
         "momentum_range_share": lambda: share([not lasting(r) for r in every("momentum")]),
         "adagrad_model_moved": lambda: 1 - final(run("adagrad", 0.4)) / run("adagrad", 0.4)["error"][0],
@@ -228,17 +240,17 @@ def _line(units: Units) -> Rules:
             np.all(np.diff([r["misfit"][EARLY * 5] for r in every("adagrad")][:3]) < 0)
         ),
         "adagrad_100_early_jump": lambda: early_only(run("adagrad", 100)),
-        "adagrad_100_faster": lambda: evaluations(run("adagrad", 100)) < evaluations(run("adagrad", 40)),
+        "adagrad_100_faster": lambda: reached(run("adagrad", 100)) < reached(run("adagrad", 40)),
         "adagrad_100_misfit_ratio": lambda: run("adagrad", 100)["misfit"][-1] / run("adagrad", 40)["misfit"][-1],
         "adagrad_100_model": lambda: better(run("adagrad", 100)),
         "adagrad_first_step": lambda: step_ratio("adagrad", 40),
         "adagrad_largest_step": lambda: run("adagrad", 40)["change"].max() / 40,
         "adagrad_steps_shrink": lambda: run("adagrad", 40)["change"][-1] < 0.1 * run("adagrad", 40)["change"][1],
         "adagrad_recommended": lambda: recommended("adagrad", 10, 100, 200),
-        "rmsprop_40_rough": lambda: rough(run("rmsprop", 40)) and not np.isfinite(evaluations(run("rmsprop", 40))),
-        "rmsprop_slow_below_1": lambda: share([evaluations(run("rmsprop", r)) > 200 for r in (0.4, 0.8)]),
+        "rmsprop_40_rough": lambda: rough(run("rmsprop", 40)) and not np.isfinite(reached(run("rmsprop", 40))),
+        "rmsprop_slow_below_1": lambda: share([reached(run("rmsprop", r)) > 200 for r in (0.4, 0.8)]),
         "rmsprop_4_smooth": lambda: not rough(run("rmsprop", 4)),
-        "rmsprop_4_fastest": lambda: evaluations(run("rmsprop", 4)) == min(map(evaluations, every("rmsprop"))),
+        "rmsprop_4_fastest": lambda: reached(run("rmsprop", 4)) == min(map(reached, every("rmsprop"))),
         "rmsprop_4_model": lambda: better(run("rmsprop", 4)),
         "rmsprop_recommended": lambda: recommended("rmsprop", 1, 10, 200),
         "rmsprop_first_step": lambda: step_ratio("rmsprop", 4),
@@ -247,7 +259,7 @@ def _line(units: Units) -> Rules:
         "adam_100_early_jump": lambda: run("adam", 100)["misfit"][1:EARLY].max() > run("adam", 100)["misfit"][0],
         "adam_100_smooth_after": lambda: roughness(run("adam", 100), 50) < ROUGH,
         "adam_largest_step": lambda: max(run("adam", r)["change"].max() / r for r in LISTS["adam"]),
-        "adam_slow_below_1": lambda: evaluations(run("adam", 0.8)) > 200,
+        "adam_slow_below_1": lambda: reached(run("adam", 0.8)) > 200,
         "adam_steps_shrink": lambda: run("adam", 40)["change"][-1] < 0.1 * run("adam", 40)["change"][1],
         "adam_recommended": lambda: recommended("adam", 10, 100, 100),
         **{f"{m}_best_rate": functools.partial(best_rate_confirmed, m) for m in BEST},
@@ -273,6 +285,7 @@ def _line(units: Units) -> Rules:
         "some_second_order_slower": lambda: any(
             first(m, p) > first("adam", p) for m in ("cg", "lbfgs", "tnc") for p in ("f64", "f32")
         ),
+        "second_order_slower": lambda: share([first(m) > first("adam") for m in ("cg", "lbfgs", "tnc")]),
         "gd_not_acceptable": lambda: not better(best("gd")),
         "momentum_speedup_over_gd": lambda: first("gd") / first("momentum"),
         "momentum_b_speedup_over_gd": lambda: first("gd") / first("momentum_b"),
@@ -308,6 +321,9 @@ def _marmousi(units: Units) -> Rules:
     def result(extra: str, method: str, name: str, n: int | None = None) -> float:
         which = run(method, extra)
         return at(which, name, len(which[name]) - 1 if n is None else n)
+
+    def over_adam(extra: str, method: str) -> float:
+        return result(extra, method, "error") / result(extra, "adam", "error")
 
     def share(method: str, n: int) -> float:
         at(run(method), "misfit", n)
@@ -371,4 +387,6 @@ def _marmousi(units: Units) -> Rules:
         for method in ("adam", "cg", "lbfgs"):
             for name in ("error", "ssim"):
                 rules[f"{extra}_{method}_{name}"] = functools.partial(result, extra, method, name)
+        for method in ("cg", "lbfgs"):
+            rules[f"{extra}_{method}_error_to_adam"] = functools.partial(over_adam, extra, method)
     return rules

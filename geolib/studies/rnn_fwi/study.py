@@ -9,7 +9,7 @@ from typing import ClassVar
 from geolib.runs.measure import Measure
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, select
-from geolib.studies.rnn_fwi import descents, measures
+from geolib.studies.rnn_fwi import descents, measures, otherwise
 from geolib.studies.rnn_fwi.config import FwiConfig, rates
 from geolib.studies.rnn_fwi.units import (
     EXTRAS,
@@ -111,6 +111,10 @@ class RnnFwi(Study[FwiConfig]):
     def measures(self, config: FwiConfig, units: Units) -> dict[str, Measure]:
         """Return what the claims ledger asks for, as far as the units are there."""
         return measures.measures(units)
+
+    def variants(self, config: FwiConfig, units: Units) -> dict[str, dict[str, Measure]]:
+        """Return by a choice of ours the measures that another one gives."""
+        return otherwise.variants(units)
 
     def condense(self, units: dict[str, Arrays]) -> dict[str, Arrays]:
         """Return the units; of a Marmousi descent that a longer one goes on from, the last model only."""

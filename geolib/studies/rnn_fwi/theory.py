@@ -5,6 +5,8 @@ Plain numpy, so that each line can be held against an equation; the engine that 
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from geolib.datasets import velocity as models
@@ -74,6 +76,63 @@ def numbers() -> dict[str, np.ndarray]:
         "ascent": np.array([misfit(velocity + 0.1 * g) / j0, misfit(velocity - 0.1 * g) / j0]),
         "scaled": np.array([np.linalg.norm(louder) / np.linalg.norm(g), _adam(louder[:200]) / _adam(g[:200])]),
     }
+
+
+@functools.cache
+def as_printed(directions: int = 20) -> dict[str, np.ndarray]:
+    """Return what the printed algorithm gives: right in its last line, wrong in the field that it names dJ/du.
+
+    The recursion A-9 with v^2 dt^2 outside the Laplacian belongs to mu = v^2 dt^2 dJ/du; correlated with
+    2 / v^3 times the second time derivative, as the last line of A-11 has it, and summed over time by A-2, mu gives the
+    gradient. Taken for dJ/du itself, as lines 2 and 3 of A-11 have it, the same field gives another vector.
+
+    Parameters
+    ----------
+    directions : int
+        Random directions along which both are compared.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``last_line``: norm of the last line's gradient less the exact one, over the norm of that. ``named_ratio``: of
+        each direction, the slope by lines 2 and 3 over the exact one. ``named_cosine``: cosine between both vectors,
+        positive for a descent direction. ``named_scale``: largest deviation of lines 2 and 3 from the exact gradient
+        times (v / v at the receiver)^2, over the largest entry.
+
+    References
+    ----------
+    Sun et al., equations A-2 and A-7 to A-11.
+    """
+    truth = models.four_layers(nz=450)
+    velocity = models.smooth(truth, 6.0)
+    source = ricker(10.0, DT, NT, 0.1).numpy().astype(float)
+    observed = _forward(truth, source)[0]
+    exact = _gradient(velocity, source, observed).sum(0)
+    named = _gradient(velocity, source, observed, printed_a9=True).sum(0)
+    last = _last_line(velocity, source, observed)
+    drawn = np.random.default_rng(0).standard_normal((directions, velocity.size))
+    drawn[:, 200:] = 0
+    expected = exact * (velocity / velocity[INDEX]) ** 2
+    return {
+        "last_line": np.linalg.norm(last - exact) / np.linalg.norm(exact),
+        "named_ratio": (drawn @ named) / (drawn @ exact),
+        "named_cosine": named @ exact / (np.linalg.norm(named) * np.linalg.norm(exact)),
+        "named_scale": np.abs(named - expected).max() / np.abs(expected).max(),
+    }
+
+
+def _last_line(velocity: np.ndarray, source: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return the gradient by the last line of A-11, with the recursion as A-9 prints it, for one source."""
+    trace, fields = _forward(velocity, source)
+    squared, residual = velocity**2 * DT**2, observed - trace
+    now, after, total = np.zeros_like(velocity), np.zeros_like(velocity), np.zeros_like(velocity)
+    for t in range(NT - 1, -1, -1):
+        inside = _laplacian(now)
+        inside[INDEX] -= residual[t]  # BP of the residual itself, undivided
+        mu = squared * inside + 2 * now - after
+        total += mu * 2 / velocity**3 * (fields[t + 2] - 2 * fields[t + 1] + fields[t]) / DT**2
+        now, after = mu, now
+    return total
 
 
 def _adam(gradient: np.ndarray) -> float:

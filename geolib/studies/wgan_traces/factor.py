@@ -114,7 +114,12 @@ class Factor(Study[FactorConfig]):
             return {}
         behind = [float((values > CRUCIAL).mean()) for values in found.values()]
         crucial = 1.0 if min(behind) == 1 else 0.0 if min(behind) == 0 else 0.5
-        return {"factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))}
+        made = {"factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))}
+        for factor, values in found.items():
+            logs = Measure.mean(np.log(values).tolist())
+            low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
+            made[f"factor_{factor:g}_to_ten"] = Measure(float(np.exp(logs.value)), low, high, logs.n)
+        return made
 
 
 STUDY = Factor()

@@ -164,6 +164,7 @@ def architecture() -> dict[str, Measure]:
     drops = [(a, b) for a, b in itertools.pairwise(filters) if a != b]
     # The paper names the last layer, which has one filter, apart.
     found["filters_halved"] = Measure.count(sum(a == 2 * b for a, b in drops[:-1]), len(drops) - 1)
+    found["filter_halvings"] = Measure(float(sum(a == 2 * b for a, b in drops)))
     found["length_as_printed"] = Measure(wgan.layer_lengths(as_printed=True)[-1])
     deviations = default_deviations()
     found["default_larger_than_0.2"] = Measure.count(sum(d > 0.2 for d in deviations), len(deviations))
@@ -186,6 +187,9 @@ def measures(units: Units) -> dict[str, Measure]:
     # The paper judges scores and traces of the networks of epoch 100: no others can confirm or refute it.
     if len(run) >= TRAINED:
         found |= _scores(run[TRAINED - 1])
+        for epoch in (80, 90):  # what another epoch's networks would have said
+            if "score_validation" in run[epoch - 1]:
+                found |= {f"epoch_{epoch}.{name}": measure for name, measure in _scores(run[epoch - 1]).items()}
         if "data" in units:
             found |= _quality(units, TRAINED)
     if len(run) >= 300:
@@ -224,29 +228,45 @@ def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
 
 
 def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
-    critic, generator, swd = (curve(run, name) for name in ("critic_loss", "generator_loss", "swd"))
+    critic, generator, swd, mmd2 = (curve(run, name) for name in ("critic_loss", "generator_loss", "swd", "mmd2"))
     found: dict[str, Measure] = {}
     if len(run) >= 20:
-        r = float(np.corrcoef(critic, generator)[0, 1])
-        if abs(r) < 1:
-            # No interval: epochs of one training follow from one another, and there is one training.
-            found["loss_correlation"] = Measure(r)
+        # The first epoch's critic loss is far from all others; it alone decides what is measured from it on.
+        for first in (1, 2, 11, 21):
+            r = (
+                float(np.corrcoef(critic[first - 1 :], generator[first - 1 :])[0, 1])
+                if len(run) > first + 1
+                else np.nan
+            )
+            if abs(r) < 1:
+                # No interval: epochs of one training follow from one another, and there is one training.
+                found["loss_correlation" + (f"_from_{first}" if first != 2 else "")] = Measure(r)
     power = np.square(np.abs(np.fft.rfft(run[0]["samples"], axis=1))).mean(axis=0)[1:]
     found["epoch_1_flatness"] = Measure(float(np.exp(np.log(power).mean()) / power.mean()))
     if len(run) >= 5:
         found["swd_5_over_1"] = Measure(swd[4] / swd[0])
+        found["mmd2_5_over_1"] = Measure(mmd2[4] / mmd2[0])
     # Before that the range of the curves would be hardly more than that of the epochs which are tested.
     if len(run) >= TRAINED:
-        found["critic_loss_drop"] = Measure((critic[0] - critic[:10].min()) / np.ptp(critic))
-        found["generator_loss_rise"] = Measure((generator[:10].max() - generator[0]) / np.ptp(generator))
+        for first, end in ((0, ""), (1, "_from_2")):
+            fall = (critic[first] - critic[first:10].min()) / np.ptp(critic[first:])
+            rise = (generator[first:10].max() - generator[first]) / np.ptp(generator[first:])
+            found |= {f"critic_loss_drop{end}": Measure(fall), f"generator_loss_rise{end}": Measure(rise)}
     if len(run) >= 20:
-        early, late = (np.concatenate([a["critic_loss"] for a in part]).std() for part in (run[:10], run[10:]))
-        found["swing_ratio"] = Measure(float(early / late))
+        for first in (1, 2, 3):
+            parts = run[first - 1 : 10], run[10:]
+            early, late = (np.concatenate([a["critic_loss"] for a in part]).std() for part in parts)
+            found["swing_ratio" + (f"_from_{first}" if first != 2 else "")] = Measure(float(early / late))
         found["swd_20_over_5"] = Measure(swd[19] / swd[4])
+        found["mmd2_20_over_5"] = Measure(mmd2[19] / mmd2[4])
     if len(run) >= 40:
-        found["generator_slope_after_20"] = Measure(stats.linregress(np.arange(20, len(run) + 1), generator[19:]).slope)
+        for first in (20, 24, 40):
+            if len(run) > first:
+                slope = stats.linregress(np.arange(first, len(run) + 1), generator[first - 1 :]).slope
+                found[f"generator_slope_after_{first}"] = Measure(slope)
     if len(run) >= 100:
         found["swd_100_over_47"] = Measure(swd[99] / swd[46])
+        found["mmd2_100_over_47"] = Measure(mmd2[99] / mmd2[46])
         history = run[99]["score_history"]
         # The critic of epoch 100 must have scored later generators to say that nothing changes after epoch 100.
         if len(history) >= 150 and (level := level_epoch(history)) is not None:
@@ -255,9 +275,12 @@ def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
         found["swd_after_100"] = Measure(swd[100:].mean() / swd[90:100].mean())
     tests = p_values(run)
     if tests:
-        found["no_rule_stops"] = Measure(float(stopping_epoch(tests) is None), n=len(tests))
-        if (epoch := stopping_epoch(tests)) is not None:
-            found["rule_epoch"] = Measure(epoch, n=len(tests))
+        for patience in (3, 5, PATIENCE):
+            epoch = stopping_epoch(tests, patience=patience)
+            end = f"_patience_{patience}" if patience != PATIENCE else ""
+            found[f"no_rule_stops{end}"] = Measure(float(epoch is None), n=len(tests))
+            if epoch is not None:
+                found[f"rule_epoch{end}"] = Measure(epoch, n=len(tests))
     return found
 
 

@@ -1,0 +1,98 @@
+// Filters the tables of claims on the page "What reproduces": by paper, verdict, kind and robustness, and by what is
+// typed. Without it the page is the same tables, one after the other. A classic script: it works from file:// too.
+(function () {
+  "use strict";
+
+  function rowsOf(section, paper, verdict) {
+    return Array.from(section.querySelectorAll("tbody tr")).map(function (row) {
+      var cells = row.cells;
+      return {
+        element: row,
+        text: row.textContent.toLowerCase(),
+        paper: paper,
+        verdict: verdict,
+        kind: cells.length > 6 ? cells[4].textContent.trim() : "",
+        robust: cells.length > 6 ? cells[6].textContent.trim().split(/[ :]/)[0] : "",
+      };
+    });
+  }
+
+  function collect() {
+    var found = [];
+    document.querySelectorAll("section").forEach(function (section) {
+      var heading = section.querySelector(":scope > h3");
+      if (!heading || !section.querySelector("table")) return;
+      var outer = section.parentElement.closest("section");
+      var paper = outer ? outer.querySelector(":scope > h2").firstChild.textContent.trim() : "";
+      var verdict = heading.firstChild.textContent.split(":")[0].trim().toLowerCase();
+      found.push({ section: section, rows: rowsOf(section, paper, verdict) });
+    });
+    return found;
+  }
+
+  function select(label, values, changed) {
+    var box = document.createElement("select");
+    box.setAttribute("aria-label", label);
+    [label].concat(values).forEach(function (value, place) {
+      var option = document.createElement("option");
+      option.value = place ? value : "";
+      option.textContent = place ? value : "any " + label;
+      box.appendChild(option);
+    });
+    box.addEventListener("change", changed);
+    return box;
+  }
+
+  function values(groups, key) {
+    var seen = new Set();
+    groups.forEach(function (group) {
+      group.rows.forEach(function (row) {
+        if (row[key] && row[key] !== "—") seen.add(row[key]);
+      });
+    });
+    return Array.from(seen);
+  }
+
+  function start() {
+    var place = document.getElementById("ledger-filter");
+    var groups = collect();
+    if (!place || place.firstChild || !groups.length) return;
+    var search = document.createElement("input");
+    var told = document.createElement("span");
+    var boxes = {};
+    search.type = "search";
+    search.placeholder = "search the claims";
+    search.setAttribute("aria-label", "search the claims");
+    told.setAttribute("aria-live", "polite");
+
+    function show() {
+      var words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      var left = 0;
+      var idle = !words.length && Object.keys(boxes).every(function (key) { return !boxes[key].value; });
+      groups.forEach(function (group) {
+        var here = 0;
+        group.rows.forEach(function (row) {
+          var fits = Object.keys(boxes).every(function (key) {
+            return !boxes[key].value || boxes[key].value === row[key];
+          }) && words.every(function (word) { return row.text.indexOf(word) >= 0; });
+          row.element.hidden = !fits;
+          here += fits ? 1 : 0;
+        });
+        group.section.hidden = !here;
+        left += here;
+      });
+      told.textContent = idle ? "" : left + (left === 1 ? " row" : " rows");
+    }
+
+    search.addEventListener("input", show);
+    place.appendChild(search);
+    [["paper", "paper"], ["verdict", "verdict"], ["kind", "kind"], ["robust", "robustness"]].forEach(function (pair) {
+      boxes[pair[0]] = select(pair[1], values(groups, pair[0]), show);
+      place.appendChild(boxes[pair[0]]);
+    });
+    place.appendChild(told);
+  }
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

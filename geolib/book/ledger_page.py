@@ -1,0 +1,128 @@
+"""The pages of the ledger: the scorecard, every claim in tables that a script filters, the errata."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from geolib import studies
+from geolib.book import chapters, ledger, notebooks, records, verify
+from geolib.runs import paths
+from geolib.runs.tables import markdown
+
+# Text badges: emoji and colour alone would not reach every reader.
+COLOURS = {
+    "reproduced": "success",
+    "not reproduced": "danger",
+    "mixed": "warning",
+    "undecided": "info",
+    "not run": "dark",
+}
+PAGE = "reproduces.html"
+
+Rows = Sequence[dict[str, Any]]
+
+
+def summary(judged: Mapping[str, Rows]) -> str:
+    """Return the scorecard as a Markdown table: verdicts of each paper, how many are robust, how many fragile."""
+    heads = [f"{{bdg-{COLOURS[verdict]}}}`{verdict}`" for verdict in ledger.VERDICTS]
+    states = ("robust", "fragile")
+    lines: list[list[object]] = []
+    for name, rows in judged.items():
+        card = verify.scorecard(rows)
+        cells = [f"[{card[v]}](#{anchor(name, v)})" if card[v] else "0" for v in ledger.VERDICTS]
+        link = f"[{studies.get(name).title}](#{anchor(name)})"
+        lines.append([link, *cells, *(card[state] for state in states), len(rows)])
+    card = verify.scorecard([row for rows in judged.values() for row in rows])
+    lines.append(["**together**", *(card[key] for key in (*ledger.VERDICTS, *states, "claims"))])
+    return markdown(["Paper", *heads, *states, "all"], lines, "l" + "r" * (len(heads) + 3)) + "\n"
+
+
+def anchor(name: str, verdict: str = "") -> str:
+    """Return the target of a paper's claims, or of those of a verdict."""
+    return "-".join(["claims", *name.split("_"), *verdict.split()])
+
+
+def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
+    """Return the claims of a paper as Markdown, a table for each verdict, then what is listed apart."""
+    lines = [f"({anchor(name)})=", f"## {studies.get(name).title}\n"]
+    mine = [f"[{file.path.name}](#{file.anchor})" for file in files if file.study.name == name]
+    lines.append(f"Chapter {{ref}}`chapter-{name}`; computed from {', '.join(mine) or 'nothing yet'}.\n")
+    differs = {row["differs"] for row in rows}
+    common = max(differs, key=lambda text: sum(row["differs"] == text for row in rows), default="")
+    lines.append(f"How our experiments differ from the paper's, where nothing else is said: {common}\n")
+    anchors = {file.path.name: file.anchor for file in files}
+    for verdict in ledger.VERDICTS:
+        if found := [row for row in rows if row["verdict"] == verdict]:
+            lines += [f"({anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
+            lines.append(_table(found, anchors, common))
+    return "\n".join([*lines, _apart(name)])
+
+
+def _table(rows: Rows, anchors: Mapping[str, str], common: str) -> str:
+    lines = []
+    for row in rows:
+        ours = verify.ours(row)
+        if row["record"] in anchors and row["ours"] is not None:
+            ours = f"[{ours}](#{anchors[row['record']]})"
+        # The id of a row is what the errata lead to.
+        place = f'<span id="{claim_anchor(row["id"])}"></span>{row["place"]}'
+        notes = [row["note"], "" if row["differs"] == common else row["differs"], f"Refuted by {row['refuted_by']}."]
+        if row["figure"]:
+            notes.append(f"Shown in {{numref}}`{row['figure']}`.")
+        claim = row["claim"] + "".join(f" *{note}*" for note in notes if note)
+        power = "—" if row["power"] is None else f"{row['power']:.2f}"
+        lines.append([place, claim, verify.listed(row["published"]), ours, row["kind"], power, _robust(row)])
+    return markdown(["Place", "Claim", "Published", "Ours", "Kind", "Power", "Robust"], lines) + "\n"
+
+
+def claim_anchor(identity: str) -> str:
+    """Return the target of a claim's row."""
+    return "claim-" + identity.replace(".", "-").replace("_", "-").lower()
+
+
+def _robust(row: Mapping[str, Any]) -> str:
+    robust = row["robust"]
+    if robust is None:
+        return "—"
+    if robust["verdict"] == "fragile":
+        return f"fragile: turns with {', '.join(robust['turns_with'])}"
+    others = len(robust["alternatives"])
+    return f"{robust['verdict']} ({others} alternative{'s' * (others != 1)})"
+
+
+def _apart(name: str) -> str:
+    """Return what gets no verdict: adopted settings, and statements that no number of ours can test."""
+    adopted = [c for c in ledger.load(paths.ledger()) if c.paper == name and c.kind == "adopted"]
+    open_ = [entry for entry in ledger.not_testable(paths.ledger()) if entry["paper"] == name]
+    text = ""
+    if adopted:
+        text += f"### Adopted, and not counted: {len(adopted)}\n\n"
+        text += markdown(["Place", "Setting"], [[claim.place, claim.claim] for claim in adopted]) + "\n\n"
+    rows = [[entry[key] for key in ("place", "statement", "because")] for entry in open_]
+    return text + f"### Not testable: {len(open_)}\n\n{markdown(['Place', 'Statement', 'Because'], rows)}\n"
+
+
+def proofs() -> dict[str, set[str]]:
+    """Return for each study the ids of the cells that prove an erratum."""
+    found = ledger.errata(paths.ledger())
+    return {name: {entry["proof"] for entry in found if entry["paper"] == name} for name in studies.NAMES}
+
+
+def errata() -> str:
+    """Return the errata of all papers as Markdown, with class, reason, proof and what the authors could answer."""
+    entries, lines = ledger.errata(paths.ledger()), []
+    for name in studies.NAMES:
+        code = {cell.id for cell in notebooks.read(paths.notebook(name)).cells if cell.cell_type == "code"}
+        rows = []
+        for entry in (entry for entry in entries if entry["paper"] == name):
+            cells = [str(entry[key]) for key in ("class", "place", "printed", "correct", "why", "answer")]
+            text = "Computed here" if entry["proof"] in code else "Explained here"
+            cells[4] += f" [{text}](#{chapters.target_of(name, entry['proof'])})"
+            for claim in entry.get("claims", ()):
+                cells[4] += f' <a href="{PAGE}#{claim_anchor(claim)}">{html.escape(claim)}</a>'
+            rows.append(cells)
+        heads = ["Class", "Place", "Printed", "Correct", "Why, and the proof", "What the authors could answer"]
+        lines += [f"## {studies.get(name).title}\n", markdown(heads, rows), ""]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,114 @@
+"""What `geolib verify` prints: the scorecard of all claims, and the whole case of one."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from geolib import _checks, studies
+from geolib.book import ledger
+from geolib.runs import paths
+from geolib.runs.measure import short
+
+
+def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]]:
+    """Return by paper the judged claims (`ledger.judge`), from the shipped results.
+
+    Notes
+    -----
+    Some ten seconds for all four papers.
+    """
+    claims = ledger.load(paths.ledger())
+    found = {}
+    for name in names:
+        study = studies.get(name)
+        sources = studies.shipped_sources(study)
+        found[name] = ledger.judge(
+            [claim for claim in claims if claim.paper == name],
+            {key: measure for key, (measure, _) in sources.items()},
+            studies.shipped_variants(study),
+            {key: file for key, (_, file) in sources.items()},
+        )
+    return found
+
+
+def scorecard(judged: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Return how many claims there are, are decided, robust, fragile, of untested robustness, undecided, not run."""
+    decided = [row for row in judged if row["verdict"] not in ("undecided", "not run")]
+    states = [row["robust"]["verdict"] for row in decided]
+    counts = {verdict: sum(row["verdict"] == verdict for row in judged) for verdict in ledger.VERDICTS}
+    return {
+        "claims": len(judged),
+        "decided": len(decided),
+        **{state: states.count(state) for state in ("robust", "fragile", "untested")},
+        **counts,
+    }
+
+
+def as_text(judged: dict[str, list[dict[str, Any]]]) -> str:
+    """Return a line for each claim, and the scorecard of each paper and of all."""
+    everything = [row for each in judged.values() for row in each]
+    lines = [f"{row['verdict']:15} {row['id']}: {row['claim']} ({numbers(row)})" for row in everything]
+    for name, each in (*judged.items(), ("together", everything)):
+        card = scorecard(each)
+        heads = ("reproduced", "not reproduced", "mixed")
+        lines.append(
+            f"{name}: {card['claims']} claims, {card['decided']} decided ("
+            + ", ".join(f"{card[head]} {head}" for head in heads)
+            + f"; {card['robust']} robust, {card['fragile']} fragile, {card['untested']} with fewer than two "
+            f"alternatives), {card['undecided']} undecided, {card['not run']} not run"
+        )
+    return "\n".join(lines)
+
+
+def numbers(row: dict[str, Any]) -> str:
+    """Return what was published and what is ours, in a few words."""
+    return f"published {listed(row['published'])}, ours {ours(row)}"
+
+
+def listed(value: Any) -> str:
+    """Return a number, a text or a list of them in words."""
+    return ", ".join(map(short, value)) if isinstance(value, list) else short(value)
+
+
+def ours(row: dict[str, Any]) -> str:
+    """Return our numbers of a row as a reader wants them: a share of trials as a count."""
+    value, n, interval = row["ours"], row["n"], row["interval"]
+    if isinstance(value, float) and n and interval and interval[0] is not None and 0 <= value <= 1:
+        k = round(value * n)
+        if abs(value * n - k) < 1e-9 and interval[0] >= 0 and interval[1] <= 1:
+            return f"{k} of {n}"
+    text = listed(value)
+    if isinstance(value, float) and interval and None not in interval:
+        text += f" ({short(interval[0])} to {short(interval[1])})"
+    return text
+
+
+def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
+    """Return all that is known of one claim, as text; ValueError with the nearest id if there is none such."""
+    by_id = {row["id"]: row for row in judged}
+    row = by_id[_checks.choice("claim", identity, by_id)]
+    robust = row["robust"] or {"verdict": "not run", "alternatives": {}, "turns_with": []}
+    pairs = {
+        "verdict": row["verdict"],
+        "place": f"{row['paper']}, {row['place']}",
+        "kind": row["kind"],
+        "numbers": numbers(row),
+        "interval": "—" if row["interval"] in (None, [None, None]) else str(row["interval"]),
+        "trials": short(row["n"]),
+        "power": "none, since nothing is drawn at random" if row["power"] is None else f"{row['power']:.2f}",
+        "refuted by": row["refuted_by"],
+        "robustness": robust["verdict"],
+        **{f"  {choice}": verdict for choice, verdict in robust["alternatives"].items()},
+        "differs": row["differs"],
+        "shown by": short(row["figure"]),
+        "record": short(row["record"]),
+        "note": row["note"] or "—",
+    }
+    lines = [f"{row['id']}: {row['claim']}"]
+    for head, text in pairs.items():
+        wrapped = textwrap.wrap(text, 76) or ["—"]
+        lines.append(f"  {head + ':':14} {wrapped[0]}")
+        lines += [" " * 17 + more for more in wrapped[1:]]
+    return "\n".join(lines)

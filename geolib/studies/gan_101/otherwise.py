@@ -1,0 +1,31 @@
+"""What judges the claims on GANs had other seeds been drawn: each comparison without one of its first three seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from geolib.runs.measure import Measure
+from geolib.runs.unit import Units, select
+from geolib.studies.gan_101.measures import measures
+from geolib.studies.gan_101.units import Trick, Variant
+
+
+def variants(critic_steps: int, units: Units) -> dict[str, dict[str, Measure]]:
+    """Return by choice the measures of the repeated trainings, from other seeds.
+
+    Parameters
+    ----------
+    critic_steps : int
+        Of the recipes that take several.
+    units : mapping
+        Results by unit name.
+    """
+    repeated: dict[Trick | Variant, Mapping[str, np.ndarray]] = {**select(units, Trick), **select(units, Variant)}
+    found = {}
+    for seed in range(3):
+        kept = {unit.name: arrays for unit, arrays in repeated.items() if unit.seed != seed}
+        if kept and len(kept) < len(repeated):
+            found[f"without seed {seed}"] = measures(critic_steps, kept)
+    return found
