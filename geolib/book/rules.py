@@ -316,7 +316,7 @@ def _trials(low: float, high: float, ours: Measure, truths: list[float]) -> int 
     if not gaps or min(gaps) == 0:
         return None
     needed = ours.independent * ((Z + 0.8416) / Z * half / min(gaps)) ** 2
-    return max(math.ceil(needed), 2)
+    return max(math.ceil(needed), 2) if math.isfinite(needed) else None  # an interval without an end tells nothing
 
 
 def refuted_by(kind: str, rule: str, setting: Any, published: Any, trials: int | None) -> str:

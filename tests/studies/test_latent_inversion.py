@@ -13,7 +13,7 @@ from conftest import computed
 from geolib import studies
 from geolib.book import ledger as claims
 from geolib.datasets import fetch as data
-from geolib.gans import sgan
+from geolib.gans import sgan, shipped
 from geolib.inversion import latent
 from geolib.runs import paths, store
 from geolib.runs.tables import markdown
@@ -209,11 +209,13 @@ if __name__ == "__main__":
     assert {record["cores"] for record in results.records.values()} == {1}
     assert {record["group"] for record in results.records.values()} == {"m1-n1 m1-n2 m2-n1 m2-n2"}
 """
+    script = tmp_path / "run_it.py"
+    script.write_text(code)  # a file, from which worker processes can import
     found = []
     for number, (threads, jobs) in enumerate(((1, 1), (2, 1), (1, 2))):
         environment = os.environ | {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         folder = tmp_path / str(number)
-        command = [sys.executable, "-c", code, str(jobs), str(folder)]
+        command = [sys.executable, str(script), str(jobs), str(folder)]
         done = subprocess.run(
             command, capture_output=True, text=True, env=environment, cwd=Path(studies.__file__).parents[2]
         )
@@ -326,33 +328,33 @@ def test_strategy_2_with_exact_derivatives_runs_and_is_tabulated(world):
 
 @pytest.mark.parametrize("kind", ["clipping", "precision", "damping"])
 def test_choices_are_compared_on_the_same_starts(world, kind):
-    found = latent_effects.compare(world, latent_effects.name(kind, 3, 1))
+    found = latent_effects.compare(world, Comparison(kind, 3, 1))
     assert found["outcome"].shape == (len(latent_effects.CHOICES[kind]), 2)
     assert np.isfinite(found["outcome"]).all()
     # Before the first update every choice of a strategy stands at the same starts.
-    first = latent_effects.compare(world, latent_effects.name(kind, 1, 1))["outcome"]
+    first = latent_effects.compare(world, Comparison(kind, 1, 1))["outcome"]
     np.testing.assert_allclose(first, first[[0] * len(first)], rtol=0.05 if kind == "precision" else 0)
     assert len(np.unique(first[0])) == 2
 
 
 def test_effects_are_judged_by_the_largest_comparison():
     units = {
-        latent_effects.name("clipping", 10, 3): comparison("clipping", best=1),
-        latent_effects.name("clipping", 100, 3): comparison("clipping"),
-        latent_effects.name("damping", 10, 3): comparison("damping", best=2),
+        Comparison("clipping", 10, 3).name: comparison("clipping", best=1),
+        Comparison("clipping", 100, 3).name: comparison("clipping"),
+        Comparison("damping", 10, 3).name: comparison("damping", best=2),
     }
     found = study.measures(SMALL, units)
     assert found["clipping.stochastic_is_best"].value == 1 and found["damping.no_gain"].value == 0
     # Five wins against one are no evidence, either way.
     few = comparison("rate")
     few["outcome"][1, 0] = 0.5
-    undecided = study.measures(SMALL, {latent_effects.name("rate", 10, 3): few})
+    undecided = study.measures(SMALL, {Comparison("rate", 10, 3).name: few})
     assert undecided["rates.published_is_best"].value == 0.5
     assert found["effect.damping.10.0"].value == 1 and found["effect.damping.10.0"].n == 6
     text = latent_effects.as_markdown(units)
     # Six of six better: p = 2 / 2^6.
     assert (
-        "| damping | 10.0 | 3 | 6 | 1.000 | 6 of 6 | 0.031 |" in text
+        "| damping | 10.0 | 3 | 6 | 1.00 | 6 of 6 | 0.031 |" in text
         and "| clipping | none | 3 | 6 | 2.000 | 0 of 6 |" in text
     )
     assert "shipped yet" in latent_effects.as_markdown({})
@@ -366,10 +368,11 @@ def test_each_generator_of_a_comparison_has_true_models_of_its_own(world, monkey
             network.up[0].weight.mul_(1 - 2 * number)  # the same prior, other latents
         sgan.save_weights(tmp_path / name, network)
     monkeypatch.setattr(paths, "results", lambda: tmp_path)
-    found = latent_effects.compare(world, latent_effects.name("latents", 40, 2))
+    monkeypatch.setattr(shipped, "FROZEN", {})  # these are no trainings that results rest on
+    found = latent_effects.compare(world, Comparison("latents", 40, 2))
     assert found["updates"] == 2 and found["outcome"].shape == (2, 4) and np.isfinite(found["outcome"]).all()
     assert (found["core_seconds"] > 0).all() and not np.array_equal(*found["outcome"])
-    text = latent_effects.apart_as_markdown({latent_effects.name("latents", 40, 2): found}, "latents")
+    text = latent_effects.apart_as_markdown({Comparison("latents", 40, 2).name: found}, "latents")
     assert (
         "| uniform |" in text
         and "| normal |" in text
@@ -381,7 +384,7 @@ def test_normal_latents_are_alike_if_a_rank_test_over_twenty_starts_is_silent():
     def similar(shift, starts):
         outcome = np.stack([np.linspace(1, 2, starts), np.linspace(1, 2, starts) + shift])
         unit = {"choices": np.array(["uniform", "normal"]), "outcome": outcome, "updates": np.array(3)}
-        units = {latent_effects.name("latents", 10, starts): unit}
+        units = {Comparison("latents", 10, starts).name: unit}
         assert "uniform" not in latent_effects.as_markdown(units)
         return latent_effects.measures(units)["normal_latent.similar"].value
 
@@ -744,8 +747,8 @@ def test_the_range_of_six_searches_is_their_interval_and_one_that_missed_has_no_
     assert few["pool.fits"].value == pytest.approx(1 / 3)
     many = found(1.0, 1.0, 1.0, 1.0, 1.0, 1.2)["pool.I-II.runs_to_1.01"]
     assert (many.value, many.low, many.high) == (102.5, 100, np.inf)
-    claim = claims.Claim("x", "y", "z", "w", (102,), ("a",), "between", [100, 104])
-    assert claims.verdict(claim, {"a": many}) == "partly"
+    claim = claims.Claim("x", "y", "z", "number", "w", (102,), ("a",), "between", [100, 104], decisive=("a",))
+    assert claims.verdict(claim, {"a": many}) == "undecided"
     assert claims.judge([claim], {"a": many})[0]["interval"] == [100, None]
 
 

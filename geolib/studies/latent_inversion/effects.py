@@ -198,7 +198,7 @@ def as_markdown(units: Units) -> str:
             better, _, p = _sign_test(outcome[row], outcome[0])
             cells += [f"{better} of {outcome.shape[1]}", f"{p:.2g}"] if row else ["—", "—"]
             rows.append(cells)
-    return markdown([*heads, "p (sign test)"], rows, "llrrrrr", empty="No comparison has been shipped yet.")
+    return markdown(heads, rows, "llrrrrr", empty="No comparison has been shipped yet.")
 
 
 def apart_as_markdown(units: Units, kind: str) -> str:
