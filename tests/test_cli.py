@@ -133,7 +133,7 @@ def test_a_damaged_data_file_is_refused(geolib_command, tmp_path):
 def test_a_data_folder_of_nobody_is_refused_by_its_name(monkeypatch):
     monkeypatch.setenv("GEOLIB_DATA", "~nobody-of-this-name/x")
     with pytest.raises(ValueError, match=r"GEOLIB_DATA must be an existing folder"):
-        fetch.locate.__wrapped__("marmousi_vp_1601x401.f32")
+        fetch.locate("marmousi_vp_1601x401.f32")
 
 
 def test_a_console_without_our_letters_gets_all_the_output(geolib_command):

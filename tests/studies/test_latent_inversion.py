@@ -355,7 +355,7 @@ def test_effects_are_judged_by_the_largest_comparison():
     # Six of six better: p = 2 / 2^6.
     assert (
         "| damping | 10.0 | 3 | 6 | 1.00 | 6 of 6 | 0.031 |" in text
-        and "| clipping | none | 3 | 6 | 2.000 | 0 of 6 |" in text
+        and "| clipping | none | 3 | 6 | 2.00 | 0 of 6 |" in text
     )
     assert "shipped yet" in latent_effects.as_markdown({})
 
