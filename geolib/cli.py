@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geolib import _arguments, studies
-from geolib._arguments import UsageError
+from geolib import studies
 from geolib.book import reruns, shelf, verify
+from geolib.book.arguments import UsageError, pairs, parser
 from geolib.datasets import fetch
 from geolib.runs import paths
 from geolib.runs.config import PRESETS, Config, plain
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console without our letters shows a question mark
             stream.reconfigure(errors="replace")
     try:
-        options = _arguments.parser(_ACTIONS).parse_args(
-            _arguments.pairs(sys.argv[1:] if arguments is None else arguments)
+        options = parser(_ACTIONS).parse_args(
+            pairs(sys.argv[1:] if arguments is None else arguments)
         )
         with warnings.catch_warnings():
             warnings.showwarning = _warn

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from geolib import _arguments, cli, studies
+from geolib import cli, studies
+from geolib.book import arguments
 from geolib.datasets import fetch
 from geolib.runs import paths
 
@@ -302,7 +303,7 @@ def test_a_file_of_parameters_that_says_two_things_is_refused(text, piece, capsy
 
 
 def test_a_parameter_may_be_written_with_an_equals_sign():
-    assert _arguments.pairs(["run", "x", "-p", "rate=-1e-3", "-p", "a", "b=c"]) == [
+    assert arguments.pairs(["run", "x", "-p", "rate=-1e-3", "-p", "a", "b=c"]) == [
         *("run", "x", "-p", "rate", " -1e-3", "-p", "a", "b=c")
     ]
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib.gans import shipped
+from geolib.datasets import frozen
 
 _KINDS = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I64": np.int64}
 
@@ -84,7 +84,7 @@ def read(path: Path, key: Mapping[str, Any] | None = None) -> tuple[dict[str, Te
         If the file is missing, damaged, carries no checksum or has another key, or bears the name of a shipped training
         and is another.
     """
-    shipped.checksum(path)
+    frozen.checksum(path)
     try:
         raw = Path(path).read_bytes()
         length = int.from_bytes(raw[:8], "little")

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from geolib.datasets import fetch
-from geolib.gans import shipped
+from geolib.datasets import fetch, frozen
 from geolib.runs import paths
 
 #: What is said of a public data file that is neither at hand nor can be downloaded: a stand-in takes its place.
@@ -31,7 +30,7 @@ UNMARKED = frozenset(
 
 def pinned(name: str) -> str | None:
     """Return the sha256 that a data or weights file must have, or None where none is laid down."""
-    return fetch.FILES[name][0] if name in fetch.FILES else shipped.FROZEN.get(name)
+    return fetch.FILES[name][0] if name in fetch.FILES else frozen.FROZEN.get(name)
 
 
 def marked(names: Iterable[str]) -> dict[str, str]:
@@ -59,4 +58,4 @@ def loose(files: Mapping[str, str]) -> list[str]:
 def _here(name: str) -> str:
     if name in fetch.FILES:
         return fetch.FILES[name][0] if fetch.locate(name) is not None else ABSENT
-    return shipped.checksum(paths.results() / name) or ABSENT
+    return frozen.checksum(paths.results() / name) or ABSENT

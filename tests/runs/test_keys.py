@@ -11,8 +11,8 @@ import pytest
 
 from geolib import studies
 from geolib.book import reruns
-from geolib.datasets import fetch
-from geolib.gans import shipped, weights
+from geolib.datasets import fetch, frozen
+from geolib.gans import weights
 from geolib.runs import config, inputs, paths, store
 from geolib.runs.study import Study
 from geolib.runs.unit import Single
@@ -116,9 +116,9 @@ def test_files_that_stay_out_of_keys_never_change():
 
 
 def test_shipped_weights_are_the_frozen_ones():
-    for name, sha256 in shipped.FROZEN.items():
+    for name, sha256 in frozen.FROZEN.items():
         assert hashlib.sha256((paths.results() / name).read_bytes()).hexdigest() == sha256
-    assert {path.name for path in paths.results().glob("*.safetensors")} == set(shipped.FROZEN)
+    assert {path.name for path in paths.results().glob("*.safetensors")} == set(frozen.FROZEN)
 
 
 def test_other_content_under_a_frozen_name_is_refused(tmp_path):

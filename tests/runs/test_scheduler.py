@@ -309,7 +309,9 @@ def test_errors_of_a_worker_and_its_version(slow, cluster, monkeypatch):
     with pytest.raises(ValueError, match="two is refused"):
         list(scheduler.unordered(slow.fails_at_two, [(2,)], address=cluster.address))
     monkeypatch.setenv("SLOW_VERSION", "2")
-    with pytest.raises(RuntimeError, match="workers must have this version of slow_study and its data; one has another"):
+    with pytest.raises(
+        RuntimeError, match="workers must have this version of slow_study and its data; one has another"
+    ):
         studies.run(slow.STUDY, slow.Config(units=1), address=cluster.address)
 
 

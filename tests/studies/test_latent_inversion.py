@@ -13,7 +13,8 @@ from conftest import computed
 from geolib import studies
 from geolib.book import ledger as claims
 from geolib.datasets import fetch as data
-from geolib.gans import sgan, shipped
+from geolib.datasets import frozen
+from geolib.gans import sgan
 from geolib.inversion import latent
 from geolib.runs import paths, store
 from geolib.runs.tables import markdown
@@ -368,7 +369,7 @@ def test_each_generator_of_a_comparison_has_true_models_of_its_own(world, monkey
             network.up[0].weight.mul_(1 - 2 * number)  # the same prior, other latents
         sgan.save_weights(tmp_path / name, network)
     monkeypatch.setattr(paths, "results", lambda: tmp_path)
-    monkeypatch.setattr(shipped, "FROZEN", {})  # these are no trainings that results rest on
+    monkeypatch.setattr(frozen, "FROZEN", {})  # these are no trainings that results rest on
     found = latent_effects.compare(world, Comparison("latents", 40, 2))
     assert found["updates"] == 2 and found["outcome"].shape == (2, 4) and np.isfinite(found["outcome"]).all()
     assert (found["core_seconds"] > 0).all() and not np.array_equal(*found["outcome"])
