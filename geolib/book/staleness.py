@@ -44,7 +44,7 @@ def inputs(study: str) -> dict[str, str]:
 
 def computing(study: str) -> str:
     """Return one hash of the code and the data from which the units of a study's notebook are computed."""
-    cells = json.loads(paths.notebook(study).read_text(encoding="utf-8"))["cells"]
+    cells = notebooks.read(paths.notebook(study)).cells
     # A cell of a reader's own may hold magics, which are no Python.
     code = [re.sub(r"(?m)^\s*[%!].*$", "", "".join(c["source"])) for c in cells if c["cell_type"] == "code"]
     data = [f"{name} {fetch.locate(name) is not None}" for name in studies.get(study).files]
