@@ -144,7 +144,7 @@ def test_the_layer_absorbs(order):
     assert reflected_energy(20, order, (60,), [20], line, 0.6) < 2e-9
     assert reflected_energy(10, order, (60,), [20], line, 0.6) < 1e-7
     plane = [[i, 5] for i in range(0, 60, 5)]
-    assert reflected_energy(20, order, (60, 60), [30, 30], plane) < 1e-9
+    assert reflected_energy(20, order, (60, 60), [30, 30], plane) < 2e-9
     # Along the top row waves graze the layer.
     assert reflected_energy(20, order, (30, 100), [2, 5], [[2, i] for i in range(15, 100, 10)]) < 1e-9
 

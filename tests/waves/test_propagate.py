@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:spacing should give")
 
 BOUNDARIES = {
     "free": Boundary("free", "free", "free"),
-    "marine": Boundary("free", "absorbing", "absorbing", width=5, velocity=2500.0),
+    "marine": Boundary("free", "absorbing", "absorbing", width=5, velocity=2500.0, frequency=20.0),
     "turned": Boundary("absorbing", ("free", "absorbing"), "free", width=4, velocity=2500.0),
     "absorbing": Boundary("absorbing", "absorbing", "absorbing", width=6, velocity=2500.0),
 }
