@@ -30,7 +30,7 @@ def nbval(notebook: Path) -> subprocess.CompletedProcess:
 
 
 # The references of studies that read public files were executed with them.
-needs_data = [pytest.param(n, marks=pytest.mark.real_data) if studies.get(n).FILES else n for n in studies.NAMES]
+needs_data = [pytest.param(n, marks=pytest.mark.real_data) if studies.get(n).files else n for n in studies.NAMES]
 
 
 @pytest.mark.parametrize("name", needs_data)
