@@ -105,7 +105,8 @@ def picture(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> bytes:
     ax.set(xlim=(0, 1), ylim=(-0.5, height - 0.5))
     ax.axis("off")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    with plt.rc_context({"svg.hashsalt": "geolib"}):  # else every build names the parts of its picture anew
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     plt.close(figure)
     return buffer.getvalue()
 
