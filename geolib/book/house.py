@@ -93,7 +93,7 @@ def picture(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> bytes:
         box = {"boxstyle": "round,pad=0.45", "facecolor": fill, "edgecolor": "none"}
         ax.text(x, y, text, ha="center", va="center", fontsize=9, color="black", bbox=box, zorder=2)
     for part, others in near.items():
-        for other in others:
+        for other in sorted(others):  # a set has another order in every process
             ax.annotate(
                 "",
                 xy=(at[other][0], at[other][1] + 0.26),
@@ -117,7 +117,9 @@ def _places(level: Mapping[str, int], near: Mapping[str, set[str]]) -> dict[str,
     for floor in range(max(level.values()) + 1):
         row = sorted(part for part in level if level[part] == floor)
         wanted = {
-            part: float(np.mean([at[other][0] for other in near[part]])) if near[part] else (i + 1) / (len(row) + 1)
+            part: float(np.mean([at[other][0] for other in sorted(near[part])]))
+            if near[part]
+            else (i + 1) / (len(row) + 1)
             for i, part in enumerate(row)
         }
         edge, last = 0.08, -1.0
