@@ -132,9 +132,6 @@ def test_the_page_of_states_shows_what_each_page_loads(book):
         assert row["sum"] < 6_000_000, f"{name}: {row}"
 
 
-@pytest.mark.xfail(
-    reason="seen failing on 28 November 2026: a build in another process makes the pages anew", strict=False
-)
 def test_a_second_build_keeps_everything(book):
     draft = ROOT / "book" / "papers" / ".executing-killed"
     draft.mkdir()
