@@ -31,9 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a console without our letters shows a question mark
             stream.reconfigure(errors="replace")
     try:
-        options = parser(_ACTIONS).parse_args(
-            pairs(sys.argv[1:] if arguments is None else arguments)
-        )
+        options = parser(_ACTIONS).parse_args(pairs(sys.argv[1:] if arguments is None else arguments))
         with warnings.catch_warnings():
             warnings.showwarning = _warn
             status = options.action(options)
