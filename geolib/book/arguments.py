@@ -23,7 +23,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.ArgumentParser:
     """Return the parser of the command line; `actions` holds what each command does."""
-    made_parser = _Parser(prog="geolib", description="Re-run, check and extend the four papers of the companion.")
+    made_parser = _Parser(
+        prog="geolib", description="Re-run, check and extend the four papers of the companion."
+    )
     made_parser.add_argument("--version", action="version", version=f"geolib {__version__}")
     commands = made_parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -38,7 +40,9 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
         made.set_defaults(action=actions[name])
         return made
 
-    command("list", "list the studies with their companions and what is shipped of each", "geolib list")
+    command(
+        "list", "list the studies with their companions and what is shipped of each", "geolib list"
+    )
     sub = command(
         "params",
         "show the parameters of a study",
@@ -55,7 +59,13 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     )
     _study(sub, companions=False)
     _configuration(sub)
-    sub.add_argument("-f", dest="file", type=_path, metavar="FILE", help="parameters from a YAML file or a run.json")
+    sub.add_argument(
+        "-f",
+        dest="file",
+        type=_path,
+        metavar="FILE",
+        help="parameters from a YAML file or a run.json",
+    )
     sub.add_argument("--out", type=_path, help="folder of the result (default: reruns/STUDY-HASH)")
     sub = command(
         "compare",
@@ -63,7 +73,9 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
         "geolib compare reruns/rnn_fwi-1f2e3d4c reruns/rnn_fwi-5a6b7c8d --out compared.html",
     )
     sub.add_argument("runs", metavar="RUN", nargs=2, type=_path, help="a folder made by geolib run")
-    sub.add_argument("--out", type=_path, default=Path("compare.html"), help="the page (default: compare.html)")
+    sub.add_argument(
+        "--out", type=_path, default=Path("compare.html"), help="the page (default: compare.html)"
+    )
     sub = command(
         "sweep",
         "rerun a notebook for every combination of values, with one summary page and table",
@@ -80,7 +92,9 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     )
     _study(sub)
     _configuration(sub)
-    sub.add_argument("--folder", type=_path, default=Path("runs"), help="where units are saved (default: runs)")
+    sub.add_argument(
+        "--folder", type=_path, default=Path("runs"), help="where units are saved (default: runs)"
+    )
     _reusing(sub)
     scheduler.add_options(sub)
     sub = command(
@@ -90,7 +104,11 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     )
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--force", action="store_true", help="execute and build everything again")
-    how.add_argument("--no-execute", action="store_true", help="execute nothing; mark the pages that are out of date")
+    how.add_argument(
+        "--no-execute",
+        action="store_true",
+        help="execute nothing; mark the pages that are out of date",
+    )
     sub = command(
         "publish",
         "complete a run, resuming what is there, and ship its results with the book",
@@ -100,21 +118,35 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     )
     _study(sub)
     _configuration(sub, default="paper")
-    sub.add_argument("--folder", type=_path, default=Path("runs"), help="where units are kept (default: runs)")
-    sub.add_argument("--only-finished", action="store_true", help="compute nothing: publish the units that exist")
+    sub.add_argument(
+        "--folder", type=_path, default=Path("runs"), help="where units are kept (default: runs)"
+    )
+    sub.add_argument(
+        "--only-finished", action="store_true", help="compute nothing: publish the units that exist"
+    )
     _reusing(sub)
     sub.add_argument(
-        "--recompute", action="append", default=[], metavar="UNIT", help="compute a unit anew, whatever there is of it"
+        "--recompute",
+        action="append",
+        default=[],
+        metavar="UNIT",
+        help="compute a unit anew, whatever there is of it",
     )
-    sub.add_argument("--to", type=_path, metavar="FOLDER", help="where to ship to (default: book/results)")
-    sub.add_argument("--as", dest="label", metavar="NAME", help="name of the file beside that of the preset")
+    sub.add_argument(
+        "--to", type=_path, metavar="FOLDER", help="where to ship to (default: book/results)"
+    )
+    sub.add_argument(
+        "--as", dest="label", metavar="NAME", help="name of the file beside that of the preset"
+    )
     scheduler.add_options(sub)
     sub = command(
         "verify",
         "compare the papers' claims with the shipped results: the scorecard, or the whole case of one claim",
         "geolib verify\ngeolib verify rnn_fwi.adam-fastest\ngeolib verify --json",
     )
-    sub.add_argument("claim", metavar="ID", nargs="?", help="one claim, such as rnn_fwi.adam-fastest")
+    sub.add_argument(
+        "claim", metavar="ID", nargs="?", help="one claim, such as rnn_fwi.adam-fastest"
+    )
     sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
     return made_parser
 
@@ -147,7 +179,9 @@ def _configuration(parser: argparse.ArgumentParser, default: str = "quick") -> N
         metavar=("NAME", "VALUE"),
         help="set a parameter",
     )
-    parser.add_argument("--preset", default=default, metavar="PRESET", help=f"quick or paper (default: {default})")
+    parser.add_argument(
+        "--preset", default=default, metavar="PRESET", help=f"quick or paper (default: {default})"
+    )
 
 
 def pairs(arguments: Sequence[str]) -> list[str]:
@@ -161,10 +195,14 @@ def pairs(arguments: Sequence[str]) -> list[str]:
     # argparse takes -1e-3 and -inf for options; a space before them, which `-p` strips, tells it otherwise.
     values = [n + 2 for n, word in enumerate(words) if word == "-p"]
     number = re.compile(r"-(\d|\.|inf|nan)", re.IGNORECASE)
-    return [f" {word}" if n in values and number.match(word) else word for n, word in enumerate(words)]
+    return [
+        f" {word}" if n in values and number.match(word) else word for n, word in enumerate(words)
+    ]
 
 
 def _path(text: str) -> Path:
     if not text.strip() or "\0" in text:
-        raise argparse.ArgumentTypeError(f"it must name a file or folder; got {text!r}. Give a name")
+        raise argparse.ArgumentTypeError(
+            f"it must name a file or folder; got {text!r}. Give a name"
+        )
     return Path(text)

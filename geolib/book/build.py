@@ -44,7 +44,9 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
     """
     root = paths.checkout()
     if root is None:
-        raise ValueError("the book can be built in a checkout only; geolib is installed elsewhere. Clone the project.")
+        raise ValueError(
+            "the book can be built in a checkout only; geolib is installed elsewhere. Clone the project."
+        )
     with locks.held(root / ".build", "geolib book", "Wait for it."):
         return _build(root, force, execute, say)
 
@@ -52,11 +54,17 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
 def _build(root: Path, force: bool, execute: bool, say: Any) -> Path:
     chapters.clean(root)
     states = {name: chapters.state(root, name) for name in studies.NAMES}
-    wanted = [name for name, found in states.items() if execute and (force or found["state"] != "current")]
+    wanted = [
+        name for name, found in states.items() if execute and (force or found["state"] != "current")
+    ]
     for name, found in states.items():
         if name not in wanted:
             kept = found["state"] == "current"
-            say(f"kept: {name}, nothing it depends on changed" if kept else f"marked {found['state']}: {name}")
+            say(
+                f"kept: {name}, nothing it depends on changed"
+                if kept
+                else f"marked {found['state']}: {name}"
+            )
     if wanted:
         _execute(root, wanted, say)
         states |= {name: chapters.state(root, name) for name in wanted}
@@ -92,7 +100,9 @@ def _execute(root: Path, names: Sequence[str], say: Any) -> None:
     with scheduler.pool(min(len(names), os.cpu_count() or 1)) as workers:
         say(f"executing: {', '.join(names)} (quick preset)")
         with surroundings.applied():
-            futures = {n: workers.submit(_executed, n, chapters.executed(root, n), units[n]) for n in names}
+            futures = {
+                n: workers.submit(_executed, n, chapters.executed(root, n), units[n]) for n in names
+            }
         problems = []
         for name in names:
             try:
@@ -101,7 +111,9 @@ def _execute(root: Path, names: Sequence[str], say: Any) -> None:
                 problems.append(str(error))
                 continue
             except BrokenProcessPool:
-                problems.append(f"notebook {name} was lost: its process was killed, perhaps for lack of memory")
+                problems.append(
+                    f"notebook {name} was lost: its process was killed, perhaps for lack of memory"
+                )
                 continue
             if notebooks.failed(chapters.executed(root, name)):
                 problems.append(f"notebook {name} did not run to its end")
@@ -169,7 +181,16 @@ def _plain_place(root: Path) -> Iterator[Path]:
 def _jupyter_book(root: Path, force: bool) -> None:
     # The package has no __main__; its script may not be on the path.
     start = "from jupyter_book.cli.main import main; main()"
-    command = ["-c", start, "build", "book", "-n", "-W", "--keep-going", *(["--all"] if force else [])]
+    command = [
+        "-c",
+        start,
+        "build",
+        "book",
+        "-n",
+        "-W",
+        "--keep-going",
+        *(["--all"] if force else []),
+    ]
     with _plain_place(root) as place:
         done = surroundings.python(*command, folder=place)
     log = root / ".build" / "book.log"
@@ -177,7 +198,9 @@ def _jupyter_book(root: Path, force: bool) -> None:
     if done.returncode:
         lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
         warned = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-5:]
-        raise RuntimeError(f"jupyter-book did not build the pages cleanly: {'; '.join(warned[:5])} (log: {log})")
+        raise RuntimeError(
+            f"jupyter-book did not build the pages cleanly: {'; '.join(warned[:5])} (log: {log})"
+        )
 
 
 # The theme preloads fonts across origins, which a browser refuses for files (icons are drawn by its script anyway), and
@@ -191,7 +214,9 @@ _ONLINE = re.compile(
 )
 
 
-_MATHJAX = re.compile(r"<script>window\.MathJax[^<]*</script>\s*|<script[^>]*mathjax-tex-svg[^>]*></script>\s*")
+_MATHJAX = re.compile(
+    r"<script>window\.MathJax[^<]*</script>\s*|<script[^>]*mathjax-tex-svg[^>]*></script>\s*"
+)
 
 
 def _make_offline(path: Path, site: Path) -> None:
@@ -212,11 +237,16 @@ def _trim_icons(folder: Path) -> None:
     import pydata_sphinx_theme
 
     whole = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme"
-    shown = "".join(path.read_text(encoding="utf-8") for path in [*folder.rglob("*.html"), *folder.rglob("*theme.js")])
+    shown = "".join(
+        path.read_text(encoding="utf-8")
+        for path in [*folder.rglob("*.html"), *folder.rglob("*theme.js")]
+    )
     used = set(re.findall(r"fa-([a-z0-9-]+)", shown))
     for source in whole.glob("static/vendor/fontawesome/*/js/all.min.js"):
         text = source.read_text(encoding="utf-8")
-        trimmed = _ICON.sub(lambda m: m[0] if used & {m[2], *re.findall(r'"([\w-]+)"', m[3])} else "", text)
+        trimmed = _ICON.sub(
+            lambda m: m[0] if used & {m[2], *re.findall(r'"([\w-]+)"', m[3])} else "", text
+        )
         target = folder / "_static" / source.relative_to(whole / "static")
         if target.is_file():
             write_atomic(target, trimmed.encode())
@@ -233,7 +263,9 @@ class _Loads(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         """Note the address of a script, an image or a style sheet."""
         values = dict(attributes)
-        address = values.get("href") if tag == "link" and values.get("rel") == "stylesheet" else None
+        address = (
+            values.get("href") if tag == "link" and values.get("rel") == "stylesheet" else None
+        )
         address = values.get("src") if tag in ("script", "img", "source", "video") else address
         if address and not address.startswith("data:"):
             self.found.add(unquote(urlsplit(address).path))
@@ -247,7 +279,9 @@ def load_sizes(folder: Path) -> dict[str, dict[str, int]]:
         for address in _Loads(path.read_text(encoding="utf-8")).found:
             file = path.parent / address
             code = file.suffix in (".js", ".css")
-            row["styles and scripts" if code else "images"] += file.stat().st_size if file.is_file() else 0
+            row["styles and scripts" if code else "images"] += (
+                file.stat().st_size if file.is_file() else 0
+            )
         sizes[path.relative_to(folder).as_posix()] = {**row, "sum": sum(row.values())}
     return sizes
 
@@ -262,7 +296,10 @@ def _show_sizes(folder: Path) -> None:
         rows.append(f"<tr><td><a href='{page_name}'>{page_name}</a></td>{cells}</tr>")
     table = f'<div id="page-sizes"><table class="table">{"".join(rows)}</table></div>'
     text = re.sub(
-        r'<div id="page-sizes">.*?</div>', lambda _: table, status.read_text(encoding="utf-8"), flags=re.DOTALL
+        r'<div id="page-sizes">.*?</div>',
+        lambda _: table,
+        status.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
     )
     write_atomic(status, text.encode())
 

@@ -46,11 +46,21 @@ def state(root: Path, name: str) -> dict[str, Any]:
         why = "It shows the outputs that were committed with the notebook, which may be older than code and results."
         return {"state": "not executed", "why": why, "provenance": {}}
     changed = staleness.changed(before, staleness.inputs(name))
-    why = f"Changed since it was executed: {', '.join(f'`{entry}`' for entry in changed)}." if changed else ""
+    why = (
+        f"Changed since it was executed: {', '.join(f'`{entry}`' for entry in changed)}."
+        if changed
+        else ""
+    )
     return {"state": "stale" if changed else "current", "why": why, "provenance": provenance}
 
 
-def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[records.Shipped], proofs: set[str]) -> None:
+def write(
+    root: Path,
+    name: str,
+    found: Mapping[str, Any],
+    files: Sequence[records.Shipped],
+    proofs: set[str],
+) -> None:
     """Write a study's page, `book/papers/NAME.ipynb`, from its executed notebook.
 
     Parameters
@@ -88,11 +98,15 @@ def write(root: Path, name: str, found: Mapping[str, Any], files: Sequence[recor
             cells.append({**target, "id": f"proof-{cell.id}"})
         cells.append(cell)
     if lost := proofs - {cell["id"] for cell in notebook.cells}:
-        raise ValueError(f"the errata must name cells of {name}.ipynb; it has none with the id {', '.join(lost)}.")
+        raise ValueError(
+            f"the errata must name cells of {name}.ipynb; it has none with the id {', '.join(lost)}."
+        )
     about = [found["provenance"]] if found["provenance"] else []
     study = studies.get(name)
     units = str(len(study.units(study.Config())))
-    columns = {"This build": {"Units": units, **records.facts(study.Config(), about)}} if about else {}
+    columns = (
+        {"This build": {"Units": units, **records.facts(study.Config(), about)}} if about else {}
+    )
     for file in mine:
         found_there = list(file.results.records.values())
         link = f"[{file.path.stem}](#{file.anchor})"
@@ -143,7 +157,9 @@ def target_of(name: str, cell: str) -> str:
 
 def _warning(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
     warned = [found["why"]] if found["why"] else []
-    warned += [f"`{file.path.name}` is {file.explained()}." for file in mine if file.state == "stale"]
+    warned += [
+        f"`{file.path.name}` is {file.explained()}." for file in mine if file.state == "stale"
+    ]
     if not warned:
         return ""
     text = " ".join([*warned, "`geolib book` executes the page again."])

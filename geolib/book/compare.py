@@ -54,17 +54,33 @@ def read(folder: Path) -> Run:
     """
     path = folder / RECORD
     if not path.is_file():
-        raise ValueError(f"RUN must be a folder made by `geolib run`; {folder} holds no {RECORD}. Give another folder.")
+        raise ValueError(
+            f"RUN must be a folder made by `geolib run`; {folder} holds no {RECORD}. Give another folder."
+        )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         study = _checks.choice("study", record["study"], studies.NAMES)
         measures = {name: _measure(name, entry) for name, entry in dict(record["measures"]).items()}
         about = record["provenance"]
-        facts = {"commit": str(about["commit"])[:9], "device": str(about["device"]), "date": str(about["date"])}
+        facts = {
+            "commit": str(about["commit"])[:9],
+            "device": str(about["device"]),
+            "date": str(about["date"]),
+        }
         facts["seconds"] = f"{_checks.number('seconds', record['seconds']):g}"
         return Run(folder, study, dict(record["parameters"]), measures, facts)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ValueError(f"{path} must be the record of a run; it is damaged ({error}). Run it again.") from None
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        raise ValueError(
+            f"{path} must be the record of a run; it is damaged ({error}). Run it again."
+        ) from None
 
 
 def _measure(name: str, entry: dict[str, Any]) -> Measure:
@@ -92,14 +108,17 @@ def tables(runs: Sequence[Run]) -> dict[str, list[list[str]]]:
         If the runs are of different studies.
     """
     if len({run.study for run in runs}) > 1:
-        raise ValueError(f"runs must be of one study; got {', '.join(run.study for run in runs)}. Choose others.")
+        raise ValueError(
+            f"runs must be of one study; got {', '.join(run.study for run in runs)}. Choose others."
+        )
     parameters = [
         [name, *cells]
         for name in _union(run.parameters for run in runs)
         if len(set(cells := [plain(run.parameters.get(name, "—")) for run in runs])) > 1
     ]
     measures = [
-        [name, *(str(run.measures.get(name, "—")) for run in runs)] for name in _union(run.measures for run in runs)
+        [name, *(str(run.measures.get(name, "—")) for run in runs)]
+        for name in _union(run.measures for run in runs)
     ]
     facts = [[name, *(run.facts[name] for run in runs)] for name in runs[0].facts]
     return {"Parameters that differ": parameters, "Measures": measures, "Provenance": facts}
@@ -119,7 +138,12 @@ def as_text(runs: Sequence[Run]) -> str:
     for title, body in found.items():
         lines.append(title if body else f"{title}: none")
         for row in [head, *body] if body else []:
-            lines.append("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            lines.append(
+                "  "
+                + "  ".join(
+                    cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+                ).rstrip()
+            )
     return "\n".join(lines)
 
 
@@ -133,7 +157,9 @@ def as_csv(runs: Sequence[Run]) -> str:
     table.writerow(["run", *(row[0] for row in parameters), *ends])
     for number, (label, run) in enumerate(zip(labels(runs), runs, strict=True), 1):
         found = [run.measures.get(name) for name in measures]
-        cells = [cell for m in found for cell in ((m.value, m.low, m.high) if m else (None, None, None))]
+        cells = [
+            cell for m in found for cell in ((m.value, m.low, m.high) if m else (None, None, None))
+        ]
         table.writerow([label, *(row[number] for row in parameters), *cells])
     return file.getvalue()
 
@@ -152,24 +178,28 @@ def as_page(runs: Sequence[Run], title: str) -> str:
         body = "".join(_row("td", row) for row in rows)
         parts.append(f"<h2>{heading}</h2>")
         parts.append(
-            f'<div class="wide"><table>{_row("th", ["", *names])}{body}</table></div>' if rows else "<p>None.</p>"
+            f'<div class="wide"><table>{_row("th", ["", *names])}{body}</table></div>'
+            if rows
+            else "<p>None.</p>"
         )
     shown = [{figure.name: figure for figure in _figures(run)} for run in runs]
     names_of_figures = _union(shown)
     # What differs comes first; a figure that is the same everywhere is shown once.
-    same = {name for name in names_of_figures if len({_content(figures.get(name)) for figures in shown}) == 1}
+    same = {
+        name
+        for name in names_of_figures
+        if len({_content(figures.get(name)) for figures in shown}) == 1
+    }
     for name in sorted(names_of_figures, key=lambda name: name in same):
         caption = next(html.escape(figures[name].caption) for figures in shown if name in figures)
-        pairs = [("the same in all runs", shown[0])] if name in same else zip(names, shown, strict=True)
+        pairs = (
+            [("the same in all runs", shown[0])] if name in same else zip(names, shown, strict=True)
+        )
         cells = [_figure(label, figures.get(name)) for label, figures in pairs]
         parts.append(f'<h2 id="{html.escape(name)}">{html.escape(name)}</h2><p>{caption}</p>')
         parts.append(f'<div class="row">{"".join(cells)}</div>')
-    head = (
-        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
-    )
-    return (
-        f'<!DOCTYPE html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>'
-    )
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
+    return f'<!DOCTYPE html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>'
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
@@ -192,4 +222,6 @@ def _figures(run: Run) -> list[pages.Figure]:
     try:
         return pages.figures(run.notebook)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"notebook {run.notebook} must be whole; it is damaged ({error}). Run it again.") from None
+        raise ValueError(
+            f"notebook {run.notebook} must be whole; it is damaged ({error}). Run it again."
+        ) from None

@@ -10,7 +10,21 @@ from pathlib import Path
 HOLE = re.compile(r"(?<![\w\\.])(?:nan|NaN|inf|None(?! of\b))(?![\w(=])")
 _CODE_ELEMENTS = {"script", "style", "code"}
 _CODE = {"api", "extend", "genindex", "py-modindex", "search"}
-_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+_VOID = {
+    "area",
+    "base",
+    "br",
+    "col",
+    "embed",
+    "hr",
+    "img",
+    "input",
+    "link",
+    "meta",
+    "source",
+    "track",
+    "wbr",
+}
 # Listings that a reader may copy; what a cell printed is no listing.
 _LISTING = re.compile(r"\b(?:cell_input|highlight-(?!myst-ansi)[\w-]+)\b")
 
@@ -47,13 +61,21 @@ class _Prose(HTMLParser):
 def holes(page: str) -> list[str]:
     """Return of a rendered page the surroundings of each `nan`, `inf` or `None` outside of code."""
     text = re.sub(r"\s+", " ", " ".join(_Prose(page).found))
-    return [text[max(0, hole.start() - 40) : hole.end() + 20].strip() for hole in HOLE.finditer(text)]
+    return [
+        text[max(0, hole.start() - 40) : hole.end() + 20].strip() for hole in HOLE.finditer(text)
+    ]
 
 
 def refuse(folder: Path) -> None:
     """Raise RuntimeError if a page of a built book shows a hole; pages about code may speak of None."""
-    pages = [path for path in sorted([*folder.glob("*.html"), *folder.glob("papers/*.html")]) if path.stem not in _CODE]
+    pages = [
+        path
+        for path in sorted([*folder.glob("*.html"), *folder.glob("papers/*.html")])
+        if path.stem not in _CODE
+    ]
     found = {path.name: seen for path in pages if (seen := holes(path.read_text(encoding="utf-8")))}
     if found:
         told = "; ".join(f"{name} '{seen[0]}' ({len(seen)} in all)" for name, seen in found.items())
-        raise RuntimeError(f"pages must show numbers; these show nan, inf or None: {told}. Mend the cell that says so.")
+        raise RuntimeError(
+            f"pages must show numbers; these show nan, inf or None: {told}. Mend the cell that says so."
+        )

@@ -36,7 +36,8 @@ def arrows(package: Path) -> dict[str, set[str]]:
                 names.update(f"{node.module}.{alias.name}" for alias in node.names)
     own = f"{package.name}."
     reached = {
-        part: {name.split(".")[1] for name in names if name.startswith(own)} - {part} for part, names in found.items()
+        part: {name.split(".")[1] for name in names if name.startswith(own)} - {part}
+        for part, names in found.items()
     }
     return {part: others & found.keys() for part, others in reached.items()}
 
@@ -54,7 +55,9 @@ def floors(graph: Mapping[str, set[str]]) -> dict[str, int]:
         free = [part for part in graph if part not in found and graph[part] <= found.keys()]
         if not free:
             circle = ", ".join(sorted(graph.keys() - found.keys()))
-            raise ValueError(f"imports must run one way; {circle} import one another. Move what they share.")
+            raise ValueError(
+                f"imports must run one way; {circle} import one another. Move what they share."
+            )
         found |= {part: max((found[o] + 1 for o in graph[part]), default=0) for part in free}
     return found
 
@@ -105,7 +108,9 @@ def picture(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> bytes:
     ax.set(xlim=(0, 1), ylim=(-0.5, height - 0.5))
     ax.axis("off")
     buffer = io.BytesIO()
-    with plt.rc_context({"svg.hashsalt": "geolib"}):  # else every build names the parts of its picture anew
+    with plt.rc_context(
+        {"svg.hashsalt": "geolib"}
+    ):  # else every build names the parts of its picture anew
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     plt.close(figure)
     return buffer.getvalue()
@@ -135,7 +140,9 @@ def repository() -> str:
     root = paths.checkout()
     text = (root / "_config.yml").read_text(encoding="utf-8") if root is not None else ""
     about = (yaml.safe_load(text) or {}).get("repository") or {}
-    return f"{about['url'].rstrip('/')}/blob/{about.get('branch', 'main')}" if about.get("url") else ""
+    return (
+        f"{about['url'].rstrip('/')}/blob/{about.get('branch', 'main')}" if about.get("url") else ""
+    )
 
 
 def link(module: str, address: str) -> str:
@@ -213,8 +220,14 @@ def page(
     graph = arrows(package)
     sizes = {part: len(list((package / part).rglob("*.py"))) or 1 for part in graph}
     rows = [row for name in presets for row in judged[name] if isinstance(row["ours"], float)]
-    found = [row for row in rows if row["interval"] and None not in row["interval"] and row["verdict"] == "reproduced"]
+    found = [
+        row
+        for row in rows
+        if row["interval"] and None not in row["interval"] and row["verdict"] == "reproduced"
+    ]
     if not found:
-        raise ValueError("some claim must be reproduced with an interval; none is. Publish a paper-scale run.")
+        raise ValueError(
+            "some claim must be reproduced with an interval; none is. Publish a paper-scale run."
+        )
     text = way(found[0], *presets[found[0]["paper"]], repository())
     return {"house.svg": picture(graph, sizes), "way.md": text.encode()}

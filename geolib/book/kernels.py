@@ -57,17 +57,23 @@ def run(
     if units is not None:
         mine[surroundings.UNITS] = str(units.absolute())
     start_options: dict[str, Any] = {"env": surroundings.environment(**mine), "cwd": str(folder)}
-    start_options |= dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)  # of the kernel; its cells' are messages
+    start_options |= dict.fromkeys(
+        ("stdout", "stderr"), subprocess.DEVNULL
+    )  # of the kernel; its cells' are messages
     count, index = len(notebook.cells), -1
     try:
         client.reset_execution_trackers()
         # Client and kernel log what goes wrong; ours is the one line that the caller prints.
         with _silence(progress), client.setup_kernel(cleanup_kc=True, **start_options):
-            for index, cell in enumerate(tqdm(notebook.cells, desc=label, unit="cell", disable=not progress)):
+            for index, cell in enumerate(
+                tqdm(notebook.cells, desc=label, unit="cell", disable=not progress)
+            ):
                 start = time.perf_counter()
                 client.execute_cell(cell, index)
                 if say is not None and cell.cell_type == "code":
-                    say(f"{label}: cell {index + 1} of {count} done in {time.perf_counter() - start:.1f} s")
+                    say(
+                        f"{label}: cell {index + 1} of {count} done in {time.perf_counter() - start:.1f} s"
+                    )
             notebook.metadata["language_info"] = {"name": "python"}
     except CellExecutionError as error:
         reason = f"{error.ename}: {str(error.evalue).splitlines()[0] if error.evalue else ''}"
@@ -82,7 +88,9 @@ def _client(notebook: Any, folder: Path) -> Any:
     try:
         from ipykernel.kernelspec import get_kernel_dict
     except ModuleNotFoundError:
-        raise RuntimeError("the kernel python3 must be installed to run notebooks. Install geolib[book].") from None
+        raise RuntimeError(
+            "the kernel python3 must be installed to run notebooks. Install geolib[book]."
+        ) from None
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
@@ -94,7 +102,9 @@ def _client(notebook: Any, folder: Path) -> Any:
             return KernelSpec(**get_kernel_dict())
 
     manager = AsyncKernelManager(
-        kernel_name="python3", kernel_spec_manager=ThisPython(), connection_file=str(folder / "kernel.json")
+        kernel_name="python3",
+        kernel_spec_manager=ThisPython(),
+        connection_file=str(folder / "kernel.json"),
     )
     return NotebookClient(
         notebook,

@@ -18,14 +18,35 @@ VERDICTS = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
 #: papers' tables, which stand beside ours without a verdict.
 APART = ("adopted", "row")
 KEYS = (
-    *("id", "paper", "place", "kind", "claim", "published", "ours", "interval", "n", "verdict", "power", "robust"),
+    *(
+        "id",
+        "paper",
+        "place",
+        "kind",
+        "claim",
+        "published",
+        "ours",
+        "interval",
+        "n",
+        "verdict",
+        "power",
+        "robust",
+    ),
     *("refuted_by", "differs", "figure", "record", "note"),
 )
 #: What an erratum is: proven in a cell; a slip of the pen; said better otherwise; left open by the paper.
 CLASSES = ("error", "slip", "imprecise", "open")
 ERRATUM = ("id", "paper", "place", "class", "printed", "correct", "why", "answer", "proof")
 _TEXTS = ("id", "paper", "place", "kind", "claim")
-_OPTIONAL_TEXTS = ("refuted_by", "differs", "figure", "note", "fixed", "changed_after_results", "tried")
+_OPTIONAL_TEXTS = (
+    "refuted_by",
+    "differs",
+    "figure",
+    "note",
+    "fixed",
+    "changed_after_results",
+    "tried",
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +112,10 @@ def load(path: Path) -> list[Claim]:
     claims: list[Claim] = []
     for file in sorted(path.glob("*.yml")) if path.is_dir() else [path]:
         found = _read(file)
-        claims += [_claim(entry, number, found["differs"]) for number, entry in enumerate(found["claims"], 1)]
+        claims += [
+            _claim(entry, number, found["differs"])
+            for number, entry in enumerate(found["claims"], 1)
+        ]
     seen: set[str] = set()
     for claim in claims:
         if claim.id in seen:
@@ -106,7 +130,9 @@ def errata(path: Path) -> list[dict[str, Any]]:
     for number, entry in enumerate(found, 1):
         where = f"erratum {entry.get('id', number) if isinstance(entry, dict) else number}"
         if not isinstance(entry, dict) or set(entry) - {"claims"} != set(ERRATUM):
-            raise ValueError(f"{where} must have the keys {', '.join(ERRATUM)}; claims is optional. Correct it.")
+            raise ValueError(
+                f"{where} must have the keys {', '.join(ERRATUM)}; claims is optional. Correct it."
+            )
         if not all(isinstance(entry[key], str) for key in ERRATUM):
             raise ValueError(f"{where} must have texts; got {entry!r}. Put them in quotes.")
         _checks.choice(f"class of {where}", entry["class"], CLASSES)
@@ -116,7 +142,9 @@ def errata(path: Path) -> list[dict[str, Any]]:
 def not_testable(path: Path) -> list[dict[str, str]]:
     """Return the statements that no number of ours can test, with the reason; ValueError as for `load`."""
     files = sorted(path.glob("*.yml"))
-    return [{"paper": file.stem, **entry} for file in files for entry in _read(file)["not_testable"]]
+    return [
+        {"paper": file.stem, **entry} for file in files for entry in _read(file)["not_testable"]
+    ]
 
 
 _SECTIONS: dict[str, type] = {"differs": str, "claims": list, "not_testable": list, "errata": list}
@@ -125,11 +153,15 @@ _SECTIONS: dict[str, type] = {"differs": str, "claims": list, "not_testable": li
 def _read(file: Path) -> dict[str, Any]:
     found = _checks.plain_yaml("ledger", file)
     if not isinstance(found, dict) or not {"claims", "errata"} <= set(found) <= set(_SECTIONS):
-        raise ValueError(f"ledger {file} must have claims and errata, and else {', '.join(_SECTIONS)}. Restore it.")
+        raise ValueError(
+            f"ledger {file} must have claims and errata, and else {', '.join(_SECTIONS)}. Restore it."
+        )
     for name, kind in _SECTIONS.items():
         if not isinstance(found.setdefault(name, kind()), kind):
             got = type(found[name]).__name__
-            raise ValueError(f"{name} of ledger {file} must be a {kind.__name__}; got {got}. Restore it.")
+            raise ValueError(
+                f"{name} of ledger {file} must be a {kind.__name__}; got {got}. Restore it."
+            )
     return found
 
 
@@ -138,26 +170,40 @@ def _claim(entry: Any, number: int, differs: str) -> Claim:
     optional = {*_OPTIONAL_TEXTS, "decisive", "effect", "planned", "robust", "made_up"}
     where = f"claim {entry.get('id', number) if isinstance(entry, dict) else number}"
     if not isinstance(entry, dict) or not required <= set(entry) <= required | optional:
-        raise ValueError(f"{where} must have the keys {', '.join(sorted(required))}; others see Claim. Correct it.")
+        raise ValueError(
+            f"{where} must have the keys {', '.join(sorted(required))}; others see Claim. Correct it."
+        )
     if not isinstance(entry["rule"], dict) or [type(rule) for rule in entry["rule"]] != [str]:
-        raise ValueError(f"{where} must have one rule with its setting; got {entry['rule']!r}. Write close: 0.1, say.")
+        raise ValueError(
+            f"{where} must have one rule with its setting; got {entry['rule']!r}. Write close: 0.1, say."
+        )
     rule, setting = next(iter(entry["rule"].items()))
     _checks.choice(f"kind of {where}", entry["kind"], (*rules.KINDS, *APART))
     allowed = rules.KINDS.get(entry["kind"], ("count", "equals", "close", "between", "holds"))
     _checks.choice(f"rule of {where}", rule, allowed)
     published, measure = (_many(entry[name]) for name in ("published", "measure"))
     if len(published) not in ({len(measure)} if rule == "count" else {1, len(measure)}):
-        raise ValueError(f"{where} must publish as many numbers as it measures; got {len(published)}, {len(measure)}.")
+        raise ValueError(
+            f"{where} must publish as many numbers as it measures; got {len(published)}, {len(measure)}."
+        )
     if not rules.obeyed(rule, setting):
-        raise ValueError(f"{where} must have a setting that rule {rule} knows; got {setting!r}. See rules.judge.")
-    texts = {name: entry[name] for name in _TEXTS} | {n: entry[n] for n in _OPTIONAL_TEXTS if n in entry}
+        raise ValueError(
+            f"{where} must have a setting that rule {rule} knows; got {setting!r}. See rules.judge."
+        )
+    texts = {name: entry[name] for name in _TEXTS} | {
+        n: entry[n] for n in _OPTIONAL_TEXTS if n in entry
+    }
     for name, value in [*texts.items(), *(("measure", value) for value in measure)]:
         if not isinstance(value, str):
             raise ValueError(f"{name} of {where} must be a text; got {value!r}. Put it in quotes.")
     decisive = _many(entry.get("decisive", measure))
     if not set(decisive) <= set(measure):
-        raise ValueError(f"decisive of {where} must be among its measures; got {list(decisive)}. Correct it.")
-    more = {name: entry[name] for name in ("effect", "planned", "robust", "made_up") if name in entry}
+        raise ValueError(
+            f"decisive of {where} must be among its measures; got {list(decisive)}. Correct it."
+        )
+    more = {
+        name: entry[name] for name in ("effect", "planned", "robust", "made_up") if name in entry
+    }
     try:
         if "effect" in more:
             more["effect"] = _checks.number(f"effect of {where}", more["effect"], low=0)
@@ -165,8 +211,12 @@ def _claim(entry: Any, number: int, differs: str) -> Claim:
     except TypeError as error:
         raise ValueError(str(error)) from None
     for name in ("robust", "made_up"):
-        if not isinstance(more.get(name, {}), dict) or not all(isinstance(key, str) for key in more.get(name, {})):
-            raise ValueError(f"{name} of {where} must map words to results; got {more[name]!r}. Correct it.")
+        if not isinstance(more.get(name, {}), dict) or not all(
+            isinstance(key, str) for key in more.get(name, {})
+        ):
+            raise ValueError(
+                f"{name} of {where} must map words to results; got {more[name]!r}. Correct it."
+            )
     made = Claim(
         **{"differs": differs, **texts},
         published=published,
@@ -185,7 +235,9 @@ def _claim(entry: Any, number: int, differs: str) -> Claim:
             for choice in made.robust:
                 otherwise(made, choice)
     except (ValueError, TypeError, LookupError, OverflowError) as error:
-        raise ValueError(f"{where} must have numbers that rule {rule} can judge; {error}. Correct it.") from None
+        raise ValueError(
+            f"{where} must have numbers that rule {rule} can judge; {error}. Correct it."
+        ) from None
     return made
 
 
@@ -204,21 +256,31 @@ def otherwise(claim: Claim, choice: str) -> Claim:
     if "measure" in other:
         names = _many(other["measure"])
         if len(names) != len(claim.measure) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"robust.{choice} must name as many measures as the claim has; got {list(names)}")
+            raise ValueError(
+                f"robust.{choice} must name as many measures as the claim has; got {list(names)}"
+            )
         made = replace(made, measure=names, decisive=names)
     if "rule" in other:
         rule, setting = next(iter(dict(other["rule"]).items()))
         if not rules.obeyed(rule, setting):
-            raise ValueError(f"robust.{choice} must have a setting that rule {rule} knows; got {setting!r}")
+            raise ValueError(
+                f"robust.{choice} must have a setting that rule {rule} knows; got {setting!r}"
+            )
         made = replace(made, rule=rule, setting=setting)
     return made
 
 
 def judgements(claim: Claim, measures: Mapping[str, Measure]) -> dict[str, rules.Judgement]:
     """Return what the rule says of each decisive number that there is."""
-    published = claim.published if len(claim.published) == len(claim.measure) else claim.published * len(claim.measure)
+    published = (
+        claim.published
+        if len(claim.published) == len(claim.measure)
+        else claim.published * len(claim.measure)
+    )
     return {
-        name: rules.judge(claim.kind, claim.rule, claim.setting, value, measures[name], claim.effect)
+        name: rules.judge(
+            claim.kind, claim.rule, claim.setting, value, measures[name], claim.effect
+        )
         for name, value in zip(claim.measure, published, strict=True)
         if name in claim.decisive and name in measures
     }
@@ -253,7 +315,11 @@ def robustness(
     variants : mapping
         By choice, measures of the same names made otherwise; those that hold all of a claim's apply to it.
     """
-    found = {label: verdict(claim, other) for label, other in variants.items() if set(claim.decisive) <= set(other)}
+    found = {
+        label: verdict(claim, other)
+        for label, other in variants.items()
+        if set(claim.decisive) <= set(other)
+    }
     for choice in claim.robust:
         found[choice] = verdict(otherwise(claim, choice), measures)
     return {label: each for label, each in found.items() if each != "not run"}
@@ -292,7 +358,9 @@ def judge(
         claim is undecided), ``alternatives``, a verdict for each choice, and
         ``turns_with``, the choices that turn it; ``figure`` and ``record`` null where there is none; the rest is text.
     """
-    return [_row(claim, measures, variants or {}, sources or {}) for claim in claims if claim.counted]
+    return [
+        _row(claim, measures, variants or {}, sources or {}) for claim in claims if claim.counted
+    ]
 
 
 def _row(
@@ -307,7 +375,9 @@ def _row(
     ends = [[e if e is None or math.isfinite(e) else None for e in (m.low, m.high)] for m in found]
     mine = judgements(claim, measures)
     if not mine and claim.planned:
-        mine = {n: rules.planned(claim.rule, claim.setting, p, claim.planned) for n, p in _pairs(claim)}
+        mine = {
+            n: rules.planned(claim.rule, claim.setting, p, claim.planned) for n, p in _pairs(claim)
+        }
     powers = [each.power for each in mine.values() if each.power is not None]
     verdict_ = verdict(claim, measures)
     alternatives = robustness(claim, measures, variants)
@@ -317,7 +387,10 @@ def _row(
     trials = max((m.independent for m in found), default=claim.planned)
     source = [sources[name] for name in claim.measure if name in sources]
     values = {
-        **{name: getattr(claim, name) for name in ("id", "paper", "place", "kind", "claim", "differs")},
+        **{
+            name: getattr(claim, name)
+            for name in ("id", "paper", "place", "kind", "claim", "differs")
+        },
         "published": _one(claim.published),
         "ours": _one([m.value for m in found]) if complete else None,
         "interval": _one(ends) if complete else None,
@@ -336,8 +409,14 @@ def _row(
 
 
 def _pairs(claim: Claim) -> list[tuple[str, Any]]:
-    published = claim.published if len(claim.published) == len(claim.measure) else claim.published * len(claim.measure)
-    return [pair for pair in zip(claim.measure, published, strict=True) if pair[0] in claim.decisive]
+    published = (
+        claim.published
+        if len(claim.published) == len(claim.measure)
+        else claim.published * len(claim.measure)
+    )
+    return [
+        pair for pair in zip(claim.measure, published, strict=True) if pair[0] in claim.decisive
+    ]
 
 
 def _one(values: Sequence[Any]) -> Any:
@@ -370,7 +449,9 @@ def no_rows(why: str) -> str:
     return markdown([], [], empty=why)
 
 
-def side_by_side(claims: Sequence[Claim], shipped: Mapping[str, Measure], live: Mapping[str, Measure]) -> str:
+def side_by_side(
+    claims: Sequence[Claim], shipped: Mapping[str, Measure], live: Mapping[str, Measure]
+) -> str:
     """Return a Markdown table: claim, published, shipped run, this build's live run, verdict of the shipped run."""
     rows = []
     for claim in claims:

@@ -48,10 +48,14 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
     """Return the claims of a paper as Markdown, a table for each verdict, then what is listed apart."""
     lines = [f"({anchor(name)})=", f"## {studies.get(name).title}\n"]
     mine = [f"[{file.path.name}](#{file.anchor})" for file in files if file.study.name == name]
-    lines.append(f"Chapter {{ref}}`chapter-{name}`; computed from {', '.join(mine) or 'nothing yet'}.\n")
+    lines.append(
+        f"Chapter {{ref}}`chapter-{name}`; computed from {', '.join(mine) or 'nothing yet'}.\n"
+    )
     differs = {row["differs"] for row in rows}
     common = max(differs, key=lambda text: sum(row["differs"] == text for row in rows), default="")
-    lines.append(f"How our experiments differ from the paper's, where nothing else is said: {common}\n")
+    lines.append(
+        f"How our experiments differ from the paper's, where nothing else is said: {common}\n"
+    )
     anchors = {file.path.name: file.anchor for file in files}
     for verdict in ledger.VERDICTS:
         if found := [row for row in rows if row["verdict"] == verdict]:
@@ -68,13 +72,21 @@ def _table(rows: Rows, anchors: Mapping[str, str], common: str) -> str:
             ours = f"[{ours}](#{anchors[row['record']]})"
         # The id of a row is what the errata lead to.
         place = f'<span id="{claim_anchor(row["id"])}"></span>{row["place"]}'
-        notes = [row["note"], "" if row["differs"] == common else row["differs"], f"Refuted by {row['refuted_by']}."]
+        notes = [
+            row["note"],
+            "" if row["differs"] == common else row["differs"],
+            f"Refuted by {row['refuted_by']}.",
+        ]
         if row["figure"]:
             notes.append(f"Shown in {{numref}}`{row['figure']}`.")
         claim = row["claim"] + "".join(f" *{note}*" for note in notes if note)
         power = "—" if row["power"] is None else f"{row['power']:.2f}"
-        lines.append([place, claim, verify.listed(row["published"]), ours, row["kind"], power, _robust(row)])
-    return markdown(["Place", "Claim", "Published", "Ours", "Kind", "Power", "Robust"], lines) + "\n"
+        lines.append(
+            [place, claim, verify.listed(row["published"]), ours, row["kind"], power, _robust(row)]
+        )
+    return (
+        markdown(["Place", "Claim", "Published", "Ours", "Kind", "Power", "Robust"], lines) + "\n"
+    )
 
 
 def claim_anchor(identity: str) -> str:
@@ -99,30 +111,52 @@ def _apart(name: str) -> str:
     text = ""
     if adopted:
         text += f"### Adopted, and not counted: {len(adopted)}\n\n"
-        text += markdown(["Place", "Setting"], [[claim.place, claim.claim] for claim in adopted]) + "\n\n"
+        text += (
+            markdown(["Place", "Setting"], [[claim.place, claim.claim] for claim in adopted])
+            + "\n\n"
+        )
     rows = [[entry[key] for key in ("place", "statement", "because")] for entry in open_]
-    return text + f"### Not testable: {len(open_)}\n\n{markdown(['Place', 'Statement', 'Because'], rows)}\n"
+    return (
+        text
+        + f"### Not testable: {len(open_)}\n\n{markdown(['Place', 'Statement', 'Because'], rows)}\n"
+    )
 
 
 def proofs() -> dict[str, set[str]]:
     """Return for each study the ids of the cells that prove an erratum."""
     found = ledger.errata(paths.ledger())
-    return {name: {entry["proof"] for entry in found if entry["paper"] == name} for name in studies.NAMES}
+    return {
+        name: {entry["proof"] for entry in found if entry["paper"] == name}
+        for name in studies.NAMES
+    }
 
 
 def errata() -> str:
     """Return the errata of all papers as Markdown, with class, reason, proof and what the authors could answer."""
     entries, lines = ledger.errata(paths.ledger()), []
     for name in studies.NAMES:
-        code = {cell.id for cell in notebooks.read(paths.notebook(name)).cells if cell.cell_type == "code"}
+        code = {
+            cell.id
+            for cell in notebooks.read(paths.notebook(name)).cells
+            if cell.cell_type == "code"
+        }
         rows = []
         for entry in (entry for entry in entries if entry["paper"] == name):
-            cells = [str(entry[key]) for key in ("class", "place", "printed", "correct", "why", "answer")]
+            cells = [
+                str(entry[key]) for key in ("class", "place", "printed", "correct", "why", "answer")
+            ]
             text = "Computed here" if entry["proof"] in code else "Explained here"
             cells[4] += f" [{text}](#{chapters.target_of(name, entry['proof'])})"
             for claim in entry.get("claims", ()):
                 cells[4] += f' <a href="{PAGE}#{claim_anchor(claim)}">{html.escape(claim)}</a>'
             rows.append(cells)
-        heads = ["Class", "Place", "Printed", "Correct", "Why, and the proof", "What the authors could answer"]
+        heads = [
+            "Class",
+            "Place",
+            "Printed",
+            "Correct",
+            "Why, and the proof",
+            "What the authors could answer",
+        ]
         lines += [f"## {studies.get(name).title}\n", markdown(heads, rows), ""]
     return "\n".join(lines) + "\n"

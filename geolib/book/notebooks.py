@@ -86,16 +86,23 @@ def execute(
     if note:
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note))
     notebook.cells.append(nbformat.v4.new_code_cell(_RECORD.replace("MEASURES", str(bool(note)))))
-    values = {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
+    values = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in parameters.items()
+    }
     if values:
         notebook = _inject(notebook, values)
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f"{DRAFT}{locks.own_name()}-") as folder:
+    with tempfile.TemporaryDirectory(
+        dir=output.parent, prefix=f"{DRAFT}{locks.own_name()}-"
+    ) as folder:
         (place := Path(folder) / "kernel").mkdir()
         start = time.perf_counter()
         kernels.run(notebook, place, study, progress=progress, say=say, units=units)
         seconds = time.perf_counter() - start
-        printed = [out.text for out in notebook.cells.pop().outputs if out.get("name") == "stdout"]  # not a warning
+        printed = [
+            out.text for out in notebook.cells.pop().outputs if out.get("name") == "stdout"
+        ]  # not a warning
         notebook.metadata["geolib"] = {**json.loads("".join(printed)), "seconds": round(seconds, 1)}
         if lost := missing(notebook):
             raise RuntimeError(f"notebook {study} must show all it has; {lost}. Correct the cell.")
@@ -138,7 +145,10 @@ def missing(notebook: Any) -> str:
     for cell in notebook.cells:
         shown = cell.metadata.get("mystnb", {})
         kinds = {kind for output in cell.get("outputs", ()) for kind in output.get("data", {})}
-        for what, wanted in (("figure", {"image/png", "image/gif", "image/svg+xml"}), ("table", {"text/markdown"})):
+        for what, wanted in (
+            ("figure", {"image/png", "image/gif", "image/svg+xml"}),
+            ("table", {"text/markdown"}),
+        ):
             if cell.cell_type == "code" and what in shown and not kinds & wanted:
                 return f"cell {cell.get('id', '?')} has no {what} ({shown[what].get('name', '?')})"
     return ""
@@ -191,7 +201,9 @@ def read(path: Path) -> Any:
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises a different kind for each way a file can be broken
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"notebook {path} must be valid; it is damaged ({reason}). Restore it.") from None
+        raise ValueError(
+            f"notebook {path} must be valid; it is damaged ({reason}). Restore it."
+        ) from None
     return notebook
 
 
@@ -204,7 +216,10 @@ def failed(path: Path) -> bool:
     if notebook.metadata.get("papermill", {}).get("exception") or missing(notebook):
         return True
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    return any(cell.execution_count is None or any(out.output_type == "error" for out in cell.outputs) for cell in code)
+    return any(
+        cell.execution_count is None or any(out.output_type == "error" for out in cell.outputs)
+        for cell in code
+    )
 
 
 def tidy(notebook: Any) -> None:
@@ -219,14 +234,25 @@ def tidy(notebook: Any) -> None:
         tags = cell.metadata.get("tags", [])
         if {"parameters", "injected-parameters"} & set(tags):
             cell.metadata["tags"] = sorted({*tags, "hide-input"})
-            prompt = "Parameters of this build" if "parameters" in tags else "Parameters changed for this run"
+            prompt = (
+                "Parameters of this build"
+                if "parameters" in tags
+                else "Parameters changed for this run"
+            )
             cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
         elif cell.cell_type == "code":  # readers open the code they want to see
             cell.metadata["tags"] = sorted({*tags, "hide-input"})
         if cell.cell_type == "code":
             _number_table(cell)
     # Start and end times would make every build of the same notebook differ.
-    for key in ("start_time", "end_time", "duration", "environment_variables", "input_path", "output_path"):
+    for key in (
+        "start_time",
+        "end_time",
+        "duration",
+        "environment_variables",
+        "input_path",
+        "output_path",
+    ):
         notebook.metadata.get("papermill", {}).pop(key, None)
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
@@ -238,13 +264,25 @@ _GLUED = "application/papermill.record/text/plain"
 
 def _tell_stand_in(notebook: Any) -> None:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    glued = {out.get("metadata", {}).get("scrapbook", {}).get("name", ""): out for out in outputs if "data" in out}
-    texts = [literal_eval(out["data"][_GLUED]) for name, out in glued.items() if name.endswith("_stand_in")]
+    glued = {
+        out.get("metadata", {}).get("scrapbook", {}).get("name", ""): out
+        for out in outputs
+        if "data" in out
+    }
+    texts = [
+        literal_eval(out["data"][_GLUED])
+        for name, out in glued.items()
+        if name.endswith("_stand_in")
+    ]
     if any(texts):
         note = f"(The public file was not at hand: in its place stands an image {texts[0]}.)"
         for cell in notebook.cells:
             figure = cell.metadata.get("mystnb", {}).get("figure")
-            if figure and "real-data" in cell.metadata.get("tags", []) and note not in figure["caption"]:
+            if (
+                figure
+                and "real-data" in cell.metadata.get("tags", [])
+                and note not in figure["caption"]
+            ):
                 figure["caption"] += f" {note}"
 
 
@@ -253,5 +291,11 @@ def _number_table(cell: Any) -> None:
     table = cell.metadata.get("mystnb", {}).pop("table", None)
     for output in cell.outputs if table else ():
         if text := output.get("data", {}).get("text/markdown"):
-            lines = ["````{table} " + table["caption"], f":name: {table['name']}", "", text.strip(), "````"]
+            lines = [
+                "````{table} " + table["caption"],
+                f":name: {table['name']}",
+                "",
+                text.strip(),
+                "````",
+            ]
             output["data"]["text/markdown"] = "\n".join(lines)

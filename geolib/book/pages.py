@@ -52,14 +52,18 @@ def generate(
         made[f"claims_{name}.md"] = ledger_page.claims(name, judged[name], files)
         made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
     content = {name: text.encode() for name, text in made.items()}
-    runs = {f.path.stem.removesuffix("-paper"): (f.results.config, len(f.results.units)) for f in files}
+    runs = {
+        f.path.stem.removesuffix("-paper"): (f.results.config, len(f.results.units)) for f in files
+    }
     content |= house.page(judged, {name: runs[name] for name in modules if name in runs})
     cards, gallery = [], []
     for name, module in modules.items():
         shown = figures(executed / f"{name}.ipynb")
         landing = [figure for figure in shown if figure.landing]
         if not landing:
-            raise ValueError(f"{name}.ipynb must have a figure cell tagged landing; it has none. Tag one.")
+            raise ValueError(
+                f"{name}.ipynb must have a figure cell tagged landing; it has none. Tag one."
+            )
         cards.append(_card(module.title, f"chapter-{name}", landing[0], module.question))
         gallery += [f"## {module.title}\n", "::::{grid} 1 2 2 3\n:gutter: 3\n"]
         gallery += [_card("", figure.name, figure, figure.caption) for figure in shown]
@@ -71,7 +75,9 @@ def generate(
         content["drift.md"] = records.drift(json.loads(bench.read_text(encoding="utf-8"))).encode()
     if root is not None and (bench := root / "bench" / "scheduler.json").is_file():
         content["throughput.png"] = throughput(json.loads(bench.read_text(encoding="utf-8")))
-    content["chapters.md"] = "\n".join(["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]).encode()
+    content["chapters.md"] = "\n".join(
+        ["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]
+    ).encode()
     content["gallery.md"] = "\n".join(gallery).encode()
     return content
 
@@ -83,7 +89,9 @@ def speed(bench: Path) -> dict[str, bytes]:
         if (bench / f"{name}.md").is_file():
             text += f"## {title}\n\n{(bench / f'{name}.md').read_text(encoding='utf-8')}\n"
         if name == "waves" and (bench / "waves.json").is_file():
-            made["scaling.png"] = scaling(json.loads((bench / "waves.json").read_text(encoding="utf-8")))
+            made["scaling.png"] = scaling(
+                json.loads((bench / "waves.json").read_text(encoding="utf-8"))
+            )
             text += SCALING
     return {"speed.md": (text or "Nothing was measured.\n").encode(), **made}
 
@@ -123,12 +131,18 @@ def throughput(measurement: Mapping[str, Any]) -> bytes:
 
     style.use_style()
     figure, axes = style.new_figure(1, 2, height=2.8)
-    for axis, name, label in zip(axes, ("units_per_s", "shots_per_s"), ("units", "shots"), strict=True):
+    for axis, name, label in zip(
+        axes, ("units_per_s", "shots_per_s"), ("units", "shots"), strict=True
+    ):
         seen, modelled = measurement["measured"], measurement["modelled"]
         one, most = modelled[0][name], modelled[-1]["workers"]
-        bend = min(most, max(row[name] for row in modelled) / one)  # from here the scheduler is the limit
+        bend = min(
+            most, max(row[name] for row in modelled) / one
+        )  # from here the scheduler is the limit
         axis.loglog([1, bend, most], [one, bend * one, modelled[-1][name]], "--", label="model")
-        axis.loglog([row["workers"] for row in seen], [row[name] for row in seen], "o", label="measured")
+        axis.loglog(
+            [row["workers"] for row in seen], [row[name] for row in seen], "o", label="measured"
+        )
         for side in (axis.xaxis, axis.yaxis):
             side.set_major_formatter(StrMethodFormatter("{x:g}"))
             side.set_minor_formatter(NullFormatter())
@@ -162,13 +176,21 @@ def figures(notebook: Path) -> list[Figure]:
             continue
         landing = "landing" in cell["metadata"].get("tags", [])
         figure, alternative = shown["figure"], shown.get("image", {}).get("alt", "")
-        if not all(isinstance(text, str) for text in (figure["name"], figure["caption"], alternative)):
+        if not all(
+            isinstance(text, str) for text in (figure["name"], figure["caption"], alternative)
+        ):
             raise ValueError("name, caption and alt of a figure must be text")
-        images = {kind: data for output in cell["outputs"] for kind, data in output.get("data", {}).items()}
+        images = {
+            kind: data
+            for output in cell["outputs"]
+            for kind, data in output.get("data", {}).items()
+        }
         for kind in ("gif", "png"):
             if f"image/{kind}" in images:
                 raw = base64.b64decode(images[f"image/{kind}"])
-                found.append(Figure(figure["name"], figure["caption"], alternative, kind, raw, landing))
+                found.append(
+                    Figure(figure["name"], figure["caption"], alternative, kind, raw, landing)
+                )
                 break
     return found
 
@@ -195,4 +217,6 @@ def _parameters(rows: list[dict[str, Any]]) -> str:
             allowed = " to ".join("…" if bound is None else f"{bound:g}" for bound in bounds)
         values = [json.dumps(row[key]).strip('"') for key in ("default", "paper")]
         lines.append([f"`{row['name']}`", row["type"], *values, allowed, row["unit"], row["help"]])
-    return markdown(["Parameter", "Type", "Quick", "Paper", "Range", "Unit", "Meaning"], lines) + "\n"
+    return (
+        markdown(["Parameter", "Type", "Quick", "Paper", "Range", "Unit", "Meaning"], lines) + "\n"
+    )

@@ -108,10 +108,15 @@ def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str
     named = [f"`{_commit(commit)}`" for commit, _ in commits.most_common()]
     return {
         "Differs from the quick preset in": config.differences(),
-        "Seeds": ", ".join(f"{name} = {value}" for name, value in seeds.items()) or "fixed in the code",
+        "Seeds": ", ".join(f"{name} = {value}" for name, value in seeds.items())
+        or "fixed in the code",
         "Commits": _few(named),
-        "Versions": _few([", ".join(f"{name} {number}" for name, number in found) for found in sorted(versions)]),
-        "Hardware": _few(sorted({f"{r.get('device', '?')}, {r.get('cores', '?')} thread(s)" for r in records})),
+        "Versions": _few(
+            [", ".join(f"{name} {number}" for name, number in found) for found in sorted(versions)]
+        ),
+        "Hardware": _few(
+            sorted({f"{r.get('device', '?')}, {r.get('cores', '?')} thread(s)" for r in records})
+        ),
         "Computing time": duration(sum(float(record.get("seconds", 0)) for record in records)),
         "Date": span([str(record.get("date", "?")) for record in records]),
     }
@@ -127,13 +132,16 @@ def section(columns: Mapping[str, Mapping[str, str]]) -> str:
 def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
     """Return the line at a chapter's foot: executed when, by what; its precomputed results, and of when they are."""
     if about:
-        versions = ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items())
+        versions = ", ".join(
+            f"{name} {number}" for name, number in about.get("versions", {}).items()
+        )
         line = f"Executed {about['date']} in {about['seconds']:.0f} s by commit `{_commit(about['commit'])}`"
         line += f" with {versions}." if versions else "."
     else:
         line = "Shown as it was committed, not executed by this build."
     shown = [
-        f"[{file.path.stem}](#{file.anchor}), {len(file.results.units)} runs of {span(file.dates)}" for file in files
+        f"[{file.path.stem}](#{file.anchor}), {len(file.results.units)} runs of {span(file.dates)}"
+        for file in files
     ]
     return line + (f" Precomputed results: {'; '.join(shown)}." if shown else "") + "\n"
 
@@ -164,12 +172,25 @@ def drift(measured: Mapping[str, Any]) -> str:
         rows.append([label, *cells])
     table = markdown(["Setting", *(f"`{name}`" for name in notebooks)], rows)
     entries = [entry for by_setting in notebooks.values() for entry in by_setting.values()]
-    origin = {key: sorted({str(entry[key]) for entry in entries}) for key in ("device", "date", "commit")}
+    origin = {
+        key: sorted({str(entry[key]) for entry in entries}) for key in ("device", "date", "commit")
+    }
     commits = ", ".join(f"`{_commit(commit)}`" for commit in origin["commit"])
-    measured_by = f"Measured on {', '.join(origin['device'])}; {span(origin['date'])}; commits {commits}."
-    changes = [(label, ", ".join(f"`{n}={v}`" for n, v in values.items())) for label, values in settings.items()]
+    measured_by = (
+        f"Measured on {', '.join(origin['device'])}; {span(origin['date'])}; commits {commits}."
+    )
+    changes = [
+        (label, ", ".join(f"`{n}={v}`" for n, v in values.items()))
+        for label, values in settings.items()
+    ]
     return "\n".join(
-        [table, "", measured_by, "", *_dropdown("What was set", markdown(["Setting", "Variables"], changes))]
+        [
+            table,
+            "",
+            measured_by,
+            "",
+            *_dropdown("What was set", markdown(["Setting", "Variables"], changes)),
+        ]
     )
 
 
@@ -195,7 +216,8 @@ def _results(found: Shipped) -> str:
             *_file(found.path, about),
             *_dropdown("All parameters", markdown(["Parameter", "Value"], parameters)),
             *_dropdown(
-                f"The {len(records)} units", markdown(["Unit", "Seconds", "Date", "Commit", "Hardware"], rows, "lr")
+                f"The {len(records)} units",
+                markdown(["Unit", "Seconds", "Date", "Commit", "Hardware"], rows, "lr"),
             ),
         ]
     )
@@ -212,7 +234,9 @@ def _weights(path: Path) -> str:
     about["In this repository since"] = _added(path)
     if (training := path.with_suffix(".json")).is_file():
         about["Recipe and course of its training"] = f"`book/results/{training.name}`"
-    return "\n".join([f"(record-{path.stem})=\n## {path.name}\n", "Weights of a network.\n", *_file(path, about)])
+    return "\n".join(
+        [f"(record-{path.stem})=\n## {path.name}\n", "Weights of a network.\n", *_file(path, about)]
+    )
 
 
 def _file(path: Path, about: Mapping[str, str]) -> list[str]:
@@ -226,7 +250,9 @@ def _dropdown(title: str, table: str) -> list[str]:
     return [f":::{{dropdown}} {title}", table, ":::", ""]
 
 
-def status(files: Sequence[Shipped], chapters: Mapping[str, Mapping[str, Any]], today: datetime.date) -> str:
+def status(
+    files: Sequence[Shipped], chapters: Mapping[str, Mapping[str, Any]], today: datetime.date
+) -> str:
     """Return the tables of states: chapters, then shipped files.
 
     Parameters
@@ -242,7 +268,10 @@ def status(files: Sequence[Shipped], chapters: Mapping[str, Mapping[str, Any]], 
     for name, found in chapters.items():
         about = found["provenance"]
         cells = [f"{{ref}}`{name} <chapter-{name}>`", *_dates([str(about.get("date", "?"))], today)]
-        cells += [f"{about['seconds']:.0f}" if "seconds" in about else "—", f"`{_commit(about.get('commit', '—'))}`"]
+        cells += [
+            f"{about['seconds']:.0f}" if "seconds" in about else "—",
+            f"`{_commit(about.get('commit', '—'))}`",
+        ]
         cells.append(BADGES[found["state"]] + (f" {found['why']}" if found["why"] else ""))
         rows.append(cells)
     chapter = markdown(["Notebook", "Executed", "Age", "Seconds", "Commit", "State"], rows, "lllr")
@@ -255,10 +284,19 @@ def status(files: Sequence[Shipped], chapters: Mapping[str, Mapping[str, Any]], 
         cells.append(f"{BADGES[file.state]} {file.explained()}.")
         rows.append(cells)
     for path in sorted(paths.results().glob("*.safetensors")):
-        cells = [f"{{ref}}`{path.stem} <record-{path.stem}>`", "—", _added(path), "—", "—", "weights, pinned by hash"]
+        cells = [
+            f"{{ref}}`{path.stem} <record-{path.stem}>`",
+            "—",
+            _added(path),
+            "—",
+            "—",
+            "weights, pinned by hash",
+        ]
         rows.append(cells)
     made = markdown(["File", "Units", "Computed", "Age", "Time", "State"], rows, "lr")
-    return f"As of {today.isoformat()}.\n\n## Chapters\n\n{chapter}\n\n## Shipped results\n\n{made}\n"
+    return (
+        f"As of {today.isoformat()}.\n\n## Chapters\n\n{chapter}\n\n## Shipped results\n\n{made}\n"
+    )
 
 
 def _dates(dates: Sequence[str], today: datetime.date) -> list[str]:
@@ -275,9 +313,15 @@ def _commit(commit: str) -> str:
 
 
 def _added(path: Path) -> str:
-    found = surroundings.git(path.parent, "log", "-1", "--no-show-signature", "--format=%cs", "--", path.name)
+    found = surroundings.git(
+        path.parent, "log", "-1", "--no-show-signature", "--format=%cs", "--", path.name
+    )
     return (found or "").strip() or "—"
 
 
 def _few(values: Sequence[str], shown: int = 3) -> str:
-    return "; ".join(values[:shown]) + (f" and {len(values) - shown} more" if len(values) > shown else "") or "—"
+    return (
+        "; ".join(values[:shown])
+        + (f" and {len(values) - shown} more" if len(values) > shown else "")
+        or "—"
+    )

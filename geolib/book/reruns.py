@@ -47,10 +47,14 @@ def read_parameters(path: Path, study: str = "") -> dict[str, Any]:
     found = _checks.plain_yaml("parameter file", path)
     if isinstance(found, dict) and {"study", "parameters"} <= found.keys():
         if study and found["study"] != study:
-            raise ValueError(f"parameter file {path} must be of {study}; it is of {found['study']!r}. Give another.")
+            raise ValueError(
+                f"parameter file {path} must be of {study}; it is of {found['study']!r}. Give another."
+            )
         found = found["parameters"]
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise ValueError(f"parameter file {path} must map names to values; it does not. Write iterations: 60, say.")
+        raise ValueError(
+            f"parameter file {path} must map names to values; it does not. Write iterations: 60, say."
+        )
     return found
 
 
@@ -58,7 +62,9 @@ def check_once(names: Sequence[str]) -> None:
     """Raise ValueError if a parameter is given twice: only one of its values could count."""
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"parameter {name} must be given once; it is given {names.count(name)} times. Drop one.")
+            raise ValueError(
+                f"parameter {name} must be given once; it is given {names.count(name)} times. Drop one."
+            )
 
 
 def expected(study: Study, config: Config) -> str:
@@ -87,7 +93,9 @@ def expected(study: Study, config: Config) -> str:
             unlike = len(units) - len(times)
             if times:
                 text = f"about {duration(sum(times))} of computing for {len(times)} units, by the shipped run's record"
-                return text + (f"; unknown for {unlike} units, nothing like them is shipped" if unlike else "")
+                return text + (
+                    f"; unknown for {unlike} units, nothing like them is shipped" if unlike else ""
+                )
     if seconds is None:
         return "unknown, nothing like it is recorded here"
     return f"unknown for these parameters; the quick preset took about {duration(seconds)} on this machine"
@@ -99,9 +107,7 @@ def _reference(study: Study, config: Config) -> str:
         entries = json.loads((paths.results() / TIMES).read_text(encoding="utf-8"))[study.name]
         wanted = {"key": studies.key(study, config), "parameters": config.as_dict()}
         found = next(entry for entry in entries if wanted.items() <= entry.items())
-        return (
-            f"about {duration(float(found['cpu_seconds']))} of one core of {found['device']}, as measured for the book"
-        )
+        return f"about {duration(float(found['cpu_seconds']))} of one core of {found['device']}, as measured for the book"
     except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return ""
 
@@ -118,9 +124,17 @@ def finished(study: Study, config: Config, folder: Path) -> bool:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    wanted = {"key": studies.whole_key(study, config), "parameters": config.as_dict(), "version": __version__}
+    wanted = {
+        "key": studies.whole_key(study, config),
+        "parameters": config.as_dict(),
+        "version": __version__,
+    }
     made = [folder / f"{study.name}.{kind}" for kind in ("ipynb", "html")]
-    return isinstance(record, dict) and wanted.items() <= record.items() and all(path.is_file() for path in made)
+    return (
+        isinstance(record, dict)
+        and wanted.items() <= record.items()
+        and all(path.is_file() for path in made)
+    )
 
 
 def run(
@@ -175,7 +189,9 @@ def run(
             )
             record = _record(study, config, notebooks.read(executed).metadata["geolib"])
             taken = {**record["provenance"], "seconds": record["seconds"]}
-            notebooks.append(executed, records.section({"This run": records.facts(config, [taken])}))
+            notebooks.append(
+                executed, records.section({"This run": records.facts(config, [taken])})
+            )
             rendered = standalone.render(executed, Path(draft) / f"{name}.html", study.title)
             (folder / RECORD).unlink(missing_ok=True)  # it vouches for the other two
             for made in (executed, rendered):
@@ -220,13 +236,17 @@ def grid(study: Study, preset: str, changes: Sequence[tuple[str, str]]) -> list[
     for name, values in changes:
         entries = [value.strip() for value in values.split(",") if value.strip()]
         if not entries or names.count(name) > 1:
-            raise ValueError(f"{name} must be given once, with values such as 1,2,3; got {values!r}. Correct it.")
+            raise ValueError(
+                f"{name} must be given once, with values such as 1,2,3; got {values!r}. Correct it."
+            )
         is_list = kinds.get(name, "").startswith("list")
         columns.append([_PLUS.sub(",", entry) if is_list else entry for entry in entries])
     made = {}
     for combination in itertools.product(*columns):
         config = study.Config.preset(preset, **dict(zip(names, combination, strict=True)))
-        label = "_".join(f"{name}-{plain(getattr(config, name)).replace(',', '+')}" for name in names)
+        label = "_".join(
+            f"{name}-{plain(getattr(config, name)).replace(',', '+')}" for name in names
+        )
         if len(label.encode()) > _LONGEST:
             label = f"{label[:100]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
         made[label] = config

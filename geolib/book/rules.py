@@ -48,19 +48,27 @@ def obeyed(rule: str, setting: Any) -> bool:
     """Return whether a rule has a setting that it can follow."""
 
     def number(value: Any) -> bool:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        return (
+            isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        )
 
     if rule == "count":
         return isinstance(setting, int) and not isinstance(setting, bool) and setting > 0
     if rule == "close":
         return number(setting) and setting >= 0
     if rule == "between":
-        ends = isinstance(setting, list) and len(setting) == 2 and all(e is None or number(e) for e in setting)
+        ends = (
+            isinstance(setting, list)
+            and len(setting) == 2
+            and all(e is None or number(e) for e in setting)
+        )
         return ends and setting != [None, None] and (None in setting or setting[0] <= setting[1])
     return setting is True
 
 
-def judge(kind: str, rule: str, setting: Any, published: Any, ours: Measure, effect: float | None = None) -> Judgement:
+def judge(
+    kind: str, rule: str, setting: Any, published: Any, ours: Measure, effect: float | None = None
+) -> Judgement:
     """Return what a rule says of one number.
 
     Parameters
@@ -103,7 +111,9 @@ def judge(kind: str, rule: str, setting: Any, published: Any, ours: Measure, eff
     elif rule == "some":
         found = _some(ours)
     elif rule == "holds":
-        found = Judgement({1.0: "reproduced", 0.0: "not reproduced"}.get(float(ours.value), "undecided"))
+        found = Judgement(
+            {1.0: "reproduced", 0.0: "not reproduced"}.get(float(ours.value), "undecided")
+        )
     elif rule == "equals":
         found = Judgement("reproduced" if ours.value == float(published) else "not reproduced")
     else:
@@ -181,7 +191,8 @@ def _count_power(published: int, of: int, n: int) -> float:
     low, high = critical(published, of, n)
     share = published / of
     return min(
-        float(stats.binom.cdf(low - 1, n, p) + stats.binom.sf(high, n, p)) for p in (_halved(share), _doubled(share))
+        float(stats.binom.cdf(low - 1, n, p) + stats.binom.sf(high, n, p))
+        for p in (_halved(share), _doubled(share))
     )
 
 
@@ -202,14 +213,20 @@ def _exceptions(rule: str, ours: Measure) -> Judgement:
         return Judgement("not reproduced" if refuted else "reproduced")
     trials = ours.independent
     power = _seen(trials)
-    return Judgement("not reproduced" if refuted else "reproduced", power, RARE if power < ENOUGH else None)
+    return Judgement(
+        "not reproduced" if refuted else "reproduced", power, RARE if power < ENOUGH else None
+    )
 
 
 def _some(ours: Measure) -> Judgement:
     if ours.value > 0:
         return Judgement("reproduced")
     power = _seen(ours.independent)
-    return Judgement("not reproduced", power) if power >= ENOUGH else Judgement("undecided", power, RARE)
+    return (
+        Judgement("not reproduced", power)
+        if power >= ENOUGH
+        else Judgement("undecided", power, RARE)
+    )
 
 
 def _seen(trials: int) -> float:
@@ -221,7 +238,9 @@ def _seen(trials: int) -> float:
 RARE = math.ceil(math.log(1 - ENOUGH) / math.log(1 - EXCEPTIONS))
 
 
-def _within(low: float, high: float, ours: Measure, alternatives: list[tuple[float, bool]]) -> Judgement:
+def _within(
+    low: float, high: float, ours: Measure, alternatives: list[tuple[float, bool]]
+) -> Judgement:
     """Judge a number with its interval against a range; alternatives come with whether silence is enough of them."""
     ends = [ours.value, *(end for end in (ours.low, ours.high) if end is not None)]
     if low <= min(ends) and max(ends) <= high:
@@ -236,7 +255,9 @@ def _within(low: float, high: float, ours: Measure, alternatives: list[tuple[flo
     short_of = verdict == "undecided" or (power is not None and power < ENOUGH)
     truths = [truth for truth, _ in alternatives]
     if verdict == "undecided":
-        truths.append(ours.value)  # so many that an interval about what was found would end before the edge
+        truths.append(
+            ours.value
+        )  # so many that an interval about what was found would end before the edge
     return Judgement(verdict, power, _trials(low, high, ours, truths) if short_of else None)
 
 
@@ -265,14 +286,18 @@ def _alternatives(
         return [(edge, True), (reverse, False)]
     if kind in ("existence", "shape", "identity") and ours.k is None:
         return []
-    number = isinstance(published, (int, float)) and not isinstance(published, bool) and published != 0
+    number = (
+        isinstance(published, (int, float)) and not isinstance(published, bool) and published != 0
+    )
     if number and ours.k is None:
         return [(float(published) / 2, False), (float(published) * 2, False)]
     found = []
     if math.isfinite(low) and low != 0:
         found.append((_halved(low) if low > 0 else 2 * low, False))
     if math.isfinite(high) and high != 0 and not (ours.k is not None and high >= 1):
-        found.append((_doubled(high) if ours.k is not None else 2 * high if high > 0 else high / 2, False))
+        found.append(
+            (_doubled(high) if ours.k is not None else 2 * high if high > 0 else high / 2, False)
+        )
     return found
 
 
@@ -292,15 +317,21 @@ def _power(low: float, high: float, ours: Measure, truth: float, silent: bool) -
         return total
     if _logarithmic(low, high, ours):
         half, truth = math.log((ours.high or 1) / (ours.low or 1)) / 2, math.log(truth)
-        low, high = (math.log(e) if 0 < e < math.inf else -math.inf if e <= 0 else e for e in (low, high))
+        low, high = (
+            math.log(e) if 0 < e < math.inf else -math.inf if e <= 0 else e for e in (low, high)
+        )
     else:
         half = ((ours.high or 0) - (ours.low or 0)) / 2
     error = half / Z
     # The estimate is taken as normal about the truth, with an interval of the width that ours has.
     if silent:
-        inside = stats.norm.cdf((high - half - truth) / error) - stats.norm.cdf((low + half - truth) / error)
+        inside = stats.norm.cdf((high - half - truth) / error) - stats.norm.cdf(
+            (low + half - truth) / error
+        )
         return float(1 - max(0.0, inside))
-    return float(stats.norm.cdf((low - half - truth) / error) + stats.norm.sf((high + half - truth) / error))
+    return float(
+        stats.norm.cdf((low - half - truth) / error) + stats.norm.sf((high + half - truth) / error)
+    )
 
 
 def _trials(low: float, high: float, ours: Measure, truths: list[float]) -> int | None:
@@ -309,21 +340,27 @@ def _trials(low: float, high: float, ours: Measure, truths: list[float]) -> int 
         return None
     if _logarithmic(low, high, ours):
         half = math.log(ours.high / ours.low) / 2
-        gaps = [abs(math.log(t / e)) for t in truths for e in (low, high) if 0 < e < math.inf and t != e]
+        gaps = [
+            abs(math.log(t / e)) for t in truths for e in (low, high) if 0 < e < math.inf and t != e
+        ]
     else:
         half = (ours.high - ours.low) / 2
         gaps = [abs(t - e) for t in truths for e in (low, high) if math.isfinite(e) and t != e]
     if not gaps or min(gaps) == 0:
         return None
     needed = ours.independent * ((Z + 0.8416) / Z * half / min(gaps)) ** 2
-    return max(math.ceil(needed), 2) if math.isfinite(needed) else None  # an interval without an end tells nothing
+    return (
+        max(math.ceil(needed), 2) if math.isfinite(needed) else None
+    )  # an interval without an end tells nothing
 
 
 def refuted_by(kind: str, rule: str, setting: Any, published: Any, trials: int | None) -> str:
     """Return in words what would have refuted a claim, by its rule."""
     if rule == "count":
         if not trials:
-            return f"a share that Fisher's exact test (p < 0.05) tells from {published} of {setting}"
+            return (
+                f"a share that Fisher's exact test (p < 0.05) tells from {published} of {setting}"
+            )
         least, most = critical(int(published), int(setting), trials)
         return f"fewer than {least} or more than {most} of {trials} independent trials"
     if rule == "never":

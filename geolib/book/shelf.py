@@ -29,5 +29,8 @@ def listing() -> list[str]:
 
 
 def _line(shown: str, name: str, shipped: list[str]) -> str:
-    order = sorted(shipped, key=lambda label: ("quick", "paper").index(label) if label in ("quick", "paper") else 2)
+    order = sorted(
+        shipped,
+        key=lambda label: ("quick", "paper").index(label) if label in ("quick", "paper") else 2,
+    )
     return f"{shown:20}{studies.get(name).title}  [shipped: {', '.join(order) or 'nothing yet'}]"

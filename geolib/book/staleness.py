@@ -22,7 +22,9 @@ def inputs(study: str) -> dict[str, str]:
     notebook = paths.notebook(study)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    text = ["".join(cell["source"]) + json.dumps(cell["metadata"], sort_keys=True) for cell in cells]
+    text = [
+        "".join(cell["source"]) + json.dumps(cell["metadata"], sort_keys=True) for cell in cells
+    ]
     mine = [vars(claim) for claim in ledger.load(paths.ledger()) if claim.paper == study]
     made = {
         f"notebooks/{study}.ipynb (code)": "\n".join(code),
@@ -35,7 +37,10 @@ def inputs(study: str) -> dict[str, str]:
     root = paths.checkout()
     # What executing a notebook does to it belongs to its content.
     files = [*modules(studies.module_of(study), code), Path(notebooks.__file__)]
-    for name in (study, *(name for name, chapter in studies.COMPANIONS.items() if chapter == study)):
+    for name in (
+        study,
+        *(name for name, chapter in studies.COMPANIONS.items() if chapter == study),
+    ):
         files += sorted(path for path in paths.results().glob(f"{name}*") if path.is_file())
     if root is not None and (root / "constraints.txt").is_file():
         files.append(root / "constraints.txt")
@@ -46,10 +51,18 @@ def computing(study: str) -> str:
     """Return one hash of the code and the data from which the units of a study's notebook are computed."""
     cells = notebooks.read(paths.notebook(study)).cells
     # A cell of a reader's own may hold magics, which are no Python.
-    code = [re.sub(r"(?m)^\s*[%!].*$", "", "".join(c["source"])) for c in cells if c["cell_type"] == "code"]
+    code = [
+        re.sub(r"(?m)^\s*[%!].*$", "", "".join(c["source"]))
+        for c in cells
+        if c["cell_type"] == "code"
+    ]
     data = [f"{name} {fetch.locate(name) is not None}" for name in studies.get(study).files]
     files = [path.read_bytes() for path in modules(studies.module_of(study), code)]
-    return _hash(b"\0".join([*(_hash(content).encode() for content in files), *(text.encode() for text in data)]))
+    return _hash(
+        b"\0".join(
+            [*(_hash(content).encode() for content in files), *(text.encode() for text in data)]
+        )
+    )
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -97,8 +110,14 @@ def _imports(text: str) -> frozenset[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
             # The names of the package itself are loaded from elsewhere once they are asked for.
-            names.update(geolib.HOMES[a.name] for a in node.names if node.module == "geolib" and a.name in geolib.HOMES)
-    parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 1)}
+            names.update(
+                geolib.HOMES[a.name]
+                for a in node.names
+                if node.module == "geolib" and a.name in geolib.HOMES
+            )
+    parents = {
+        ".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 1)
+    }
     return frozenset(name for name in names | parents if name.split(".")[0] == "geolib")
 
 

@@ -63,7 +63,9 @@ def mathjax() -> Path:
     for file in files:
         if file.name == "tex-svg.js":
             return Path(str(file.locate()))
-    raise RuntimeError("sphinx-mathjax-offline must be installed to show equations. Install geolib[book].")
+    raise RuntimeError(
+        "sphinx-mathjax-offline must be installed to show equations. Install geolib[book]."
+    )
 
 
 def render(notebook: Path, page: Path, title: str) -> Path:
@@ -91,7 +93,15 @@ def render(notebook: Path, page: Path, title: str) -> Path:
         settings = _CONFIG.format(title=title, bibliography=bibliography)
         (source / "conf.py").write_text(settings, encoding="utf-8")
         try:
-            app = Sphinx(source, source, target, target / ".doctrees", "html", status=None, warning=io.StringIO())
+            app = Sphinx(
+                source,
+                source,
+                target,
+                target / ".doctrees",
+                "html",
+                status=None,
+                warning=io.StringIO(),
+            )
             app.build()
         except Exception as error:  # Sphinx and its extensions raise what they like
             raise RuntimeError(f"page of {notebook.name} could not be rendered: {error}") from None
@@ -118,7 +128,9 @@ def inline(path: Path) -> str:
         file = local(match[1])
         # A closing tag inside a script's text would end it early.
         return (
-            "<script>" + file.read_text(encoding="utf-8").replace("</script", "<\\/script") + "</script>"
+            "<script>"
+            + file.read_text(encoding="utf-8").replace("</script", "<\\/script")
+            + "</script>"
             if file
             else ""
         )
@@ -132,4 +144,8 @@ def inline(path: Path) -> str:
 
     text = re.sub(r'<link[^>]*rel="stylesheet"[^>]*?href="([^"]+)"[^>]*>', style, text)
     text = re.sub(r'<script[^>]*?src="([^"]+)"[^>]*></script>', script, text)
-    return re.sub(r'(<(?:img|a class="reference internal image-reference")[^>]*?(?:src|href)=)"([^"]+)"', image, text)
+    return re.sub(
+        r'(<(?:img|a class="reference internal image-reference")[^>]*?(?:src|href)=)"([^"]+)"',
+        image,
+        text,
+    )

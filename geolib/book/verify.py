@@ -37,7 +37,9 @@ def scorecard(judged: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Return how many claims there are, are decided, robust, fragile, of untested robustness, undecided, not run."""
     decided = [row for row in judged if row["verdict"] not in ("undecided", "not run")]
     states = [row["robust"]["verdict"] for row in decided]
-    counts = {verdict: sum(row["verdict"] == verdict for row in judged) for verdict in ledger.VERDICTS}
+    counts = {
+        verdict: sum(row["verdict"] == verdict for row in judged) for verdict in ledger.VERDICTS
+    }
     return {
         "claims": len(judged),
         "decided": len(decided),
@@ -49,7 +51,9 @@ def scorecard(judged: Sequence[dict[str, Any]]) -> dict[str, int]:
 def as_text(judged: dict[str, list[dict[str, Any]]]) -> str:
     """Return a line for each claim, and the scorecard of each paper and of all."""
     everything = [row for each in judged.values() for row in each]
-    lines = [f"{row['verdict']:15} {row['id']}: {row['claim']} ({numbers(row)})" for row in everything]
+    lines = [
+        f"{row['verdict']:15} {row['id']}: {row['claim']} ({numbers(row)})" for row in everything
+    ]
     for name, each in (*judged.items(), ("together", everything)):
         card = scorecard(each)
         heads = ("reproduced", "not reproduced", "mixed")
@@ -97,7 +101,9 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         "numbers": numbers(row),
         "interval": "—" if row["interval"] in (None, [None, None]) else str(row["interval"]),
         "trials": short(row["n"]),
-        "power": "none, since nothing is drawn at random" if row["power"] is None else f"{row['power']:.2f}",
+        "power": "none, since nothing is drawn at random"
+        if row["power"] is None
+        else f"{row['power']:.2f}",
         "refuted by": row["refuted_by"],
         "robustness": robust["verdict"],
         **{f"  {choice}": verdict for choice, verdict in robust["alternatives"].items()},

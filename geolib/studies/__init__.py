@@ -31,7 +31,9 @@ __all__ = [
 
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
-COMPANIONS = dict.fromkeys(("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces")
+COMPANIONS = dict.fromkeys(
+    ("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces"
+)
 COMPANIONS |= dict.fromkeys(("latent_prior", "latent_facies"), "latent_inversion")
 #: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
 APART = "quality"
@@ -70,18 +72,27 @@ def shipped_sources(study: Study) -> dict[str, tuple[Measure, str]]:
     found: dict[str, tuple[Measure, str]] = {}
     for part in (*companions(study.name), study):
         head = f"{part.name}-"
-        labels = sorted(path.stem.removeprefix(head) for path in paths.results().glob(f"{head}*.nc"))
+        labels = sorted(
+            path.stem.removeprefix(head) for path in paths.results().glob(f"{head}*.nc")
+        )
         others = [label for label in labels if label not in {*PRESETS, APART}]
         for label in (*PRESETS, *others):
             results = shipped(part, label)
             if results is not None:
                 made = part.measures(part.Config.stored(results.config), results.units)
                 front = "" if label in PRESETS else f"{label}."
-                found |= {f"{front}{name}": (measure, f"{head}{label}.nc") for name, measure in made.items()}
+                found |= {
+                    f"{front}{name}": (measure, f"{head}{label}.nc")
+                    for name, measure in made.items()
+                }
     return found
 
 
 def shipped_variants(study: Study) -> dict[str, dict[str, Measure]]:
     """Return by a choice of ours what another one makes of the shipped results."""
     results = shipped(study)
-    return study.variants(study.Config.stored(results.config), results.units) if results is not None else {}
+    return (
+        study.variants(study.Config.stored(results.config), results.units)
+        if results is not None
+        else {}
+    )

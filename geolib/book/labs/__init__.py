@@ -35,7 +35,11 @@ def encode(array: Any, kind: str = "f4") -> dict[str, Any]:
         A key of `TYPES`; ``f2`` is half precision, which the page widens to float32.
     """
     values = np.ascontiguousarray(array, dtype=TYPES[kind])
-    return {"type": kind, "shape": list(values.shape), "data": base64.b64encode(values.tobytes()).decode()}
+    return {
+        "type": kind,
+        "shape": list(values.shape),
+        "data": base64.b64encode(values.tobytes()).decode(),
+    }
 
 
 def quantise(array: Any, axis: int = 0) -> dict[str, Any]:
@@ -45,7 +49,9 @@ def quantise(array: Any, axis: int = 0) -> dict[str, Any]:
     """
     values = np.asarray(array, dtype=np.float64)
     others = tuple(n for n in range(values.ndim) if n != axis)
-    scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / 127, 1e-30).astype(np.float32)
+    scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / 127, 1e-30).astype(
+        np.float32
+    )
     whole = np.rint(values / scale).clip(-127, 127)
     return {**encode(whole, "i1"), "scale": encode(scale.ravel()), "axis": axis}
 
@@ -72,9 +78,13 @@ def write(sources: Path, target: Path) -> dict[str, int]:
     made = {"style": style()}
     for name in names(sources):
         module = f"{__name__}.{name}"
-        found = importlib.import_module(module).scripts() if importlib.util.find_spec(module) else {}
+        found = (
+            importlib.import_module(module).scripts() if importlib.util.find_spec(module) else {}
+        )
         if twice := made.keys() & found.keys():
-            raise ValueError(f"scripts of {name} must have names of their own; got {sorted(twice)}. Rename them.")
+            raise ValueError(
+                f"scripts of {name} must have names of their own; got {sorted(twice)}. Rename them."
+            )
         made |= found
     texts = {name: script(name, entries) for name, entries in made.items()}
     target.mkdir(parents=True, exist_ok=True)
@@ -91,7 +101,10 @@ def style() -> dict[str, Any]:
 
     maps = {"velocity": style.VELOCITY_MAP, "signed": style.SIGNED_MAP, "facies": style.FACIES_MAP}
     levels = np.arange(256)
-    tables = {name: encode(mpl.colormaps[at](levels, bytes=True)[:, :3], "u1") for name, at in maps.items()}
+    tables = {
+        name: encode(mpl.colormaps[at](levels, bytes=True)[:, :3], "u1")
+        for name, at in maps.items()
+    }
     return {"colors": style.COLORS, "maps": tables}
 
 

@@ -55,9 +55,13 @@ def check() -> dict[str, Any]:
     start = [initialise(dense(sizes, leaky), rng).double() for _ in range(2)]
     for network in start:  # biases that are not zero, so that they are compared too
         for parameter in network.parameters():
-            parameter.data += 0.05 * torch.randn(parameter.shape, generator=rng, dtype=torch.float64)
+            parameter.data += 0.05 * torch.randn(
+                parameter.shape, generator=rng, dtype=torch.float64
+            )
     real = TARGET.sample(BATCH, rng)[:, None]
-    latent = [torch.randn(BATCH, 1, generator=rng, dtype=torch.float64) for _ in range(2 * ITERATIONS)]
+    latent = [
+        torch.randn(BATCH, 1, generator=rng, dtype=torch.float64) for _ in range(2 * ITERATIONS)
+    ]
     same = torch.Generator().manual_seed(1)
     ratios = [torch.rand(BATCH, 1, generator=same, dtype=torch.float64) for _ in range(ITERATIONS)]
     with torch.no_grad():

@@ -45,7 +45,11 @@ def errors(world: World, noise: int) -> np.ndarray:
 def check(world: World) -> dict[str, Any]:
     """Return what the package makes of one latent: model, times, misfits, gradients and one update of each search."""
     start, model = _clear(world)
-    cases = {f"{order} {kind}": _case(world, order, kind, start) for order in CELL_ORDERS for kind in KINDS}
+    cases = {
+        f"{order} {kind}": _case(world, order, kind, start)
+        for order in CELL_ORDERS
+        for kind in KINDS
+    }
     return {"latent": encode(start[0]), "model": encode(model), "cases": cases}
 
 
@@ -58,7 +62,9 @@ def _clear(world: World) -> tuple[Tensor, Tensor]:
             model = world.models(start)[0]
         if (model - 0.5).abs().min() > 1e-4:
             return start, model
-    raise ValueError("a model must keep 1e-4 from its threshold in every cell; of 1000 none did. Draw more.")
+    raise ValueError(
+        "a model must keep 1e-4 from its threshold in every cell; of 1000 none did. Draw more."
+    )
 
 
 def _case(world: World, order: str, kind: str, start: Tensor) -> dict[str, Any]:
@@ -75,7 +81,9 @@ def _case(world: World, order: str, kind: str, start: Tensor) -> dict[str, Any]:
     found = {"times": times.detach()[0], "gradient": slope[0], "adam": stepped.last_latent[0]}
     if kind == "continuous":  # of 31 thresholded images, round-off would turn a cell in some
         linearise = gauss_newton.central_differences(simulate, world.config.perturbation)
-        moved = gauss_newton.gauss_newton(linearise, data, latent.to_normal(start), 1, sigma=world.config.noise)
+        moved = gauss_newton.gauss_newton(
+            linearise, data, latent.to_normal(start), 1, sigma=world.config.noise
+        )
         found["gauss_newton"] = latent.to_uniform(moved.last_latent[0])
     misfit = float(latent.root_mean_square(times.detach() - data)) / rms
     return {name: encode(value) for name, value in found.items()} | {"wrmse": misfit, "rms": rms}

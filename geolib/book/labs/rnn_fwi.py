@@ -16,7 +16,14 @@ from geolib.studies.rnn_fwi.study import STUDY
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
 
 # One step of each method at a rate at which it moves every cell by something.
-RATES = {"gd": 0.4, "momentum": 0.4, "momentum_b": 0.4, "adagrad": 40.0, "rmsprop": 4.0, "adam": 40.0}
+RATES = {
+    "gd": 0.4,
+    "momentum": 0.4,
+    "momentum_b": 0.4,
+    "adagrad": 40.0,
+    "rmsprop": 4.0,
+    "adam": 40.0,
+}
 UPDATES = 5
 
 SHAPE, SPACING, DT, NT, FREQUENCY = (100, 300), 10.0, 1.2e-3, 1000, 8.0
@@ -44,20 +51,38 @@ def lens() -> np.ndarray:
 def tank(receivers: Any = RECEIVERS, nt: int = NT, dtype: torch.dtype = torch.float64) -> Survey:
     """Return the one-shot survey of the wave tank."""
     wavelet = ricker(FREQUENCY, DT, nt, dtype=dtype).expand(1, 1, -1)
-    return Survey(Grid(SHAPE, SPACING), DT, nt, [[list(SOURCE)]], [[list(r) for r in receivers]], wavelet, BOUNDARY)
+    return Survey(
+        Grid(SHAPE, SPACING),
+        DT,
+        nt,
+        [[list(SOURCE)]],
+        [[list(r) for r in receivers]],
+        wavelet,
+        BOUNDARY,
+    )
 
 
 def scripts() -> dict[str, dict[str, Any]]:
     """Return the data of both laboratories, and what each is checked against."""
-    return {"rnn_fwi": {"line": _line(), "tank": _tank()}, "rnn_fwi-line": line(), "rnn_fwi-tank": wave_tank()}
+    return {
+        "rnn_fwi": {"line": _line(), "tank": _tank()},
+        "rnn_fwi-line": line(),
+        "rnn_fwi-tank": wave_tank(),
+    }
 
 
 def _line() -> dict[str, Any]:
     results = studies.shipped(STUDY)
     if results is None:
-        raise ValueError("the shipped results of rnn_fwi must be there; they are not. Check book/results.")
+        raise ValueError(
+            "the shipped results of rnn_fwi must be there; they are not. Check book/results."
+        )
     problem = problem_1d()
-    starts = {"smooth6": problem, "smooth10": problem_1d(smoothing=10.0), "linear": problem_1d(start="linear")}
+    starts = {
+        "smooth6": problem,
+        "smooth10": problem_1d(smoothing=10.0),
+        "linear": problem_1d(start="linear"),
+    }
     return {
         "spacing": problem.survey.grid.spacing,
         "dt": problem.survey.dt,
@@ -105,7 +130,9 @@ def line() -> dict[str, Any]:
 
 
 def _updated(problem: Problem, method: str, rate: float) -> np.ndarray:
-    found = descent.minimize(problem.objective, problem.start, method, iterations=UPDATES, rate=rate, bounds=BOUNDS)
+    found = descent.minimize(
+        problem.objective, problem.start, method, iterations=UPDATES, rate=rate, bounds=BOUNDS
+    )
     return found.model
 
 

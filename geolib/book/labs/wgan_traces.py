@@ -32,21 +32,32 @@ def scripts() -> dict[str, dict[str, Any]]:
     found = files()
     main = wgan.load_pretrained()
     networks = {epoch: network(path) for epoch, path in found.items()}
-    start = {"epochs": sorted(found), "epoch": main.epoch, "real": real(main.scale), "network": networks[main.epoch]}
-    others = {f"wgan_traces-{e:04d}": {"network": made} for e, made in networks.items() if e != main.epoch}
+    start = {
+        "epochs": sorted(found),
+        "epoch": main.epoch,
+        "real": real(main.scale),
+        "network": networks[main.epoch],
+    }
+    others = {
+        f"wgan_traces-{e:04d}": {"network": made} for e, made in networks.items() if e != main.epoch
+    }
     return {"wgan_traces": start, **others}
 
 
 def network(path: Path) -> dict[str, Any]:
     """Return generator and critic of a file in eight bits, what that changes, and the package's numbers for them."""
     full, (kept, facts) = wgan.load_pretrained(path), weights.read(path)
-    entries = {name: packed(name, value) for name, value in kept.items() if value.is_floating_point()}
+    entries = {
+        name: packed(name, value) for name, value in kept.items() if value.is_floating_point()
+    }
     reduced = dequantised(path)
     latents = wgan.draw_latents(DRAWS, torch.Generator().manual_seed(SEED), full.latent_low)
     with torch.no_grad():
         traces, ours = full.generator(latents).numpy(), reduced.generator(latents).numpy()
     scores, rounded = wgan.score(full.critic, traces), wgan.score(reduced.critic, ours)
-    signs, ours_signs = (metrics.first_event(each, wgan_data.SAMPLING)[1] for each in (traces, ours))
+    signs, ours_signs = (
+        metrics.first_event(each, wgan_data.SAMPLING)[1] for each in (traces, ours)
+    )
     return {
         "weights": entries,
         "file": path.name,
@@ -63,7 +74,9 @@ def network(path: Path) -> dict[str, Any]:
             "latent": encode(latents[0, :, 0]),
             "trace": encode(ours[0, 0]),
             "score": float(rounded[0]),
-            "spectrum": encode(metrics.amplitude_spectrum(np.repeat(ours[0], 2, axis=0), wgan_data.SAMPLING)[1]),
+            "spectrum": encode(
+                metrics.amplitude_spectrum(np.repeat(ours[0], 2, axis=0), wgan_data.SAMPLING)[1]
+            ),
             "positive": float((ours_signs > 0).mean()),
         },
     }

@@ -36,7 +36,9 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
         or 1), means over the last half.
     """
     found: dict[str, list[float]] = {name: [] for name in OUTCOMES}
-    plain_runs = {unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()}
+    plain_runs = {
+        unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()
+    }
     for unit, arrays in select(units, Trick, data=data, trick=trick).items():
         plain = plain_runs.get(unit.seed)
         if plain is None:
@@ -121,8 +123,14 @@ def with_interval(measure: Measure) -> str:
 
 def tally(critic_steps: int, units: Units, outcome: str = "distance") -> dict[str, int]:
     """Return how many comparisons end in each judgement."""
-    found = [judgement(outcome, values[outcome]) for _, _, values in ablation(critic_steps, units) if outcome in values]
-    return {word: found.count(word) for word in ("helps", "harms", "no clear effect", "too few seeds")}
+    found = [
+        judgement(outcome, values[outcome])
+        for _, _, values in ablation(critic_steps, units)
+        if outcome in values
+    ]
+    return {
+        word: found.count(word) for word in ("helps", "harms", "no clear effect", "too few seeds")
+    }
 
 
 def average(values: np.ndarray | list[float]) -> Measure:

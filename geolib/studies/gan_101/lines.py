@@ -59,7 +59,12 @@ def _line_critic(
         def penalty(critic: Callable, real: Tensor, fake: Tensor) -> Tensor:
             return 10 * gradient_penalty(critic, real, fake, rng)
 
-    game = Game(loss, lambda: (_line(0.0, batch, rng), ()), lambda n, _: (_line(0.0, n, rng),), penalty=penalty)
+    game = Game(
+        loss,
+        lambda: (_line(0.0, batch, rng), ()),
+        lambda n, _: (_line(0.0, n, rng),),
+        penalty=penalty,
+    )
     for _ in train_critic_alone(game, critic, generator, iterations, 1e-2):
         pass
     return critic, generator

@@ -36,7 +36,9 @@ def measures(critic_steps: int, units: Units) -> dict[str, Measure]:
         found["plain.fails"] = Measure.count(sum(lost), len(lost))
     for variant in VARIANTS:
         if select(units, Variant, variant=variant):
-            found.update({f"{variant}.{k}": m for k, m in _variant_measures(variant, units).items()})
+            found.update(
+                {f"{variant}.{k}": m for k, m in _variant_measures(variant, units).items()}
+            )
     return found
 
 
@@ -48,13 +50,17 @@ def _theory_measures(name: str, u: Mapping[str, np.ndarray]) -> dict[str, Measur
         ends = u["divergence"][-1] < 0.01 * u["divergence"][0]
         return {
             "identity_error": Measure(number("identity_error")),
-            "identity": _holds(number("identity_error") < 1e-10 and number("gradient_error") < 1e-10),
+            "identity": _holds(
+                number("identity_error") < 1e-10 and number("gradient_error") < 1e-10
+            ),
             "divergence_falls": _holds(bool(ends)),
             "wilks": average(u["wilks"]),
             "largest_parameter_error": Measure(float(np.abs(u["fitted"] - u["truth"]).max())),
             "product_underflows": _holds(number("product") == 0.0),
             "same_maximum": _holds(number("peak_of_product") == number("peak_of_sum")),
-            "sum_error": Measure(float(np.abs(u["sample_loss"] / u["expected_loss"][u["kept"]] - 1).max())),
+            "sum_error": Measure(
+                float(np.abs(u["sample_loss"] / u["expected_loss"][u["kept"]] - 1).max())
+            ),
             "log10_likelihood": Measure(number("log10_likelihood")),
         }
     if name == "value":
@@ -64,7 +70,9 @@ def _theory_measures(name: str, u: Mapping[str, np.ndarray]) -> dict[str, Measur
             "identity_error": Measure(number("identity_error")),
             "identity": _holds(number("identity_error") < 1e-6),
             "monte_carlo_error": Measure(abs(number("monte_carlo") - v)),
-            "monte_carlo_standard_errors": Measure(abs(number("monte_carlo") - v) / number("monte_carlo_error")),
+            "monte_carlo_standard_errors": Measure(
+                abs(number("monte_carlo") - v) / number("monte_carlo_error")
+            ),
             "optimum": _holds(int(np.argmax(u["bent_values"])) == len(u["bends"]) // 2),
             "printed_7_gap": Measure(number("printed_7") - v),
             "printed_7": _holds(abs(number("printed_7") - v) < 1e-6),
@@ -95,7 +103,11 @@ def _theory_measures(name: str, u: Mapping[str, np.ndarray]) -> dict[str, Measur
         ends = dict(zip(u["methods"].tolist(), u["converges"], strict=True))
         converges = {f"{m}_converges": _holds(bool(end)) for m, end in ends.items()}
         apart = _holds(not ends["simultaneous"])
-        return {"spiral_error": Measure(number("spiral_error")), "simultaneous_diverges": apart, **converges}
+        return {
+            "spiral_error": Measure(number("spiral_error")),
+            "simultaneous_diverges": apart,
+            **converges,
+        }
     if name == "turns":
         before, after = u["accuracy"][:, -1]
         return {"accuracy_before": Measure(float(before)), "accuracy_after": Measure(float(after))}
@@ -138,10 +150,15 @@ def _variant_measures(variant: str, units: Units) -> dict[str, Measure]:
     if variant in compared:
         first, second = compared[variant]
         for column, statistic in enumerate(STATISTICS):
-            found[f"{statistic}_ratio"] = effect("distance", tables[:, first, column] / tables[:, second, column])
+            found[f"{statistic}_ratio"] = effect(
+                "distance", tables[:, first, column] / tables[:, second, column]
+            )
     if variant == "wgan":
         found["floor_ratio"] = effect("distance", tables[:, 1, -1] / tables[:, 2, -1])
-        error = np.abs(stack(units, variant, "wasserstein") / stack(units, variant, "wasserstein_closed_form") - 1)
+        error = np.abs(
+            stack(units, variant, "wasserstein") / stack(units, variant, "wasserstein_closed_form")
+            - 1
+        )
         js, push = stack(units, variant, "js"), stack(units, variant, "js_push")
         found["js_spread"] = average(np.ptp(js, axis=1))
         found["js_at_largest_gap"] = average(js[:, -1] / np.log(2))
@@ -158,22 +175,30 @@ def _variant_measures(variant: str, units: Units) -> dict[str, Measure]:
             [float((np.diff(w) > 0).all()) for w in stack(units, variant, "wasserstein")]
         )
     if variant == "dcgan":
-        found["parameter_ratio"] = average([p[1] / p[0] for p in stack(units, variant, "parameters")])
+        found["parameter_ratio"] = average(
+            [p[1] / p[0] for p in stack(units, variant, "parameters")]
+        )
     if variant == "conditional":
         found["error"] = average(stack(units, variant, "error"))
-        found["error_ratio"] = effect("distance", stack(units, variant, "error") / stack(units, variant, "blind_error"))
+        found["error_ratio"] = effect(
+            "distance", stack(units, variant, "error") / stack(units, variant, "blind_error")
+        )
     if variant == "infogan":
         correlation, bound = stack(units, variant, "correlation"), stack(units, variant, "bound")
         for index, name in enumerate(("correlation", "correlation_without")):
             mean = average(correlation[:, index, 0])
             # Of the size of a correlation no interval reaches beyond 0 and 1.
-            low, high = (None if end is None else min(max(end, 0.0), 1.0) for end in (mean.low, mean.high))
+            low, high = (
+                None if end is None else min(max(end, 0.0), 1.0) for end in (mean.low, mean.high)
+            )
             found[name] = Measure(mean.value, low, high, mean.n)
         # The reader chases a moving generator, so single records scatter: take the median of the last third.
         last = bound[..., -max(1, bound.shape[-1] // 3) :]
         found["bound"] = average(np.median(last[:, 0], axis=-1))
         found["bound_without"] = average(np.median(last[:, 1], axis=-1))
-        found["recovered"] = Measure.count(int((correlation[:, 0, 0] > 0.7).sum()), len(correlation))
+        found["recovered"] = Measure.count(
+            int((correlation[:, 0, 0] > 0.7).sum()), len(correlation)
+        )
     if variant == "superres":
         for key in ("psnr", "ssim", "greyness"):
             values = stack(units, variant, key)

@@ -22,7 +22,10 @@ def variants(critic_steps: int, units: Units) -> dict[str, dict[str, Measure]]:
     units : mapping
         Results by unit name.
     """
-    repeated: dict[Trick | Variant, Mapping[str, np.ndarray]] = {**select(units, Trick), **select(units, Variant)}
+    repeated: dict[Trick | Variant, Mapping[str, np.ndarray]] = {
+        **select(units, Trick),
+        **select(units, Variant),
+    }
     found = {}
     for seed in range(3):
         kept = {unit.name: arrays for unit, arrays in repeated.items() if unit.seed != seed}

@@ -48,7 +48,9 @@ def likelihood(n: int, seed: int) -> Arrays:
     repeats = [TARGET.sample(n, source(seed, f"likelihood-{i}")) for i in range(10)]
     # Few enough samples for their product to be a number: it peaks where its logarithm does.
     few, places = samples[:40], torch.linspace(-1, 1, 201, dtype=torch.float64)
-    moved = [Mixture(TARGET.weights, TARGET.means + s, TARGET.scales).log_density(few) for s in places]
+    moved = [
+        Mixture(TARGET.weights, TARGET.means + s, TARGET.scales).log_density(few) for s in places
+    ]
     fits = [theory.fit(r, TARGET, 150, 0.5)[0][-1] for r in repeats]
     return {
         "x": x[::8],
@@ -79,7 +81,9 @@ def likelihood(n: int, seed: int) -> Arrays:
 def _gradient_difference(x: Tensor) -> float:
     """Return the largest difference between the gradients of the divergence and of the expected loss."""
     mean = torch.tensor([-0.5, 0.5], dtype=torch.float64, requires_grad=True)
-    model = Mixture(OTHER.weights.new_tensor([0.5, 0.5]), mean, OTHER.weights.new_tensor([1.0, 1.0]))
+    model = Mixture(
+        OTHER.weights.new_tensor([0.5, 0.5]), mean, OTHER.weights.new_tensor([1.0, 1.0])
+    )
     (a,) = torch.autograd.grad(theory.kl(TARGET, model, x), mean)
     (b,) = torch.autograd.grad(theory.cross_entropy(TARGET, model, x), mean)
     return float((a - b).abs().max())
@@ -113,9 +117,14 @@ def value(seed: int) -> Arrays:
         "bends": bends,
         "bent_values": torch.stack([theory.value(log_p, log_q, best + b * wave, x) for b in bends]),
         "shares": shares,
-        "share_values": torch.stack([theory.value(log_p, c, theory.optimal_logit(log_p, c), x) for c in chain]),
+        "share_values": torch.stack(
+            [theory.value(log_p, c, theory.optimal_logit(log_p, c), x) for c in chain]
+        ),
         "equilibrium_value": theory.value(log_p, log_p, torch.zeros_like(x), x),
-        "equilibrium_discriminator": torch.sigmoid(theory.optimal_logit(log_p, log_p)).sub(0.5).abs().max(),
+        "equilibrium_discriminator": torch.sigmoid(theory.optimal_logit(log_p, log_p))
+        .sub(0.5)
+        .abs()
+        .max(),
     }
 
 
@@ -150,13 +159,20 @@ def discriminator(seed: int, iterations: int = 1500, batch: int = 512) -> Arrays
     best = torch.sigmoid(log_p - log_q)
     middle = 0.5 * (log_p.exp() + log_q.exp())
     best_push = _pull(log_p - log_q, x)
-    steps, logits = _discriminator_against(OTHER, source(seed, "discriminator"), x, iterations, batch)
+    steps, logits = _discriminator_against(
+        OTHER, source(seed, "discriminator"), x, iterations, batch
+    )
     curves = torch.sigmoid(logits)
     errors = torch.stack([theory.integral(middle * (c - best).abs(), x) for c in curves])
     # How wrong is what generated samples are told, in units of what the best discriminator tells them?
     scale = theory.integral(log_q.exp() * best_push.abs(), x)
-    wrong = [theory.integral(log_q.exp() * (_pull(each, x) - best_push).abs(), x) / scale for each in logits]
-    equal = _discriminator_against(TARGET, source(seed, "discriminator-equal"), x, iterations, batch)[1][-1]
+    wrong = [
+        theory.integral(log_q.exp() * (_pull(each, x) - best_push).abs(), x) / scale
+        for each in logits
+    ]
+    equal = _discriminator_against(
+        TARGET, source(seed, "discriminator-equal"), x, iterations, batch
+    )[1][-1]
     logit = logits[-1]
     return {
         "pull_errors": torch.stack(wrong),
@@ -201,15 +217,28 @@ def starvation() -> Arrays:
     """Return the push on a generator that is `shift` away from its data, for both losses, beside the closed forms."""
     x = theory.line(-20, 20, 8001)
     pushes = {"saturating": SATURATING, "non_saturating": NON_SATURATING}
-    found = {k: np.array([theory.push_of_generator(rule, float(s)) for s in SHIFTS]) for k, rule in pushes.items()}
+    found = {
+        k: np.array([theory.push_of_generator(rule, float(s)) for s in SHIFTS])
+        for k, rule in pushes.items()
+    }
     exact = []
     for shift in SHIFTS:
         # shift E_q[D] with D optimal; the non-saturating push is the rest of shift.
         generated = torch.exp(-0.5 * (x - shift).square()) / math.sqrt(2 * math.pi)
-        exact.append(float(shift * theory.integral(generated * torch.sigmoid(0.5 * shift**2 - shift * x), x)))
+        exact.append(
+            float(shift * theory.integral(generated * torch.sigmoid(0.5 * shift**2 - shift * x), x))
+        )
     saturating = np.array(exact)
-    errors = [np.abs(found["saturating"] - saturating), np.abs(found["non_saturating"] - (SHIFTS - saturating))]
-    return {"shifts": SHIFTS, **found, "closed_form_error": np.max(errors), "ratio_at_8": _ratio(found, 8.0)}
+    errors = [
+        np.abs(found["saturating"] - saturating),
+        np.abs(found["non_saturating"] - (SHIFTS - saturating)),
+    ]
+    return {
+        "shifts": SHIFTS,
+        **found,
+        "closed_form_error": np.max(errors),
+        "ratio_at_8": _ratio(found, 8.0),
+    }
 
 
 def _ratio(found: dict[str, np.ndarray], shift: float) -> np.ndarray:
@@ -224,7 +253,9 @@ def bilinear() -> Arrays:
     distance = paths.norm(dim=2)
     # The spiral's factor is exact; paths with complex eigenvalues wobble around theirs, hence the long baseline.
     factors = (distance[:, -1] / distance[:, steps // 2]) ** (2 / steps)
-    exact = torch.tensor([theory.bilinear_factor(m, BILINEAR_RATE) for m in theory.GAMES], dtype=torch.float64)
+    exact = torch.tensor(
+        [theory.bilinear_factor(m, BILINEAR_RATE) for m in theory.GAMES], dtype=torch.float64
+    )
     spiral = (1 + BILINEAR_RATE**2) ** (torch.arange(steps + 1, dtype=torch.float64) / 2)
     return {
         "methods": np.array(theory.GAMES),
@@ -269,13 +300,17 @@ class Judge:
 
     def distance(self, generator: nn.Module) -> float:
         """Return the Wasserstein-1 distance: the mean gap between quantiles."""
-        return float((generate(generator, self.z)[:, 0].double().sort().values - self.quantiles).abs().mean())
+        return float(
+            (generate(generator, self.z)[:, 0].double().sort().values - self.quantiles).abs().mean()
+        )
 
     def curves(self, players: Players) -> tuple[Tensor, Tensor, Tensor]:
         """Return the generated density, the critic's curve and the optimal one, on the bins' centres."""
         made = density_of(players.generator, self.edges)
         # Smoothed labels scale the optimum by the label; undone here, so that all critics face the same truth.
-        curve = torch.sigmoid(generate(players.critic, self.x.float()[:, None]).double()) / self.label
+        curve = (
+            torch.sigmoid(generate(players.critic, self.x.float()[:, None]).double()) / self.label
+        )
         return made, curve, self.target / (self.target + made).clamp_min(1e-12)
 
     def critic(self, players: Players) -> tuple[float, float, float]:
@@ -315,7 +350,9 @@ def mixture(iterations: int, seed: int, *, aided: bool = True) -> Arrays:
     the paper names; without them (`aided` false) it is the paper's procedure.
     """
     rng = source(seed, "mixture")
-    players, game = mixture_game(TARGET, Recipe(critic_steps=2, leaky=True), 1e-3, rng, width=64, batch=256)
+    players, game = mixture_game(
+        TARGET, Recipe(critic_steps=2, leaky=True), 1e-3, rng, width=64, batch=256
+    )
     if aided:
         # A little R1 penalty turns the circling of the bilinear game into an inward spiral.
         game = replace(game, penalty=lambda critic, real, fake: 0.05 * r1_penalty(critic, real))
@@ -334,7 +371,10 @@ def mixture(iterations: int, seed: int, *, aided: bool = True) -> Arrays:
         history.append([judge.distance(players.generator), float(divergence), error, accuracy])
 
     record()
-    rates = [(o, o.param_groups[0]["lr"]) for o in (players.generator_optimizer, players.critic_optimizer)]
+    rates = [
+        (o, o.param_groups[0]["lr"])
+        for o in (players.generator_optimizer, players.critic_optimizer)
+    ]
     for step in train(players, game, iterations):
         done = step.iteration + 1
         for optimizer, rate in rates if aided else ():

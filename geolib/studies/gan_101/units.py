@@ -12,7 +12,16 @@ from geolib.runs.unit import Single, Unit
 TRICKS = tuple(name for name in recipes.TRICKS if name != "plain")
 DATA = ("mixture", "channels")
 VARIANTS = ("wgan", "dcgan", "conditional", "infogan", "superres")
-THEORY = ("likelihood", "value", "discriminator", "starvation", "bilinear", "turns", "mixture", "unaided")
+THEORY = (
+    "likelihood",
+    "value",
+    "discriminator",
+    "starvation",
+    "bilinear",
+    "turns",
+    "mixture",
+    "unaided",
+)
 
 
 @dataclass(frozen=True)

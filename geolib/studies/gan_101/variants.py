@@ -45,7 +45,14 @@ def image(seed: int, graded: bool = False) -> Tensor:
     return functional.avg_pool2d(pixels, 3, 1, 1)[0, 0]
 
 
-def drawer(picture: Tensor, rng: torch.Generator, *, size: int = SIZE, spacing: float = 3.0, label: str = ""):
+def drawer(
+    picture: Tensor,
+    rng: torch.Generator,
+    *,
+    size: int = SIZE,
+    spacing: float = 3.0,
+    label: str = "",
+):
     """Return a rule that draws a batch of patches with the conditions a variant needs: "", "proportion" or "itself"."""
 
     def draw() -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -62,7 +69,9 @@ def scaled(share: Tensor) -> Tensor:
     return (share[:, None] - LABEL_CENTRE) / LABEL_SCALE
 
 
-def held_out(seed: int, *, size: int = SIZE, spacing: float = 3.0, graded: bool = False, n: int = N_TEST) -> Tensor:
+def held_out(
+    seed: int, *, size: int = SIZE, spacing: float = 3.0, graded: bool = False, n: int = N_TEST
+) -> Tensor:
     """Return test patches from an image that no network is trained on."""
     rng = source(seed, "test")
     return patches.patches(image(seed + 1000, graded), n, size, spacing=spacing, generator=rng)
@@ -76,14 +85,18 @@ def compare(samples: Tensor, reference: Tensor) -> dict[str, float]:
     Wasserstein-2).
     """
     ours, theirs = ((s[:, 0] > 0).numpy() for s in (samples, reference))
-    histograms = [[training_images.pattern_histogram(b, 3, s) for b in (ours, theirs)] for s in (1, 3)]
+    histograms = [
+        [training_images.pattern_histogram(b, 3, s) for b in (ours, theirs)] for s in (1, 3)
+    ]
     gaps = []
     for axis in (1, 2):
         a, b = (training_images.variogram(x, LAGS, axis).mean(0) for x in (ours, theirs))
         gaps.append(np.sqrt(np.square(a - b).mean()) / b.max())
     rng = np.random.default_rng(0)
     return {
-        "patterns": float(np.mean([distance.jensenshannon(*pair, base=2) ** 2 for pair in histograms])),
+        "patterns": float(
+            np.mean([distance.jensenshannon(*pair, base=2) ** 2 for pair in histograms])
+        ),
         "two_point": float(np.mean(gaps)),
         "proportion": abs(float(ours.mean() - theirs.mean())),
         "distance": metrics.sliced_wasserstein(samples.numpy(), reference.numpy(), rng, 64),
@@ -102,7 +115,9 @@ def row(samples: Tensor, reference: Tensor) -> np.ndarray:
 def floor(seed: int, reference: Tensor, **options) -> np.ndarray:
     """Return the statistics of real training patches against the reference: what a perfect generator would reach."""
     graded = options.pop("graded", False)
-    real = patches.patches(image(seed, graded), len(reference), generator=source(seed, "floor"), **options)
+    real = patches.patches(
+        image(seed, graded), len(reference), generator=source(seed, "floor"), **options
+    )
     return row(real, reference)
 
 
@@ -177,7 +192,9 @@ def wgan(iterations: int, seed: int) -> Arrays:
         **arrays,
         "trace": np.array(traces),
         "critic_gain": np.array(scores),
-        "table": np.stack([row(s, reference) for s in samples] + [floor(seed, reference, size=SIZE, spacing=3.0)]),
+        "table": np.stack(
+            [row(s, reference) for s in samples] + [floor(seed, reference, size=SIZE, spacing=3.0)]
+        ),
         "samples": _examples(reference, *samples),
     }
 
@@ -193,7 +210,9 @@ def _examples(*sets: Tensor, n: int = 8) -> np.ndarray:
 def _variograms(*sets: Tensor) -> np.ndarray:
     """Return mean variograms `(set, axis, lag)`."""
     binary = [(s[:, 0] > 0).numpy() for s in sets]
-    return np.stack([[training_images.variogram(b, LAGS, axis).mean(0) for axis in (1, 2)] for b in binary])
+    return np.stack(
+        [[training_images.variogram(b, LAGS, axis).mean(0) for axis in (1, 2)] for b in binary]
+    )
 
 
 def dcgan(iterations: int, seed: int) -> Arrays:
@@ -201,12 +220,18 @@ def dcgan(iterations: int, seed: int) -> Arrays:
     reference, samples, sizes = held_out(seed), [], []
     for convolutional in (True, False):
         rng = source(seed, "dcgan")
-        players, game = variants.dcgan(drawer(image(seed), rng), SIZE, WIDTH, RATE, rng, convolutional=convolutional)
+        players, game = variants.dcgan(
+            drawer(image(seed), rng), SIZE, WIDTH, RATE, rng, convolutional=convolutional
+        )
         _run(players, game, iterations)
         samples.append(generate(players.generator, _latent(seed)))
-        sizes.append(sum(p.numel() for net in (players.generator, players.critic) for p in net.parameters()))
+        sizes.append(
+            sum(p.numel() for net in (players.generator, players.critic) for p in net.parameters())
+        )
     return {
-        "table": np.stack([row(s, reference) for s in samples] + [floor(seed, reference, size=SIZE, spacing=3.0)]),
+        "table": np.stack(
+            [row(s, reference) for s in samples] + [floor(seed, reference, size=SIZE, spacing=3.0)]
+        ),
         "variograms": _variograms(reference, *samples),
         "samples": _examples(reference, *samples),
         "parameters": np.array(sizes),
@@ -217,14 +242,18 @@ def conditional(iterations: int, seed: int) -> Arrays:
     """Ask a conditional GAN for channel proportions and measure what it gives."""
     rng = source(seed, "conditional")
     picture = image(seed, True)
-    players, game = variants.conditional(drawer(picture, rng, label="proportion"), SIZE, WIDTH, RATE, rng)
+    players, game = variants.conditional(
+        drawer(picture, rng, label="proportion"), SIZE, WIDTH, RATE, rng
+    )
     _run(players, game, iterations)
     levels = torch.linspace(0.1, 0.5, 9)
     asked = levels.repeat_interleave(40)
     made = generate_with(players.generator, _latent(seed, len(asked)), scaled(asked))
     obtained = patches.proportion(made)
     reference = held_out(seed, graded=True)
-    labels = patches.proportion(patches.patches(picture, N_TEST, SIZE, spacing=3.0, generator=source(seed, "labels")))
+    labels = patches.proportion(
+        patches.patches(picture, N_TEST, SIZE, spacing=3.0, generator=source(seed, "labels"))
+    )
     like_data = generate_with(players.generator, _latent(seed), scaled(labels))
     return {
         "asked": asked,
@@ -232,7 +261,9 @@ def conditional(iterations: int, seed: int) -> Arrays:
         "error": (obtained - asked).square().mean().sqrt(),
         # An unconditional generator answers every question with its own spread of proportions.
         "blind_error": (labels[None, :] - levels[:, None]).square().mean().sqrt(),
-        "table": np.stack([row(like_data, reference), floor(seed, reference, size=SIZE, spacing=3.0, graded=True)]),
+        "table": np.stack(
+            [row(like_data, reference), floor(seed, reference, size=SIZE, spacing=3.0, graded=True)]
+        ),
         "samples": made.unflatten(0, (9, 40))[:, :4, 0].transpose(0, 1),
     }
 
@@ -267,10 +298,14 @@ def infogan(iterations: int, seed: int, weight: float) -> Arrays:
             shares = factors[0]
             sweep = torch.linspace(-1, 1, 8)[:, None]
             z = _latent(seed, 4).repeat_interleave(8, 0)
-            samples = generate_with(players.generator, z, sweep.repeat(4, 1)).reshape(4, 8, SIZE, SIZE)
+            samples = generate_with(players.generator, z, sweep.repeat(4, 1)).reshape(
+                4, 8, SIZE, SIZE
+            )
             first_code = code[:, 0]
         found["bound"].append(bounds)
-        found["correlation"].append([abs(stats.spearmanr(code[:, 0], f).statistic) for f in factors])
+        found["correlation"].append(
+            [abs(stats.spearmanr(code[:, 0], f).statistic) for f in factors]
+        )
         rows.append(row(made, reference))
     return {
         "bound": np.array(found["bound"]),
@@ -290,7 +325,9 @@ def superres(iterations: int, seed: int, weight: float) -> Arrays:
     for adversarial, skip in ((0.0, True), (weight, True), (0.0, False)):
         rng = source(seed, "superres")
         draw = drawer(image(seed), rng, spacing=6.0, label="itself")
-        players, game = variants.superres(draw, SIZE, WIDTH, RATE, rng, adversarial=adversarial, skip=skip)
+        players, game = variants.superres(
+            draw, SIZE, WIDTH, RATE, rng, adversarial=adversarial, skip=skip
+        )
         _run(players, game, iterations)
         estimates.append(generate(players.generator, coarse))
     greyness = [float((1 - e.abs()).mean()) for e in [*estimates, truth]]

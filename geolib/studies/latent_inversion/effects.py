@@ -47,7 +47,10 @@ NOISE, FIRST_TRIAL = 2, 5000
 
 def weights_of(unit: Comparison, width: int) -> list[str]:
     """Return the weights that a comparison rests on, for a configuration's width."""
-    others = {"width": [*map(weights_name, WIDTHS)], "latents": [weights_name(NORMAL_WIDTH), NORMAL]}
+    others = {
+        "width": [*map(weights_name, WIDTHS)],
+        "latents": [weights_name(NORMAL_WIDTH), NORMAL],
+    }
     return [weights_name(width), *others.get(unit.kind, [])]
 
 
@@ -93,30 +96,55 @@ def _apart(world: World, kind: str, choice: Choice) -> World:
     """Return the world of another generator, with true models of its own: a latent means nothing to another one."""
     width = int(choice) if kind == "width" else NORMAL_WIDTH
     if choice == "normal":
-        made = World(replace(world.config, width=width), str(world.device), sgan.load_weights(paths.results() / NORMAL))
-        made.true_latents = {model: latent.to_normal(drawn) for model, drawn in made.true_latents.items()}
+        made = World(
+            replace(world.config, width=width),
+            str(world.device),
+            sgan.load_weights(paths.results() / NORMAL),
+        )
+        made.true_latents = {
+            model: latent.to_normal(drawn) for model, drawn in made.true_latents.items()
+        }
         return made
-    return world if width == world.config.width else World(replace(world.config, width=width), str(world.device))
+    return (
+        world
+        if width == world.config.width
+        else World(replace(world.config, width=width), str(world.device))
+    )
 
 
 def starts_of(world: World, trials: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the same starts for both models, one after the other, by the tables' rule but of other trials."""
-    units = [Trial("consistent", "binary", "adam", iterations, 1, NOISE, FIRST_TRIAL + t) for t in range(trials)]
+    units = [
+        Trial("consistent", "binary", "adam", iterations, 1, NOISE, FIRST_TRIAL + t)
+        for t in range(trials)
+    ]
     return world.starts(units * 2, iterations)
 
 
 def _search(
-    world: World, kind: str, choice: Choice, data: torch.Tensor, first: torch.Tensor, draws: torch.Tensor
+    world: World,
+    kind: str,
+    choice: Choice,
+    data: torch.Tensor,
+    first: torch.Tensor,
+    draws: torch.Tensor,
 ) -> latent.Search:
     """Run strategy 1, or strategy 2 for what only it has, with everything but one choice as published."""
     if kind in ("clipping", "rate", "precision", "width"):
         if kind == "precision" and choice != world.config.precision:
-            world = World(replace(world.config, precision=str(choice)), str(world.device), world.network)
+            world = World(
+                replace(world.config, precision=str(choice)), str(world.device), world.network
+            )
             # The data stay those of the world that was given.
         rule = str(choice) if kind == "clipping" else "stochastic"
         rate = float(choice) if kind == "rate" else 0.01
         return latent.adam(
-            lambda z: world.simulate("consistent", "binary", z), data, first, draws, rate=rate, clipping=rule
+            lambda z: world.simulate("consistent", "binary", z),
+            data,
+            first,
+            draws,
+            rate=rate,
+            clipping=rule,
         )
     step = float(choice) if kind == "perturbation" else None if choice == "exact" else 0.1
     linearise = searches.linearise(world, "consistent", "binary", step)
@@ -124,7 +152,9 @@ def _search(
         linearise = central_differences(lambda z: world.simulate("consistent", "binary", z), 0.1)
     damping = float(choice) if kind == "damping" else 1.0
     start = latent.to_normal(first)
-    return gauss_newton(linearise, data, start, draws.shape[1], sigma=world.config.noise, damping=damping)
+    return gauss_newton(
+        linearise, data, start, draws.shape[1], sigma=world.config.noise, damping=damping
+    )
 
 
 def measures(units: Units) -> dict[str, Measure]:
@@ -141,16 +171,22 @@ def measures(units: Units) -> dict[str, Measure]:
     for kind, arrays in largest(units).items():
         outcome = arrays["outcome"]
         starts = outcome.shape[1]
-        for choice, value in zip(arrays["choices"].tolist(), np.median(outcome, axis=1), strict=True):
+        for choice, value in zip(
+            arrays["choices"].tolist(), np.median(outcome, axis=1), strict=True
+        ):
             found[f"effect.{kind}.{choice}"] = Measure(float(value), n=starts)
         if kind == "latents":
             unlike = stats.mannwhitneyu(*outcome).pvalue < 0.05
-            found["normal_latent.similar"] = Measure(0.0 if unlike else 1.0 if starts >= 20 else 0.5, n=starts)
+            found["normal_latent.similar"] = Measure(
+                0.0 if unlike else 1.0 if starts >= 20 else 0.5, n=starts
+            )
         if kind not in names:
             continue
         tests = [_sign_test(row, outcome[0]) for row in outcome[1:]]
         lost = any(p < 0.05 and better > worse for better, worse, p in tests)
-        best = all(p < 0.05 and better < worse for better, worse, p in tests) or (kind == "damping" and starts >= 20)
+        best = all(p < 0.05 and better < worse for better, worse, p in tests) or (
+            kind == "damping" and starts >= 20
+        )
         found[names[kind]] = Measure(0.0 if lost else 1.0 if best else 0.5, n=starts)
     return found
 
@@ -158,7 +194,11 @@ def measures(units: Units) -> dict[str, Measure]:
 def _sign_test(outcome: np.ndarray, published: np.ndarray) -> tuple[int, int, float]:
     """Return at how many starts a choice does better and worse than the published one, and the p value."""
     better, worse = int((outcome < published).sum()), int((outcome > published).sum())
-    return better, worse, float(stats.binomtest(better, better + worse).pvalue) if better + worse else 1.0
+    return (
+        better,
+        worse,
+        float(stats.binomtest(better, better + worse).pvalue) if better + worse else 1.0,
+    )
 
 
 def largest(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
@@ -206,7 +246,14 @@ def apart_as_markdown(units: Units, kind: str) -> str:
 
     The p value is of a rank test (Mann-Whitney) against the first choice: starts are shared, true models are not.
     """
-    heads = (kind.capitalize(), "Core time of an update (ms)", "Updates", "Starts", "Median best WRMSE", "Least")
+    heads = (
+        kind.capitalize(),
+        "Core time of an update (ms)",
+        "Updates",
+        "Starts",
+        "Median best WRMSE",
+        "Least",
+    )
     rows = []
     found = largest(units).get(kind, {"choices": np.array([])})
     for row, choice in enumerate(found["choices"].tolist()):

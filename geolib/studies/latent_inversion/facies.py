@@ -30,7 +30,16 @@ CURVES = {
     "along": (channels.variogram, 2),
     "connected, down": (channels.connectivity, 1),
 }
-MISFITS = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "components", "width", "patterns")
+MISFITS = (
+    "proportion",
+    "greyness",
+    "vertical",
+    "horizontal",
+    "connectivity",
+    "components",
+    "width",
+    "patterns",
+)
 
 
 @dataclass(frozen=True)
@@ -78,13 +87,20 @@ def _judged(binary: np.ndarray, envelope: Mapping[str, np.ndarray]) -> Arrays:
         for label, pair in facies.judged(binary, envelope, ENVELOPE_LAGS, facies.shapes).items()
     }
     for label, axis in (("vertical", 1), ("horizontal", 2)):
-        found[f"range.{label}"] = np.array(facies.fitted_range(channels.variogram(binary, ENVELOPE_LAGS, axis).mean(0)))
+        found[f"range.{label}"] = np.array(
+            facies.fitted_range(channels.variogram(binary, ENVELOPE_LAGS, axis).mean(0))
+        )
     return found | {f"curve.{label}": np.nanmean(_curve(binary, label), 0) for label in CURVES}
 
 
-def _bounds(config: FaciesConfig, image: np.ndarray, windows: np.ndarray, means: Mapping[str, np.ndarray]) -> Arrays:
+def _bounds(
+    config: FaciesConfig, image: np.ndarray, windows: np.ndarray, means: Mapping[str, np.ndarray]
+) -> Arrays:
     """Return the 95 % interval of each statistic over sets of windows as large as those judged."""
-    found = {label: np.array([np.mean(bound) for bound in pair]) for label, pair in facies.envelope_of(means).items()}
+    found = {
+        label: np.array([np.mean(bound) for bound in pair])
+        for label, pair in facies.envelope_of(means).items()
+    }
     for label in ("vertical", "horizontal"):
         spread = [facies.fitted_range(curve) for curve in means[label][:100]]
         found[f"range, {label}"] = np.percentile(spread, [2.5, 97.5])
@@ -110,7 +126,9 @@ def verdicts(units: Units, name: str) -> dict[str, tuple[float, float, float, fl
     """Return for each statistic the training image's interval, a unit's mean, and the share of it inside."""
     image, made = units["training-image"], units[name]
     found = {}
-    for key, (low, high) in ((key, bounds) for key, bounds in image.items() if key.startswith("bounds.")):
+    for key, (low, high) in (
+        (key, bounds) for key, bounds in image.items() if key.startswith("bounds.")
+    ):
         label = key.removeprefix("bounds.")
         kind, _, axis = label.partition(", ")
         if f"judged.{label}" in made:
@@ -130,7 +148,9 @@ def as_markdown(units: Units, names: Mapping[str, str]) -> str:
     lines = []
     for label, (low, high, *_) in next(iter(judged.values())).items():
         pairs = (rows[label][2:] for rows in judged.values())
-        cells = [text for mean, inside in pairs for text in (f"{mean:.3g}", f"{100 * inside:.0f} %")]
+        cells = [
+            text for mean, inside in pairs for text in (f"{mean:.3g}", f"{100 * inside:.0f} %")
+        ]
         lines.append([label, f"{low:.3g} to {high:.3g}", *cells])
     return markdown(heads, lines, "l" + "r" * (len(heads) - 1))
 
@@ -160,7 +180,10 @@ class Facies(Study[FaciesConfig]):
 
     def inputs(self, config: FaciesConfig, unit: Unit) -> Sequence[str]:
         """Return the training image, and the weights of a generator that is judged by it."""
-        return (*self.files, *([weights_name(unit.width)] if isinstance(unit, Realisations) else []))
+        return (
+            *self.files,
+            *([weights_name(unit.width)] if isinstance(unit, Realisations) else []),
+        )
 
     def compute(
         self, config: FaciesConfig, units: Sequence[Unit], folder: Path | None = None
@@ -169,16 +192,25 @@ class Facies(Study[FaciesConfig]):
         image, origin = channels.load(np.random.default_rng(config.seed))
         windows = channels.patches(image, SIZE, config.patches, np.random.default_rng(5))
         rng = np.random.default_rng(7)
-        means = facies.block_means(image, SIZE, config.realisations, rng, measure=facies.shapes, lags=ENVELOPE_LAGS)
+        means = facies.block_means(
+            image, SIZE, config.realisations, rng, measure=facies.shapes, lags=ENVELOPE_LAGS
+        )
         envelope = facies.envelope_of(means)
         for unit in units:
             if unit == Image("training-image"):
                 about = {"shape": image.shape, "origin": origin, "proportion": image.mean()}
                 bands = {f"curve.{label}": np.stack(_band(windows, label)) for label in CURVES}
                 bounds = _bounds(config, image, windows, means)
-                yield unit, {**{key: np.array(value) for key, value in about.items()}, **bounds, **bands}
+                yield (
+                    unit,
+                    {**{key: np.array(value) for key, value in about.items()}, **bounds, **bands},
+                )
                 continue
-            images = _realisations(config, unit.width) if isinstance(unit, Realisations) else _procedural(config)
+            images = (
+                _realisations(config, unit.width)
+                if isinstance(unit, Realisations)
+                else _procedural(config)
+            )
             misfits = channels.quality(images, windows)
             binary = (images >= 0.5).astype(np.float32)
             found = {f"misfit.{label}": np.array(value) for label, value in misfits.items()}

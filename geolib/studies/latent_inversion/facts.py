@@ -42,7 +42,9 @@ def generator_facts(world: World, draws: int = 16, points: int = 31) -> dict[str
     # A fixed sample of the prior: these are properties of the weights, not of a trial.
     sample = np.random.default_rng(0).uniform(-1, 1, (draws, world.true_latents[1].shape[1]))
     latents = torch.as_tensor(sample, dtype=torch.float32, device=device)
-    _, jacobians = forward_mode(lambda z: world.simulate("consistent", "continuous", z, forward_mode=True))(latents)
+    _, jacobians = forward_mode(
+        lambda z: world.simulate("consistent", "continuous", z, forward_mode=True)
+    )(latents)
     with torch.no_grad():
         images = world.models(latents)
         scales = (0.25, 0.5, 2.0, 4.0)
@@ -55,7 +57,9 @@ def generator_facts(world: World, draws: int = 16, points: int = 31) -> dict[str
             "proportion": (images >= 0.5).float().mean(1).cpu().numpy(),
             "greyness": torch.minimum(images, 1 - images).mean(1).cpu().numpy(),
             "true_latents": torch.cat([world.true_latents[m] for m in (1, 2)]).cpu().numpy(),
-            "true_rmse": np.array([world.observed("consistent", "binary", 1, n)[1] for n in (1, 2)]),
+            "true_rmse": np.array(
+                [world.observed("consistent", "binary", 1, n)[1] for n in (1, 2)]
+            ),
         }
         grids = [landscape(world, half, points) for half in (1.0, 0.1)]
         scrambled = [landscape(world, half, points, "as_published")[0] for half in (1.0, 0.1)]
@@ -81,7 +85,9 @@ def released_misfit() -> np.ndarray:
         return np.empty(0)
     with np.load(path, allow_pickle=False) as released:
         model, observed = released["m_true"].astype(float), released["d_true"]
-    matrices = (crosshole.ray_matrix(crosshole.Crosshole(), order) for order in crosshole.CELL_ORDERS)
+    matrices = (
+        crosshole.ray_matrix(crosshole.Crosshole(), order) for order in crosshole.CELL_ORDERS
+    )
     times = (crosshole.traveltimes(matrix, crosshole.velocity(model)) for matrix in matrices)
     return np.array([np.sqrt(np.square(t - observed).mean()) for t in times])
 
@@ -112,7 +118,9 @@ def reverse_seconds(width: int = 64, pixels: int = 6) -> float:
         Backward passes that are timed; their median counts.
     """
     network = sgan.Generator(width)
-    latents = torch.zeros(1, 1, *sgan.LATENT).uniform_(-1, 1, generator=torch.Generator().manual_seed(0))
+    latents = torch.zeros(1, 1, *sgan.LATENT).uniform_(
+        -1, 1, generator=torch.Generator().manual_seed(0)
+    )
     image = sgan.to_model(network(latents.requires_grad_(True))).flatten()
     times = []
     for pixel in range(pixels + 1):
@@ -142,7 +150,9 @@ def landscape(
     observed, rmse = world.observed(operator, "binary", 1, 2)
     centre = truth[0, :2].cpu().numpy()
     low, high = (
-        (-np.ones(2), np.ones(2)) if half >= 1 else (np.maximum(centre - half, -1), np.minimum(centre + half, 1))
+        (-np.ones(2), np.ones(2))
+        if half >= 1
+        else (np.maximum(centre - half, -1), np.minimum(centre + half, 1))
     )
     axes = np.linspace(low, high, points, axis=1)
     z2, z1 = np.meshgrid(axes[1], axes[0], indexing="ij")
@@ -156,7 +166,9 @@ def landscape(
 
 def local_minima(grid: np.ndarray) -> int:
     """Return the number of interior points of a grid below all their eight neighbours."""
-    around = ndimage.minimum_filter(grid, footprint=np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]]), mode="nearest")
+    around = ndimage.minimum_filter(
+        grid, footprint=np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]]), mode="nearest"
+    )
     return int((grid < around)[1:-1, 1:-1].sum())
 
 

@@ -62,7 +62,9 @@ def shown(units: Mapping[str, Mapping[str, np.ndarray]], model: int) -> list[Sho
     return good[:1] + good[1:][-1:] + rest[len(rest) // 2 :][:1]
 
 
-def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], published: Mapping[str, Sequence[int]]) -> str:
+def as_markdown(
+    units: Mapping[str, Mapping[str, np.ndarray]], published: Mapping[str, Sequence[int]]
+) -> str:
     """Return Table 1 as Markdown: images recovered to 0.02 and latents to 0.01, theirs of 50 and ours of so many.
 
     Parameters
@@ -78,24 +80,41 @@ def as_markdown(units: Mapping[str, Mapping[str, np.ndarray]], published: Mappin
         for place, what in enumerate(("image", "latent")):
             share = found.get(f"table1.{model}.{what}")
             if share is not None and share.n:
-                theirs, count = published[f"latent_inversion.table1.{model}"][place], round(share.value * share.n)
-                interval = f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)"
+                theirs, count = (
+                    published[f"latent_inversion.table1.{model}"][place],
+                    round(share.value * share.n),
+                )
+                interval = (
+                    f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)"
+                )
                 p = f"{compatible(theirs, 50, count, share.n):.2g}"
                 rows.append([model, what, theirs, share.n, interval, p])
-    return markdown(["Model", "Recovered", "Published, of 50", "Trials", "Ours", "p"], rows, "llrrrr", empty=NO_TRIAL)
+    return markdown(
+        ["Model", "Recovered", "Published, of 50", "Trials", "Ours", "p"],
+        rows,
+        "llrrrr",
+        empty=NO_TRIAL,
+    )
 
 
 def image_measures(trials: Units) -> dict[str, Measure]:
     """Count Table 1: images recovered to 0.02, latents to a mean squared error of 0.01, by runs of 10 000 updates."""
     runs = list(select(trials, Trial).items())
-    runs = [(unit, arrays) for unit, arrays in runs if unit.operator == "image" and unit.budget >= MARKS[-1]]
+    runs = [
+        (unit, arrays)
+        for unit, arrays in runs
+        if unit.operator == "image" and unit.budget >= MARKS[-1]
+    ]
     found: dict[str, Measure] = {}
     if not runs:
         return found
     misfit = np.array([arrays["best"][-1] for _, arrays in runs])
     error = [np.square(a["best_latent"] - a["true_latent"]).mean() for _, a in runs]
     # What is left of the error once the best common factor is taken out of the latent.
-    scaled = [np.square(a["true_latent"] - _along(a["true_latent"], a["best_latent"])).mean() for _, a in runs]
+    scaled = [
+        np.square(a["true_latent"] - _along(a["true_latent"], a["best_latent"])).mean()
+        for _, a in runs
+    ]
     image, exact, ray = misfit <= RECOVERED, np.array(error) <= 0.01, np.array(scaled) <= 0.01
     for model in sorted({unit.model for unit, _ in runs}):
         mine = np.array([unit.model == model for unit, _ in runs])
@@ -103,14 +122,20 @@ def image_measures(trials: Units) -> dict[str, Measure]:
         found[f"{name}.image"] = Measure.count(int(image[mine].sum()), int(mine.sum()))
         found[f"{name}.latent"] = Measure.count(int(exact[mine].sum()), int(mine.sum()))
         if good := int((image & mine).sum()):
-            found[f"{name}.latent_given_image"] = Measure.count(int((image & exact & mine).sum()), good)
+            found[f"{name}.latent_given_image"] = Measure.count(
+                int((image & exact & mine).sum()), good
+            )
             found[f"{name}.latent_scaled"] = Measure.count(int((image & ray & mine).sum()), good)
     if len({unit.model for unit, _ in runs}) == 2:
         starts: dict[int, list[bool]] = {}
         for (unit, _), good_image in zip(runs, image.tolist(), strict=True):
             starts.setdefault(unit.trial, []).append(good_image)
-        found["table1.all.image"] = Measure.clustered(list(starts.values()))  # both models share their starts
-    found["table1.gap"] = Measure.count(int(((misfit > RECOVERED) & (misfit < 0.2)).sum()), len(runs))
+        found["table1.all.image"] = Measure.clustered(
+            list(starts.values())
+        )  # both models share their starts
+    found["table1.gap"] = Measure.count(
+        int(((misfit > RECOVERED) & (misfit < 0.2)).sum()), len(runs)
+    )
     return found
 
 

@@ -38,9 +38,13 @@ def measures(units: Units) -> dict[str, Measure]:
             for row in table(trials, case, operator):
                 label = f"{prefix}{name}.s{row['strategy']}-{row['iterations']}"
                 for limit, count in zip(LIMITS, row["counts"], strict=True):
-                    found[f"{label}-{row['model']}-{row['noise']}.le{limit}"] = Measure.count(count, row["trials"])
+                    found[f"{label}-{row['model']}-{row['noise']}.le{limit}"] = Measure.count(
+                        count, row["trials"]
+                    )
                     counts.setdefault(f"{label}.le{limit}", []).append((count, row["trials"]))
-                    counts.setdefault(f"{label}-{row['model']}.le{limit}", []).append((count, row["trials"]))
+                    counts.setdefault(f"{label}-{row['model']}.le{limit}", []).append(
+                        (count, row["trials"])
+                    )
     for name, pairs in counts.items():
         # A sum over the four scenarios, or a model's two noises, is stated only where all of them were run.
         model = re.search(r"-I+\.", name)
@@ -68,7 +72,11 @@ def published_measures(published: Mapping[str, Any]) -> dict[str, Measure]:
     published : mapping
         What the paper prints, by claim.
     """
-    rows = {name: counts for name, counts in published.items() if re.search(r"table[23]\.s\d-\d+-I+-I+$", name)}
+    rows = {
+        name: counts
+        for name, counts in published.items()
+        if re.search(r"table[23]\.s\d-\d+-I+-I+$", name)
+    }
     pairs = []
     for name, counts in rows.items():
         head, model, noise = name.rsplit("-", 2)
@@ -96,16 +104,24 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         "data.n": Measure(float(n_data)),
         "data.offset": Measure(round(survey.receiver_x - survey.source_x, 9)),
         "s2.solves_per_iteration": Measure(float(solves)),
-        **{f"s2.solves_{updates}": Measure(float(updates * solves)) for updates in (100, 1000, 5000)},
+        **{
+            f"s2.solves_{updates}": Measure(float(updates * solves))
+            for updates in (100, 1000, 5000)
+        },
         "generator.rows": Measure(float(facts["rows"][0])),
         "generator.latents_513": Measure(float((512 // 32 + 1) ** 2)),
         "generator.latents": Measure(float(values.shape[1])),
         "generator.effective_dimension": Measure(float(np.median(rank)), n=len(rank)),
-        "generator.scale_change": Measure(float(facts["scale_change"].max() / facts["redraw_change"])),
+        "generator.scale_change": Measure(
+            float(facts["scale_change"].max() / facts["redraw_change"])
+        ),
         "generator.proportion": Measure.mean(facts["proportion"].tolist()),
         "generator.greyness": Measure.mean(facts["greyness"].tolist()),
     }
-    for prefix, grids in (("", facts["landscape"]), ("as_published.", facts.get("landscape_published", ()))):
+    for prefix, grids in (
+        ("", facts["landscape"]),
+        ("as_published.", facts.get("landscape_published", ())),
+    ):
         for zoom, grid in zip(
             ("whole", "near"), grids, strict=False
         ):  # units of before 28 November 2026 have one order
@@ -115,7 +131,10 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
     if facts["operator_misfit"].size:
         found["operator.consistent_misfit"] = Measure(float(facts["operator_misfit"][0]))
         found["operator.published_misfit"] = Measure(float(facts["operator_misfit"][1]))
-    for name, fact in (("data.released_rmse.II", "released_rmse"), ("jacobian.seconds", "reverse_seconds")):
+    for name, fact in (
+        ("data.released_rmse.II", "released_rmse"),
+        ("jacobian.seconds", "reverse_seconds"),
+    ):
         if facts.get(fact, np.empty(0)).size:  # units of before 20 November 2026 lack these
             found[name] = Measure(float(facts[fact].flat[0]))
     return found
@@ -126,26 +145,45 @@ def _descent(trials: Units, operator: str) -> dict[str, Measure]:
     named = list(select(trials, Trial, operator=operator).items())
     found: dict[str, Measure] = {}
     for strategy, method, enough, early in ((1, "adam", MARKS[-1], 5000), (2, "gn", 1000, 500)):
-        mine = [(unit, arrays) for unit, arrays in named if unit.method == method and unit.budget >= enough]
+        mine = [
+            (unit, arrays)
+            for unit, arrays in named
+            if unit.method == method and unit.budget >= enough
+        ]
         for model, noise in SCENARIOS:
-            best = [a["best"][-1] for u, a in mine if (u.case, u.model, u.noise) == ("binary", model, noise)]
+            best = [
+                a["best"][-1]
+                for u, a in mine
+                if (u.case, u.model, u.noise) == ("binary", model, noise)
+            ]
             if best:
                 # The paper's best is one of 100: fewer trials bound it from above only.
                 low, high = (0.0, float(np.min(best))) if len(best) < 100 else (None, None)
                 label = f"s{strategy}.best.{ROMAN[model]}-{ROMAN[noise]}"
                 found[label] = Measure(float(np.min(best)), low, high, len(best))
         # Of a run's whole descent, what its first updates did.
-        curves = [(a["iteration"], a["running_best"]) for _, a in mine if a["best"][-1] <= LIMITS[0]]
-        done = [(c[0] - c[np.searchsorted(i, early, side="right") - 1]) / max(c[0] - c[-1], 1e-30) for i, c in curves]
+        curves = [
+            (a["iteration"], a["running_best"]) for _, a in mine if a["best"][-1] <= LIMITS[0]
+        ]
+        done = [
+            (c[0] - c[np.searchsorted(i, early, side="right") - 1]) / max(c[0] - c[-1], 1e-30)
+            for i, c in curves
+        ]
         if done:
             share = Measure.count(sum(bool(d >= 0.9) for d in done), len(done))
             found[f"s{strategy}.nine_tenths_by_{early}"] = share
-            found[f"s{strategy}.nine_tenths_after_{early}"] = Measure.count(len(done) - (share.k or 0), len(done))
+            found[f"s{strategy}.nine_tenths_after_{early}"] = Measure.count(
+                len(done) - (share.k or 0), len(done)
+            )
         if strategy == 2 or not mine:
             continue
         # A value that is still sampled counts, however good the best one before it was, until the trial fits.
         for limit in (2.0, 2.5, 3.0):
-            late = [a for _, a in mine if (a["trajectory"][(a["iteration"] >= 2000) & _searching(a)] > limit).any()]
+            late = [
+                a
+                for _, a in mine
+                if (a["trajectory"][(a["iteration"] >= 2000) & _searching(a)] > limit).any()
+            ]
             if late:
                 recovered = sum(float(a["best"][-1]) <= LIMITS[-1] for a in late)
                 found[f"s1.late_recoveries_{limit:g}"] = Measure.count(recovered, len(late))
@@ -176,20 +214,31 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
         names = [f"runs_to_{limit}" for limit in SOLVED] + ["best"]
         for name, column in zip(names, runs.T, strict=True):
             if np.isfinite(np.median(column)):
-                ends = (float(column.min()), float(column.max())) if len(column) >= 6 else (None, None)
+                ends = (
+                    (float(column.min()), float(column.max())) if len(column) >= 6 else (None, None)
+                )
                 label = f"{method}.{ROMAN[model]}-{ROMAN[noise]}.{name}"
                 found[label] = Measure(float(np.median(column)), ends[0], ends[1], len(column))
         fits.setdefault(method, []).extend((runs[:, -1] <= LIMITS[-1]).tolist())
         reached.setdefault(method, []).extend((runs[:, -1] <= AS_GOOD).tolist())
         for name, column in zip(names, runs.T, strict=False):
             costs.setdefault(f"{method}.{name}", []).extend(column.tolist())
-    found.update({f"{method}.fits": Measure.count(sum(each), len(each)) for method, each in fits.items()})
-    found.update({f"{method}.reaches": Measure.count(sum(each), len(each)) for method, each in reached.items()})
+    found.update(
+        {f"{method}.fits": Measure.count(sum(each), len(each)) for method, each in fits.items()}
+    )
+    found.update(
+        {
+            f"{method}.reaches": Measure.count(sum(each), len(each))
+            for method, each in reached.items()
+        }
+    )
     for name, each in costs.items():
         if name.endswith("best") or not np.isfinite(each).all():
             continue
         # Costs spread over factors: their geometric mean, with Student's interval of the logarithms.
         middle = Measure.mean(np.log(each).tolist())
-        low, high = (None if end is None else float(np.exp(end)) for end in (middle.low, middle.high))
+        low, high = (
+            None if end is None else float(np.exp(end)) for end in (middle.low, middle.high)
+        )
         found[f"{name}.mean"] = Measure(float(np.exp(middle.value)), low, high, len(each))
     return found

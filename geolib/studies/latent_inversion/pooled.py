@@ -11,11 +11,18 @@ from geolib.studies.latent_inversion.units import SCENARIOS
 
 #: The scenarios, pairs of true model and noise, that are pooled: all, both noises of model I, both models of a noise.
 #: And updates of either strategy at which shares are pooled: the three budgets of each.
-PARTS = {"": SCENARIOS, "-I": ((1, 1), (1, 2)), "-noise-I": ((1, 1), (2, 1)), "-noise-II": ((1, 2), (2, 2))}
+PARTS = {
+    "": SCENARIOS,
+    "-I": ((1, 1), (1, 2)),
+    "-noise-I": ((1, 1), (2, 1)),
+    "-noise-II": ((1, 2), (2, 2)),
+}
 BUDGETS = {"adam": (1, (100, 1000, 10000)), "gn": (2, (100, 1000, 5000))}
 
 
-def pooled_measures(trials: Units, operator: str, image: Measure | None = None) -> dict[str, Measure]:
+def pooled_measures(
+    trials: Units, operator: str, image: Measure | None = None
+) -> dict[str, Measure]:
     """Return shares over all scenarios and their differences, with intervals from a bootstrap over starts.
 
     Parameters
@@ -46,12 +53,18 @@ def pooled_measures(trials: Units, operator: str, image: Measure | None = None) 
                     like = None
                     for limit in LIMITS:
                         if clusters := _by_start(trials, updates, limit, scenarios, wanted):
-                            like = found[f"{label}.le{limit}.pooled"] = Measure.clustered(clusters, like)
+                            like = found[f"{label}.le{limit}.pooled"] = Measure.clustered(
+                                clusters, like
+                            )
     return found | _differences(found, image)
 
 
 def _by_start(
-    trials: Units, updates: int, limit: float, scenarios: Sequence[tuple[int, int]], wanted: Mapping[str, str]
+    trials: Units,
+    updates: int,
+    limit: float,
+    scenarios: Sequence[tuple[int, int]],
+    wanted: Mapping[str, str],
 ) -> list[list[bool]]:
     starts: dict[int, list[bool]] = {}
     for model, noise in scenarios:
@@ -68,16 +81,29 @@ def _differences(found: Mapping[str, Measure], image: Measure | None) -> dict[st
         return found.get(f"{name}.pooled")
 
     pairs: dict[str, tuple[Measure | None, Measure | None]] = {
-        "thresholding.difference": (share("table2.s1-10000.le1.01"), share("table3.s1-10000.le1.01")),
-        f"thresholding.model_{ROMAN[1]}": (share("table2.s2-5000-I.le1.1"), share("table3.s2-5000-I.le1.1")),
+        "thresholding.difference": (
+            share("table2.s1-10000.le1.01"),
+            share("table3.s1-10000.le1.01"),
+        ),
+        f"thresholding.model_{ROMAN[1]}": (
+            share("table2.s2-5000-I.le1.1"),
+            share("table3.s2-5000-I.le1.1"),
+        ),
     }
     for table in ("table2", "table3"):
         largest = share(f"{table}.s1-10000.le1.01")
         pairs[f"{table}.s1_minus_s2"] = (largest, share(f"{table}.s2-5000.le1.01"))
-        pairs[f"{table}.s1_minus_s2_at_1000"] = (share(f"{table}.s1-1000.le1.1"), share(f"{table}.s2-1000.le1.1"))
+        pairs[f"{table}.s1_minus_s2_at_1000"] = (
+            share(f"{table}.s1-1000.le1.1"),
+            share(f"{table}.s2-1000.le1.1"),
+        )
         pairs[f"{table}.whole_minus_times"] = (image, largest)
         noise = [share(f"{table}.s1-10000-noise-{each}.le1.01") for each in ("II", "I")]
         pairs[f"{table}.noise_II_minus_I"] = (noise[0], noise[1])
         at_1000 = [share(f"{table}.s{strategy}-1000-I.le1.2") for strategy in (2, 1)]
         pairs[f"{table}.s2_minus_s1_model_I_at_1000"] = (at_1000[0], at_1000[1])
-    return {name: Measure.difference(a, b) for name, (a, b) in pairs.items() if a is not None and b is not None}
+    return {
+        name: Measure.difference(a, b)
+        for name, (a, b) in pairs.items()
+        if a is not None and b is not None
+    }

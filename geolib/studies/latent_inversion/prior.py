@@ -33,7 +33,16 @@ RECIPES = {
     "normal": sgan.Recipe(normal=True),
 }
 #: What `training_images.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED` chooses among them.
-MEASURES = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "components", "width", "patterns")
+MEASURES = (
+    "proportion",
+    "greyness",
+    "vertical",
+    "horizontal",
+    "connectivity",
+    "components",
+    "width",
+    "patterns",
+)
 SUMMED = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "patterns")
 #: Checkpoints of which realisations are kept, and how many of each.
 MOMENTS, PICTURES = 6, 2
@@ -45,7 +54,9 @@ TRAINED = 0.8
 class PriorConfig(config.Config):
     """Which trainings there are, and how their checkpoints are judged."""
 
-    seed: int = config.param(2019, "seed of networks, patches and judged realisations", low=0, high=10**9)
+    seed: int = config.param(
+        2019, "seed of networks, patches and judged realisations", low=0, high=10**9
+    )
     recipes: tuple[str, ...] = config.param(
         ("working",),
         "how it is trained",
@@ -54,13 +65,24 @@ class PriorConfig(config.Config):
         extent=True,
     )
     widths: tuple[int, ...] = config.param(
-        (2,), "filters of the narrowest wide layer", paper=(64, 32, 16), low=2, high=128, extent=True
+        (2,),
+        "filters of the narrowest wide layer",
+        paper=(64, 32, 16),
+        low=2,
+        high=128,
+        extent=True,
     )
     batch: int = config.param(2, "patches in an update", paper=16, low=1, high=1000, extent=True)
-    iterations: int = config.param(4, "updates of either network", paper=900, low=1, high=100_000, extent=True)
-    trainings: int = config.param(1, "trainings of each kind, with seeds of their own", low=1, high=100, extent=True)
+    iterations: int = config.param(
+        4, "updates of either network", paper=900, low=1, high=100_000, extent=True
+    )
+    trainings: int = config.param(
+        1, "trainings of each kind, with seeds of their own", low=1, high=100, extent=True
+    )
     every: int = config.param(2, "updates between two checkpoints", paper=50, low=1, high=10_000)
-    n_judge: int = config.param(4, "realisations, and patches beside them", paper=100, low=2, high=10_000)
+    n_judge: int = config.param(
+        4, "realisations, and patches beside them", paper=100, low=2, high=10_000
+    )
 
 
 @dataclass(frozen=True)
@@ -77,25 +99,38 @@ class Training(Unit):
 
 
 def _train(config: PriorConfig, unit: Training, folder: Path) -> Arrays:
-    recipe = replace(RECIPES[unit.recipe], width=unit.width, batch=unit.batch, iterations=unit.iterations)
+    recipe = replace(
+        RECIPES[unit.recipe], width=unit.width, batch=unit.batch, iterations=unit.iterations
+    )
     image, _ = channels.load(np.random.default_rng([config.seed, 0]))
     edge = int(TRAINED * image.shape[1])
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    losses = np.full((unit.iterations, 2), np.nan, dtype=np.float32)  # what a killed run had computed stays NaN
+    losses = np.full(
+        (unit.iterations, 2), np.nan, dtype=np.float32
+    )  # what a killed run had computed stays NaN
     # Trainings of one number, width and batch start with the same generator and see the same patches.
     training = sgan.fit_in_folder(
-        folder, image[:, :edge], recipe, config.seed + unit.number, every=config.every, device=device
+        folder,
+        image[:, :edge],
+        recipe,
+        config.seed + unit.number,
+        every=config.every,
+        device=device,
     )
     for step, _ in training:
         losses[step.iteration] = step.critic_loss, step.generator_loss
-    latents = sgan.draw_latents((config.n_judge, 1, 5, 5), recipe, torch.Generator().manual_seed(config.seed))
+    latents = sgan.draw_latents(
+        (config.n_judge, 1, 5, 5), recipe, torch.Generator().manual_seed(config.seed)
+    )
     return {"losses": losses, **_judge(config, folder, image, latents.to(device))}
 
 
 def _judge(config: PriorConfig, folder: Path, image: np.ndarray, latents: torch.Tensor) -> Arrays:
     """Return the quality of every checkpoint, pictures of some, and how the best one stands beside the whole image."""
     edge = int(TRAINED * image.shape[1])
-    patches = channels.patches(image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1]))
+    patches = channels.patches(
+        image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1])
+    )
     files = sorted(folder.glob("weights-*.safetensors"))
     pictured = set(np.linspace(0, len(files) - 1, MOMENTS).round().astype(int).tolist())
     found: list[dict[str, float]] = []
@@ -109,7 +144,9 @@ def _judge(config: PriorConfig, folder: Path, image: np.ndarray, latents: torch.
         if place in pictured:
             pictures.append(_grey(realisations[:PICTURES]))
     iterations = np.array([int(file.stem.removeprefix("weights-")) for file in files])
-    means = facies.block_means(image, (129, 129), config.n_judge, np.random.default_rng([config.seed, 2]))
+    means = facies.block_means(
+        image, (129, 129), config.n_judge, np.random.default_rng([config.seed, 2])
+    )
     judged = facies.judged((best >= 0.5).astype(np.float32), facies.envelope_of(means))
     return {
         "iteration": iterations,
@@ -149,7 +186,9 @@ def at(arrays: Mapping[str, np.ndarray], iteration: int) -> dict[str, float]:
     """
     place = np.flatnonzero(arrays["iteration"] == iteration)
     if not place.size:
-        raise ValueError(f"iteration must be one of a checkpoint, {arrays['iteration'].tolist()}; got {iteration}.")
+        raise ValueError(
+            f"iteration must be one of a checkpoint, {arrays['iteration'].tolist()}; got {iteration}."
+        )
     return {name: float(arrays[name][place[0]]) for name in (*MEASURES, "score")}
 
 
@@ -173,7 +212,9 @@ def as_markdown(units: Units, iterations: Iterable[int] = ()) -> str:
             cells = [unit.recipe, str(unit.width), str(unit.batch), str(unit.number + 1), label]
             cells += [f"{value:.3f}" for value in at(arrays, moment).values()]
             rows.append(cells)
-    return markdown(heads, rows, "l" + "r" * (len(heads) - 1), empty="No training has been shipped yet.")
+    return markdown(
+        heads, rows, "l" + "r" * (len(heads) - 1), empty="No training has been shipped yet."
+    )
 
 
 def _order(unit: Training) -> tuple:
@@ -185,7 +226,9 @@ class Prior(Study[PriorConfig]):
 
     name = "latent_prior"
     title = "Training recipes and widths of the channel generator"
-    question = "Does the paper's recipe train a generator of channels, and what does its width change?"
+    question = (
+        "Does the paper's recipe train a generator of channels, and what does its width change?"
+    )
     files = (channels.FILE,)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "pictured": ("moment",),
@@ -222,7 +265,9 @@ class Prior(Study[PriorConfig]):
         for unit, arrays in select(units, Training).items():
             kind = f"prior.{unit.recipe}.w{unit.width}.b{unit.batch}.i{unit.iterations}.score"
             scores.setdefault(kind, []).append(float(np.min(arrays["score"])))
-        return {kind: Measure(float(np.mean(values)), n=len(values)) for kind, values in scores.items()}
+        return {
+            kind: Measure(float(np.mean(values)), n=len(values)) for kind, values in scores.items()
+        }
 
 
 STUDY = Prior()

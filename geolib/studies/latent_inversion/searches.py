@@ -12,7 +12,12 @@ import torch
 from torch import Tensor
 
 from geolib.inversion import dream, latent
-from geolib.inversion.gauss_newton import Linearise, central_differences, forward_mode, levenberg_marquardt
+from geolib.inversion.gauss_newton import (
+    Linearise,
+    central_differences,
+    forward_mode,
+    levenberg_marquardt,
+)
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Units, select
 from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
@@ -21,7 +26,10 @@ from geolib.studies.latent_inversion.world import World
 
 #: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the differences, and whether
 #: the case is guided by itself or without its threshold. Chosen with true models of other seeds (777 and following).
-POOL, POOL_STAGES = 256, ((16, 10, 0.01, False), (8, 8, 0.01, False), (4, 8, 0.01, False), (4, 8, 0.02, True))
+POOL, POOL_STAGES = (
+    256,
+    ((16, 10, 0.01, False), (8, 8, 0.01, False), (4, 8, 0.01, False), (4, 8, 0.02, True)),
+)
 
 
 def linearise(world: World, operator: str, case: str, perturbation: float | None) -> Linearise:
@@ -48,7 +56,11 @@ def linearise(world: World, operator: str, case: str, perturbation: float | None
     if perturbation is not None:
         return central_differences(simulate, perturbation)
     smooth = "surrogate" if case == "binary" else case
-    exact = forward_mode(lambda normal: world.simulate(operator, smooth, latent.to_uniform(normal), forward_mode=True))
+    exact = forward_mode(
+        lambda normal: world.simulate(
+            operator, smooth, latent.to_uniform(normal), forward_mode=True
+        )
+    )
 
     def with_exact(normal: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
@@ -97,7 +109,9 @@ def globally(world: World, unit: Trial) -> Arrays:
 
 def pool_solves(n_dim: int) -> int:
     """Return the forward solves of a pooled search: draws, Jacobians, steps tried and models judged."""
-    return POOL + sum(kept * (iterations * (2 * n_dim + 2) + 1) for kept, iterations, *_ in POOL_STAGES)
+    return POOL + sum(
+        kept * (iterations * (2 * n_dim + 2) + 1) for kept, iterations, *_ in POOL_STAGES
+    )
 
 
 def pooled(world: World, unit: Trial) -> Arrays:
@@ -110,12 +124,16 @@ def pooled(world: World, unit: Trial) -> Arrays:
     observed, rmse = world.data(unit)
     d = world.true_latents[unit.model].shape[1]
     rng = np.random.default_rng([world.config.seed, 5, unit.model, unit.noise, unit.trial])
-    pool = torch.as_tensor(rng.uniform(-1, 1, (unit.budget, d)), dtype=torch.float32, device=world.device)
+    pool = torch.as_tensor(
+        rng.uniform(-1, 1, (unit.budget, d)), dtype=torch.float32, device=world.device
+    )
     smooth = "surrogate" if unit.case == "binary" else unit.case
 
     def simulate(case: str, latents: Tensor) -> Tensor:
         with torch.no_grad():
-            return torch.cat([world.simulate(unit.operator, case, part) for part in latents.split(64)])
+            return torch.cat(
+                [world.simulate(unit.operator, case, part) for part in latents.split(64)]
+            )
 
     def misfit(case: str, latents: Tensor) -> Tensor:
         found = (simulate(case, latents) - observed).square().mean(1).sqrt()
@@ -128,7 +146,9 @@ def pooled(world: World, unit: Trial) -> Arrays:
         # As the generator ignores a latent's length nothing bounds the search; steps have their meaning inside the box.
         pool = pool[:kept] / pool[:kept].abs().amax(1, keepdim=True)
         linearise = central_differences(guide, step)
-        pool, reached, _ = levenberg_marquardt(linearise, guide, observed.expand(kept, -1), pool, iterations)
+        pool, reached, _ = levenberg_marquardt(
+            linearise, guide, observed.expand(kept, -1), pool, iterations
+        )
         pool = pool[reached.argsort()]
         ratios = misfit(unit.case, pool) / rmse
         solves += kept * (iterations * (2 * d + 2) + 1)
@@ -160,19 +180,46 @@ def chains(units: Units) -> list[dict[str, Any]]:
     rows = []
     for unit, arrays in select(units, Trial, method="dream", case="binary").items():
         if arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
-            place = {"order": ORDERS[unit.operator], "model": ROMAN[unit.model], "noise": ROMAN[unit.noise]}
-            told = {"acceptance": float(arrays["acceptance_rate"].mean()), "draws": arrays["draws"].shape[1]}
+            place = {
+                "order": ORDERS[unit.operator],
+                "model": ROMAN[unit.model],
+                "noise": ROMAN[unit.noise],
+            }
+            told = {
+                "acceptance": float(arrays["acceptance_rate"].mean()),
+                "draws": arrays["draws"].shape[1],
+            }
             rows.append({**place, "run": unit.trial + 1, **told, **diagnostics(arrays["draws"])})
     return rows
 
 
 def chains_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the rows of `chains` as Markdown."""
-    heads = ["Cell order", "Model", "Noise", "Run", "Acceptance", "Draws of a chain", "Worst R-hat", "Least ESS, bulk"]
+    heads = [
+        "Cell order",
+        "Model",
+        "Noise",
+        "Run",
+        "Acceptance",
+        "Draws of a chain",
+        "Worst R-hat",
+        "Least ESS, bulk",
+    ]
     lines = []
     for row in rows:
-        cells = [row["order"], row["model"], row["noise"], row["run"], f"{100 * row['acceptance']:.1f} %"]
-        cells += [row["draws"], f"{row['r_hat']:.2f}", f"{row['ess_bulk']:.0f}", f"{row['ess_tail']:.0f}"]
+        cells = [
+            row["order"],
+            row["model"],
+            row["noise"],
+            row["run"],
+            f"{100 * row['acceptance']:.1f} %",
+        ]
+        cells += [
+            row["draws"],
+            f"{row['r_hat']:.2f}",
+            f"{row['ess_bulk']:.0f}",
+            f"{row['ess_tail']:.0f}",
+        ]
         lines.append(cells)
     return markdown([*heads, "tail"], lines, "lllrrrrrr", empty="No chain has been shipped yet.")
 
@@ -200,10 +247,15 @@ def diagnostics(draws: np.ndarray) -> dict[str, float]:
     Vehtari et al. (2021), Bayesian Analysis 16.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # tells at every import that a rewrite is coming
+        warnings.simplefilter(
+            "ignore", FutureWarning
+        )  # tells at every import that a rewrite is coming
         import arviz
 
     data = arviz.convert_to_dataset({"latent": draws})
     r_hat = arviz.rhat(data, method="rank")["latent"].to_numpy()
     sizes = {kind: arviz.ess(data, method=kind)["latent"].to_numpy() for kind in ("bulk", "tail")}
-    return {"r_hat": float(r_hat.max()), **{f"ess_{kind}": float(size.min()) for kind, size in sizes.items()}}
+    return {
+        "r_hat": float(r_hat.max()),
+        **{f"ess_{kind}": float(size.min()) for kind, size in sizes.items()},
+    }

@@ -15,7 +15,14 @@ from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
 from geolib.studies.latent_inversion import effects, facts, measures, searches, trials
 from geolib.studies.latent_inversion.config import LatentConfig
-from geolib.studies.latent_inversion.units import GENERATOR, Comparison, Facts, Trial, group, scenarios
+from geolib.studies.latent_inversion.units import (
+    GENERATOR,
+    Comparison,
+    Facts,
+    Trial,
+    group,
+    scenarios,
+)
 from geolib.studies.latent_inversion.world import World, weights_name
 
 DIMS = {
@@ -49,7 +56,10 @@ class LatentInversion(Study[LatentConfig]):
 
     def units(self, config: LatentConfig) -> list[Unit]:
         """Return the generator's facts, the comparisons, and the trials."""
-        compared = [Comparison(kind, config.effect_iterations, config.effect_trials) for kind in config.effects]
+        compared = [
+            Comparison(kind, config.effect_iterations, config.effect_trials)
+            for kind in config.effects
+        ]
         return [GENERATOR, *compared, *_trials(config)]
 
     def batches(self, config: LatentConfig, units: Sequence[Unit]) -> list[list[Unit]]:
@@ -62,7 +72,11 @@ class LatentInversion(Study[LatentConfig]):
     def grouping(self, unit: Unit) -> str:
         """Return the scenarios of a trial's group in their places, or that it is computed alone."""
         together = group(unit) if isinstance(unit, Trial) else []
-        return " ".join(f"m{each.model}-n{each.noise}" for each in together) if len(together) > 1 else "alone"
+        return (
+            " ".join(f"m{each.model}-n{each.noise}" for each in together)
+            if len(together) > 1
+            else "alone"
+        )
 
     def compute(
         self,
@@ -108,7 +122,9 @@ class LatentInversion(Study[LatentConfig]):
         """Return the numbers of the ledger, from whatever units there are."""
         found = measures.measures(units)
         claims = _checks.plain_yaml("ledger", paths.ledger() / f"{self.name}.yml")["claims"]
-        published = measures.published_measures({claim["id"]: claim["published"] for claim in claims})
+        published = measures.published_measures(
+            {claim["id"]: claim["published"] for claim in claims}
+        )
         return published | found if found else found
 
 

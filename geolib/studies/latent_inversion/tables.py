@@ -46,7 +46,9 @@ def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
     return found
 
 
-def longest(units: Units, operator: str, case: str, model: int, method: str = "adam") -> list[Mapping[str, np.ndarray]]:
+def longest(
+    units: Units, operator: str, case: str, model: int, method: str = "adam"
+) -> list[Mapping[str, np.ndarray]]:
     """Return the longest trials of a method on a true model, either noise, the best first."""
     named = select(units, Trial, operator=operator, case=case, method=method, model=model)
     mine = [(trial.budget, arrays) for trial, arrays in named.items()]
@@ -65,7 +67,9 @@ def most(
     for trial, arrays in select(units, Trial, operator=operator, case=case, method=method).items():
         if model in (None, trial.model):
             by_budget.setdefault(trial.budget, []).append(arrays)
-    trials = max(sorted(by_budget.items(), reverse=True), key=lambda item: len(item[1]), default=(0, []))[1]
+    trials = max(
+        sorted(by_budget.items(), reverse=True), key=lambda item: len(item[1]), default=(0, [])
+    )[1]
     return sorted(trials, key=lambda arrays: float(arrays["best"][-1]))
 
 
@@ -79,7 +83,13 @@ def table(units: Units, case: str, operator: str = "consistent") -> list[dict[st
         budgets = {trial.budget for trial in select(units, Trial, method=method)}
         for iterations in sorted(budgets | set(MARKS)):
             for model, noise in SCENARIOS:
-                wanted = {"operator": operator, "case": case, "method": method, "model": model, "noise": noise}
+                wanted = {
+                    "operator": operator,
+                    "case": case,
+                    "method": method,
+                    "model": model,
+                    "noise": noise,
+                }
                 best = np.array(list(best_by(units, iterations, **wanted).values()))
                 if best.size:
                     counts = [int((best <= limit).sum()) for limit in LIMITS]
@@ -97,7 +107,9 @@ def table(units: Units, case: str, operator: str = "consistent") -> list[dict[st
     return rows
 
 
-def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int]], name: str) -> str:
+def as_markdown(
+    rows: list[dict[str, Any]], published: Mapping[str, Sequence[int]], name: str
+) -> str:
     """Return rows of Table 2 or 3 as Markdown, ours with Wilson 95 % intervals beside the published counts of 100.
 
     The last column has, for each limit, the p value of Fisher's exact test that both counts come from one proportion.
@@ -119,16 +131,23 @@ def as_markdown(rows: list[dict[str, Any]], published: Mapping[str, Sequence[int
         cells = [row["strategy"], row["iterations"], scenario, theirs, row["trials"]]
         for count in row["counts"]:
             share = Measure.count(count, row["trials"])
-            cells.append(_whole(f"{count} ({100 * (share.low or 0):.0f}–{100 * (share.high or 0):.0f} %)"))
+            cells.append(
+                _whole(f"{count} ({100 * (share.low or 0):.0f}–{100 * (share.high or 0):.0f} %)")
+            )
         pairs = zip(published[label], row["counts"], strict=True) if label in published else ()
-        cells.append(_whole(", ".join(f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs)) or "—")
+        cells.append(
+            _whole(", ".join(f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs))
+            or "—"
+        )
         lines.append(cells)
     limits = (f"≤ {limit}" for limit in LIMITS)
     heads = ["Strategy", "Iterations", "Scenario", "Paper, of 100", "Trials", *limits, "p"]
     return markdown(heads, lines, empty=NO_TRIAL)
 
 
-def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mapping[str, Sequence[int]]) -> str:
+def summary_markdown(
+    columns: Mapping[str, tuple[Units, str]], published: Mapping[str, Sequence[int]]
+) -> str:
     """Return Tables 2 and 3 pooled over the four scenarios as Markdown: trials within 1.1 and within 1.01, of how many.
 
     Parameters
@@ -148,12 +167,18 @@ def summary_markdown(columns: Mapping[str, tuple[Units, str]], published: Mappin
             cells.append(_whole(f"{sums[0]}, {sums[1]} of {100 * len(theirs)}"))
             for units, operator in columns.values():
                 rows = table(units, case, operator)
-                rows = [row for row in rows if (row["strategy"], row["iterations"]) == (strategy, iterations)]
+                rows = [
+                    row
+                    for row in rows
+                    if (row["strategy"], row["iterations"]) == (strategy, iterations)
+                ]
                 sums = [sum(row["counts"][place] for row in rows) for place in (1, 2)]
                 text = _whole(f"{sums[0]}, {sums[1]} of {sum(row['trials'] for row in rows)}")
                 cells.append(text if len(rows) == len(SCENARIOS) else "—")
             lines.append(cells)
-    return markdown(["Case", "Strategy", "Iterations", "Paper", *columns], lines, "l" + "r" * (3 + len(columns)))
+    return markdown(
+        ["Case", "Strategy", "Iterations", "Paper", *columns], lines, "l" + "r" * (3 + len(columns))
+    )
 
 
 def compatible(theirs: int, of: int, ours: int, trials: int) -> float:
@@ -180,7 +205,9 @@ def searches(units: Units) -> dict[tuple, np.ndarray]:
         key = (unit.method, unit.case, unit.operator, unit.model, unit.noise, unit.trial)
         longest[key] = max(longest.get(key, (0, row)), (unit.budget, row))
     rows: dict[tuple, list[list[float]]] = {}
-    for key in sorted(longest, key=lambda key: (list(SEARCHES)[::-1].index(key[0]), key[2] != "consistent", key)):
+    for key in sorted(
+        longest, key=lambda key: (list(SEARCHES)[::-1].index(key[0]), key[2] != "consistent", key)
+    ):
         rows.setdefault(key[:-1], []).append(longest[key][1])
     return {key: np.array(runs) for key, runs in rows.items()}
 
@@ -207,7 +234,9 @@ def searches_markdown(units: Units) -> str:
             )
             done = int(np.isfinite(column).sum())
             text = middle if low == high or not done else f"{middle} ({_whole(f'{low} to {high}')})"
-            cells.append(text + (f", {_whole(f'{done} of {len(runs)}')}" if 0 < done < len(runs) else ""))
+            cells.append(
+                text + (f", {_whole(f'{done} of {len(runs)}')}" if 0 < done < len(runs) else "")
+            )
         lines.append(cells)
     limits = (f"Solves to {limit}" for limit in SOLVED)
     heads = ["Search", "Cell order", "Scenario", "Runs", *limits, "Best WRMSE"]

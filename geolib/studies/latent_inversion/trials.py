@@ -28,7 +28,9 @@ def descend(world: World, units: list[Trial]) -> Iterator[Arrays]:
     data = torch.cat([pairs[u.model, u.noise][0] for u in units])
     first, draws = world.starts(units, unit.budget if unit.method == "adam" else 0)
     # The whole image has no noise to fit, and its table asks for the latent as well.
-    enough = torch.tensor([0.0 if unit.operator == "image" else ENOUGH * pairs[u.model, u.noise][1] for u in units])
+    enough = torch.tensor(
+        [0.0 if unit.operator == "image" else ENOUGH * pairs[u.model, u.noise][1] for u in units]
+    )
     if unit.method == "adam":
         found = latent.adam(
             lambda z: world.simulate(unit.operator, unit.case, z),

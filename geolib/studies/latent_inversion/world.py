@@ -28,7 +28,10 @@ def weights_path(width: int) -> Path:
     """Return the file of the shipped generator of a width."""
     path = paths.results() / weights_name(width)
     if not path.is_file():
-        known = sorted(int(p.stem.split("sgan")[1]) for p in paths.results().glob("latent_inversion-sgan*.safetensors"))
+        known = sorted(
+            int(p.stem.split("sgan")[1])
+            for p in paths.results().glob("latent_inversion-sgan*.safetensors")
+        )
         raise ValueError(
             f"width must be one with shipped weights, {known}; got {width}. Train others with geolib.gans.sgan."
         )
@@ -48,7 +51,9 @@ class World:
         In place of the shipped weights.
     """
 
-    def __init__(self, config: LatentConfig, device: str | None = None, network: sgan.Generator | None = None) -> None:
+    def __init__(
+        self, config: LatentConfig, device: str | None = None, network: sgan.Generator | None = None
+    ) -> None:
         self.config = config
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network = network or sgan.load_weights(weights_path(config.width))
@@ -59,10 +64,14 @@ class World:
         precision = torch.bfloat16 if self.reduced else torch.float32
         self.frozen = inference.Frozen(self.network, precision) if fast else None
         survey = crosshole.Crosshole()
-        self.matrices = {o: crosshole.ray_matrix(survey, o).astype(np.float32) for o in crosshole.CELL_ORDERS}
+        self.matrices = {
+            o: crosshole.ray_matrix(survey, o).astype(np.float32) for o in crosshole.CELL_ORDERS
+        }
         self.dense = {}
         if self.device.type != "cpu":
-            self.dense = {o: torch.from_numpy(m.toarray()).to(self.device) for o, m in self.matrices.items()}
+            self.dense = {
+                o: torch.from_numpy(m.toarray()).to(self.device) for o, m in self.matrices.items()
+            }
         self.true_latents = {model: self._true_latent(model) for model in (1, 2)}
 
     def models(self, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
@@ -81,10 +90,14 @@ class World:
     def image(self, latent: np.ndarray) -> np.ndarray:
         """Return the facies model in [0, 1], shape (125, 60), of one latent (15,)."""
         with torch.no_grad():
-            model = self.models(torch.as_tensor(latent, dtype=torch.float32, device=self.device)[None])
+            model = self.models(
+                torch.as_tensor(latent, dtype=torch.float32, device=self.device)[None]
+            )
         return model.cpu().numpy().reshape(crosshole.Crosshole().shape)
 
-    def simulate(self, operator: str, case: str, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
+    def simulate(
+        self, operator: str, case: str, latents: Tensor, *, forward_mode: bool = False
+    ) -> Tensor:
         """Return traveltimes in ns, shape (n, 576), or for operator ``image`` the model itself.
 
         Case ``surrogate`` is the binary case without its threshold: linear in the model, with derivatives that tell.
@@ -99,7 +112,9 @@ class World:
         if case != "continuous":
             # Slowness is linear in a binary model, so that the published adjoint is its exact derivative.
             low, high = 1 / crosshole.MATRIX_VELOCITY, 1 / crosshole.CHANNEL_VELOCITY
-            slowness = low + (high - low) * (latent.threshold(models) if case == "binary" else models)
+            slowness = low + (high - low) * (
+                latent.threshold(models) if case == "binary" else models
+            )
         else:
             slowness = 1 / (crosshole.CHANNEL_VELOCITY + 0.02 * (1 - models))
         if operator in self.dense:
@@ -110,10 +125,14 @@ class World:
         """Draw the true latent of model I or II, the first whose image holds the training image's share of channels."""
         rng = np.random.default_rng([self.config.seed, 1, model])
         for _ in range(100):
-            drawn = torch.as_tensor(rng.uniform(-1, 1, (1, N_LATENT)), dtype=torch.float32, device=self.device)
+            drawn = torch.as_tensor(
+                rng.uniform(-1, 1, (1, N_LATENT)), dtype=torch.float32, device=self.device
+            )
             if 0.2 <= float((self.models(drawn) >= 0.5).float().mean()) <= 0.32:
                 return drawn
-        raise ValueError("the generator must make images with 20 to 32 % channels; it does not. Train it for longer.")
+        raise ValueError(
+            "the generator must make images with 20 to 32 % channels; it does not. Train it for longer."
+        )
 
     def data(self, unit: Trial) -> tuple[Tensor, float]:
         """Return the data of a unit's scenario, shape (1, n_data), and the root mean square of its errors (ns)."""
@@ -126,7 +145,9 @@ class World:
         if operator == "image":
             return clean, 1.0
         # The same errors for both models, cases and cell orders, as in the paper.
-        errors = self.config.noise * np.random.default_rng([self.config.seed, 2, noise]).standard_normal(clean.shape)
+        errors = self.config.noise * np.random.default_rng(
+            [self.config.seed, 2, noise]
+        ).standard_normal(clean.shape)
         rmse = float(np.sqrt(np.square(errors).mean()))
         return clean + torch.as_tensor(errors, dtype=torch.float32, device=self.device), rmse
 
@@ -135,6 +156,13 @@ class World:
         pairs = []
         for unit in units:
             rng = np.random.default_rng([self.config.seed, 3, unit.trial])
-            pairs.append((rng.uniform(-1, 1, N_LATENT), rng.random((iterations, N_LATENT), dtype=np.float32) * 2 - 1))
+            pairs.append(
+                (
+                    rng.uniform(-1, 1, N_LATENT),
+                    rng.random((iterations, N_LATENT), dtype=np.float32) * 2 - 1,
+                )
+            )
         first = np.stack([pair[0] for pair in pairs]).astype(np.float32)
-        return torch.as_tensor(first).to(self.device), torch.as_tensor(np.stack([p[1] for p in pairs])).to(self.device)
+        return torch.as_tensor(first).to(self.device), torch.as_tensor(
+            np.stack([p[1] for p in pairs])
+        ).to(self.device)

@@ -32,7 +32,12 @@ class FwiConfig(BaseConfig):
         extent=True,
     )
     gd_rates: tuple[float, ...] = param(
-        (0.4, 0.6), "learning rates of gradient descent", paper=(0.2, 0.4, 0.6, 0.8), low=1e-4, high=1e5, extent=True
+        (0.4, 0.6),
+        "learning rates of gradient descent",
+        paper=(0.2, 0.4, 0.6, 0.8),
+        low=1e-4,
+        high=1e5,
+        extent=True,
     )
     momentum_rates: tuple[float, ...] = param(
         (0.8,),
@@ -43,23 +48,55 @@ class FwiConfig(BaseConfig):
         extent=True,
     )
     adagrad_rates: tuple[float, ...] = param(
-        (40.0,), "learning rates of Adagrad", paper=(0.4, 4.0, 40.0, 100.0), low=1e-4, high=1e5, unit="m/s", extent=True
+        (40.0,),
+        "learning rates of Adagrad",
+        paper=(0.4, 4.0, 40.0, 100.0),
+        low=1e-4,
+        high=1e5,
+        unit="m/s",
+        extent=True,
     )
     rmsprop_rates: tuple[float, ...] = param(
-        (4.0,), "learning rates of RMSprop", paper=(0.4, 0.8, 4.0, 40.0), low=1e-4, high=1e5, unit="m/s", extent=True
+        (4.0,),
+        "learning rates of RMSprop",
+        paper=(0.4, 0.8, 4.0, 40.0),
+        low=1e-4,
+        high=1e5,
+        unit="m/s",
+        extent=True,
     )
     adam_rates: tuple[float, ...] = param(
-        (40.0,), "learning rates of Adam", paper=(0.8, 4.0, 40.0, 100.0), low=1e-4, high=1e5, unit="m/s", extent=True
+        (40.0,),
+        "learning rates of Adam",
+        paper=(0.8, 4.0, 40.0, 100.0),
+        low=1e-4,
+        high=1e5,
+        unit="m/s",
+        extent=True,
     )
     precision: tuple[str, ...] = param(
-        ("float64",), "number formats of the 1-D runs", paper=("float64", "float32"), choices=tuple(WIDTHS), extent=True
+        ("float64",),
+        "number formats of the 1-D runs",
+        paper=("float64", "float32"),
+        choices=tuple(WIDTHS),
+        extent=True,
     )
-    iterations: int = param(150, "evaluations of each 1-D run after its start", paper=1000, low=1, high=100000)
-    frequency: float = param(10.0, "peak frequency of the 1-D source wavelet", low=1.0, high=12.0, unit="Hz")
-    smoothing: float = param(6.0, "standard deviation of the 1-D start's smoothing", low=0.5, high=50.0, unit="cells")
-    start: str = param("smooth", "1-D start: the smoothed truth, or 2 to 5 km/s", choices=("smooth", "linear"))
+    iterations: int = param(
+        150, "evaluations of each 1-D run after its start", paper=1000, low=1, high=100000
+    )
+    frequency: float = param(
+        10.0, "peak frequency of the 1-D source wavelet", low=1.0, high=12.0, unit="Hz"
+    )
+    smoothing: float = param(
+        6.0, "standard deviation of the 1-D start's smoothing", low=0.5, high=50.0, unit="cells"
+    )
+    start: str = param(
+        "smooth", "1-D start: the smoothed truth, or 2 to 5 km/s", choices=("smooth", "linear")
+    )
     top: str = param("free", "upper boundary of the 1-D model", choices=("free", "absorbing"))
-    marmousi_share: float = param(1.0, "share of the paper's evaluations spent on Marmousi", low=0.01, high=10.0)
+    marmousi_share: float = param(
+        1.0, "share of the paper's evaluations spent on Marmousi", low=0.01, high=10.0
+    )
 
 
 def rates(config: FwiConfig, method: str) -> Sequence[float | None]:

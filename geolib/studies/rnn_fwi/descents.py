@@ -35,7 +35,11 @@ MARMOUSI = {"adam": (25, 50, 100), "lbfgs": (200, 600, 1000), "cg": (400, 800, 1
 EXTRA_BUDGET = 100
 N_FRAMES = 20
 # What is trained in the eager cell as well: one unrolled gradient costs as much as some hundred of the kernels'.
-NETWORK_PROBES: tuple[tuple[str, float | None], ...] = (("gd", 0.4), ("adam", 40.0), ("lbfgs", None))
+NETWORK_PROBES: tuple[tuple[str, float | None], ...] = (
+    ("gd", 0.4),
+    ("adam", 40.0),
+    ("lbfgs", None),
+)
 NETWORK_BUDGET = 12
 
 
@@ -49,7 +53,9 @@ def unit(config: FwiConfig, wanted: Unit, folder: Path | None) -> Arrays:
         stem = f"marmousi-{wanted.method}" if isinstance(wanted, Block) else wanted.name
         journal = folder / f"{stem}.journal" if folder is not None else None
         if isinstance(wanted, Extra):
-            return _marmousi(config, wanted.method, EXTRA_BUDGET, extra=wanted.setting, journal=journal)
+            return _marmousi(
+                config, wanted.method, EXTRA_BUDGET, extra=wanted.setting, journal=journal
+            )
         return _marmousi(config, wanted.method, wanted.budget, journal=journal)
     alone = {
         "theory": theory.numbers,
@@ -64,7 +70,11 @@ def unit(config: FwiConfig, wanted: Unit, folder: Path | None) -> Arrays:
 
 def _problem(config: FwiConfig, precision: str = "float64") -> Problem:
     return problem_1d(
-        precision, frequency=config.frequency, smoothing=config.smoothing, start=config.start, top=config.top
+        precision,
+        frequency=config.frequency,
+        smoothing=config.smoothing,
+        start=config.start,
+        top=config.top,
     )
 
 
@@ -148,7 +158,11 @@ def _gather() -> Arrays:
     edge = Boundary(velocity=2500.0, frequency=10.0)
     survey = Survey(Grid(model.shape, 10.0), 1e-3, 600, [[[4, 50]]], receivers, wavelet, edge)
     data = propagate(torch.as_tensor(model, dtype=torch.float32), survey)
-    return {"velocity": model.astype(np.float32), "gather": data[0].numpy(), "origin": np.array(origin)}
+    return {
+        "velocity": model.astype(np.float32),
+        "gather": data[0].numpy(),
+        "origin": np.array(origin),
+    }
 
 
 def _setup() -> Arrays:
@@ -172,15 +186,27 @@ def _cost(iterations: int = 4, turns: int = 3) -> Arrays:
         begin = time.process_time()
         rate = 40.0 if method == "adam" else None
         found = descent.minimize(
-            problem.objective, problem.start, method, iterations=iterations, rate=rate, bounds=BOUNDS
+            problem.objective,
+            problem.start,
+            method,
+            iterations=iterations,
+            rate=rate,
+            bounds=BOUNDS,
         )
         spent.append((time.process_time() - begin) / len(found.misfit))
-    return {"methods": np.array(list(MARMOUSI)), "cost": np.median(np.reshape(spent, (turns, -1)), axis=0)}
+    return {
+        "methods": np.array(list(MARMOUSI)),
+        "cost": np.median(np.reshape(spent, (turns, -1)), axis=0),
+    }
 
 
-def _marmousi(config: FwiConfig, method: str, budget: int, *, extra: str = "", journal: Path | None = None) -> Arrays:
+def _marmousi(
+    config: FwiConfig, method: str, budget: int, *, extra: str = "", journal: Path | None = None
+) -> Arrays:
     """One descent on Marmousi, or on one of the harder settings named by `extra`."""
-    snapshots = () if extra else [round(n * config.marmousi_share) for n in MARMOUSI[method] if n <= budget]
+    snapshots = (
+        () if extra else [round(n * config.marmousi_share) for n in MARMOUSI[method] if n <= budget]
+    )
     budget = max(1, round(budget * config.marmousi_share))
     stages = [(3.0, budget // 3), (4.5, budget // 3), (6.0, budget - 2 * (budget // 3))]
     if extra != "continuation":
@@ -207,7 +233,9 @@ def _marmousi(config: FwiConfig, method: str, budget: int, *, extra: str = "", j
         parts.append(found)
         seconds += remembered.seconds
         # A line search may end before its budget does, where nothing lower can be told apart: its model stands.
-        shown |= {k + done: model for k, model in found.snapshots.items()} | {done + iterations: found.model}
+        shown |= {k + done: model for k, model in found.snapshots.items()} | {
+            done + iterations: found.model
+        }
     watched = np.concatenate([p.watched for p in parts]).astype(np.float32)
     return {
         "misfit": np.concatenate([p.misfit for p in parts]).astype(np.float32),

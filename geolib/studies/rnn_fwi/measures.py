@@ -53,7 +53,12 @@ def interfaces(run: Arrays, model: np.ndarray | None = None, half: int = 4) -> i
     """Return how many of the true interfaces a model shows: at least 75 % of the step within four cells either side."""
     truth, model = run["truth"], run["model"] if model is None else model
     jumps = np.flatnonzero(np.diff(truth))
-    return int(sum((model[j + half] - model[j + 1 - half]) >= 0.75 * (truth[j + 1] - truth[j]) for j in jumps))
+    return int(
+        sum(
+            (model[j + half] - model[j + 1 - half]) >= 0.75 * (truth[j + 1] - truth[j])
+            for j in jumps
+        )
+    )
 
 
 def bias(run: Arrays, half: int = 6) -> float:
@@ -132,15 +137,21 @@ def _theory(units: Units) -> Rules:
         # The printed algorithm itself, computed here: it takes a second and needs no unit of the run but the theory's.
         "a11_last_line": lambda: theory("derivative") and float(as_printed()["last_line"]),
         "a11_named_cosine": lambda: theory("derivative") and float(as_printed()["named_cosine"]),
-        "a11_named_ratio_least": lambda: theory("derivative") and float(as_printed()["named_ratio"].min()),
-        "a11_named_ratio_greatest": lambda: theory("derivative") and float(as_printed()["named_ratio"].max()),
+        "a11_named_ratio_least": lambda: (
+            theory("derivative") and float(as_printed()["named_ratio"].min())
+        ),
+        "a11_named_ratio_greatest": lambda: (
+            theory("derivative") and float(as_printed()["named_ratio"].max())
+        ),
         "a9_is_gradient": lambda: exact("printed"),
         "a9_ratio": lambda: theory("printed") / theory("derivative"),
         "a10_is_gradient": lambda: exact("late"),
         "a10_ratio": lambda: theory("late") / theory("derivative"),
         "eq6_without_sum_ratio": lambda: theory("one_step") / theory("derivative"),
         "eq7_is_gradient": lambda: exact("everywhere"),
-        "eq11_ratio": lambda: need(units, Part("theory"))["eq11"][0] / need(units, Part("theory"))["eq11"][1],
+        "eq11_ratio": lambda: (
+            need(units, Part("theory"))["eq11"][0] / need(units, Part("theory"))["eq11"][1]
+        ),
         "plus_sign_descends": lambda: need(units, Part("theory"))["ascent"][0] < 1,
         "rate_is_dimensionless": lambda: abs(need(units, Part("theory"))["scaled"][0] - 1) < 0.01,
         "hessian_eigenvalue": eigenvalue,
@@ -198,7 +209,9 @@ def _line(units: Units, converged: float, well: float) -> Rules:
     def recommended(method: str, low: float, high: float, limit: float) -> float:
         # Rates of the list are fast and free of lasting oscillation if, and only if, they are in the range.
         quick = [reached(r) <= limit and not lasting(r) for r in every(method)]
-        return share([q == (low <= rate <= high) for q, rate in zip(quick, LISTS[method], strict=True)])
+        return share(
+            [q == (low <= rate <= high) for q, rate in zip(quick, LISTS[method], strict=True)]
+        )
 
     def speeds(method: str, chosen: tuple[float, ...]) -> float:
         values = [reached(run(method, rate)) for rate in chosen]
@@ -218,11 +231,14 @@ def _line(units: Units, converged: float, well: float) -> Rules:
                 [roughness(run(m, r)) < roughness(run("gd", r)) for r in (0.6, 0.8)]
             ),
             "small_early_oscillation": lambda m=m: (
-                roughness(best(m), 0, 50) > 0.001 and roughness(best(m), 50) < 0.01 and np.isfinite(first(m))
+                roughness(best(m), 0, 50) > 0.001
+                and roughness(best(m), 50) < 0.01
+                and np.isfinite(first(m))
             ),
             "speed_ratio_middle": lambda m=m: speeds(m, (0.4, 0.6, 0.8)),
             "one_differs": lambda m=m: (
-                abs(np.log(reached(run(m, 1)) / reached(run(m, 0.8)))) > np.log(speeds(m, (0.4, 0.6, 0.8)))
+                abs(np.log(reached(run(m, 1)) / reached(run(m, 0.8))))
+                > np.log(speeds(m, (0.4, 0.6, 0.8)))
             ),
             "speed_ratio": lambda m=m: speeds(m, LISTS["momentum"]),
             "error_ratio": lambda m=m: spread(m),
@@ -234,36 +250,56 @@ def _line(units: Units, converged: float, well: float) -> Rules:
         "gd_slower_at_0.2": lambda: reached(run("gd", 0.2)) > reached(run("gd", 0.4)),
         "gd_range_share": lambda: share([not lasting(r) for r in every("gd")]),
         "momentum_range_share": lambda: share([not lasting(r) for r in every("momentum")]),
-        "adagrad_model_moved": lambda: 1 - final(run("adagrad", 0.4)) / run("adagrad", 0.4)["error"][0],
-        "adagrad_smooth_to_40": lambda: share([roughness(run("adagrad", r)) < 1e-3 for r in (0.4, 4, 40)]),
+        "adagrad_model_moved": lambda: (
+            1 - final(run("adagrad", 0.4)) / run("adagrad", 0.4)["error"][0]
+        ),
+        "adagrad_smooth_to_40": lambda: share(
+            [roughness(run("adagrad", r)) < 1e-3 for r in (0.4, 4, 40)]
+        ),
         "adagrad_faster_with_rate": lambda: bool(
             np.all(np.diff([r["misfit"][EARLY * 5] for r in every("adagrad")][:3]) < 0)
         ),
         "adagrad_100_early_jump": lambda: early_only(run("adagrad", 100)),
         "adagrad_100_faster": lambda: reached(run("adagrad", 100)) < reached(run("adagrad", 40)),
-        "adagrad_100_misfit_ratio": lambda: run("adagrad", 100)["misfit"][-1] / run("adagrad", 40)["misfit"][-1],
+        "adagrad_100_misfit_ratio": lambda: (
+            run("adagrad", 100)["misfit"][-1] / run("adagrad", 40)["misfit"][-1]
+        ),
         "adagrad_100_model": lambda: better(run("adagrad", 100)),
         "adagrad_first_step": lambda: step_ratio("adagrad", 40),
         "adagrad_largest_step": lambda: run("adagrad", 40)["change"].max() / 40,
-        "adagrad_steps_shrink": lambda: run("adagrad", 40)["change"][-1] < 0.1 * run("adagrad", 40)["change"][1],
+        "adagrad_steps_shrink": lambda: (
+            run("adagrad", 40)["change"][-1] < 0.1 * run("adagrad", 40)["change"][1]
+        ),
         "adagrad_recommended": lambda: recommended("adagrad", 10, 100, 200),
-        "rmsprop_40_rough": lambda: rough(run("rmsprop", 40)) and not np.isfinite(reached(run("rmsprop", 40))),
-        "rmsprop_slow_below_1": lambda: share([reached(run("rmsprop", r)) > 200 for r in (0.4, 0.8)]),
+        "rmsprop_40_rough": lambda: (
+            rough(run("rmsprop", 40)) and not np.isfinite(reached(run("rmsprop", 40)))
+        ),
+        "rmsprop_slow_below_1": lambda: share(
+            [reached(run("rmsprop", r)) > 200 for r in (0.4, 0.8)]
+        ),
         "rmsprop_4_smooth": lambda: not rough(run("rmsprop", 4)),
-        "rmsprop_4_fastest": lambda: reached(run("rmsprop", 4)) == min(map(reached, every("rmsprop"))),
+        "rmsprop_4_fastest": lambda: (
+            reached(run("rmsprop", 4)) == min(map(reached, every("rmsprop")))
+        ),
         "rmsprop_4_model": lambda: better(run("rmsprop", 4)),
         "rmsprop_recommended": lambda: recommended("rmsprop", 1, 10, 200),
         "rmsprop_first_step": lambda: step_ratio("rmsprop", 4),
         "adam_all_match": lambda: share([better(r) for r in every("adam")]),
         "adam_error_ratio": lambda: spread("adam"),
-        "adam_100_early_jump": lambda: run("adam", 100)["misfit"][1:EARLY].max() > run("adam", 100)["misfit"][0],
+        "adam_100_early_jump": lambda: (
+            run("adam", 100)["misfit"][1:EARLY].max() > run("adam", 100)["misfit"][0]
+        ),
         "adam_100_smooth_after": lambda: roughness(run("adam", 100), 50) < ROUGH,
         "adam_largest_step": lambda: max(run("adam", r)["change"].max() / r for r in LISTS["adam"]),
         "adam_slow_below_1": lambda: reached(run("adam", 0.8)) > 200,
-        "adam_steps_shrink": lambda: run("adam", 40)["change"][-1] < 0.1 * run("adam", 40)["change"][1],
+        "adam_steps_shrink": lambda: (
+            run("adam", 40)["change"][-1] < 0.1 * run("adam", 40)["change"][1]
+        ),
         "adam_recommended": lambda: recommended("adam", 10, 100, 100),
         **{f"{m}_best_rate": functools.partial(best_rate_confirmed, m) for m in BEST},
-        "acceptable_but_gd": lambda: share([better(best(m)) for m in ("momentum", "adagrad", "rmsprop", "adam")]),
+        "acceptable_but_gd": lambda: share(
+            [better(best(m)) for m in ("momentum", "adagrad", "rmsprop", "adam")]
+        ),
         "gd_slowest": lambda: first("gd") > max(first(m) for m in BEST if m != "gd"),
         "adam_fastest_of_five": lambda: first("adam") < min(first(m) for m in BEST if m != "adam"),
         "cg_model": lambda: better(best("cg")),
@@ -280,18 +316,25 @@ def _line(units: Units, converged: float, well: float) -> Rules:
         "gd_error_to_cg": lambda: final(best("gd")) / final(best("cg")),
         "adam_error_to_cg": lambda: final(best("adam")) / final(best("cg")),
         "adam_beats_the_rest": lambda: share(
-            [MUCH * first("adam") <= first(m) for m in ("cg", "tnc", "gd", "momentum", "adagrad", "rmsprop")]
+            [
+                MUCH * first("adam") <= first(m)
+                for m in ("cg", "tnc", "gd", "momentum", "adagrad", "rmsprop")
+            ]
         ),
         "some_second_order_slower": lambda: any(
             first(m, p) > first("adam", p) for m in ("cg", "lbfgs", "tnc") for p in ("f64", "f32")
         ),
-        "second_order_slower": lambda: share([first(m) > first("adam") for m in ("cg", "lbfgs", "tnc")]),
+        "second_order_slower": lambda: share(
+            [first(m) > first("adam") for m in ("cg", "lbfgs", "tnc")]
+        ),
         "gd_not_acceptable": lambda: not better(best("gd")),
         "momentum_speedup_over_gd": lambda: first("gd") / first("momentum"),
         "momentum_b_speedup_over_gd": lambda: first("gd") / first("momentum_b"),
         "network_to_kernels": lambda: float(
             np.abs(
-                need(units, Part("network"))["misfit_network"] / need(units, Part("network"))["misfit_kernels"] - 1
+                need(units, Part("network"))["misfit_network"]
+                / need(units, Part("network"))["misfit_kernels"]
+                - 1
             ).max()
         ),
     }
@@ -347,33 +390,57 @@ def _marmousi(units: Units) -> Rules:
     rules: Rules = {
         "marmousi_shots": lambda: len(need(units, Part("marmousi-setup"))["gathers"]),
         # The surface lies one cell above the first row.
-        "marmousi_source_depth": lambda: (SOURCE_ROW + 1) * SPACING if need(units, Part("marmousi-setup")) else 0.0,
+        "marmousi_source_depth": lambda: (
+            (SOURCE_ROW + 1) * SPACING if need(units, Part("marmousi-setup")) else 0.0
+        ),
         "marmousi_cost_ratio": lambda: (
-            max(need(units, Part("marmousi-cost"))["cost"]) / min(need(units, Part("marmousi-cost"))["cost"])
+            max(need(units, Part("marmousi-cost"))["cost"])
+            / min(need(units, Part("marmousi-cost"))["cost"])
         ),
         "marmousi_adam_shallow_50": lambda: structure("adam", 50, "upper"),
         "marmousi_adam_deep_100": lambda: structure("adam", 100, "lower"),
         "marmousi_cg_shallow_400": lambda: structure("cg", 400, "upper"),
         "marmousi_cg_shallow_800": lambda: structure("cg", 800, "upper"),
-        "marmousi_cg_error_to_adam": lambda: at(run("cg"), "error", 1420) / at(run("adam"), "error", 100),
+        "marmousi_cg_error_to_adam": lambda: (
+            at(run("cg"), "error", 1420) / at(run("adam"), "error", 100)
+        ),
         "marmousi_cg_shallow_1420": lambda: structure("cg", 1420, "upper"),
         "marmousi_cg_smooth": lambda: roughness(need(units, Block("cg", 1420))) < ROUGH,
         "marmousi_lbfgs_speedup_over_cg": lambda: 1000 / needed("lbfgs", share("cg", 1000)),
-        "marmousi_lbfgs_error_left": lambda: at(run("lbfgs"), "error", 1000) / at(run("lbfgs"), "error", 0),
+        "marmousi_lbfgs_error_left": lambda: (
+            at(run("lbfgs"), "error", 1000) / at(run("lbfgs"), "error", 0)
+        ),
         "marmousi_lbfgs_shallow_600": lambda: structure("lbfgs", 600, "upper"),
         "marmousi_lbfgs_deep_1000": lambda: structure("lbfgs", 1000, "lower"),
-        "marmousi_adam_100_beats_lbfgs_1000": lambda: at(run("adam"), "error", 100) < at(run("lbfgs"), "error", 1000),
-        "marmousi_adam_100_beats_cg_1420": lambda: at(run("adam"), "error", 100) < at(run("cg"), "error", 1420),
+        "marmousi_adam_100_beats_lbfgs_1000": lambda: (
+            at(run("adam"), "error", 100) < at(run("lbfgs"), "error", 1000)
+        ),
+        "marmousi_adam_100_beats_cg_1420": lambda: (
+            at(run("adam"), "error", 100) < at(run("cg"), "error", 1420)
+        ),
         "marmousi_adam_speedup_over_cg": lambda: needed("cg", share("adam", 100)) / 100,
         "marmousi_adam_speedup_over_lbfgs": lambda: needed("lbfgs", share("adam", 100)) / 100,
         "marmousi_adam_steadier": lambda: float(
-            np.mean([roughness(run("adam"), EARLY, 100) < roughness(run(m), EARLY, 100) for m in ("cg", "lbfgs")])
+            np.mean(
+                [
+                    roughness(run("adam"), EARLY, 100) < roughness(run(m), EARLY, 100)
+                    for m in ("cg", "lbfgs")
+                ]
+            )
         ),
         "profile_1500_cg_to_adam": lambda: profile("cg", 150) / profile("adam", 150),
-        "profile_200_lbfgs_shallow": lambda: profile("lbfgs", 20, shallow) / profile("adam", 20, shallow),
-        "profile_200_lbfgs_middle": lambda: profile("lbfgs", 20, middle) / profile("adam", 20, middle),
-        "profile_2500_lbfgs_shallow": lambda: profile("lbfgs", 250, shallow) / profile("adam", 250, shallow),
-        "profile_2500_lbfgs_middle": lambda: profile("lbfgs", 250, middle) / profile("adam", 250, middle),
+        "profile_200_lbfgs_shallow": lambda: (
+            profile("lbfgs", 20, shallow) / profile("adam", 20, shallow)
+        ),
+        "profile_200_lbfgs_middle": lambda: (
+            profile("lbfgs", 20, middle) / profile("adam", 20, middle)
+        ),
+        "profile_2500_lbfgs_shallow": lambda: (
+            profile("lbfgs", 250, shallow) / profile("adam", 250, shallow)
+        ),
+        "profile_2500_lbfgs_middle": lambda: (
+            profile("lbfgs", 250, middle) / profile("adam", 250, middle)
+        ),
         "profile_200_lbfgs_deep": lambda: profile("lbfgs", 20, deep) / profile("adam", 20, deep),
         "profile_2500_lbfgs_deep": lambda: profile("lbfgs", 250, deep) / profile("adam", 250, deep),
     }
@@ -382,7 +449,9 @@ def _marmousi(units: Units) -> Rules:
     for method, n in (("adam", 100), ("cg", 1420), ("lbfgs", 1000), ("cg", 100), ("lbfgs", 100)):
         rules[f"marmousi_{method}_{n}_misfit"] = functools.partial(share, method, n)
         for name in ("error", "ssim"):
-            rules[f"marmousi_{method}_{n}_{name}"] = functools.partial(result, "marmousi", method, name, n)
+            rules[f"marmousi_{method}_{n}_{name}"] = functools.partial(
+                result, "marmousi", method, name, n
+            )
     for extra in ("continuation", "noise", "finer", "linear"):
         for method in ("adam", "cg", "lbfgs"):
             for name in ("error", "ssim"):

@@ -23,7 +23,10 @@ ELSEWHERE = {
 def variants(units: Units) -> dict[str, dict[str, Measure]]:
     """Return by choice the measures of the one-dimensional descents made otherwise, as far as there are results."""
     line = _moved(units, "1d")
-    found = {f"converged at {share:.1%} of the first misfit": measures(line, share) for share in (0.001, 0.05)}
+    found = {
+        f"converged at {share:.1%} of the first misfit": measures(line, share)
+        for share in (0.001, 0.05)
+    }
     found["a well matched model is closer by a tenth"] = measures(line, well=0.9)
     found["single precision"] = measures(_moved(units, "1d", width="f32"))
     for setting, label in ELSEWHERE.items():
@@ -37,7 +40,9 @@ def variants(units: Units) -> dict[str, dict[str, Measure]]:
     for label, each in found.items():
         for front, others in touched.items():
             if label.startswith(front):
-                rests = {name for name in base if any(other.get(name) != base[name] for other in others)}
+                rests = {
+                    name for name in base if any(other.get(name) != base[name] for other in others)
+                }
                 found[label] = {name: measure for name, measure in each.items() if name in rests}
     return {label: each for label, each in found.items() if each}
 
@@ -49,4 +54,7 @@ def _moved(units: Units, setting: str, width: str = "") -> Units:
         **select(units, Line, setting=setting, width=widths),
         **select(units, Steps, setting=setting, width=widths),
     }
-    return {line(unit.method, unit.rate, "f64" if width else unit.width).name: arrays for unit, arrays in runs.items()}
+    return {
+        line(unit.method, unit.rate, "f64" if width else unit.width).name: arrays
+        for unit, arrays in runs.items()
+    }

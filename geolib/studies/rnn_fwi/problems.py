@@ -33,7 +33,9 @@ class Problem:
         with warnings.catch_warnings():
             # Trial models may be slow enough to be dispersed; the survey says so for the truth once.
             warnings.simplefilter("ignore", UserWarning)
-            misfit, gradient = misfit_and_gradient(torch.from_numpy(model), self.survey, self.observed)
+            misfit, gradient = misfit_and_gradient(
+                torch.from_numpy(model), self.survey, self.observed
+            )
         gradient[: self.frozen] = 0
         return float(misfit), gradient.numpy()
 
@@ -76,7 +78,11 @@ def problem_1d(
     """
     dtype = getattr(torch, precision)
     truth = models.four_layers()
-    first = models.smooth(truth, smoothing) if start == "smooth" else np.linspace(2000.0, 5000.0, truth.size)
+    first = (
+        models.smooth(truth, smoothing)
+        if start == "smooth"
+        else np.linspace(2000.0, 5000.0, truth.size)
+    )
     wavelet = ricker(frequency, 1e-3, 1783, 1 / frequency, dtype=dtype)
     survey = Survey(
         Grid(truth.shape, 10.0),
@@ -115,7 +121,9 @@ def problem_2d(extra: str = "", frequency: float = 6.0) -> Problem:
         observed = propagate(torch.as_tensor(truth, dtype=torch.float32), survey)
     if extra == "noise":
         noise = np.random.default_rng(0).standard_normal(observed.shape).astype(np.float32)
-        observed = observed + torch.from_numpy(noise) * observed.square().mean().sqrt() * 10 ** (-10 / 20)
+        observed = observed + torch.from_numpy(noise) * observed.square().mean().sqrt() * 10 ** (
+            -10 / 20
+        )
     start = models.smooth(truth, 8.0, frozen)
     if extra == "linear":
         start[frozen:] = np.linspace(1500.0, 4000.0, len(truth) - frozen)[:, None]
@@ -131,7 +139,13 @@ def _survey_2d(shape: tuple[int, ...], refine: int, frequency: float) -> Survey:
     wavelet = ricker(frequency, dt, nt) * refine**2
     boundary = Boundary(width=20 * refine, velocity=3000.0, frequency=frequency)
     return Survey(
-        Grid(shape, SPACING / refine), dt, nt, sources, receivers, wavelet.expand(len(COLUMNS), 1, -1), boundary
+        Grid(shape, SPACING / refine),
+        dt,
+        nt,
+        sources,
+        receivers,
+        wavelet.expand(len(COLUMNS), 1, -1),
+        boundary,
     )
 
 

@@ -49,7 +49,13 @@ PROBES: tuple[tuple[str, float | None], ...] = (
 )
 # One descent in units that go on from one another, so that what there is can be shown before all is done.
 EARLY_BLOCKS = (Block("adam", 100), Block("lbfgs", 200), Block("cg", 100))
-LATE_BLOCKS = (Block("cg", 400), Block("lbfgs", 600), Block("cg", 800), Block("lbfgs", 1000), Block("cg", 1420))
+LATE_BLOCKS = (
+    Block("cg", 400),
+    Block("lbfgs", 600),
+    Block("cg", 800),
+    Block("lbfgs", 1000),
+    Block("cg", 1420),
+)
 
 
 class RnnFwi(Study[FwiConfig]):
@@ -57,9 +63,7 @@ class RnnFwi(Study[FwiConfig]):
 
     name = "rnn_fwi"
     title = "Full-waveform inversion as the training of a recurrent network (Sun et al. 2020)"
-    question = (
-        "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it best, at which rate?"
-    )
+    question = "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it best, at which rate?"
     files = ("marmousi_vp_1601x401.f32",)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
     Config = FwiConfig
@@ -68,7 +72,9 @@ class RnnFwi(Study[FwiConfig]):
     def units(self, config: FwiConfig) -> list[Unit]:
         """Return the units, each once, the cheap ones first."""
         wanted = set(config.experiments)
-        units: list[Unit] = [Part(label) for label in ("theory", "hessian", "gather", "network") if label in wanted]
+        units: list[Unit] = [
+            Part(label) for label in ("theory", "hessian", "gather", "network") if label in wanted
+        ]
         if "1d" in wanted:
             units += [
                 line(method, rate, WIDTHS[precision])
@@ -78,7 +84,11 @@ class RnnFwi(Study[FwiConfig]):
             ]
         if "sensitivity" in wanted:
             units += [Curvature(setting) for setting in VARIANTS]
-            units += [line(method, rate, "f64", setting) for setting in VARIANTS for method, rate in PROBES]
+            units += [
+                line(method, rate, "f64", setting)
+                for setting in VARIANTS
+                for method, rate in PROBES
+            ]
         if {"marmousi", "extras"} & wanted:
             units.append(Part("marmousi-setup"))
         if "marmousi" in wanted:
@@ -105,7 +115,11 @@ class RnnFwi(Study[FwiConfig]):
 
     def inputs(self, config: FwiConfig, unit: Unit) -> Sequence[str]:
         """Return the public Marmousi model for the units on it: those in one dimension need no file."""
-        named = isinstance(unit, Part) and unit.label in ("gather", "marmousi-setup", "marmousi-cost")
+        named = isinstance(unit, Part) and unit.label in (
+            "gather",
+            "marmousi-setup",
+            "marmousi-cost",
+        )
         return self.files if named or isinstance(unit, (Block, Extra)) else ()
 
     def measures(self, config: FwiConfig, units: Units) -> dict[str, Measure]:
@@ -120,7 +134,9 @@ class RnnFwi(Study[FwiConfig]):
         """Return the units; of a Marmousi descent that a longer one goes on from, the last model only."""
         shipped = dict(units)
         for method in METHODS:
-            for block in sorted(select(units, Block, method=method), key=lambda block: block.budget)[:-1]:
+            for block in sorted(
+                select(units, Block, method=method), key=lambda block: block.budget
+            )[:-1]:
                 last = {key: units[block.name][key][-1:] for key in ("frames", "frame_at")}
                 shipped[block.name] = {**units[block.name], **last}
         return shipped

@@ -8,7 +8,14 @@ import numpy as np
 
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
-from geolib.studies.rnn_fwi.measures import Arrays, evaluations, interfaces, longest, measures, roughness
+from geolib.studies.rnn_fwi.measures import (
+    Arrays,
+    evaluations,
+    interfaces,
+    longest,
+    measures,
+    roughness,
+)
 from geolib.studies.rnn_fwi.theory import as_printed
 from geolib.studies.rnn_fwi.units import WIDTHS, Block, Line, Steps, label
 
@@ -41,7 +48,9 @@ MARMOUSI = ("adam", "cg", "lbfgs")
 Table = dict[str, dict[str, float]]
 
 
-def legend(units: Units, *methods: str, precision: str = "float64", setting: str = "1d") -> dict[str, Arrays]:
+def legend(
+    units: Units, *methods: str, precision: str = "float64", setting: str = "1d"
+) -> dict[str, Arrays]:
     """Return the 1-D runs of some methods ('adam') or of a method at a rate ('adam-40'), by a legend's text."""
     found = []
     runs: dict[Line | Steps, Arrays] = {
@@ -65,7 +74,14 @@ def table(runs: Mapping[str, Arrays]) -> str:
     misfit of CG, and after 150 by a sixth; what little it rises, by a factor of nine. So of their ends the power of ten
     below which the misfit lies is told, rises from one per cent on, and two digits of the model's error.
     """
-    heads = ("Run", "Evaluations to 1 %", "Last misfit (%)", "Sum of rises (%)", "Model error (m/s)", "Interfaces")
+    heads = (
+        "Run",
+        "Evaluations to 1 %",
+        "Last misfit (%)",
+        "Sum of rises (%)",
+        "Model error (m/s)",
+        "Interfaces",
+    )
     rows = []
     for name, run in runs.items():
         count, misfit = evaluations(run), 100 * run["misfit"][-1] / run["misfit"][0]
@@ -101,7 +117,12 @@ def errata(units: Units) -> str:
             f"relative difference to the gradient {'below 1e-10' if off < 1e-10 else f'{off:.1e}'}",
             "0",
         ),
-        ("Eqs 7b, A-8, A-9; A-11, lines 2 and 3", "that field is v² dt² times dJ/du, and not dJ/du", slopes, "1"),
+        (
+            "Eqs 7b, A-8, A-9; A-11, lines 2 and 3",
+            "that field is v² dt² times dJ/du, and not dJ/du",
+            slopes,
+            "1",
+        ),
         (
             "Eqs A-10, A-11",
             "the right side is one time step late",
@@ -110,12 +131,23 @@ def errata(units: Units) -> str:
         ),
     ]
     up, down = theory["ascent"]
-    rows.append(("Appendix B", "v − α m with δv = −g climbs", f"misfit × {up:.4f}", f"× {down:.4f}"))
+    rows.append(
+        ("Appendix B", "v − α m with δv = −g climbs", f"misfit × {up:.4f}", f"× {down:.4f}")
+    )
     loud, adam = theory["scaled"]
-    rows.append(("Ranges of rates", "ten times the data: first step of GD, of Adam", f"× {loud:.4g}", f"× {adam:.4g}"))
+    rows.append(
+        (
+            "Ranges of rates",
+            "ten times the data: first step of GD, of Adam",
+            f"× {loud:.4g}",
+            f"× {adam:.4g}",
+        )
+    )
     if "hessian_eigenvalue" in found:
         value = found["hessian_eigenvalue"].value
-        rows.append(("Eq 9", "H⁻¹ stands for H: its largest eigenvalue", f"{1 / value:.4g}", f"{value:.4g}"))
+        rows.append(
+            ("Eq 9", "H⁻¹ stands for H: its largest eigenvalue", f"{1 / value:.4g}", f"{value:.4g}")
+        )
     if "rmsprop_first_step" in found:
         step = found["rmsprop_first_step"].value
         what = "first step over rate: 1/√(1 − β) without bias correction"
@@ -150,7 +182,11 @@ def sensitivity(units: Units) -> tuple[Table, Table]:
     for key, setting in SETTINGS.items():
         runs = legend(units, "gd-0.4", "momentum-0.8", "adam-40", "cg", "lbfgs", setting=key)
         if runs:
-            speed[setting] = {name: evaluations(run) for name, run in runs.items() if np.isfinite(evaluations(run))}
+            speed[setting] = {
+                name: evaluations(run)
+                for name, run in runs.items()
+                if np.isfinite(evaluations(run))
+            }
             error[setting] = {name: float(run["error"][-1]) for name, run in runs.items()}
     return speed, error
 
@@ -159,10 +195,18 @@ def extras(units: Units) -> tuple[Table, Table]:
     """Return model error (m/s) and structural similarity after 100 evaluations by setting and method."""
     tables: tuple[Table, Table] = ({}, {})
     for key, setting in {"marmousi": "as in the paper", **HARDER}.items():
-        runs = marmousi(units) if key == "marmousi" else {LABELS[m]: units.get(f"{key}-{m}") for m in MARMOUSI}
+        runs = (
+            marmousi(units)
+            if key == "marmousi"
+            else {LABELS[m]: units.get(f"{key}-{m}") for m in MARMOUSI}
+        )
         for table, name in zip(tables, ("error", "ssim"), strict=True):
             # The paper's own runs are longer; a continuation counts the first evaluation of each of its stages as well.
-            found = {m: r[name][100 if key == "marmousi" else -1] for m, r in runs.items() if r and len(r[name]) > 100}
+            found = {
+                m: r[name][100 if key == "marmousi" else -1]
+                for m, r in runs.items()
+                if r and len(r[name]) > 100
+            }
             if found:
                 table[setting] = {method: float(value) for method, value in found.items()}
     return tables
@@ -177,8 +221,15 @@ def winners(units: Units) -> str:
     for key, setting in {"marmousi": "as in the paper", **HARDER}.items():
         if len(errors.get(setting, {})) < len(methods):
             continue
-        runs = marmousi(units) if key == "marmousi" else {LABELS[m]: units[f"{key}-{m}"] for m in MARMOUSI}
-        misfits = {m: run["misfit"][:101] if key == "marmousi" else run["misfit"] for m, run in runs.items()}
+        runs = (
+            marmousi(units)
+            if key == "marmousi"
+            else {LABELS[m]: units[f"{key}-{m}"] for m in MARMOUSI}
+        )
+        misfits = {
+            m: run["misfit"][:101] if key == "marmousi" else run["misfit"]
+            for m, run in runs.items()
+        }
         first = first or {m: values[0] for m, values in misfits.items()}
         if key == "continuation":
             # Its last stage has the paper's frequency, and there the smooth start's misfit to be compared with.
@@ -187,8 +238,14 @@ def winners(units: Units) -> str:
             shares = {m: values.min() / values[0] for m, values in misfits.items()}
         start = next(iter(runs.values()))
         cells = [f"{start['error'][0]:.0f} / {start['ssim'][0]:.3f} / 100"]
-        cells += [f"{errors[setting][m]:.0f} / {similarities[setting][m]:.3f} / {100 * shares[m]:.2f}" for m in methods]
-        cells += [min(methods, key=errors[setting].__getitem__), max(methods, key=similarities[setting].__getitem__)]
+        cells += [
+            f"{errors[setting][m]:.0f} / {similarities[setting][m]:.3f} / {100 * shares[m]:.2f}"
+            for m in methods
+        ]
+        cells += [
+            min(methods, key=errors[setting].__getitem__),
+            max(methods, key=similarities[setting].__getitem__),
+        ]
         rows.append([setting, *cells])
     heads = ["Setting", "Start", *methods, "Smallest error", "Most similar"]
     return markdown(heads, rows, "l" + "r" * (1 + len(methods)))
@@ -202,7 +259,9 @@ def wins(units: Units) -> dict[str, int]:
     for method in MARMOUSI:
         label = LABELS[method]
         found[f"{method}_error"] = sum(errors[s][label] == min(errors[s].values()) for s in whole)
-        found[f"{method}_ssim"] = sum(similarities[s][label] == max(similarities[s].values()) for s in whole)
+        found[f"{method}_ssim"] = sum(
+            similarities[s][label] == max(similarities[s].values()) for s in whole
+        )
         found[f"{method}_last"] = sum(errors[s][label] == max(errors[s].values()) for s in whole)
     return found
 
@@ -212,7 +271,9 @@ def costs(units: Units) -> dict[str, float]:
     unit = units.get("marmousi-cost")
     if unit is None:
         return {}
-    return {LABELS[str(m)]: float(cost) for m, cost in zip(unit["methods"], unit["cost"], strict=True)}
+    return {
+        LABELS[str(m)]: float(cost) for m, cost in zip(unit["methods"], unit["cost"], strict=True)
+    }
 
 
 def marmousi_table(
@@ -221,7 +282,15 @@ def marmousi_table(
     stops: tuple[int, ...] = (0, 25, 50, 100, 200, 400, 600, 1000),
 ) -> str:
     """Return a Markdown table of Marmousi runs at some evaluations and at the last one; `cost` is that of `costs`."""
-    heads = ["Method", "Evaluation", "Minutes of a core", "Misfit (%)", "Model error (m/s)", "Upper half", "Lower half"]
+    heads = [
+        "Method",
+        "Evaluation",
+        "Minutes of a core",
+        "Misfit (%)",
+        "Model error (m/s)",
+        "Upper half",
+        "Lower half",
+    ]
     rows = []
     for name, run in runs.items():
         last = len(run["misfit"]) - 1

@@ -58,11 +58,15 @@ def numbers() -> dict[str, np.ndarray]:
     terms = _gradient(velocity, source, observed) @ direction
     slopes["one_step"] = float(terms[np.abs(terms).argmax()])
     h = 1e-4
-    slopes["derivative"] = (misfit(velocity + h * direction) - misfit(velocity - h * direction)) / (2 * h)
+    slopes["derivative"] = (misfit(velocity + h * direction) - misfit(velocity - h * direction)) / (
+        2 * h
+    )
 
     steps, j0 = 0.5 ** np.arange(10), misfit(velocity)
     gaps = np.array([misfit(velocity + s * direction) - j0 for s in steps])
-    remainders = np.abs(np.stack([gaps, gaps - steps * slopes["printed"], gaps - steps * slopes["corrected"]]))
+    remainders = np.abs(
+        np.stack([gaps, gaps - steps * slopes["printed"], gaps - steps * slopes["corrected"]])
+    )
 
     curvature = float(g @ (gradient(velocity + 1e-3 * g) - gradient(velocity - 1e-3 * g)) / 2e-3)
     best = float(g @ g) / curvature
@@ -74,7 +78,9 @@ def numbers() -> dict[str, np.ndarray]:
         "remainders": remainders,
         "eq11": np.array([misfit(velocity - best * g) - j0, predicted, best, j0]),
         "ascent": np.array([misfit(velocity + 0.1 * g) / j0, misfit(velocity - 0.1 * g) / j0]),
-        "scaled": np.array([np.linalg.norm(louder) / np.linalg.norm(g), _adam(louder[:200]) / _adam(g[:200])]),
+        "scaled": np.array(
+            [np.linalg.norm(louder) / np.linalg.norm(g), _adam(louder[:200]) / _adam(g[:200])]
+        ),
     }
 
 

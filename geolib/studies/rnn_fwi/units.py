@@ -22,7 +22,9 @@ METHODS = ("adam", "lbfgs", "cg")
 class Part(Single):
     """A unit of which there is one."""
 
-    ALLOWED: ClassVar[Words] = {"label": ("theory", "hessian", "gather", "network", "marmousi-setup", "marmousi-cost")}
+    ALLOWED: ClassVar[Words] = {
+        "label": ("theory", "hessian", "gather", "network", "marmousi-setup", "marmousi-cost")
+    }
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,12 @@ class ConditionalConfig(config.Config):
     n_traces: int = config.param(32, "Traces to train on", paper=3000, low=8, high=100_000)
     iterations: int = config.param(4, "Generator steps", paper=2000, low=1, high=1_000_000)
     batch: int = config.param(8, "Traces in a batch", paper=16, low=2, high=4096)
-    learning_rate: float = config.param(4e-4, "Learning rate of both Adam optimisers", low=0, high=1)
-    n_asked: int = config.param(16, "Conditions asked for, inside and outside the range kept back", paper=500, low=8)
+    learning_rate: float = config.param(
+        4e-4, "Learning rate of both Adam optimisers", low=0, high=1
+    )
+    n_asked: int = config.param(
+        16, "Conditions asked for, inside and outside the range kept back", paper=500, low=8
+    )
     seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
 
 
@@ -82,7 +86,11 @@ def encode(conditions: np.ndarray) -> tuple[Tensor, Tensor]:
     """
     depth, contrast = torch.as_tensor(conditions, dtype=torch.float32).T
     height = (contrast / CONTRAST[1])[:, None]
-    angles = torch.pi * ((depth - DEPTH[0]) / (DEPTH[1] - DEPTH[0]))[:, None] * torch.arange(N_CODES // 2)
+    angles = (
+        torch.pi
+        * ((depth - DEPTH[0]) / (DEPTH[1] - DEPTH[0]))[:, None]
+        * torch.arange(N_CODES // 2)
+    )
     codes = height * torch.cat([angles.cos(), (angles + angles[:, 1:2]).sin()], dim=1)
     sample = (2 * depth / FIRST_VELOCITY + 1.5 / FREQUENCY) / SAMPLING
     pulse = torch.exp(-0.5 * ((torch.arange(wgan.N_SAMPLES) - sample[:, None]) / 2).square())
@@ -103,7 +111,9 @@ class ConditionalCritic(nn.Module):
 
 def latents(codes: Tensor, rng: torch.Generator) -> Tensor:
     """Return latents `(n, 100, 1)` whose first entries are the codes."""
-    return torch.cat([codes[:, :, None], wgan.draw_latents(len(codes), rng)[:, codes.shape[1] :]], dim=1)
+    return torch.cat(
+        [codes[:, :, None], wgan.draw_latents(len(codes), rng)[:, codes.shape[1] :]], dim=1
+    )
 
 
 class Reader:
@@ -134,11 +144,15 @@ class Reader:
         first = (size > CONTRAST[0] / self.gain / 2).argmax(axis=1)
         window = np.arange(LOBE + 1)
         where = np.minimum(first[:, None] + window, size.shape[1] - 2)
-        peak = np.maximum(where[np.arange(len(where)), np.take_along_axis(size, where, 1).argmax(1)], 1)
+        peak = np.maximum(
+            where[np.arange(len(where)), np.take_along_axis(size, where, 1).argmax(1)], 1
+        )
         row = np.arange(len(peak))
         left, middle, right = (filtered[row, peak + k] for k in (-1, 0, 1))
         bend = left - 2 * middle + right
-        shift = np.divide(left - right, 2 * bend, out=np.zeros_like(bend), where=bend != 0).clip(-0.5, 0.5)
+        shift = np.divide(left - right, 2 * bend, out=np.zeros_like(bend), where=bend != 0).clip(
+            -0.5, 0.5
+        )
         return peak + shift, middle - (left - right) * shift / 4
 
     def read(self, traces: np.ndarray) -> np.ndarray:
@@ -175,13 +189,20 @@ def _train(config: ConditionalConfig) -> Arrays:
     )
     keep_memory()
     steps = list(train(players, game, config.iterations))
-    curves = {name: np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in training.CURVES}
+    curves = {
+        name: np.array([getattr(s, name) for s in steps], dtype=np.float32)
+        for name in training.CURVES
+    }
     return curves | _assess(config, generator.eval(), Reader(scale), scale, streams[2])
 
 
 @torch.no_grad()
 def _assess(
-    config: ConditionalConfig, generator: nn.Module, reader: Reader, scale: float, stream: np.random.Generator
+    config: ConditionalConfig,
+    generator: nn.Module,
+    reader: Reader,
+    scale: float,
+    stream: np.random.Generator,
 ) -> Arrays:
     half = config.n_asked // 2
     asked = np.concatenate([draw_conditions(half, stream, band) for band in (False, True)])
@@ -200,7 +221,9 @@ def _assess(
     }
 
 
-def errors(arrays: Mapping[str, np.ndarray], name: str, rows: np.ndarray) -> tuple[Measure, Measure, Measure]:
+def errors(
+    arrays: Mapping[str, np.ndarray], name: str, rows: np.ndarray
+) -> tuple[Measure, Measure, Measure]:
     """Return median absolute error in depth (m) and in contrast, and the share of traces with the right polarity.
 
     `name` is "generated" or "modelled", or "shuffled" for generated traces held against the conditions of others: what
@@ -228,7 +251,9 @@ def table(arrays: Mapping[str, np.ndarray]) -> str:
     for name in ("modelled", "generated", "shuffled"):
         for label, rows in (("trained on", ~band), ("kept back", band)):
             found.append([name, label, *errors(arrays, name, rows)])
-    return markdown(["Traces", "Depths", "Error in depth (m)", "Error in contrast", "Right polarity"], found)
+    return markdown(
+        ["Traces", "Depths", "Error in depth (m)", "Error in contrast", "Right polarity"], found
+    )
 
 
 class Conditional(Study[ConditionalConfig]):
@@ -259,7 +284,11 @@ class Conditional(Study[ConditionalConfig]):
             for name in ("generated", "modelled"):
                 for label, rows in (("", ~band), ("_kept_back", band)):
                     values = errors(arrays, name, rows)
-                    keys = (f"{name}_depth{label}", f"{name}_contrast{label}", f"{name}_polarity{label}")
+                    keys = (
+                        f"{name}_depth{label}",
+                        f"{name}_contrast{label}",
+                        f"{name}_polarity{label}",
+                    )
                     found |= dict(zip(keys, values, strict=True))
         return found
 

@@ -16,7 +16,9 @@ DT = 1e-3  # s: 2000 steps make 2 s, in which the deepest reflection (1200 m at 
 N_STEPS = 2000  # published
 DECIMATION = 4  # 2000 / 4 = 500 samples of 4 ms, trimmed to 499; the wavelet has nothing above their Nyquist, 125 Hz
 SPACING = 5.0  # m: 10 points in the shortest wavelength (30 Hz at 1500 m/s), stable up to 5000 m/s
-SOURCE_ROW = 3  # 20 m below the free surface: source and ghosts overlap ("shallow"), two bends and not one
+SOURCE_ROW = (
+    3  # 20 m below the free surface: source and ghosts overlap ("shallow"), two bends and not one
+)
 AMPLITUDE_FACTOR = 10.0  # published
 SAMPLING = DT * DECIMATION  # s, of the traces the networks see
 
@@ -34,13 +36,19 @@ class Data:
     signed_mean: float
 
 
-def draw_models(config: TracesConfig, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_models(
+    config: TracesConfig, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Return n models of four layers: velocities `(n, 4)` in m/s and thicknesses `(n, 3)` in m, all uniform."""
     velocity, thickness = config.velocity, config.thickness
-    return rng.uniform(velocity[0], velocity[1], (n, 4)), rng.uniform(thickness[0], thickness[1], (n, 3))
+    return rng.uniform(velocity[0], velocity[1], (n, 4)), rng.uniform(
+        thickness[0], thickness[1], (n, 3)
+    )
 
 
-def forward(velocity: np.ndarray, thickness: np.ndarray, frequency: float, backend: str = "fused") -> np.ndarray:
+def forward(
+    velocity: np.ndarray, thickness: np.ndarray, frequency: float, backend: str = "fused"
+) -> np.ndarray:
     """Return the traces `(n, 499)`, sampled at 4 ms, of layered models with the direct arrival removed.
 
     Parameters
@@ -63,7 +71,10 @@ def forward(velocity: np.ndarray, thickness: np.ndarray, frequency: float, backe
     depth = (np.arange(nz) + 1) * SPACING  # the free surface is one spacing above the first row
     traces = []
     for start in range(0, len(velocity), 200):  # 200 models stay in the processor's cache
-        v, interfaces = velocity[start : start + 200], np.cumsum(thickness[start : start + 200], axis=1)
+        v, interfaces = (
+            velocity[start : start + 200],
+            np.cumsum(thickness[start : start + 200], axis=1),
+        )
         layer = (depth[None, :, None] > interfaces[:, None, :]).sum(axis=2)
         model = np.take_along_axis(v, layer, axis=1)
         row = torch.full((len(v), 1, 1), SOURCE_ROW)
@@ -72,7 +83,9 @@ def forward(velocity: np.ndarray, thickness: np.ndarray, frequency: float, backe
         survey = waves.Survey(waves.Grid((nz,), SPACING), DT, N_STEPS, row, row, wavelet, edge)
         with torch.no_grad():
             full, direct = (
-                waves.propagate(torch.as_tensor(m, dtype=torch.float32), survey, backend=backend)[:, 0].numpy()
+                waves.propagate(torch.as_tensor(m, dtype=torch.float32), survey, backend=backend)[
+                    :, 0
+                ].numpy()
                 for m in (model, np.repeat(v[:, :1], nz, axis=1))
             )
         traces.append((full - direct)[:, ::DECIMATION][:, : wgan.N_SAMPLES])
@@ -91,20 +104,29 @@ def amplitude_scale(traces: np.ndarray) -> float:
     -----
     The paper says "global mean"; the signed mean of traces that swing about zero is an accident of rounding.
     """
-    _checks.shape("traces", traces, (None, wgan.N_SAMPLES), "Resample and trim them to 499 samples.")
+    _checks.shape(
+        "traces", traces, (None, wgan.N_SAMPLES), "Resample and trim them to 499 samples."
+    )
     _checks.finite("traces", traces)
     if not np.ptp(traces, axis=1).any():
-        raise ValueError("traces must vary in time; got constant ones. Check the forward modelling.")
+        raise ValueError(
+            "traces must vary in time; got constant ones. Check the forward modelling."
+        )
     return float(AMPLITUDE_FACTOR * np.abs(traces).mean(dtype=np.float64))
 
 
 def dataset(config: TracesConfig) -> Data:
     """Return the three sets of traces of a configuration; a set's traces do not depend on the sizes of the others."""
     sizes = (config.n_traces, config.n_held_out, config.n_held_out)
-    models = [draw_models(config, n, np.random.default_rng([config.seed, part])) for part, n in enumerate(sizes)]
+    models = [
+        draw_models(config, n, np.random.default_rng([config.seed, part]))
+        for part, n in enumerate(sizes)
+    ]
     velocity, thickness = (np.concatenate([m[i] for m in models]) for i in (0, 1))
     raw = forward(velocity, thickness, config.frequency)
     scale = amplitude_scale(raw[: config.n_traces])
-    training, validation, test = np.split((raw / scale).astype(np.float32)[:, None], np.cumsum(sizes)[:2])
+    training, validation, test = np.split(
+        (raw / scale).astype(np.float32)[:, None], np.cumsum(sizes)[:2]
+    )
     signed = float(raw[: config.n_traces].mean(dtype=np.float64))
     return Data(training, validation, test, velocity, thickness, scale, signed)

@@ -30,14 +30,23 @@ class FactorConfig(stopping.Scale):
     """Parameters of the trainings."""
 
     factors: tuple[float, ...] = config.param(
-        (1.0, 10.0), "Multiples of the mean amplitude", paper=(1.0, 10.0, 100.0), low=0.01, high=1000, extent=True
+        (1.0, 10.0),
+        "Multiples of the mean amplitude",
+        paper=(1.0, 10.0, 100.0),
+        low=0.01,
+        high=1000,
+        extent=True,
     )
-    n_seeds: int = config.param(1, "Trainings with each, of seeds 11, 12, ...", paper=3, low=1, high=100, extent=True)
+    n_seeds: int = config.param(
+        1, "Trainings with each, of seeds 11, 12, ...", paper=3, low=1, high=100, extent=True
+    )
 
     def check(self) -> None:
         """Check that the published factor is among those compared."""
         if AMPLITUDE_FACTOR not in self.factors:
-            raise ValueError(f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. Add it.")
+            raise ValueError(
+                f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. Add it."
+            )
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,10 @@ def ratios(units: Units) -> dict[float, np.ndarray]:
     """Return for each other factor its discrepancy over that of the published one, a number for each shared seed."""
     reached = ends(units)
     published = reached.pop(AMPLITUDE_FACTOR, {})
-    found = {f: np.array([end / published[s] for s, end in by.items() if s in published]) for f, by in reached.items()}
+    found = {
+        f: np.array([end / published[s] for s, end in by.items() if s in published])
+        for f, by in reached.items()
+    }
     return {factor: values for factor, values in found.items() if values.size}
 
 
@@ -74,9 +86,16 @@ def as_markdown(units: Units) -> str:
     for factor, by in reached.items():
         cells = [f"{by[seed]:.4f}" if seed in by else "—" for seed in seeds]
         rows.append([f"{factor:g} times the mean amplitude", *cells])
-    floor = [float(np.mean(a["floor_mmd2"])) if a["floor_mmd2"].size else float("nan") for a in units.values()]
-    rows.append(["real traces among themselves", f"{np.nanmean(floor):.4f}", *[""] * (len(seeds) - 1)])
-    return markdown(["Traces divided by", *(f"seed {seed}" for seed in seeds)], rows, "l" + "r" * len(seeds))
+    floor = [
+        float(np.mean(a["floor_mmd2"])) if a["floor_mmd2"].size else float("nan")
+        for a in units.values()
+    ]
+    rows.append(
+        ["real traces among themselves", f"{np.nanmean(floor):.4f}", *[""] * (len(seeds) - 1)]
+    )
+    return markdown(
+        ["Traces divided by", *(f"seed {seed}" for seed in seeds)], rows, "l" + "r" * len(seeds)
+    )
 
 
 class Factor(Study[FactorConfig]):
@@ -91,7 +110,9 @@ class Factor(Study[FactorConfig]):
 
     def units(self, config: FactorConfig) -> list[Unit]:
         """Return one unit for each factor and seed."""
-        return [Training(factor, 11 + i) for i in range(config.n_seeds) for factor in config.factors]
+        return [
+            Training(factor, 11 + i) for i in range(config.n_seeds) for factor in config.factors
+        ]
 
     def compute(
         self, config: FactorConfig, units: Sequence[Unit], folder: Path | None = None
@@ -99,7 +120,9 @@ class Factor(Study[FactorConfig]):
         """Yield the units."""
         for unit in of_kind(Training, units):
             rehearsal = stopping.Rehearsal(config, unit.seed, gain=AMPLITUDE_FACTOR / unit.factor)
-            found = [rehearsal.discrepancy(rehearsal.draw(12, epoch)) for epoch in rehearsal.epochs()]
+            found = [
+                rehearsal.discrepancy(rehearsal.draw(12, epoch)) for epoch in rehearsal.epochs()
+            ]
             mmd2, swd = np.array(found).T
             yield unit, {"mmd2": mmd2, "swd": swd, "floor_mmd2": np.array(rehearsal.floor())}
 
@@ -114,11 +137,17 @@ class Factor(Study[FactorConfig]):
             return {}
         behind = [float((values > CRUCIAL).mean()) for values in found.values()]
         crucial = 1.0 if min(behind) == 1 else 0.0 if min(behind) == 0 else 0.5
-        made = {"factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))}
+        made = {
+            "factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))
+        }
         for factor, values in found.items():
             logs = Measure.mean(np.log(values).tolist())
-            low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
-            made[f"factor_{factor:g}_to_ten"] = Measure(float(np.exp(logs.value)), low, high, logs.n)
+            low, high = (
+                None if end is None else float(np.exp(end)) for end in (logs.low, logs.high)
+            )
+            made[f"factor_{factor:g}_to_ten"] = Measure(
+                float(np.exp(logs.value)), low, high, logs.n
+            )
         return made
 
 

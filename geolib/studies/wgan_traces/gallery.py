@@ -37,7 +37,9 @@ class Gallery:
         self.generator, self.mean = wgan.make_generator(rng=rng), wgan.make_generator(rng=rng)
         self.critic = wgan.make_critic(rng=rng, precision=config.precision)
         self.history: list[np.ndarray] = []  # N_HISTORY traces of every epoch
-        self.recent: deque[np.ndarray] = deque(maxlen=LAG + 1)  # n_held_out traces of the last epochs
+        self.recent: deque[np.ndarray] = deque(
+            maxlen=LAG + 1
+        )  # n_held_out traces of the last epochs
 
     def add(self, epoch: int, kept: Mapping[str, np.ndarray]) -> None:
         """Take the networks of the next epoch."""
@@ -81,20 +83,33 @@ class Gallery:
             **self.reference.quality(samples, more),
             **self.reference.mean_quality(self._draw(self.mean, len(samples), 12, epoch)),
         }
-        if epoch <= 20 or epoch % 10 == 0:  # all traces so far: too many to score at every epoch of a long run
+        if (
+            epoch <= 20 or epoch % 10 == 0
+        ):  # all traces so far: too many to score at every epoch of a long run
             history = wgan.score(critic, np.concatenate(self.history))
             arrays["score_history"] = history.reshape(-1, N_HISTORY).mean(axis=1)
         if len(self.recent) > LAG:
-            test = metrics.relative_mmd_test(data.validation, samples, self.recent[0], self.reference.width)
-            arrays |= {"improvement": np.array(-test.difference), "improvement_p": np.array(test.p_value)}
+            test = metrics.relative_mmd_test(
+                data.validation, samples, self.recent[0], self.reference.width
+            )
+            arrays |= {
+                "improvement": np.array(-test.difference),
+                "improvement_p": np.array(test.p_value),
+            }
         return arrays
 
     def _fill(self, kept: Mapping[str, np.ndarray]) -> None:
-        for name, network in (("generator", self.generator), ("mean", self.mean), ("critic", self.critic)):
+        for name, network in (
+            ("generator", self.generator),
+            ("mean", self.mean),
+            ("critic", self.critic),
+        ):
             training.fill(network, kept, name)
 
     def _draw(self, generator: torch.nn.Module, n: int, *entropy: int) -> np.ndarray:
-        return wgan.sample(generator, n, torch_rng(self.config.seed, *entropy), low=self.config.latent_low)
+        return wgan.sample(
+            generator, n, torch_rng(self.config.seed, *entropy), low=self.config.latent_low
+        )
 
 
 class Reference:
@@ -113,16 +128,25 @@ class Reference:
 
     def mean_quality(self, samples: np.ndarray) -> Arrays:
         """Return the measures of traces of the averaged generator."""
-        return {f"mean_{k}": np.array(v) for k, v in self._measure(self.data.validation, samples).items()}
+        return {
+            f"mean_{k}": np.array(v)
+            for k, v in self._measure(self.data.validation, samples).items()
+        }
 
     def floors(self) -> Arrays:
         """Return the measures between parts of the training set and the validation set: what real traces reach."""
         n = self.config.n_held_out
-        parts = [self.data.training[i : i + n] for i in range(0, len(self.data.training) - n + 1, n)][:10]
+        parts = [
+            self.data.training[i : i + n] for i in range(0, len(self.data.training) - n + 1, n)
+        ][:10]
         rows = [self._measure(self.data.validation, part) for part in parts]
         found = {f"floor_{name}": np.array([row[name] for row in rows]) for name in rows[0]}
         distance, _ = metrics.nearest(self.data.training, self.data.validation)
-        return {**found, "nearest": distance.astype(np.float32), **_trace_statistics(self.data.validation)}
+        return {
+            **found,
+            "nearest": distance.astype(np.float32),
+            **_trace_statistics(self.data.validation),
+        }
 
     def _measure(self, real: np.ndarray, samples: np.ndarray) -> dict[str, float]:
         directions = np.random.default_rng([self.config.seed, 20])

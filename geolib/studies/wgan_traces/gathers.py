@@ -47,7 +47,9 @@ class GathersConfig(config.Config):
     iterations: int = config.param(4, "Generator steps", paper=1000, low=1, high=1_000_000)
     batch: int = config.param(8, "Gathers in a batch", paper=32, low=2, high=4096)
     width: int = config.param(4, "Channels of the widest image layer", paper=12, low=1, high=256)
-    learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
+    learning_rate: float = config.param(
+        5e-4, "Learning rate of both Adam optimisers", low=0, high=1
+    )
     seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
 
 
@@ -55,7 +57,9 @@ def draw_models(n: int, rng: np.random.Generator) -> np.ndarray:
     """Return n models `(n, 60, 64)` in m/s of four layers with plane, dipping interfaces; velocity rises with depth."""
     x = np.arange(SIZE) - (SIZE - 1) / 2
     z = np.arange(DEPTH_POINTS)[:, None]
-    base = np.cumsum(rng.uniform([12, 8, 8], [22, 16, 16], (n, 3)), axis=1)  # points below the surface
+    base = np.cumsum(
+        rng.uniform([12, 8, 8], [22, 16, 16], (n, 3)), axis=1
+    )  # points below the surface
     slope = rng.uniform(-DIP, DIP, (n, 3))
     layer = (z > base[..., None, None] + slope[..., None, None] * x).sum(axis=1)
     velocity = np.sort(rng.uniform(1600, FASTEST, (n, 4)), axis=1)
@@ -91,7 +95,9 @@ def raw_gathers(models: np.ndarray) -> np.ndarray:
         first = np.broadcast_to(part[:, :1, SIZE // 2 : SIZE // 2 + 1], part.shape)
         with torch.no_grad():
             full, direct = (
-                waves.propagate(torch.as_tensor(np.ascontiguousarray(m), dtype=torch.float32), survey).numpy()
+                waves.propagate(
+                    torch.as_tensor(np.ascontiguousarray(m), dtype=torch.float32), survey
+                ).numpy()
                 for m in (part, first)
             )
         made.append((full - direct)[:, :, ::DECIMATION].transpose(0, 2, 1))
@@ -121,7 +127,9 @@ def moveout_misfit(gathers: np.ndarray) -> np.ndarray:
 
 
 def _train(config: GathersConfig) -> Arrays:
-    models = draw_models(config.n_gathers + 2 * config.n_held_out, np.random.default_rng([config.seed, 0]))
+    models = draw_models(
+        config.n_gathers + 2 * config.n_held_out, np.random.default_rng([config.seed, 0])
+    )
     gathers = model_gathers(models)
     real, judge, other = np.split(gathers, [config.n_gathers, config.n_gathers + config.n_held_out])
     training = torch.from_numpy(real)[:, None]
@@ -136,7 +144,9 @@ def _train(config: GathersConfig) -> Arrays:
     steps = list(train(players, game, config.iterations))
     samples = _sample(players.generator, config.n_held_out, torch_rng(config.seed, 11))
     width = metrics.median_distance(judge)
-    arrays = {name: np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in CURVES}
+    arrays = {
+        name: np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in CURVES
+    }
     for label, each in (("generated", samples), ("untrained", untrained), ("floor", other)):
         directions = np.random.default_rng([config.seed, 20])
         density, coverage = metrics.density_coverage(judge, each)
@@ -150,7 +160,11 @@ def _train(config: GathersConfig) -> Arrays:
             f"{label}_moveout": moveout_misfit(each).astype(np.float32),
         }
     shown = config.n_gathers + np.arange(4)
-    return arrays | {"samples": samples[:4], "gathers": judge[:4], "models": models[shown].astype(np.float32)}
+    return arrays | {
+        "samples": samples[:4],
+        "gathers": judge[:4],
+        "models": models[shown].astype(np.float32),
+    }
 
 
 @torch.no_grad()
@@ -166,8 +180,12 @@ def table(arrays: Mapping[str, np.ndarray]) -> str:
         "squared maximum mean discrepancy": lambda n: f"{float(arrays[f'{n}_mmd2']):.4f}",
         "density (k = 5)": lambda n: f"{float(arrays[f'{n}_density']):.3f}",
         "coverage (k = 5)": lambda n: f"{float(arrays[f'{n}_coverage']):.3f}",
-        "distance to the nearest training gather, median": lambda n: f"{np.median(arrays[f'{n}_nearest']):.2f}",
-        "departure from a reflection's moveout, median (ms)": lambda n: f"{1e3 * _median(arrays[f'{n}_moveout']):.1f}",
+        "distance to the nearest training gather, median": lambda n: (
+            f"{np.median(arrays[f'{n}_nearest']):.2f}"
+        ),
+        "departure from a reflection's moveout, median (ms)": lambda n: (
+            f"{1e3 * _median(arrays[f'{n}_moveout']):.1f}"
+        ),
     }
     heads = ("Measure", "Generated", "Untrained generator", "Unseen modelled gathers (floor)")
     order = ("generated", "untrained", "floor")

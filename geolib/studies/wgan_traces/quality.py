@@ -108,7 +108,10 @@ def interval(arrays: Mapping[str, np.ndarray], name: str) -> Measure:
 def table(units: Mapping[str, Arrays], columns: Mapping[str, str]) -> str:
     """Return the measures as a Markdown table with a column for each unit, given as heading and name."""
     there = {heading: units[name] for heading, name in columns.items() if name in units}
-    rows = [[label, *(interval(arrays, name) for arrays in there.values())] for name, label in traces.LABELS.items()]
+    rows = [
+        [label, *(interval(arrays, name) for arrays in there.values())]
+        for name, label in traces.LABELS.items()
+    ]
     return markdown(["Measure", *there], rows)
 
 
@@ -124,17 +127,29 @@ def chosen_epoch(units: Mapping[str, Arrays]) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Judge the kept epochs of the paper-scale run and ship the measures."""
-    parser = argparse.ArgumentParser(prog="python -m geolib.studies.wgan_traces.quality", description=assess.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m geolib.studies.wgan_traces.quality", description=assess.__doc__
+    )
     parser.add_argument("--folder", default="runs", help="where the run is (default: runs)")
-    parser.add_argument("--chosen", type=int, help="epoch to ship and to judge on the test set (default: the last)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="write the chosen epoch's networks to a new file")
+    parser.add_argument(
+        "--chosen", type=int, help="epoch to ship and to judge on the test set (default: the last)"
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="write the chosen epoch's networks to a new file",
+    )
     options = parser.parse_args(arguments)
     config = STUDY.Config.preset("paper")
     key = studies.key(STUDY, config)
     folder = Path(options.folder) / STUDY.name / key
     done = sorted(Epoch.parse(path.stem).number for path in folder.glob("epoch-*.unit"))
     if not done:
-        parser.exit(1, f"{parser.prog}: folder must hold finished epochs; {folder} holds none. Train first.\n")
+        parser.exit(
+            1,
+            f"{parser.prog}: folder must hold finished epochs; {folder} holds none. Train first.\n",
+        )
     chosen = options.chosen or done[-1]
     results = assess(config, folder, sorted({e for e in SHOWN if e in done} | {chosen}), chosen)
     path = paths.shipped(STUDY.name, LABEL)

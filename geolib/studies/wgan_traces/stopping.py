@@ -38,8 +38,12 @@ class Scale(config.Config):
     n_epochs: int = config.param(3, "Epochs of each", paper=20, low=1, high=1000)
     n_traces: int = config.param(16, "Traces to train on", paper=640, low=8, high=100_000)
     batch: int = config.param(8, "Traces in a batch", paper=32, low=2, high=4096)
-    learning_rate: float = config.param(5e-4, "Learning rate of both Adam optimisers", low=0, high=1)
-    n_judge: int = config.param(16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000)
+    learning_rate: float = config.param(
+        5e-4, "Learning rate of both Adam optimisers", low=0, high=1
+    )
+    n_judge: int = config.param(
+        16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000
+    )
 
     def training(self, seed: int) -> TracesConfig:
         """Return the configuration of one training."""
@@ -58,8 +62,12 @@ class StoppingConfig(Scale):
     """Parameters of the trainings; the rule looks back ten epochs, so that there are more than that."""
 
     n_epochs: int = config.param(13, "Epochs of each", paper=50, low=11, high=1000)
-    n_seeds: int = config.param(2, "Trainings, of seeds 1, 2, ...", paper=3, low=1, high=100, extent=True)
-    n_null: int = config.param(20, "Tests of one generator against itself", paper=200, low=1, high=10_000)
+    n_seeds: int = config.param(
+        2, "Trainings, of seeds 1, 2, ...", paper=3, low=1, high=100, extent=True
+    )
+    n_null: int = config.param(
+        20, "Tests of one generator against itself", paper=200, low=1, high=10_000
+    )
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,9 @@ class Rehearsal:
     def epochs(self) -> Iterator[int]:
         """Train; after each epoch its number is yielded, and `draw` draws from it."""
         traces = torch.from_numpy(self.data.training) * self.gain
-        for epoch, kept in wgan_training.epochs(self.config.training(self.seed), traces, None, self.config.n_epochs):
+        for epoch, kept in wgan_training.epochs(
+            self.config.training(self.seed), traces, None, self.config.n_epochs
+        ):
             wgan_training.fill(self.generator, kept, "generator")
             yield epoch
 
@@ -135,7 +145,8 @@ def _train(config: StoppingConfig, seed: int) -> Arrays:
         if epoch > LAG:
             p_values.append(rehearsal.improvement(sets[-1], sets[-1 - LAG]))
     null = [
-        rehearsal.improvement(rehearsal.draw(30, i), rehearsal.draw(31, i)) for i in range(config.n_null)
+        rehearsal.improvement(rehearsal.draw(30, i), rehearsal.draw(31, i))
+        for i in range(config.n_null)
     ]  # one generator, drawn twice: nothing has improved
     mmd2, swd = np.array(found).T
     return {
@@ -173,7 +184,9 @@ def missed(arrays: Mapping[str, np.ndarray], epoch: int | None) -> float:
 
     Means of five epochs on either side are compared, so that one lucky epoch does not decide.
     """
-    values = np.convolve(arrays["mmd2"], np.full(5, 0.2), mode="valid")  # entry i ends at epoch i + 5
+    values = np.convolve(
+        arrays["mmd2"], np.full(5, 0.2), mode="valid"
+    )  # entry i ends at epoch i + 5
     if epoch is None or epoch <= 5:
         return 1.0 if epoch is None else float(arrays["mmd2"][epoch - 1] / values.min())
     here = values[epoch - 5]

@@ -18,7 +18,14 @@ from geolib.runs.unit import Unit, Units, select
 from geolib.studies.wgan_traces import tables, training
 from geolib.studies.wgan_traces.config import TracesConfig
 from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR, N_STEPS, SOURCE_ROW, SPACING, dataset
-from geolib.studies.wgan_traces.gallery import LOOKED_AT, N_ANIMATED, PER_TRACE, Gallery, Reference, data_arrays
+from geolib.studies.wgan_traces.gallery import (
+    LOOKED_AT,
+    N_ANIMATED,
+    PER_TRACE,
+    Gallery,
+    Reference,
+    data_arrays,
+)
 from geolib.studies.wgan_traces.training import BETAS
 from geolib.studies.wgan_traces.units import DATA, Epoch
 
@@ -34,9 +41,7 @@ class WganTraces(Study[TracesConfig]):
 
     name = "wgan_traces"
     title = "Seismic traces from a Wasserstein GAN (Niu et al. 2020)"
-    question = (
-        "Can an adversarial network learn to draw seismic traces, and how does one know when to stop training it?"
-    )
+    question = "Can an adversarial network learn to draw seismic traces, and how does one know when to stop training it?"
     version = 2
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
     sequential = True
@@ -61,7 +66,9 @@ class WganTraces(Study[TracesConfig]):
         store = Store(folder) if folder is not None else None
         gallery = Gallery(config, reference)
         traces = torch.from_numpy(data.training)
-        for number, kept in training.epochs(config, traces, store, max(wanted), first=min(wanted), album=gallery):
+        for number, kept in training.epochs(
+            config, traces, store, max(wanted), first=min(wanted), album=gallery
+        ):
             if number in wanted:
                 yield Epoch(number), training.under("curve.", kept) | gallery.assess(number)
 
@@ -79,14 +86,19 @@ class WganTraces(Study[TracesConfig]):
 
     def measures(self, config: TracesConfig, units: Units) -> dict[str, Measure]:
         """Return the numbers of the claims ledger, from whatever units there are."""
-        spread = 1 / (math.pi * config.frequency * math.sqrt(2))  # standard deviation of the Gaussian, s
+        spread = 1 / (
+            math.pi * config.frequency * math.sqrt(2)
+        )  # standard deviation of the Gaussian, s
         delay = 2 * (SOURCE_ROW + 1) * SPACING / np.mean(config.velocity)
         names = ("n_traces", "batch", "critic_steps", "penalty_weight", "learning_rate", "init_std")
         settings = {name: getattr(config, name) for name in names}
         settings |= {"beta1": BETAS[0], "time_steps": N_STEPS, "amplitude_factor": AMPLITUDE_FACTOR}
         # The ghost overlaps the primary where it comes within the pulse's full width at half height.
         settings["ghost_overlaps"] = float(delay < 2 * math.sqrt(2 * math.log(2)) * spread)
-        return {**{name: Measure(value) for name, value in settings.items()}, **tables.measures(units)}
+        return {
+            **{name: Measure(value) for name, value in settings.items()},
+            **tables.measures(units),
+        }
 
 
 STUDY = WganTraces()

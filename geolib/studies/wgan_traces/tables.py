@@ -42,7 +42,9 @@ def curve(run: list[Mapping[str, np.ndarray]], name: str) -> np.ndarray:
     return np.array([float(np.mean(arrays[name])) for arrays in run])
 
 
-def stopping_epoch(p_values: Mapping[int, float], alpha: float = ALPHA, patience: int = PATIENCE) -> int | None:
+def stopping_epoch(
+    p_values: Mapping[int, float], alpha: float = ALPHA, patience: int = PATIENCE
+) -> int | None:
     """Return the epoch at which the rule stops, or None if it goes on.
 
     Parameters
@@ -80,7 +82,11 @@ def last_history(run: list[Mapping[str, np.ndarray]]) -> int:
 
 def p_values(run: list[Mapping[str, np.ndarray]]) -> dict[int, float]:
     """Return the p-values of the relative test by epoch."""
-    return {e: float(arrays["improvement_p"]) for e, arrays in enumerate(run, 1) if "improvement_p" in arrays}
+    return {
+        e: float(arrays["improvement_p"])
+        for e, arrays in enumerate(run, 1)
+        if "improvement_p" in arrays
+    }
 
 
 def quality_rows(units: Units, epoch: int) -> list[dict[str, Any]]:
@@ -108,9 +114,16 @@ def quality_table(columns: Mapping[str, list[dict[str, Any]]]) -> str:
 def score_table(arrays: Mapping[str, np.ndarray]) -> str:
     """Return the scores that an epoch's critic gives as a Markdown table."""
     rows = []
-    for label, name in {"real": "validation", "generated": "generated", "zero": "zero", "white noise": "noise"}.items():
+    for label, name in {
+        "real": "validation",
+        "generated": "generated",
+        "zero": "zero",
+        "white noise": "noise",
+    }.items():
         scores = arrays[f"score_{name}"]
-        rows.append([label, *(f"{number:.3f}" for number in (scores.mean(), scores.min(), scores.max()))])
+        rows.append(
+            [label, *(f"{number:.3f}" for number in (scores.mean(), scores.min(), scores.max()))]
+        )
     return markdown(["Traces", "Mean score", "Least", "Greatest"], rows)
 
 
@@ -119,7 +132,9 @@ def spread(samples: np.ndarray, real: np.ndarray) -> float:
 
     Near zero the generator has collapsed to one trace.
     """
-    own, other = (np.sqrt(traces.var(axis=0, ddof=1).mean(dtype=np.float64)) for traces in (samples, real))
+    own, other = (
+        np.sqrt(traces.var(axis=0, ddof=1).mean(dtype=np.float64)) for traces in (samples, real)
+    )
     return float(own / other)
 
 
@@ -141,8 +156,12 @@ def default_deviations() -> list[float]:
 
 def initial_score(std: float | None, traces: np.ndarray, n_seeds: int = 5) -> float:
     """Return the mean absolute score that untrained critics give to traces `(n, nt)`; None is PyTorch's default."""
-    critics = (wgan.make_critic(std, rng=torch.Generator().manual_seed(seed)) for seed in range(n_seeds))
-    return float(np.mean([np.abs(wgan.score(critic, traces[:, None])).mean() for critic in critics]))
+    critics = (
+        wgan.make_critic(std, rng=torch.Generator().manual_seed(seed)) for seed in range(n_seeds)
+    )
+    return float(
+        np.mean([np.abs(wgan.score(critic, traces[:, None])).mean() for critic in critics])
+    )
 
 
 def architecture() -> dict[str, Measure]:
@@ -167,7 +186,9 @@ def architecture() -> dict[str, Measure]:
     found["filter_halvings"] = Measure(float(sum(a == 2 * b for a, b in drops)))
     found["length_as_printed"] = Measure(wgan.layer_lengths(as_printed=True)[-1])
     deviations = default_deviations()
-    found["default_larger_than_0.2"] = Measure.count(sum(d > 0.2 for d in deviations), len(deviations))
+    found["default_larger_than_0.2"] = Measure.count(
+        sum(d > 0.2 for d in deviations), len(deviations)
+    )
     return found
 
 
@@ -178,10 +199,14 @@ def measures(units: Units) -> dict[str, Measure]:
     if "data" in units:
         data = units["data"]
         polarity = data["event_polarity"]
-        found["real_positive_share"] = Measure.count(int((polarity > 0).sum()), int((polarity != 0).sum()))
+        found["real_positive_share"] = Measure.count(
+            int((polarity > 0).sum()), int((polarity != 0).sum())
+        )
         ratio = initial_score(0.2, data["traces"]) / initial_score(None, data["traces"])
         found["initial_score_over_default"] = Measure(ratio, n=5)
-        found["signed_over_absolute_mean"] = Measure(float(abs(data["signed_mean"]) / (data["scale"] / 10)))
+        found["signed_over_absolute_mean"] = Measure(
+            float(abs(data["signed_mean"]) / (data["scale"] / 10))
+        )
     if run:
         found |= _curves(run)
     # The paper judges scores and traces of the networks of epoch 100: no others can confirm or refute it.
@@ -189,7 +214,10 @@ def measures(units: Units) -> dict[str, Measure]:
         found |= _scores(run[TRAINED - 1])
         for epoch in (80, 90):  # what another epoch's networks would have said
             if "score_validation" in run[epoch - 1]:
-                found |= {f"epoch_{epoch}.{name}": measure for name, measure in _scores(run[epoch - 1]).items()}
+                found |= {
+                    f"epoch_{epoch}.{name}": measure
+                    for name, measure in _scores(run[epoch - 1]).items()
+                }
         if "data" in units:
             found |= _quality(units, TRAINED)
     if len(run) >= 300:
@@ -210,9 +238,13 @@ def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         "generated_score": Measure.mean(fake.tolist()),
         "zero_score": Measure(zero),
         "score_gap": Measure(gap, gap - error, gap + error, len(fake)),
-        "score_gap_in_sd": Measure(gap / spread, (gap - error) / spread, (gap + error) / spread, len(fake)),
+        "score_gap_in_sd": Measure(
+            gap / spread, (gap - error) / spread, (gap + error) / spread, len(fake)
+        ),
         # Scores have a free offset and scale: the distance to a trace of zeros is a yardstick of the same critic.
-        "score_gap_of_zero": Measure(gap / far, (gap - error) / far, (gap + error) / far, len(fake)),
+        "score_gap_of_zero": Measure(
+            gap / far, (gap - error) / far, (gap + error) / far, len(fake)
+        ),
         "generated_above_real": Measure(float(gap > 0)),
         "held_out_gap": Measure(float(centre - last["score_training"].mean()), n=len(real)),
         "zero_minus_real": Measure(zero - centre),
@@ -223,12 +255,16 @@ def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         "noise_below_all_real": Measure(float(noise.max() < real.min())),
         "real_score_skewness": Measure(float(stats.skew(real)), n=len(real)),
         "real_score_excess_kurtosis": Measure(float(stats.kurtosis(real)), n=len(real)),
-        "generated_positive_share": Measure.count(int((polarity > 0).sum()), max(1, int((polarity != 0).sum()))),
+        "generated_positive_share": Measure.count(
+            int((polarity > 0).sum()), max(1, int((polarity != 0).sum()))
+        ),
     }
 
 
 def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
-    critic, generator, swd, mmd2 = (curve(run, name) for name in ("critic_loss", "generator_loss", "swd", "mmd2"))
+    critic, generator, swd, mmd2 = (
+        curve(run, name) for name in ("critic_loss", "generator_loss", "swd", "mmd2")
+    )
     found: dict[str, Measure] = {}
     if len(run) >= 20:
         # The first epoch's critic loss is far from all others; it alone decides what is measured from it on.
@@ -251,18 +287,25 @@ def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
         for first, end in ((0, ""), (1, "_from_2")):
             fall = (critic[first] - critic[first:10].min()) / np.ptp(critic[first:])
             rise = (generator[first:10].max() - generator[first]) / np.ptp(generator[first:])
-            found |= {f"critic_loss_drop{end}": Measure(fall), f"generator_loss_rise{end}": Measure(rise)}
+            found |= {
+                f"critic_loss_drop{end}": Measure(fall),
+                f"generator_loss_rise{end}": Measure(rise),
+            }
     if len(run) >= 20:
         for first in (1, 2, 3):
             parts = run[first - 1 : 10], run[10:]
             early, late = (np.concatenate([a["critic_loss"] for a in part]).std() for part in parts)
-            found["swing_ratio" + (f"_from_{first}" if first != 2 else "")] = Measure(float(early / late))
+            found["swing_ratio" + (f"_from_{first}" if first != 2 else "")] = Measure(
+                float(early / late)
+            )
         found["swd_20_over_5"] = Measure(swd[19] / swd[4])
         found["mmd2_20_over_5"] = Measure(mmd2[19] / mmd2[4])
     if len(run) >= 40:
         for first in (20, 24, 40):
             if len(run) > first:
-                slope = stats.linregress(np.arange(first, len(run) + 1), generator[first - 1 :]).slope
+                slope = stats.linregress(
+                    np.arange(first, len(run) + 1), generator[first - 1 :]
+                ).slope
                 found[f"generator_slope_after_{first}"] = Measure(slope)
     if len(run) >= 100:
         found["swd_100_over_47"] = Measure(swd[99] / swd[46])
@@ -295,5 +338,7 @@ def _quality(units: Units, epoch: int) -> dict[str, Measure]:
             ours = found[name]
             low, high = (None if v is None else v / floor for v in (ours.low, ours.high))
             found[f"{name}_over_floor"] = Measure(ours.value / floor, low, high, ours.n)
-    found["nearest_over_unseen"] = Measure(float(np.median(arrays["nearest"]) / np.median(data["nearest"])))
+    found["nearest_over_unseen"] = Measure(
+        float(np.median(arrays["nearest"]) / np.median(data["nearest"]))
+    )
     return found

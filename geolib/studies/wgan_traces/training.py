@@ -155,13 +155,19 @@ def load_networks(store: Store, epoch: int) -> Arrays:
 def fill(network: nn.Module, arrays: Mapping[str, np.ndarray], prefix: str) -> nn.Module:
     """Put the kept weights under `prefix` ("generator", "mean", "critic") into a network of their kind; returns it."""
     found = under(f"{prefix}.", arrays)
-    network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in found.items()})
+    network.load_state_dict(
+        {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
+    )
     return network
 
 
 def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
     """Return the arrays whose name starts with `prefix`, without it."""
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _name(epoch: int) -> str:
@@ -169,27 +175,44 @@ def _name(epoch: int) -> str:
 
 
 def _curves(steps: list[Step]) -> Arrays:
-    return {f"curve.{name}": np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in CURVES}
+    return {
+        f"curve.{name}": np.array([getattr(s, name) for s in steps], dtype=np.float32)
+        for name in CURVES
+    }
 
 
 def _networks(progress: Progress) -> Arrays:
     players = progress.players
     parts = {"generator": players.generator, "mean": progress.mean, "critic": players.critic}
-    return {name: value for prefix, network in parts.items() for name, value in _weights(prefix, network).items()}
+    return {
+        name: value
+        for prefix, network in parts.items()
+        for name, value in _weights(prefix, network).items()
+    }
 
 
 def _weights(prefix: str, network: nn.Module) -> Arrays:
-    return {f"{prefix}.{name}": value.numpy().copy() for name, value in network.state_dict().items()}
+    return {
+        f"{prefix}.{name}": value.numpy().copy() for name, value in network.state_dict().items()
+    }
 
 
-def _save(config: TracesConfig, store: Store, progress: Progress, kept: Arrays, album: Album | None) -> None:
+def _save(
+    config: TracesConfig, store: Store, progress: Progress, kept: Arrays, album: Album | None
+) -> None:
     """Save an epoch's networks, then the state: an epoch counts once all of it is saved."""
     record = {"key": config.key(), "epoch": progress.epoch}
     store.put(_name(progress.epoch), kept, record)
-    state = {f"players.{name}": value for name, value in pack(progress.players, progress.rng).items()}
+    state = {
+        f"players.{name}": value for name, value in pack(progress.players, progress.rng).items()
+    }
     state |= _weights("mean", progress.mean)
     state |= {name: value for name, value in kept.items() if name.startswith("curve.")}
-    state |= {f"album.{name}": value for name, value in album.pack().items()} if album is not None else {}
+    state |= (
+        {f"album.{name}": value for name, value in album.pack().items()}
+        if album is not None
+        else {}
+    )
     store.put("state", state, record)
 
 
