@@ -123,19 +123,26 @@
     return { uniform, normal, integer: (n) => Math.floor(n * uniform()) };
   };
 
-  /** A thread made of named functions; `main(message, post)` answers one question at a time. */
+  /** A thread made of named functions; `main(message, post)` answers one question after the other,
+      in the order in which they are asked. */
   geolab.worker = (functions, main) => {
     const text = [...functions, main].map(String).join("\n") +
       `\nonmessage = async ({data}) => postMessage({done: true, answer: ` +
       `await ${main.name}(data, (part) => postMessage({part}))});`;
     const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
     const thread = new Worker(address);
+    const put = (message, part) => new Promise((resolve, reject) => {
+      thread.onmessage = ({ data }) => (data.done ? resolve(data.answer) : part?.(data.part));
+      thread.onerror = (event) => reject(new Error(event.message));
+      thread.postMessage(message);
+    });
+    let last = Promise.resolve();
     return {
-      ask: (message, part) => new Promise((resolve, reject) => {
-        thread.onmessage = ({ data }) => (data.done ? resolve(data.answer) : part?.(data.part));
-        thread.onerror = (event) => reject(new Error(event.message));
-        thread.postMessage(message);
-      }),
+      ask(message, part) {
+        const answer = last.then(() => put(message, part));
+        last = answer.catch(() => null);
+        return answer;
+      },
       end() { thread.terminate(); URL.revokeObjectURL(address); },
     };
   };

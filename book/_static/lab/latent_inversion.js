@@ -47,17 +47,6 @@
 
     // --- what is computed ------------------------------------------------------------------------
 
-    /** Ask the thread one thing after the other; what is shown never waits for more than one answer. */
-    async ask(question) {
-      while (this.asked) await this.asked;
-      this.asked = this.thread.ask(question);
-      try {
-        return await this.asked;
-      } finally {
-        this.asked = null;
-      }
-    }
-
     /** Show the latent at hand; of many wishes in a row the last one counts. */
     async look() {
       this.wish = true;
@@ -65,7 +54,7 @@
       this.looking = (async () => {
         while (this.wish) {
           this.wish = false;
-          this.take(await this.ask({ about: "view", setup: this.setup, latent: Array.from(this.latent) }));
+          this.take(await this.thread.ask({ about: "view", setup: this.setup, latent: Array.from(this.latent) }));
         }
         this.looking = null;
       })();
@@ -122,9 +111,9 @@
       const run = { name, x: [], y: [], start, state: "runs" };
       this.runs = [...this.runs.slice(-3), run];
       this.current = run;
-      await this.ask({ about: "search", name, setup, latent: start, seed: this.seed++ });
+      await this.thread.ask({ about: "search", name, setup, latent: start, seed: this.seed++ });
       await this.run("search", async (on) => {
-        const { view, solves, done } = await this.ask({ about: "slice", budget: 40 });
+        const { view, solves, done } = await this.thread.ask({ about: "slice", budget: 40 });
         if (!on()) return false;
         if (view) {
           run.x.push(solves);
@@ -169,7 +158,7 @@
       return this.run("map", async (on) => {
         const next = points.slice(chart.done, chart.done + 40);
         const asked = next.map(([i, j]) => [place(j), place(i)]);
-        const values = await this.ask({ about: "map", setup, latent, axes, points: asked, budget: 60 });
+        const values = await this.thread.ask({ about: "map", setup, latent, axes, points: asked, budget: 60 });
         values.forEach((value, n) => paint(chart.values, next[n], value));
         chart.done += values.length;
         this.box.redraw();
@@ -335,7 +324,7 @@
       const { latent, model, cases } = this.data.check, rows = [];
       for (const [name, theirs] of Object.entries(cases)) {
         const [order, kind] = name.split(" "), setup = { order, kind, model: 1, noise: 1 };
-        const ours = await this.ask({ about: "check", setup, latent: Array.from(latent) });
+        const ours = await this.thread.ask({ about: "check", setup, latent: Array.from(latent) });
         if (!rows.length) rows.push(compare("image, 7500 cells", ours.model, model, ROUND.image));
         const where = `, ${order === "consistent" ? "true rays" : "scrambled"}, ${kind}`;
         for (const [key, what] of Object.entries(CHECKED))

@@ -31,16 +31,6 @@
 
     // --- what is computed --------------------------------------------------------------------------
 
-    async ask(question) {
-      while (this.asked) await this.asked;
-      this.asked = this.thread.ask(question);
-      try {
-        return await this.asked;
-      } finally {
-        this.asked = null;
-      }
-    }
-
     /** Load an epoch's networks once, on demand. */
     async fetch(epoch) {
       this.networks[epoch] ??= (await geolab.need(`wgan_traces-${String(epoch).padStart(4, "0")}`)).network;
@@ -48,7 +38,7 @@
       this.known.add(epoch);
       const { weights, latent_low: low } = this.networks[epoch];
       const shaped = Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, { shape: values.shape, values }]));
-      await this.ask({ about: "add", epoch, weights: shaped, low });
+      await this.thread.ask({ about: "add", epoch, weights: shaped, low });
     }
 
     /** Show the state of the controls; of many wishes in a row the last one counts. */
@@ -60,7 +50,7 @@
           this.wish = false;
           const { epoch, seed, draw, mix } = this;
           await this.fetch(epoch);
-          const view = await this.ask({ about: "look", epoch, seed, draw, mix });
+          const view = await this.thread.ask({ about: "look", epoch, seed, draw, mix });
           if (this.view && this.view.epoch !== epoch) this.before = this.view;
           this.view = { ...view, epoch };
           this.box.redraw();
@@ -103,9 +93,9 @@
       return this.run("count", async (on) => {
         await this.fetch(epoch);
         if (tally.silence === null) {
-          tally.silence = await this.ask({ about: "score", epoch, trace: new Float64Array(499) });
+          tally.silence = await this.thread.ask({ about: "score", epoch, trace: new Float64Array(499) });
         } else if (tally.n < DRAWS) {
-          const { signs, sum } = await this.ask({ about: "count", epoch, seed, first: tally.n, end: DRAWS, budget: 40 });
+          const { signs, sum } = await this.thread.ask({ about: "count", epoch, seed, first: tally.n, end: DRAWS, budget: 40 });
           tally.n += signs.length;
           tally.positive += signs.filter((s) => s > 0).length;
           tally.without += signs.filter((s) => s === 0).length;
@@ -114,8 +104,8 @@
         }
         const { scores, real } = tally;
         if (scores.length < SCORED && scores.length < tally.n) {
-          scores.push(await this.ask({ about: "score", epoch, seed, draw: scores.length }));
-          if (real.length < REAL) real.push(await this.ask({ about: "score", epoch, trace: this.real[real.length] }));
+          scores.push(await this.thread.ask({ about: "score", epoch, seed, draw: scores.length }));
+          if (real.length < REAL) real.push(await this.thread.ask({ about: "score", epoch, trace: this.real[real.length] }));
         }
         this.box.redraw();
         this.tell();
@@ -333,8 +323,8 @@
       for (const epoch of [...this.known].sort((a, b) => a - b)) {
         const { check: theirs, weights, latent_low: low, eight_bits: off } = this.networks[epoch];
         const drawn = core.drawLatents(theirs.seed, off.draws, low).subarray(0, core.N);
-        const ours = await this.ask({ about: "look", epoch, seed: theirs.seed, draw: 0, mix: 0 });
-        const { signs } = await this.ask({ about: "count", epoch, seed: theirs.seed, first: 0, end: off.draws, budget: Infinity });
+        const ours = await this.thread.ask({ about: "look", epoch, seed: theirs.seed, draw: 0, mix: 0 });
+        const { signs } = await this.thread.ask({ about: "count", epoch, seed: theirs.seed, first: 0, end: off.draws, budget: Infinity });
         const positive = signs.filter((s) => s > 0).length / off.draws;
         rows.push(
           compare(`epoch ${epoch}: latent`, drawn, theirs.latent, 1),
