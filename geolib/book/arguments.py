@@ -52,7 +52,8 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
     sub = command(
         "run",
-        "rerun a notebook with new parameters into its own folder, as notebook and as one HTML page",
+        "rerun a notebook with new parameters into its own folder, as notebook and as one HTML "
+        "page",
         "geolib run rnn_fwi -p iterations 50   # or -p iterations=50\n"
         "geolib run wgan_traces --preset paper --out my-run\n"
         "geolib run rnn_fwi -f mine.yml -p frequency 8   # or -f reruns/rnn_fwi-1f2e3d4c/run.json",
@@ -80,15 +81,18 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
         "sweep",
         "rerun a notebook for every combination of values, with one summary page and table",
         "geolib sweep rnn_fwi -p frequency 6,8,10\n"
-        "geolib sweep rnn_fwi -p frequency 8,10 -p optimisers adam+cg,lbfgs   # '+' joins the entries of a list",
+        "geolib sweep rnn_fwi -p frequency 8,10 -p optimisers adam+cg,lbfgs   # '+' joins the "
+        "entries of a list",
     )
     _study(sub, companions=False)
     _configuration(sub)
     sub.add_argument("--out", type=_path, help="folder of all runs (default: reruns/STUDY-sweep)")
     sub = command(
         "study",
-        "compute a study's units without its notebook, resuming what is there, also on a bare machine",
-        "geolib study latent_prior --preset paper\npython -m geolib study rnn_fwi -p iterations 60 --jobs 2",
+        "compute a study's units without its notebook, resuming what is there, also on a bare "
+        "machine",
+        "geolib study latent_prior --preset paper\npython -m geolib study rnn_fwi -p iterations "
+        "60 --jobs 2",
     )
     _study(sub)
     _configuration(sub)
@@ -100,7 +104,8 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     sub = command(
         "book",
         "execute the notebooks that changed and build the book",
-        "geolib book\ngeolib book --force\ngeolib book --no-execute   # pages of what there is, marked where it is old",
+        "geolib book\ngeolib book --force\ngeolib book --no-execute   # pages of what there is, "
+        "marked where it is old",
     )
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--force", action="store_true", help="execute and build everything again")
@@ -112,9 +117,11 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     sub = command(
         "publish",
         "complete a run, resuming what is there, and ship its results with the book",
-        "geolib publish rnn_fwi --preset paper\ngeolib publish latent_inversion --preset paper --only-finished\n"
+        "geolib publish rnn_fwi --preset paper\ngeolib publish latent_inversion --preset paper "
+        "--only-finished\n"
         "geolib publish latent_inversion --preset paper -p width 64 --as width64\n"
-        "geolib publish latent_inversion --reuse growing   # merge what was shipped under another name",
+        "geolib publish latent_inversion --reuse growing   # merge what was shipped under another "
+        "name",
     )
     _study(sub)
     _configuration(sub, default="paper")
@@ -141,7 +148,8 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     scheduler.add_options(sub)
     sub = command(
         "verify",
-        "compare the papers' claims with the shipped results: the scorecard, or the whole case of one claim",
+        "compare the papers' claims with the shipped results: the scorecard, or the whole case of "
+        "one claim",
         "geolib verify\ngeolib verify rnn_fwi.adam-fastest\ngeolib verify --json",
     )
     sub.add_argument(
@@ -164,7 +172,7 @@ def _reusing(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="take units of the same key from the file shipped as NAME, besides those of the presets",
+        help="take units of the same key also from the file shipped as NAME",
     )
 
 
@@ -185,14 +193,15 @@ def _configuration(parser: argparse.ArgumentParser, default: str = "quick") -> N
 
 
 def pairs(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with `-p NAME=VALUE` as `-p NAME VALUE`, and values that begin with a minus told apart."""
+    """Return arguments with `-p NAME=VALUE` as two; values that begin with a minus told apart."""
     words: list[str] = []
     for word in arguments:
         if words[-1:] == ["-p"] and re.match(r"\w+=", word):
             words += word.split("=", 1)
         else:
             words.append(word)
-    # argparse takes -1e-3 and -inf for options; a space before them, which `-p` strips, tells it otherwise.
+    # argparse takes -1e-3 and -inf for options; a space before them, which `-p` strips, tells it
+    # otherwise.
     values = [n + 2 for n, word in enumerate(words) if word == "-p"]
     number = re.compile(r"-(\d|\.|inf|nan)", re.IGNORECASE)
     return [

@@ -1,4 +1,4 @@
-"""Building the book: run the notebooks that changed, write the generated pages, call jupyter-book."""
+"""Building the book: run the notebooks that changed, write pages, call jupyter-book."""
 
 from __future__ import annotations
 
@@ -31,21 +31,24 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
     force : bool
         Run every notebook and build every page again.
     execute : bool
-        Run the notebooks that changed; without it their pages are built all the same and marked stale.
+        Run the notebooks that changed; without it their pages are built all the same and marked
+        stale.
     say : callable
         Takes one line about each thing done or kept.
 
     Raises
     ------
     RuntimeError
-        If a notebook fails, jupyter-book warns, or a page shows `nan`, `inf` or `None` in place of a number.
+        If a notebook fails, jupyter-book warns, or a page shows `nan`, `inf` or `None` in place of
+        a number.
     ValueError
         If this is no checkout, or a data file is damaged.
     """
     root = paths.checkout()
     if root is None:
         raise ValueError(
-            "the book can be built in a checkout only; geolib is installed elsewhere. Clone the project."
+            "the book can be built in a checkout only; geolib is installed elsewhere. "
+            "Clone the project."
         )
     with locks.held(root / ".build", "geolib book", "Wait for it."):
         return _build(root, force, execute, say)
@@ -164,7 +167,7 @@ def _book_inputs(root: Path) -> list[tuple[str, bytes]]:
 
 @contextlib.contextmanager
 def _plain_place(root: Path) -> Iterator[Path]:
-    """Yield the checkout, or, where its path reads as a pattern, a place with its files and a plain path."""
+    """Yield the checkout or, where its path reads as a pattern, a plain place with its files."""
     if not re.search(r"[\[\]{}*?]", str(root)):
         yield root
         return
@@ -203,8 +206,9 @@ def _jupyter_book(root: Path, force: bool) -> None:
         )
 
 
-# The theme preloads fonts across origins, which a browser refuses for files (icons are drawn by its script anyway), and
-# names thebe's remote address twice even with thebe off, which is an error in the console.
+# The theme preloads fonts across origins, which a browser refuses for files (icons are drawn by its
+# script anyway), and names thebe's remote address twice even with thebe off, which is an error in
+# the console.
 _ONLINE = re.compile(
     r'<link rel="preload" as="font"[^>]*>\s*'
     r"|<script>const THEBE_JS_URL[^<]*</script>\s*"
@@ -272,7 +276,7 @@ class _Loads(HTMLParser):
 
 
 def load_sizes(folder: Path) -> dict[str, dict[str, int]]:
-    """Return for each page of a built book the bytes of `page`, `images`, `styles and scripts`, and their `sum`."""
+    """Return each page's bytes in a built book: page, images, styles and scripts, `sum`."""
     sizes = {}
     for path in sorted([*folder.glob("*.html"), *folder.glob("papers/*.html")]):
         row = {"page": path.stat().st_size, "images": 0, "styles and scripts": 0}

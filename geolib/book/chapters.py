@@ -1,4 +1,4 @@
-"""From an executed notebook to a chapter: a warning where it is out of date, targets for the errata, its record."""
+"""From an executed notebook to a chapter: old or not, targets of the errata, its record."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def state(root: Path, name: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `state` (current, stale or not executed), `why` (a sentence, or nothing) and `provenance` (with `seconds`).
+        `state` (current, stale or not executed), `why` (a sentence, or nothing) and `provenance`
+        (with `seconds`).
     """
     path = executed(root, name)
     try:
@@ -43,7 +44,10 @@ def state(root: Path, name: str) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         before, provenance = {}, {}
     if not before or notebooks.failed(path):
-        why = "It shows the outputs that were committed with the notebook, which may be older than code and results."
+        why = (
+            "It shows the outputs that were committed with the notebook, which may be older than "
+            "code and results."
+        )
         return {"state": "not executed", "why": why, "provenance": {}}
     changed = staleness.changed(before, staleness.inputs(name))
     why = (
@@ -99,7 +103,8 @@ def write(
         cells.append(cell)
     if lost := proofs - {cell["id"] for cell in notebook.cells}:
         raise ValueError(
-            f"the errata must name cells of {name}.ipynb; it has none with the id {', '.join(lost)}."
+            f"the errata must name cells of {name}.ipynb; it has none with the id "
+            f"{', '.join(lost)}."
         )
     about = [found["provenance"]] if found["provenance"] else []
     study = studies.get(name)
@@ -121,7 +126,7 @@ def write(
 
 
 def prepare(notebook: Any) -> None:
-    """Make the outputs of a notebook fit for a page: code folded, tables numbered, pictures small."""
+    """Make a notebook's outputs fit for a page: code folded, tables numbered, small pictures."""
     notebooks.tidy(notebook)
     for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
         if picture := output.get("data", {}).get("image/png"):
@@ -130,7 +135,7 @@ def prepare(notebook: Any) -> None:
 
 
 def prepare_file(path: Path) -> dict[str, Any]:
-    """Prepare an executed notebook in place; take out its provenance, which differs between builds, and return it."""
+    """Prepare an executed notebook in place; take out and return its provenance."""
     import nbformat
 
     notebook = notebooks.read(path)
@@ -167,6 +172,6 @@ def _warning(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
 
 
 def clean(root: Path) -> None:
-    """Remove what a killed build left half done, which Sphinx would take for a page; a live build keeps its own."""
+    """Remove what a killed build left half done; a live build keeps its own."""
     for folder in (root / "book" / "papers", executed(root, "any").parent):
         notebooks.remove_drafts(folder, notebooks.DRAFT)

@@ -1,4 +1,4 @@
-"""Runs side by side: parameters that differ, measures and figures, as text, CSV and one self-contained page."""
+"""Runs side by side: parameters that differ, measures, figures, as text, CSV and one page."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from geolib.runs.config import plain
 from geolib.runs.measure import Measure
 
 _STYLE = """
-body { margin: 0 auto; padding: 1rem; max-width: 90rem; font-family: system-ui, sans-serif; line-height: 1.5; }
+body { margin: 0 auto; padding: 1rem; max-width: 90rem; }
+body { font-family: system-ui, sans-serif; line-height: 1.5; }
 div.wide { overflow-x: auto; } table { border-collapse: collapse; }
 td, th { border: 1px solid #bbb; padding: .2rem .6rem; text-align: left; }
 div.row { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
 figure { margin: 0; } img { max-width: 100%; background: #fff; } figcaption { font-size: .9rem; }
-@media (prefers-color-scheme: dark) { body { background: #121212; color: #ddd; } a { color: #8ab4f8; } }
+@media (prefers-color-scheme: dark) {
+  body { background: #121212; color: #ddd; } a { color: #8ab4f8; }
+}
 """
 
 
@@ -55,7 +58,8 @@ def read(folder: Path) -> Run:
     path = folder / RECORD
     if not path.is_file():
         raise ValueError(
-            f"RUN must be a folder made by `geolib run`; {folder} holds no {RECORD}. Give another folder."
+            f"RUN must be a folder made by `geolib run`; {folder} holds no {RECORD}. "
+            "Give another folder."
         )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -100,7 +104,7 @@ def labels(runs: Sequence[Run]) -> list[str]:
 
 
 def tables(runs: Sequence[Run]) -> dict[str, list[list[str]]]:
-    """Return the rows `[name, one cell of each run]` of the parameters that differ, the measures and the provenance.
+    """Return rows `[name, a cell of each run]`: differing parameters, measures, provenance.
 
     Raises
     ------
@@ -148,7 +152,7 @@ def as_text(runs: Sequence[Run]) -> str:
 
 
 def as_csv(runs: Sequence[Run]) -> str:
-    """Return one line for each run: its label, the parameters that differ, and value, low and high of every measure."""
+    """Return a line for each run: label, differing parameters, every measure with interval."""
     parameters = tables(runs)["Parameters that differ"]
     measures = _union(run.measures for run in runs)
     file = io.StringIO()
@@ -165,7 +169,7 @@ def as_csv(runs: Sequence[Run]) -> str:
 
 
 def as_page(runs: Sequence[Run], title: str) -> str:
-    """Return a page that needs no other file: the tables, then the figures of all runs side by side.
+    """Return a page that needs no other file: the tables, then all runs' figures side by side.
 
     Raises
     ------
@@ -198,8 +202,10 @@ def as_page(runs: Sequence[Run], title: str) -> str:
         cells = [_figure(label, figures.get(name)) for label, figures in pairs]
         parts.append(f'<h2 id="{html.escape(name)}">{html.escape(name)}</h2><p>{caption}</p>')
         parts.append(f'<div class="row">{"".join(cells)}</div>')
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{html.escape(title)}</title>'
-    return f'<!DOCTYPE html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>'
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head += f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"
+    body = "".join(parts)
+    return f'<!DOCTYPE html><html lang="en"><head>{head}</head><body>{body}</body></html>'
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:

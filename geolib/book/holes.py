@@ -30,7 +30,7 @@ _LISTING = re.compile(r"\b(?:cell_input|highlight-(?!myst-ansi)[\w-]+)\b")
 
 
 class _Prose(HTMLParser):
-    """Collects what a reader sees of a page outside of code: text, and the texts that stand for pictures."""
+    """Collects what a reader sees of a page outside of code: text, and pictures' texts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def holes(page: str) -> list[str]:
 
 
 def refuse(folder: Path) -> None:
-    """Raise RuntimeError if a page of a built book shows a hole; pages about code may speak of None."""
+    """Raise RuntimeError if a page of a built book shows a hole; code may speak of None."""
     pages = [
         path
         for path in sorted([*folder.glob("*.html"), *folder.glob("papers/*.html")])
@@ -77,5 +77,6 @@ def refuse(folder: Path) -> None:
     if found:
         told = "; ".join(f"{name} '{seen[0]}' ({len(seen)} in all)" for name, seen in found.items())
         raise RuntimeError(
-            f"pages must show numbers; these show nan, inf or None: {told}. Mend the cell that says so."
+            f"pages must show numbers; these show nan, inf or None: {told}. "
+            "Mend the cell that says so."
         )

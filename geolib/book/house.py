@@ -1,4 +1,4 @@
-"""How the package is built: its parts and arrows, read from the imports, and the way of one number."""
+"""How the package is built: parts and arrows from the imports, the way of one number."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from geolib.runs.measure import short
 
 # What everybody may use says nothing about who rests on whom.
 _GROUND = {"_autograd", "_checks", "_runtime", "__main__", "__init__"}
-# The book's colours of what computes, what keeps, and what shows, each light enough for black letters.
+# The book's colours of what computes, what keeps, and what shows, each light enough for black
+# letters.
 _FILLS = {"runs": "#E69F00", "studies": "#E69F00", "book": "#CC79A7", "cli": "#CC79A7"}
 
 
 def arrows(package: Path) -> dict[str, set[str]]:
-    """Return for each part of a package the other parts that its modules import, at their top or later."""
+    """Return for each part of a package the other parts that its modules import anywhere."""
     found: dict[str, set[str]] = {}
     for path in sorted(package.rglob("*.py")):
         part = path.relative_to(package).parts[0].removesuffix(".py")
@@ -117,7 +118,7 @@ def picture(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> bytes:
 
 
 def _places(level: Mapping[str, int], near: Mapping[str, set[str]]) -> dict[str, tuple[float, int]]:
-    """Return x within (0, 1) and floor of each part: above the middle of what it rests on, where there is room."""
+    """Return x within (0, 1) and floor of each part, above the middle of what it rests on."""
     at: dict[str, tuple[float, int]] = {}
     for floor in range(max(level.values()) + 1):
         row = sorted(part for part in level if level[part] == floor)
@@ -146,7 +147,7 @@ def repository() -> str:
 
 
 def link(module: str, address: str) -> str:
-    """Return a module's name as a link to its file, or without a repository to the page on the package.
+    """Return a module's name as a link to its file, or else to the page on the package.
 
     Raises
     ------
@@ -186,11 +187,13 @@ def way(row: Mapping[str, Any], preset: Mapping[str, Any], units: int, address: 
         "A run": "The study names its runs and computes each from the parameters and its own name: "
         f"{to(f'studies.{study}')}.",
         "A file": "Each is saved as it is done, with a checksum, its commit and its versions: "
-        f"{to('runs.store')}. What was published are {units} runs in `book/results/{study}-paper.nc`.",
-        "A measure": "From the runs that there are, the study makes a number with its 95 % interval: "
-        f"{short(row['ours'])} [{interval}], {to('runs.measure')}.",
-        "A claim": f"{row['place']}: {row['claim']} The paper prints {short(row['published'])}. The rule "
-        f"that compares the two is written by hand in `book/ledger/{study}.yml`.",
+        f"{to('runs.store')}. What was published are {units} runs in "
+        f"`book/results/{study}-paper.nc`.",
+        "A measure": "From the runs that there are, the study makes a number with its 95 % "
+        f"interval: {short(row['ours'])} [{interval}], {to('runs.measure')}.",
+        "A claim": f"{row['place']}: {row['claim']} The paper prints "
+        f"{short(row['published'])}. The rule that compares the two "
+        f"is written by hand in `book/ledger/{study}.yml`.",
         "A verdict": f"The rule judges the measure: *{row['verdict']}*, {to('book.ledger')}.",
         "A page": "The build writes it into {doc}`what reproduces <reproduces>`: "
         f"{to('book.pages')}. Nobody types a verdict.",

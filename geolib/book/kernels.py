@@ -1,4 +1,4 @@
-"""The cells of a notebook, run one after the other in a kernel of this Python with clean surroundings."""
+"""The cells of a notebook, run one after the other in a kernel with clean surroundings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def run(
     notebook : NotebookNode
         What to run.
     folder : Path
-        An empty folder, in which the kernel starts: nothing of the user's lies there to be imported or read.
+        An empty folder, in which the kernel starts: nothing of the user's lies there to be imported
+        or read.
     label : str
         Name of the notebook in what is said.
     progress : bool
@@ -72,7 +73,8 @@ def run(
                 client.execute_cell(cell, index)
                 if say is not None and cell.cell_type == "code":
                     say(
-                        f"{label}: cell {index + 1} of {count} done in {time.perf_counter() - start:.1f} s"
+                        f"{label}: cell {index + 1} of {count} done in "
+                        f"{time.perf_counter() - start:.1f} s"
                     )
             notebook.metadata["language_info"] = {"name": "python"}
     except CellExecutionError as error:
@@ -80,7 +82,8 @@ def run(
         raise RuntimeError(f"notebook {label} failed in cell {index}: {reason}") from None
     except DeadKernelError:
         raise RuntimeError(
-            f"notebook {label} failed: its kernel died, perhaps for lack of memory. Use smaller parameters."
+            f"notebook {label} failed: its kernel died, perhaps for lack of memory. "
+            "Use smaller parameters."
         ) from None
 
 

@@ -14,8 +14,8 @@ from geolib.runs.measure import Measure, short
 from geolib.runs.tables import markdown
 
 VERDICTS = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
-#: What is listed apart and never counted: settings that we took over or chose so that a statement fits, and rows of the
-#: papers' tables, which stand beside ours without a verdict.
+#: What is listed apart and never counted: settings that we took over or chose so that a statement
+#: fits, and rows of the papers' tables, which stand beside ours without a verdict.
 APART = ("adopted", "row")
 KEYS = (
     *(
@@ -34,7 +34,8 @@ KEYS = (
     ),
     *("refuted_by", "differs", "figure", "record", "note"),
 )
-#: What an erratum is: proven in a cell; a slip of the pen; said better otherwise; left open by the paper.
+#: What an erratum is: proven in a cell; a slip of the pen; said better otherwise; left open by the
+#: paper.
 CLASSES = ("error", "slip", "imprecise", "open")
 ERRATUM = ("id", "paper", "place", "class", "printed", "correct", "why", "answer", "proof")
 _TEXTS = ("id", "paper", "place", "kind", "claim")
@@ -62,7 +63,8 @@ class Claim:
     decisive : tuple of str
         The measures that settle the verdict; the others are shown.
     robust : mapping
-        By a choice of ours, what would judge the claim had we chosen otherwise: another ``measure`` or ``rule``.
+        By a choice of ours, what would judge the claim had we chosen otherwise: another ``measure``
+        or ``rule``.
     planned : int or None
         Independent trials of an experiment that is still to be run.
     made_up : mapping
@@ -107,7 +109,8 @@ def load(path: Path) -> list[Claim]:
     Raises
     ------
     ValueError
-        If an entry lacks a key, has an unknown one, a rule that its kind has not, or an id that was used before.
+        If an entry lacks a key, has an unknown one, a rule that its kind has not, or an id that was
+        used before.
     """
     claims: list[Claim] = []
     for file in sorted(path.glob("*.yml")) if path.is_dir() else [path]:
@@ -125,7 +128,7 @@ def load(path: Path) -> list[Claim]:
 
 
 def errata(path: Path) -> list[dict[str, Any]]:
-    """Return the errata of a folder of ledgers; ValueError as for `load`, or if one lacks a text or has no class."""
+    """Return a folder's errata; ValueError as for `load`, or if one lacks a text or class."""
     found = [entry for file in sorted(path.glob("*.yml")) for entry in _read(file)["errata"]]
     for number, entry in enumerate(found, 1):
         where = f"erratum {entry.get('id', number) if isinstance(entry, dict) else number}"
@@ -140,7 +143,7 @@ def errata(path: Path) -> list[dict[str, Any]]:
 
 
 def not_testable(path: Path) -> list[dict[str, str]]:
-    """Return the statements that no number of ours can test, with the reason; ValueError as for `load`."""
+    """Return the statements no number of ours can test, with reason; ValueError as `load`."""
     files = sorted(path.glob("*.yml"))
     return [
         {"paper": file.stem, **entry} for file in files for entry in _read(file)["not_testable"]
@@ -154,7 +157,8 @@ def _read(file: Path) -> dict[str, Any]:
     found = _checks.plain_yaml("ledger", file)
     if not isinstance(found, dict) or not {"claims", "errata"} <= set(found) <= set(_SECTIONS):
         raise ValueError(
-            f"ledger {file} must have claims and errata, and else {', '.join(_SECTIONS)}. Restore it."
+            f"ledger {file} must have claims and errata, and else {', '.join(_SECTIONS)}. "
+            "Restore it."
         )
     for name, kind in _SECTIONS.items():
         if not isinstance(found.setdefault(name, kind()), kind):
@@ -171,11 +175,13 @@ def _claim(entry: Any, number: int, differs: str) -> Claim:
     where = f"claim {entry.get('id', number) if isinstance(entry, dict) else number}"
     if not isinstance(entry, dict) or not required <= set(entry) <= required | optional:
         raise ValueError(
-            f"{where} must have the keys {', '.join(sorted(required))}; others see Claim. Correct it."
+            f"{where} must have the keys {', '.join(sorted(required))}; others see Claim. "
+            "Correct it."
         )
     if not isinstance(entry["rule"], dict) or [type(rule) for rule in entry["rule"]] != [str]:
         raise ValueError(
-            f"{where} must have one rule with its setting; got {entry['rule']!r}. Write close: 0.1, say."
+            f"{where} must have one rule with its setting; got {entry['rule']!r}. "
+            "Write close: 0.1, say."
         )
     rule, setting = next(iter(entry["rule"].items()))
     _checks.choice(f"kind of {where}", entry["kind"], (*rules.KINDS, *APART))
@@ -184,7 +190,8 @@ def _claim(entry: Any, number: int, differs: str) -> Claim:
     published, measure = (_many(entry[name]) for name in ("published", "measure"))
     if len(published) not in ({len(measure)} if rule == "count" else {1, len(measure)}):
         raise ValueError(
-            f"{where} must publish as many numbers as it measures; got {len(published)}, {len(measure)}."
+            f"{where} must publish as many numbers as it measures; got {len(published)}, "
+            f"{len(measure)}."
         )
     if not rules.obeyed(rule, setting):
         raise ValueError(
@@ -289,9 +296,9 @@ def judgements(claim: Claim, measures: Mapping[str, Measure]) -> dict[str, rules
 def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:
     """Return the verdict of one claim; how a number is judged, see `rules.judge`.
 
-    Of several decisive numbers one that is refuted is never hidden by others: beside one that is reproduced the verdict
-    is *mixed*, else *not reproduced*. Without one the claim is *not run* where a number is missing, *undecided* where
-    one is, and else *reproduced*.
+    Of several decisive numbers one that is refuted is never hidden by others: beside one that is
+    reproduced the verdict is *mixed*, else *not reproduced*. Without one the claim is *not run*
+    where a number is missing, *undecided* where one is, and else *reproduced*.
     """
     found = [each.verdict for each in judgements(claim, measures).values()]
     if "not reproduced" in found:
@@ -304,7 +311,7 @@ def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:
 def robustness(
     claim: Claim, measures: Mapping[str, Measure], variants: Mapping[str, Mapping[str, Measure]]
 ) -> dict[str, str]:
-    """Return by a choice of ours the verdict that another one would have given, where there are results.
+    """Return by a choice of ours the verdict that another would have given, where run.
 
     Parameters
     ----------
@@ -313,7 +320,8 @@ def robustness(
     measures : mapping
         What judges the claim.
     variants : mapping
-        By choice, measures of the same names made otherwise; those that hold all of a claim's apply to it.
+        By choice, measures of the same names made otherwise; those that hold all of a claim's apply
+        to it.
     """
     found = {
         label: verdict(claim, other)
@@ -351,12 +359,13 @@ def judge(
     Returns
     -------
     list of dict
-        ``published`` a number or text, or a list of them; ``ours`` a number, a list, or null before it was run;
-        ``interval`` the two ends, null for an end that is not known, or a list of such pairs; ``n`` the trials behind
-        the first number, or null; ``power`` from 0 to 1, null where nothing is drawn at random; ``robust`` null before
-        it was run, else ``verdict`` (robust, fragile, untested with fewer than two alternatives, or open while the
-        claim is undecided), ``alternatives``, a verdict for each choice, and
-        ``turns_with``, the choices that turn it; ``figure`` and ``record`` null where there is none; the rest is text.
+        ``published`` a number or text, or a list of them; ``ours`` a number, a list, or null before
+        it was run; ``interval`` the two ends, null for an end that is not known, or a list of such
+        pairs; ``n`` the trials behind the first number, or null; ``power`` from 0 to 1, null where
+        nothing is drawn at random; ``robust`` null before it was run, else ``verdict`` (robust,
+        fragile, untested with fewer than two alternatives, or open while the claim is undecided),
+        ``alternatives``, a verdict for each choice, and ``turns_with``, the choices that turn it;
+        ``figure`` and ``record`` null where there is none; the rest is text.
     """
     return [
         _row(claim, measures, variants or {}, sources or {}) for claim in claims if claim.counted
@@ -445,14 +454,14 @@ def _note(claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement]) -> s
 
 
 def no_rows(why: str) -> str:
-    """Return a Markdown table of a single line, for a cell whose numbered table has no rows yet: the book wants one."""
+    """Return a one-line Markdown table, where a numbered table has no rows yet."""
     return markdown([], [], empty=why)
 
 
 def side_by_side(
     claims: Sequence[Claim], shipped: Mapping[str, Measure], live: Mapping[str, Measure]
 ) -> str:
-    """Return a Markdown table: claim, published, shipped run, this build's live run, verdict of the shipped run."""
+    """Return a Markdown table: claim, published, shipped, this build's live run, verdict."""
     rows = []
     for claim in claims:
         published = ", ".join(short(p) for p in claim.published)

@@ -1,4 +1,4 @@
-"""The pages of the ledger: the scorecard, every claim in tables that a script filters, the errata."""
+"""The pages of the ledger: scorecard, every claim in filtered tables, errata."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Rows = Sequence[dict[str, Any]]
 
 
 def summary(judged: Mapping[str, Rows]) -> str:
-    """Return the scorecard as a Markdown table: verdicts of each paper, how many are robust, how many fragile."""
+    """Return the scorecard as Markdown: verdicts of each paper, how many robust, fragile."""
     heads = [f"{{bdg-{COLOURS[verdict]}}}`{verdict}`" for verdict in ledger.VERDICTS]
     states = ("robust", "fragile")
     lines: list[list[object]] = []
@@ -45,7 +45,7 @@ def anchor(name: str, verdict: str = "") -> str:
 
 
 def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
-    """Return the claims of a paper as Markdown, a table for each verdict, then what is listed apart."""
+    """Return a paper's claims as Markdown, a table for each verdict, then what is apart."""
     lines = [f"({anchor(name)})=", f"## {studies.get(name).title}\n"]
     mine = [f"[{file.path.name}](#{file.anchor})" for file in files if file.study.name == name]
     lines.append(
@@ -105,7 +105,7 @@ def _robust(row: Mapping[str, Any]) -> str:
 
 
 def _apart(name: str) -> str:
-    """Return what gets no verdict: adopted settings, and statements that no number of ours can test."""
+    """Return what gets no verdict: adopted settings, statements no number of ours can test."""
     adopted = [c for c in ledger.load(paths.ledger()) if c.paper == name and c.kind == "adopted"]
     open_ = [entry for entry in ledger.not_testable(paths.ledger()) if entry["paper"] == name]
     text = ""
@@ -132,7 +132,7 @@ def proofs() -> dict[str, set[str]]:
 
 
 def errata() -> str:
-    """Return the errata of all papers as Markdown, with class, reason, proof and what the authors could answer."""
+    """Return all errata as Markdown, with class, reason, proof and possible answers."""
     entries, lines = ledger.errata(paths.ledger()), []
     for name in studies.NAMES:
         code = {

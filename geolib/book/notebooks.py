@@ -54,12 +54,14 @@ def execute(
     progress : bool
         Show a bar, one step for each cell.
     note : str
-        Markdown to show below the title; the study's measures are then kept in the notebook's metadata (`measures`),
-        beside the kernel's `provenance` and the `seconds` it took, which are always there.
+        Markdown to show below the title; the study's measures are then kept in the notebook's
+        metadata (`measures`), beside the kernel's `provenance` and the `seconds` it took, which are
+        always there.
     say : callable, optional
         Takes a line about each code cell as it is done.
     units : Path, optional
-        Where units are kept as they finish, so that another call goes on from them; nothing is kept without it.
+        Where units are kept as they finish, so that another call goes on from them; nothing is kept
+        without it.
 
     Returns
     -------
@@ -69,8 +71,8 @@ def execute(
     Raises
     ------
     RuntimeError
-        If a cell fails, the kernel dies, there is none, or a cell shows no figure or table where it should; `output` is
-        then left as it was.
+        If a cell fails, the kernel dies, there is none, or a cell shows no figure or table where it
+        should; `output` is then left as it was.
     ValueError
         If the notebook is missing or damaged.
     OSError
@@ -118,7 +120,7 @@ def execute(
 
 
 def kept_units(folder: Path, study: str) -> Path:
-    """Return where the units of an interrupted execution are kept, another place for each state of code and data.
+    """Return where an interrupted execution's units are kept, by state of code and data.
 
     What another state has left is removed: the caller holds the folder.
     """
@@ -141,7 +143,7 @@ def _inject(notebook: Any, values: Mapping[str, Any]) -> Any:
 
 
 def missing(notebook: Any) -> str:
-    """Return which cell of an executed notebook lacks the figure or the table that its metadata names, or nothing."""
+    """Return which cell lacks the figure or table that its metadata names, or nothing."""
     for cell in notebook.cells:
         shown = cell.metadata.get("mystnb", {})
         kinds = {kind for output in cell.get("outputs", ()) for kind in output.get("data", {})}
@@ -155,7 +157,7 @@ def missing(notebook: Any) -> str:
 
 
 def remove_drafts(folder: Path, prefix: str) -> None:
-    """Remove the folders `PREFIX*` that killed processes left, where the caller holds the lock of what they were for.
+    """Remove folders `PREFIX*` that killed processes left; the caller holds their lock.
 
     Those named for a live process of this machine stay all the same.
     """
@@ -208,7 +210,7 @@ def read(path: Path) -> Any:
 
 
 def failed(path: Path) -> bool:
-    """Return True unless `path` is a notebook that was executed to its end without an error and shows all it has."""
+    """Return whether `path` was executed to its end without error and shows all it has."""
     try:
         notebook = read(path)
     except ValueError:
@@ -223,11 +225,11 @@ def failed(path: Path) -> bool:
 
 
 def tidy(notebook: Any) -> None:
-    """Fold an executed notebook's code for its page, number its tables, take out what differs between equal builds.
+    """Fold an executed notebook's code, number its tables, take out what differs between builds.
 
-    A code cell with the metadata `mystnb.table` (`caption`, `name`) has its Markdown output shown as a numbered table.
-    Where the notebook glues a text as `..._stand_in`, the captions of its figures tagged `real-data` say it: what they
-    show is not the public file.
+    A code cell with the metadata `mystnb.table` (`caption`, `name`) has its Markdown output shown
+    as a numbered table. Where the notebook glues a text as `..._stand_in`, the captions of its
+    figures tagged `real-data` say it: what they show is not the public file.
     """
     _tell_stand_in(notebook)
     for cell in notebook.cells:

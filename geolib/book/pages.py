@@ -1,4 +1,4 @@
-"""The book's generated pages: what reproduces, the state of every result, the parameters of every study."""
+"""The book's generated pages: what reproduces, every result's state, every parameter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from geolib.book import chapters, house, ledger_page, records, verify
 from geolib.runs import paths
 from geolib.runs.tables import markdown
 
-# The measurements of bench/ in the order of the page on speed; the scheduler's is on the page beside it.
+# The measurements of bench/ in the order of the page on speed; the scheduler's is on the page
+# beside it.
 SPEED = {
     "waves": "The wave engine",
     "wgan_traces": "The Wasserstein GAN",
@@ -33,7 +34,8 @@ def generate(
     Parameters
     ----------
     executed : Path
-        Folder of this build's pages of the chapters, from which the landing page takes a picture of each.
+        Folder of this build's pages of the chapters, from which the landing page takes a picture of
+        each.
     states : mapping
         The state of each chapter (`chapters.state`).
     files : sequence of Shipped
@@ -83,7 +85,7 @@ def generate(
 
 
 def speed(bench: Path) -> dict[str, bytes]:
-    """Return what the page on speed takes in: the tables that were measured, one after the other, and a picture."""
+    """Return what the page on speed takes in: the measured tables, one by one, and a picture."""
     text, made = "", {}
     for name, title in SPEED.items():
         if (bench / f"{name}.md").is_file():
@@ -98,18 +100,19 @@ def speed(bench: Path) -> dict[str, bytes]:
 
 SCALING = """:::{figure} /_generated/scaling.png
 :name: fig-scaling
-:alt: Four log-log panels of seconds against time steps, cells, shots and threads, each beside a line of proportion.
+:alt: Four log-log panels: seconds against time steps, cells, shots, threads; lines of proportion.
 
-How the wave engine scales: seconds of a forward run (circles) and of misfit and gradient (squares) as one size varies
-from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion to the first point. The dashed line is
-the workspace of one thread (right axis). Two threads want two free cores: the note above tells whether there were.
+How the wave engine scales: seconds of a forward run (circles) and of misfit and gradient (squares)
+as one size varies from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion
+to the first point. The dashed line is the workspace of one thread (right axis). Two threads want
+two free cores: the note above tells whether there were.
 :::
 
 """
 
 
 def scaling(measurement: Mapping[str, Any]) -> bytes:
-    """Return the picture of the wave engine's seconds against steps, cells, shots and threads, as a PNG."""
+    """Return the picture of the wave engine's seconds against its sizes and threads, as a PNG."""
     import matplotlib.pyplot as plt
 
     from geolib.plots import style, waves
@@ -123,7 +126,7 @@ def scaling(measurement: Mapping[str, Any]) -> bytes:
 
 
 def throughput(measurement: Mapping[str, Any]) -> bytes:
-    """Return the picture of units and shots a second against workers: measured, and the model, as a PNG."""
+    """Return the picture of units and shots a second against workers, as a PNG."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import NullFormatter, StrMethodFormatter
 

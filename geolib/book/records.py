@@ -1,4 +1,4 @@
-"""Where numbers come from: the record of every shipped file, the closing section of a chapter, the page of states."""
+"""Where numbers come from: records of shipped files, a chapter's close, the page of states."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ class Shipped:
     def explained(self) -> str:
         """Return what the state means, with counts."""
         if self.state == "stale":
-            return f"computed by another version of the study (key {self.key}): its numbers may mean something else"
+            return (
+                f"computed by another version of the study (key {self.key}): its numbers may mean "
+                "something else"
+            )
         return "computed by this version of the study"
 
 
@@ -101,7 +104,7 @@ def shipped() -> list[Shipped]:
 
 
 def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return parameters, seeds, commits, versions, hardware, time and date of units by the name of each fact."""
+    """Return by fact the parameters, seeds, commits, versions, hardware and times of units."""
     seeds = {name: value for name, value in config.as_dict().items() if "seed" in name}
     versions = {tuple(sorted(record.get("versions", {}).items())) for record in records}
     commits = Counter(str(record.get("commit", "unknown")) for record in records)
@@ -123,19 +126,22 @@ def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str
 
 
 def section(columns: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the closing section of a chapter: one column of facts for this build and for each shipped run."""
+    """Return a chapter's closing section: facts of this build and of each shipped run."""
     names = list(dict.fromkeys(name for column in columns.values() for name in column))
     rows = [[name, *(column.get(name, "—") for column in columns.values())] for name in names]
     return "### The record of this page\n\n" + markdown(["", *columns], rows) + "\n"
 
 
 def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
-    """Return the line at a chapter's foot: executed when, by what; its precomputed results, and of when they are."""
+    """Return the line at a chapter's foot: executed when, by what; its precomputed results."""
     if about:
         versions = ", ".join(
             f"{name} {number}" for name, number in about.get("versions", {}).items()
         )
-        line = f"Executed {about['date']} in {about['seconds']:.0f} s by commit `{_commit(about['commit'])}`"
+        line = (
+            f"Executed {about['date']} in {about['seconds']:.0f} s by commit "
+            f"`{_commit(about['commit'])}`"
+        )
         line += f" with {versions}." if versions else "."
     else:
         line = "Shown as it was committed, not executed by this build."
@@ -154,12 +160,13 @@ def page(files: Sequence[Shipped]) -> str:
 
 
 def drift(measured: Mapping[str, Any]) -> str:
-    """Return how far the notebooks' numbers moved under the arithmetic of other machines, as a table.
+    """Return how far the notebooks' numbers moved under other machines' arithmetic, as a table.
 
     Parameters
     ----------
     measured : mapping
-        `bench/portable.json`: `settings` and, by notebook and setting, `numbers`, `moved` and the drift of `cells`.
+        `bench/portable.json`: `settings` and, by notebook and setting, `numbers`, `moved` and the
+        drift of `cells`.
     """
     settings, notebooks = measured["settings"], measured["notebooks"]
     rows = []

@@ -1,4 +1,4 @@
-"""Reruns of a study's notebook: what one will do and take, its folder with notebook, page and record, and grids."""
+"""Reruns of a study's notebook: plan and time, folder with notebook, page, record; grids."""
 
 from __future__ import annotations
 
@@ -36,24 +36,26 @@ def default_folder(study: Study, config: Config) -> Path:
 
 
 def read_parameters(path: Path, study: str = "") -> dict[str, Any]:
-    """Return the parameters of a file: a YAML or JSON mapping of names to values, or the `run.json` of a run.
+    """Return the parameters of a file: a YAML or JSON mapping, or the `run.json` of a run.
 
     Raises
     ------
     ValueError
-        If the file is no such mapping or the record of another study; names and values are checked by the study's
-        configuration.
+        If the file is no such mapping or the record of another study; names and values are checked
+        by the study's configuration.
     """
     found = _checks.plain_yaml("parameter file", path)
     if isinstance(found, dict) and {"study", "parameters"} <= found.keys():
         if study and found["study"] != study:
             raise ValueError(
-                f"parameter file {path} must be of {study}; it is of {found['study']!r}. Give another."
+                f"parameter file {path} must be of {study}; it is of {found['study']!r}. "
+                "Give another."
             )
         found = found["parameters"]
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise ValueError(
-            f"parameter file {path} must map names to values; it does not. Write iterations: 60, say."
+            f"parameter file {path} must map names to values; it does not. Write iterations: 60, "
+            "say."
         )
     return found
 
@@ -63,12 +65,13 @@ def check_once(names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise ValueError(
-                f"parameter {name} must be given once; it is given {names.count(name)} times. Drop one."
+                f"parameter {name} must be given once; it is given {names.count(name)} times. "
+                "Drop one."
             )
 
 
 def expected(study: Study, config: Config) -> str:
-    """Return how long a rerun should take, from recorded times alone: unknown is a possible answer."""
+    """Return how long a rerun should take, from recorded times alone; it may be unknown."""
     name = study.name
     root = paths.checkout()
     file = root / ".build" / f"{name}.seconds" if root else None
@@ -92,29 +95,38 @@ def expected(study: Study, config: Config) -> str:
             times = [statistics.mean(known[kind]) for kind in map(_kind, units) if kind in known]
             unlike = len(units) - len(times)
             if times:
-                text = f"about {duration(sum(times))} of computing for {len(times)} units, by the shipped run's record"
+                text = (
+                    f"about {duration(sum(times))} of computing for {len(times)} units, by the "
+                    "shipped run's record"
+                )
                 return text + (
                     f"; unknown for {unlike} units, nothing like them is shipped" if unlike else ""
                 )
     if seconds is None:
         return "unknown, nothing like it is recorded here"
-    return f"unknown for these parameters; the quick preset took about {duration(seconds)} on this machine"
+    return (
+        f"unknown for these parameters; the quick preset took about {duration(seconds)} on this "
+        "machine"
+    )
 
 
 def _reference(study: Study, config: Config) -> str:
-    """Return what shipped times say of these very parameters, or nothing; `tests.references --time` measures them."""
+    """Return what shipped times say of these parameters, if any (`tests.references --time`)."""
     try:
         entries = json.loads((paths.results() / TIMES).read_text(encoding="utf-8"))[study.name]
         wanted = {"key": studies.key(study, config), "parameters": config.as_dict()}
         found = next(entry for entry in entries if wanted.items() <= entry.items())
-        return f"about {duration(float(found['cpu_seconds']))} of one core of {found['device']}, as measured for the book"
+        return (
+            f"about {duration(float(found['cpu_seconds']))} of one core of {found['device']}, as "
+            "measured for the book"
+        )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return ""
 
 
 def _kind(unit: str) -> str:
-    # Without the numbers of trial, model and the like. Only a mean over all of these is a time: of units computed as a
-    # batch the first has all the seconds and its mates have none.
+    # Without the numbers of trial, model and the like. Only a mean over all of these is a time: of
+    # units computed as a batch the first has all the seconds and its mates have none.
     return re.sub(r"-[a-z]?\d+(?=-|$)", "", unit)
 
 
@@ -165,7 +177,8 @@ def run(
 
     Notes
     -----
-    Units are kept in the folder (`.units-*`) until the run is done: after an interruption the same call goes on.
+    Units are kept in the folder (`.units-*`) until the run is done: after an interruption the same
+    call goes on.
     """
     from geolib.book import notebooks, records, standalone
 
@@ -224,7 +237,8 @@ def grid(study: Study, preset: str, changes: Sequence[tuple[str, str]]) -> list[
     preset : str
         Where the other parameters come from.
     changes : sequence of (name, values)
-        Values are separated by commas; the entries of one value of a list parameter are joined by '+'.
+        Values are separated by commas; the entries of one value of a list parameter are joined by
+        '+'.
 
     Raises
     ------

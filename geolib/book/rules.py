@@ -1,4 +1,4 @@
-"""How a number of ours is judged against a paper's: rules, what refutes a claim, and the power to have done so."""
+"""How our number is judged against a paper's: rules, what refutes a claim, power."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from geolib.runs.measure import Measure, short
 
-#: The rules that a kind of claim may have. A statement that one case settles `holds` or not; a share of runs is a
-#: number, a comparison or a matter of counter-examples.
+#: The rules that a kind of claim may have. A statement that one case settles `holds` or not; a
+#: share of runs is a number, a comparison or a matter of counter-examples.
 KINDS = {
     "number": ("count", "close", "between", "equals"),
     "comparison": ("between", "holds"),
@@ -34,7 +34,8 @@ class Judgement(NamedTuple):
     verdict : str
         ``reproduced``, ``not reproduced`` or ``undecided``.
     power : float or None
-        Least probability of the right answer had the truth been otherwise; None where nothing is drawn at random.
+        Least probability of the right answer had the truth been otherwise; None where nothing is
+        drawn at random.
     trials : int or None
         Independent trials that raise the power to 0.8; None where that is not known.
     """
@@ -76,13 +77,15 @@ def judge(
     kind, rule, setting
         One of `KINDS`, one of its rules, and the rule's setting:
 
-        - ``count: N``: the published count of N and ours may come from one proportion (Fisher's exact test);
+        - ``count: N``: the published count of N and ours may come from one proportion (Fisher's
+          exact test);
         - ``close: R``: ours, with its interval, lies within the share R of the published value;
         - ``between: [low, high]``: ours, with its interval, lies within; null is open;
         - ``equals: true``: the same number;
         - ``never: true``, ``always: true``: no trial, or every one; one counter-example refutes it;
         - ``some: true``: at least one trial; none among enough of them refutes it;
-        - ``holds: true``: the statement held (1) or not (0) in the case that was computed; one half is undecided.
+        - ``holds: true``: the statement held (1) or not (0) in the case that was computed; one half
+          is undecided.
     published : number or str
         What the paper states.
     ours : Measure
@@ -97,10 +100,11 @@ def judge(
 
     Notes
     -----
-    The alternatives are fixed for each kind. Counts and numbers: half and double. Comparisons: no difference, of which
-    the rule must not say *reproduced*, and the reverse, of which it must say *not reproduced*; a ratio is reversed by a
-    factor of two unless `effect` says otherwise. Never and always: one exception in twenty. A case without chance has
-    no power: what was tried and refuted stands in its place.
+    The alternatives are fixed for each kind. Counts and numbers: half and double. Comparisons: no
+    difference, of which the rule must not say *reproduced*, and the reverse, of which it must say
+    *not reproduced*; a ratio is reversed by a factor of two unless `effect` says otherwise. Never
+    and always: one exception in twenty. A case without chance has no power: what was tried and
+    refuted stands in its place.
     """
     if not math.isfinite(ours.value):
         return Judgement("not reproduced")
@@ -134,7 +138,7 @@ def edges(rule: str, setting: Any, published: Any) -> tuple[float, float]:
 
 
 def planned(rule: str, setting: Any, published: Any, trials: int) -> Judgement:
-    """Return the power that so many independent trials will have, and how many are needed; the verdict is open."""
+    """Return the power of so many trials, and how many are needed; the verdict is open."""
     if rule == "count":
         theirs = int(published), int(setting)
         return Judgement("not run", _count_power(*theirs, trials), _count_needed(*theirs))
@@ -150,7 +154,7 @@ def _fisher(k: int, n: int, published: int, of: int) -> float:
 
 
 def critical(published: int, of: int, n: int) -> tuple[int, int]:
-    """Return the counts of n trials below and above which Fisher's test tells them from a published count."""
+    """Return the counts of n below and above which Fisher's test sees a difference."""
     middle = min(n, max(0, round(n * published / of)))
     return (
         _first(lambda k: _fisher(k, n, published, of) >= LEVEL, 0, middle),
@@ -159,7 +163,7 @@ def critical(published: int, of: int, n: int) -> tuple[int, int]:
 
 
 def _first(true: Callable[[int], bool], low: int, high: int) -> int:
-    """Return the first whole number from low on for which a statement holds that goes on holding; high if none."""
+    """Return the first number from low on from which a statement holds for good, else high."""
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if true(middle) else (middle + 1, high)
@@ -185,7 +189,7 @@ def _count(published: int, of: int, ours: Measure) -> Judgement:
 
 @functools.lru_cache(4096)
 def _count_power(published: int, of: int, n: int) -> float:
-    """Return the least chance that Fisher's test sees half or double the published share in n trials."""
+    """Return the least chance that Fisher's test sees half or double the share in n trials."""
     from scipy import stats
 
     low, high = critical(published, of, n)
@@ -241,7 +245,7 @@ RARE = math.ceil(math.log(1 - ENOUGH) / math.log(1 - EXCEPTIONS))
 def _within(
     low: float, high: float, ours: Measure, alternatives: list[tuple[float, bool]]
 ) -> Judgement:
-    """Judge a number with its interval against a range; alternatives come with whether silence is enough of them."""
+    """Judge a number with interval against a range; with alternatives, and if silence is enough."""
     ends = [ours.value, *(end for end in (ours.low, ours.high) if end is not None)]
     if low <= min(ends) and max(ends) <= high:
         verdict = "reproduced"
@@ -270,7 +274,7 @@ def _logarithmic(low: float, high: float, ours: Measure) -> bool:
 def _alternatives(
     kind: str, low: float, high: float, published: Any, ours: Measure, effect: float | None
 ) -> list[tuple[float, bool]]:
-    """Return what the truth might have been instead, and whether the rule need only be silent about it."""
+    """Return what else the truth might have been, and whether the rule need only be silent."""
     if kind == "comparison" and not (math.isfinite(low) and math.isfinite(high) and ours.k is None):
         upward = not math.isfinite(high) or (ours.k is not None and high == 1)
         edge = low if upward else high
@@ -302,7 +306,7 @@ def _alternatives(
 
 
 def _power(low: float, high: float, ours: Measure, truth: float, silent: bool) -> float:
-    """Return the chance of *not reproduced* (or, where silence is enough, of anything but *reproduced*)."""
+    """Return the chance of *not reproduced*, or of all but *reproduced* if silence is enough."""
     from scipy import stats
 
     if ours.k is not None:
@@ -335,7 +339,7 @@ def _power(low: float, high: float, ours: Measure, truth: float, silent: bool) -
 
 
 def _trials(low: float, high: float, ours: Measure, truths: list[float]) -> int | None:
-    """Return how many trials like ours tell the alternatives from the range, by the square-root law."""
+    """Return how many trials tell the alternatives from the range, by the square-root law."""
     if ours.n is None or ours.low is None or ours.high is None:
         return None
     if _logarithmic(low, high, ours):

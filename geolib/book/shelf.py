@@ -1,4 +1,4 @@
-"""What is shipped, as a list that a reader of the command line wants: every study, companion and file."""
+"""What is shipped, as a list for the command line: every study, companion and file."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from geolib.runs import paths, store
 
 
 def listing() -> list[str]:
-    """Return a line for each study and each of its companions, with the results that are shipped of it.
+    """Return a line for each study and companion, with the results that are shipped of it.
 
     Notes
     -----
-    Every file is read once to tell a damaged one; the list takes the time of that and of importing the studies.
+    Every file is read once to tell a damaged one; the list takes the time of that and of importing
+    the studies.
     """
     names = [*studies.NAMES, *studies.COMPANIONS]
     found: dict[str, list[str]] = {name: [] for name in names}

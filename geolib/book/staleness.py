@@ -18,7 +18,7 @@ from geolib.runs import paths
 
 
 def inputs(study: str) -> dict[str, str]:
-    """Return a hash of each thing that a study's executed notebook depends on, by a name that a reader knows."""
+    """Return a hash of each thing that an executed notebook depends on, by a known name."""
     notebook = paths.notebook(study)
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
@@ -48,7 +48,7 @@ def inputs(study: str) -> dict[str, str]:
 
 
 def computing(study: str) -> str:
-    """Return one hash of the code and the data from which the units of a study's notebook are computed."""
+    """Return one hash of the code and data that a study's notebook's units are computed from."""
     cells = notebooks.read(paths.notebook(study)).cells
     # A cell of a reader's own may hold magics, which are no Python.
     code = [
@@ -71,7 +71,7 @@ def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def modules(start: str, code: list[str]) -> list[Path]:
-    """Return the files of all geolib modules that a module and a notebook's cells import, directly or not."""
+    """Return the files of all geolib modules that a module and cells import, however far."""
     package = _package()
     found: dict[str, Path] = {}
 

@@ -17,14 +17,17 @@ from geolib.runs import paths
 from geolib.runs.store import write_atomic
 
 _STYLE = """
-body { max-width: 52rem; margin: 0 auto; padding: 1rem; font-family: system-ui, sans-serif; line-height: 1.55; }
+body { max-width: 52rem; margin: 0 auto; padding: 1rem; }
+body { font-family: system-ui, sans-serif; line-height: 1.55; }
 img { max-width: 100%; height: auto; } pre, table { overflow-x: auto; display: block; }
-table { border-collapse: collapse; } td, th { border: 1px solid #bbb; padding: .2rem .5rem; text-align: left; }
+table { border-collapse: collapse; }
+td, th { border: 1px solid #bbb; padding: .2rem .5rem; text-align: left; }
 div.output pre, div.cell_output pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 mjx-container { overflow-x: auto; max-width: 100%; }
 div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
 figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: #444; }
-div.admonition { border-left: 4px solid #0072B2; background: #f0f6fb; padding: .3rem 1rem; margin: 1rem 0; }
+div.admonition { border-left: 4px solid #0072B2; background: #f0f6fb; }
+div.admonition { padding: .3rem 1rem; margin: 1rem 0; }
 .admonition-title { font-weight: 600; }
 a.headerlink, div.related, div.footer, div.sphinxsidebar { display: none; }
 """
@@ -110,7 +113,7 @@ def render(notebook: Path, page: Path, title: str) -> Path:
 
 
 def inline(path: Path) -> str:
-    """Return the text of an HTML file with its style sheets, scripts and images put inside, if they lie beside it."""
+    """Return an HTML file's text with style sheets, scripts and images beside it put inside."""
     text, folder = path.read_text(encoding="utf-8"), path.parent
 
     def local(address: str) -> Path | None:

@@ -34,7 +34,7 @@ def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]
 
 
 def scorecard(judged: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Return how many claims there are, are decided, robust, fragile, of untested robustness, undecided, not run."""
+    """Return counts of claims: all, decided, robust, fragile, untested, undecided, not run."""
     decided = [row for row in judged if row["verdict"] not in ("undecided", "not run")]
     states = [row["robust"]["verdict"] for row in decided]
     counts = {
@@ -60,8 +60,9 @@ def as_text(judged: dict[str, list[dict[str, Any]]]) -> str:
         lines.append(
             f"{name}: {card['claims']} claims, {card['decided']} decided ("
             + ", ".join(f"{card[head]} {head}" for head in heads)
-            + f"; {card['robust']} robust, {card['fragile']} fragile, {card['untested']} with fewer than two "
-            f"alternatives), {card['undecided']} undecided, {card['not run']} not run"
+            + f"; {card['robust']} robust, {card['fragile']} fragile, {card['untested']} with "
+            f"fewer than two alternatives), {card['undecided']} undecided, "
+            f"{card['not run']} not run"
         )
     return "\n".join(lines)
 
@@ -90,7 +91,7 @@ def ours(row: dict[str, Any]) -> str:
 
 
 def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
-    """Return all that is known of one claim, as text; ValueError with the nearest id if there is none such."""
+    """Return all that is known of one claim, as text; ValueError with the nearest id if none."""
     by_id = {row["id"]: row for row in judged}
     row = by_id[_checks.choice("claim", identity, by_id)]
     robust = row["robust"] or {"verdict": "not run", "alternatives": {}, "turns_with": []}

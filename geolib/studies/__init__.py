@@ -59,15 +59,15 @@ def companions(chapter: str) -> list[Study]:
 
 
 def shipped_measures(study: Study) -> dict[str, Measure]:
-    """Return the measures of what is shipped of a study and its companions, by name; see `shipped_sources`."""
+    """Return the measures of what is shipped of a study and its companions (`shipped_sources`)."""
     return {name: measure for name, (measure, _) in shipped_sources(study).items()}
 
 
 def shipped_sources(study: Study) -> dict[str, tuple[Measure, str]]:
-    """Return the measures of what is shipped of a study and its companions, each with the file that it is from.
+    """Return the measures of what is shipped of a study and its companions, each with its file.
 
-    The paper preset wins over the quick; measures of a file of another name have that in front, as in
-    ``width64.table1.I.image``.
+    The paper preset wins over the quick; measures of a file of another name have that in front, as
+    in ``width64.table1.I.image``.
     """
     found: dict[str, tuple[Measure, str]] = {}
     for part in (*companions(study.name), study):

@@ -1,7 +1,8 @@
-"""The laboratories of the built book: their data as scripts, and the tags of the pages that show one.
+"""The laboratories of the built book: data as scripts, and the tags of their pages.
 
-A laboratory NAME is `book/_static/lab/NAME.js`; `geolib.book.labs.NAME.scripts()`, if there is such a module, returns
-its data as `{script: {entry: number, text, list or encoded array}}`. Nothing of it is committed: a build derives it.
+A laboratory NAME is `book/_static/lab/NAME.js`; `geolib.book.labs.NAME.scripts()`, if there is such
+a module, returns its data as `{script: {entry: number, text, list or encoded array}}`. Nothing of
+it is committed: a build derives it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TYPES = {"f8": "<f8", "f4": "<f4", "f2": "<f2", "i1": "<i1", "u1": "<u1", "i2": 
 
 
 def encode(array: Any, kind: str = "f4") -> dict[str, Any]:
-    """Return an array as what `geolab.decode` reads: type, shape and base64 of little-endian numbers.
+    """Return an array as `geolab.decode` reads it: type, shape, base64 of little-endian numbers.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def encode(array: Any, kind: str = "f4") -> dict[str, Any]:
 def quantise(array: Any, axis: int = 0) -> dict[str, Any]:
     """Return weights as 8-bit integers with one float32 scale for each channel along `axis`.
 
-    The page gets them back as float32, off by half a scale at most, that is by 0.4 % of the channel's largest weight.
+    The page gets them back as float32, off by half a scale at most, that is by 0.4 % of the
+    channel's largest weight.
     """
     values = np.asarray(array, dtype=np.float64)
     others = tuple(n for n in range(values.ndim) if n != axis)
@@ -113,7 +115,7 @@ _TAGS = re.compile(r"\s*<(?:link|script)[^>]*_static/lab/[^>]*>(?:</script>)?")
 
 
 def attach(text: str, page: Path, site: Path) -> str:
-    """Return the text of a page with the frame of the laboratories if it holds one, and without it if not."""
+    """Return a page's text with the frame of the laboratories if it holds one, else without."""
     text = _TAGS.sub("", text)
     if 'class="geolab"' not in text:
         return text

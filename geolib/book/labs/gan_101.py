@@ -81,7 +81,7 @@ def check() -> dict[str, Any]:
 
 
 def played(name: str, start: list[nn.Module], real: Tensor, latent: list[Tensor]) -> dict[str, Any]:
-    """Return the last losses and the weights after `ITERATIONS` of the game from the networks `start`."""
+    """Return the last losses and weights after `ITERATIONS` of the game from `start`."""
     generator, body = (dense([1, WIDTH, WIDTH, 1], leaky).double() for _ in range(2))
     generator.load_state_dict(start[0].state_dict())
     body.load_state_dict(start[1].state_dict())

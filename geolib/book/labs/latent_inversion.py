@@ -1,4 +1,4 @@
-"""Data of the latent inversion's laboratory: generator of width 16, experiment, numbers to check against."""
+"""Data of the latent inversion's laboratory: generator, experiment, numbers to check."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOISES = (1, 2)
 
 
 def scripts() -> dict[str, dict[str, Any]]:
-    """Return the laboratory's script: shipped weights as they are (half precision), true latents, errors, a check."""
+    """Return the laboratory's script: weights (half precision), true latents, errors, a check."""
     world = World(LatentConfig(width=WIDTH), "cpu")
     weights = {name: encode(value, "f2") for name, value in world.network.state_dict().items()}
     truths = {str(model): encode(value[0]) for model, value in world.true_latents.items()}
@@ -43,7 +43,7 @@ def errors(world: World, noise: int) -> np.ndarray:
 
 
 def check(world: World) -> dict[str, Any]:
-    """Return what the package makes of one latent: model, times, misfits, gradients and one update of each search."""
+    """Return the package's answer to a latent: model, times, misfits, gradients, one update."""
     start, model = _clear(world)
     cases = {
         f"{order} {kind}": _case(world, order, kind, start)
@@ -54,7 +54,7 @@ def check(world: World) -> dict[str, Any]:
 
 
 def _clear(world: World) -> tuple[Tensor, Tensor]:
-    """Return a latent none of whose cells is so close to the threshold that round-off would turn it, and its model."""
+    """Return a latent, and its model, no cell of which round-off would turn at the threshold."""
     generator = torch.Generator().manual_seed(0)
     for _ in range(1000):
         start = torch.rand(1, N_LATENT, generator=generator) * 2 - 1

@@ -115,7 +115,7 @@ def _tank() -> dict[str, Any]:
 
 
 def line() -> dict[str, Any]:
-    """Return misfit and gradient of the 1-D problem at its start, and where five updates of each method lead."""
+    """Return the 1-D problem's first misfit and gradient, and five updates of each method."""
     problem = problem_1d()
     misfit, gradient = problem.objective(problem.start)
     models = {name: _updated(problem, name, rate) for name, rate in RATES.items()}

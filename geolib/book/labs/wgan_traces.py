@@ -1,4 +1,4 @@
-"""Data of the traces' laboratory: all shipped networks in eight bits, real traces, numbers to check against."""
+"""Data of the traces' laboratory: shipped networks in eight bits, traces, numbers to check."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces.config import TracesConfig
 
 SEED = 1
-#: Draws on which the error of the eight bits is taken, and real traces: those shown and those counted.
+#: Draws on which the error of the eight bits is taken, and real traces: those shown and those
+#: counted.
 DRAWS, SHOWN, COUNTED = 200, 40, 500
 
 
 def files() -> dict[int, Path]:
-    """Return the files of networks by their epoch: the main one, and any `wgan_traces-epochNNNN.safetensors`."""
+    """Return the files of networks by epoch: the main one and `wgan_traces-epochNNNN`."""
     found = [wgan.weights_path(), *sorted(paths.results().glob("wgan_traces-epoch*.safetensors"))]
     return {wgan.load_pretrained(path).epoch: path for path in reversed(found)}
 
 
 def scripts() -> dict[str, dict[str, Any]]:
-    """Return the laboratory's scripts: one that it starts with, which holds the last epoch, and one for each other."""
+    """Return the laboratory's scripts: the last epoch's, to start with, and each other's."""
     found = files()
     main = wgan.load_pretrained()
     networks = {epoch: network(path) for epoch, path in found.items()}
@@ -45,7 +46,7 @@ def scripts() -> dict[str, dict[str, Any]]:
 
 
 def network(path: Path) -> dict[str, Any]:
-    """Return generator and critic of a file in eight bits, what that changes, and the package's numbers for them."""
+    """Return a file's networks in eight bits, what that changes, and the package's numbers."""
     full, (kept, facts) = wgan.load_pretrained(path), weights.read(path)
     entries = {
         name: packed(name, value) for name, value in kept.items() if value.is_floating_point()
@@ -83,7 +84,7 @@ def network(path: Path) -> dict[str, Any]:
 
 
 def packed(name: str, value: torch.Tensor) -> dict[str, Any]:
-    """Return a kernel in eight bits with a scale for each output channel; anything smaller as it is."""
+    """Return a kernel in eight bits, a scale for each output channel; anything smaller as is."""
     if value.ndim < 3:
         return encode(value)
     return quantise(value, axis=1 if name.startswith("generator.") else 0)
@@ -108,7 +109,7 @@ def unpack(entry: dict[str, Any]) -> np.ndarray:
 
 
 def real(scale: float) -> dict[str, Any]:
-    """Return real traces that no training has seen: some to look at, share of positive first events, mean spectrum."""
+    """Return unseen real traces: some to look at, share of positive first events, mean spectrum."""
     config = TracesConfig()
     models = wgan_data.draw_models(config, COUNTED, np.random.default_rng([config.seed, 30]))
     traces = wgan_data.forward(*models, config.frequency) / scale

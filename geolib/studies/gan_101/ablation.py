@@ -15,7 +15,7 @@ ENOUGH_SEEDS = 5
 
 
 def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict[str, np.ndarray]:
-    """Return each outcome of a trick over the plain recipe, one value for each seed that both were run with.
+    """Return each outcome of a trick over the plain recipe, a value for each seed run with both.
 
     Parameters
     ----------
@@ -29,11 +29,11 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
     Returns
     -------
     dict
-        Ratios for `distance` (mean over the last quarter of the training), `unrest` (standard deviation of its
-        logarithm over the last half), `time` (steps until the distance falls to where the plain recipe ends;
-        the whole training where it never does), `equal_cost` (distance after as many network updates as the plain
-        recipe made); differences for `critic_error`, `accuracy` and `extreme` (share of answers within 0.05 of 0
-        or 1), means over the last half.
+        Ratios for `distance` (mean over the last quarter of the training), `unrest` (standard
+        deviation of its logarithm over the last half), `time` (steps until the distance falls to
+        where the plain recipe ends; the whole training where it never does), `equal_cost` (distance
+        after as many network updates as the plain recipe made); differences for `critic_error`,
+        `accuracy` and `extreme` (share of answers within 0.05 of 0 or 1), means over the last half.
     """
     found: dict[str, list[float]] = {name: [] for name in OUTCOMES}
     plain_runs = {
@@ -65,7 +65,7 @@ def _first(trace: np.ndarray, goal: float) -> int:
 
 
 def effect(outcome: str, values: np.ndarray) -> Measure:
-    """Return the mean effect with its 95 % interval: geometric for ratios, arithmetic for differences."""
+    """Return the mean effect with its 95 % interval: geometric for ratios, else arithmetic."""
     if outcome in ("distance", "unrest", "time", "equal_cost"):
         logs = average(np.log(values))
         low, high = (None if v is None else float(np.exp(v)) for v in (logs.low, logs.high))
@@ -74,7 +74,7 @@ def effect(outcome: str, values: np.ndarray) -> Measure:
 
 
 def judgement(outcome: str, measure: Measure) -> str:
-    """Return "helps", "harms" or "no clear effect" from the interval; lower is better but for the accuracy."""
+    """Return "helps", "harms" or "no clear effect"; lower is better but for the accuracy."""
     if (measure.n or 0) < ENOUGH_SEEDS:
         return "too few seeds"
     neutral = 1.0 if outcome in ("distance", "unrest", "time", "equal_cost") else 0.0
@@ -96,7 +96,7 @@ def ablation(critic_steps: int, units: Units) -> list[tuple[str, str, dict[str, 
 
 
 def ablation_table(critic_steps: int, units: Units, data: str) -> str:
-    """Return a Markdown table of one data set's ablation: effect with its interval, and the computed verdict."""
+    """Return a Markdown table of one data set's ablation: effect, interval, computed verdict."""
     heads = [
         "Trick",
         "Final distance",

@@ -18,7 +18,7 @@ GAPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def disjoint(seed: int, iterations: int = 250, batch: int = 128) -> Arrays:
-    """Train critics between two parallel lines a gap apart: what each divergence says, and the push it gives."""
+    """Train critics between two parallel lines a gap apart: each divergence and its push."""
     rng = source(seed, "disjoint")
     rows = []
     for gap in GAPS:

@@ -78,7 +78,8 @@ def _theory_measures(name: str, u: Mapping[str, np.ndarray]) -> dict[str, Measur
             "printed_7": _holds(abs(number("printed_7") - v) < 1e-6),
             "printed_9_second_gap": Measure(number("printed_9_second") - v),
             "printed_9_second": _holds(abs(number("printed_9_second") - v) < 1e-6),
-            # As an integral the sum of densities is right as it stands; divergences are to the mean, log 4 below.
+            # As an integral the sum of densities is right as it stands; divergences are to the
+            # mean, log 4 below.
             "printed_9_third": _holds(abs(number("printed_9_third") - v) < 1e-6),
             "mean_gap": Measure(2 * jsd - v),
             "minimum_at_data": _holds(int(np.argmin(u["share_values"])) == len(u["shares"]) - 1),
@@ -192,7 +193,8 @@ def _variant_measures(variant: str, units: Units) -> dict[str, Measure]:
                 None if end is None else min(max(end, 0.0), 1.0) for end in (mean.low, mean.high)
             )
             found[name] = Measure(mean.value, low, high, mean.n)
-        # The reader chases a moving generator, so single records scatter: take the median of the last third.
+        # The reader chases a moving generator, so single records scatter: take the median of the
+        # last third.
         last = bound[..., -max(1, bound.shape[-1] // 3) :]
         found["bound"] = average(np.median(last[:, 0], axis=-1))
         found["bound_without"] = average(np.median(last[:, 1], axis=-1))

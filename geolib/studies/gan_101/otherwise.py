@@ -1,4 +1,4 @@
-"""What judges the claims on GANs had other seeds been drawn: each comparison without one of its first three seeds."""
+"""What judges the claims on GANs had other seeds been drawn: one of the first three left out."""
 
 from __future__ import annotations
 

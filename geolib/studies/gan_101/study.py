@@ -1,4 +1,4 @@
-"""Li and Ortiz (2022), Generative Adversarial Network 101: equations run, tricks measured, variants alive."""
+"""Li and Ortiz (2022), Generative Adversarial Network 101: equations, tricks, variants."""
 
 from __future__ import annotations
 
@@ -113,7 +113,10 @@ class Gan101(Study[GanConfig]):
 
     name = "gan_101"
     title = "GAN 101: the adversarial game, its tricks and its variants"
-    question = "What do the equations, tricks and variants of an introduction to GANs do when each of them is run?"
+    question = (
+        "What do the equations, tricks and variants of an introduction to GANs do when each of "
+        "them is run?"
+    )
     Config = GanConfig
     kinds = (Theory, Trick, Variant)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS

@@ -1,4 +1,4 @@
-"""Units of `gan_101` on theory: each returns arrays that hold a statement of the paper beside its closed form."""
+"""Units of `gan_101` on theory: arrays that hold a statement of the paper and its closed form."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def source(seed: int, label: str) -> torch.Generator:
 
 
 def likelihood(n: int, seed: int) -> Arrays:
-    """Fit a mixture by descent of the negative log-likelihood and follow the divergence beside it (eqs 1-4)."""
+    """Fit a mixture by descent of the negative log-likelihood; the divergence beside it."""
     x = theory.line()
     samples = TARGET.sample(n, source(seed, "likelihood"))
     path, losses = theory.fit(samples, Mixture.of([0.5, 0.5], [-0.5, 0.5], [1.0, 1.0]), 400, 0.5)
@@ -67,7 +67,8 @@ def likelihood(n: int, seed: int) -> Arrays:
         "gradient_error": _gradient_difference(x),
         "fitted": torch.cat([found.weights, found.means, found.scales]),
         "truth": torch.cat([TARGET.weights, TARGET.means, TARGET.scales]),
-        # Wilks: 2 n KL is chi-square with as many degrees of freedom as there are parameters, here five.
+        # Wilks: 2 n KL is chi-square with as many degrees of freedom as there are parameters, here
+        # five.
         "wilks": torch.stack([2 * n * theory.kl(TARGET, m, x) for m in fits]),
         # What the samples say of each kept model, and what their distribution says.
         "sample_loss": torch.stack([-path[i].log_density(samples).mean() for i in kept]),
@@ -79,7 +80,7 @@ def likelihood(n: int, seed: int) -> Arrays:
 
 
 def _gradient_difference(x: Tensor) -> float:
-    """Return the largest difference between the gradients of the divergence and of the expected loss."""
+    """Return the largest difference between the gradients of divergence and expected loss."""
     mean = torch.tensor([-0.5, 0.5], dtype=torch.float64, requires_grad=True)
     model = Mixture(
         OTHER.weights.new_tensor([0.5, 0.5]), mean, OTHER.weights.new_tensor([1.0, 1.0])
@@ -90,7 +91,7 @@ def _gradient_difference(x: Tensor) -> float:
 
 
 def value(seed: int) -> Arrays:
-    """Evaluate the game's value at the optimal discriminator three ways, and the printed equations 7 and 9."""
+    """Evaluate the game at the optimal discriminator three ways; equations 7 and 9 as printed."""
     x = theory.line()
     log_p, log_q = TARGET.log_density(x), OTHER.log_density(x)
     best = theory.optimal_logit(log_p, log_q)
@@ -101,7 +102,8 @@ def value(seed: int) -> Arrays:
     bends = torch.linspace(-1, 1, 41, dtype=torch.float64)
     wave = torch.sin(x)
     shares = torch.linspace(0, 1, 41, dtype=torch.float64)
-    # A family of generators that ends in the data: the value at its best discriminator falls to -log 4.
+    # A family of generators that ends in the data: the value at its best discriminator falls to
+    # -log 4.
     blends = [torch.logaddexp(log_p + w.log(), log_q + (1 - w).log()) for w in shares[1:-1]]
     chain = [log_q, *blends, log_p]
     return {
@@ -143,7 +145,7 @@ class Shifted(nn.Module):
 def train_critic_alone(
     game: Game, critic: nn.Module, generator: nn.Module, iterations: int, rate: float
 ) -> Iterator[int]:
-    """Train a critic against a generator that stands still, yielding iterations; the rate falls to zero linearly."""
+    """Train a critic against a fixed generator, yielding iterations; the rate falls to zero."""
     optimizer = adam(critic.parameters(), rate)
     still = torch.optim.SGD(generator.parameters(), 0.0)
     for step in train(Players(generator, critic, still, optimizer), game, iterations):
@@ -164,7 +166,8 @@ def discriminator(seed: int, iterations: int = 1500, batch: int = 512) -> Arrays
     )
     curves = torch.sigmoid(logits)
     errors = torch.stack([theory.integral(middle * (c - best).abs(), x) for c in curves])
-    # How wrong is what generated samples are told, in units of what the best discriminator tells them?
+    # How wrong is what generated samples are told, in units of what the best discriminator tells
+    # them?
     scale = theory.integral(log_q.exp() * best_push.abs(), x)
     wrong = [
         theory.integral(log_q.exp() * (_pull(each, x) - best_push).abs(), x) / scale
@@ -193,7 +196,7 @@ def discriminator(seed: int, iterations: int = 1500, batch: int = 512) -> Arrays
 def _discriminator_against(
     generated: Mixture, rng: torch.Generator, x: Tensor, iterations: int, batch: int
 ) -> tuple[list[int], Tensor]:
-    """Return recorded steps and logits on `x` of a discriminator between the data and a fixed distribution."""
+    """Return recorded steps and logits on `x` of a discriminator against a fixed distribution."""
     critic = Scores(initialise(dense([1, 48, 48, 1], leaky), rng))
     game = Game(
         NON_SATURATING,
@@ -209,12 +212,12 @@ def _discriminator_against(
 
 
 def _pull(logit: Tensor, x: Tensor) -> Tensor:
-    """Return the slope of log D at `x`, which the generator's usual loss hands to a sample there."""
+    """Return the slope of log D at `x`, which the generator's usual loss hands to samples there."""
     return torch.gradient(torch.nn.functional.logsigmoid(logit), spacing=(x,))[0]
 
 
 def starvation() -> Arrays:
-    """Return the push on a generator that is `shift` away from its data, for both losses, beside the closed forms."""
+    """Return the push on a generator `shift` away from its data, both losses, with closed forms."""
     x = theory.line(-20, 20, 8001)
     pushes = {"saturating": SATURATING, "non_saturating": NON_SATURATING}
     found = {
@@ -247,11 +250,12 @@ def _ratio(found: dict[str, np.ndarray], shift: float) -> np.ndarray:
 
 
 def bilinear() -> Arrays:
-    """Play min_x max_y xy by every method and compare the growth of the distance with its closed form."""
+    """Play min_x max_y xy by every method; the distance's growth beside its closed form."""
     steps = 400
     paths = torch.stack([theory.bilinear_game(m, BILINEAR_RATE, steps) for m in theory.GAMES])
     distance = paths.norm(dim=2)
-    # The spiral's factor is exact; paths with complex eigenvalues wobble around theirs, hence the long baseline.
+    # The spiral's factor is exact; paths with complex eigenvalues wobble around theirs, hence the
+    # long baseline.
     factors = (distance[:, -1] / distance[:, steps // 2]) ** (2 / steps)
     exact = torch.tensor(
         [theory.bilinear_factor(m, BILINEAR_RATE) for m in theory.GAMES], dtype=torch.float64
@@ -269,9 +273,10 @@ def bilinear() -> Arrays:
 
 
 def density_of(generator: nn.Module, edges: Tensor, n: int = 40_000) -> Tensor:
-    """Return the density that a generator with one normal input spreads over the bins between `edges`.
+    """Return the density that a generator with one normal input spreads over bins (`edges`).
 
-    Evenly spaced quantiles of the input stand for its samples, so that there is no noise to smooth away.
+    Evenly spaced quantiles of the input stand for its samples, so that there is no noise to smooth
+    away.
     """
     levels = (torch.arange(n, dtype=torch.float64) + 0.5) / n
     made = generate(generator, torch.special.ndtri(levels).float()[:, None])[:, 0].double()
@@ -286,7 +291,7 @@ def generate(generator: nn.Module, z: Tensor) -> Tensor:
 
 
 class Judge:
-    """Measures how far a one-dimensional generator is from the target, and how well its critic knows."""
+    """Measures how far a 1-D generator is from the target, and how well its critic knows."""
 
     def __init__(self, label: float = 1.0) -> None:
         grid = theory.line(n=2401)
@@ -305,16 +310,17 @@ class Judge:
         )
 
     def curves(self, players: Players) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the generated density, the critic's curve and the optimal one, on the bins' centres."""
+        """Return generated density, the critic's curve and the optimal one at the bins' centres."""
         made = density_of(players.generator, self.edges)
-        # Smoothed labels scale the optimum by the label; undone here, so that all critics face the same truth.
+        # Smoothed labels scale the optimum by the label; undone here, so that all critics face the
+        # same truth.
         curve = (
             torch.sigmoid(generate(players.critic, self.x.float()[:, None]).double()) / self.label
         )
         return made, curve, self.target / (self.target + made).clamp_min(1e-12)
 
     def critic(self, players: Players) -> tuple[float, float, float]:
-        """Return the critic's mean error against the optimum, its accuracy, and the share of extreme answers."""
+        """Return the critic's mean error against the optimum, accuracy, extreme share."""
         made, curve, best = self.curves(players)
         width = self.edges[1] - self.edges[0]
         middle = 0.5 * (self.target + made)
@@ -329,7 +335,7 @@ class Judge:
 
 
 def turns(seed: int, iterations: int = 300) -> Arrays:
-    """Train first the discriminator alone, then the generator alone: who tells what from what? (Figs 3a and 3b)."""
+    """Train the discriminator alone, then the generator alone (Figs 3a and 3b): who tells what."""
     rng = source(seed, "turns")
     players, game = mixture_game(TARGET, Recipe(leaky=True), 1e-3, rng, width=64, batch=256)
     judge, accuracy = Judge(), []
@@ -346,8 +352,8 @@ def turns(seed: int, iterations: int = 300) -> Arrays:
 def mixture(iterations: int, seed: int, *, aided: bool = True) -> Arrays:
     """Train a GAN on the mixture and keep densities and discriminator curves over time (Figs 1-3).
 
-    It is aided by an R1 penalty of weight 0.05 and a learning rate that falls over the second half, neither of which
-    the paper names; without them (`aided` false) it is the paper's procedure.
+    It is aided by an R1 penalty of weight 0.05 and a learning rate that falls over the second half,
+    neither of which the paper names; without them (`aided` false) it is the paper's procedure.
     """
     rng = source(seed, "mixture")
     players, game = mixture_game(

@@ -33,7 +33,7 @@ LABEL_CENTRE, LABEL_SCALE = 0.3, 0.3
 
 @functools.lru_cache(maxsize=4)
 def image(seed: int, graded: bool = False) -> Tensor:
-    """Return a channel image in [-1, 1] with softened edges; the graded one has more channels the deeper it gets."""
+    """Return a channel image in [-1, 1], edges softened; the graded one fills with depth."""
     rng = np.random.default_rng([seed, int(graded)])
     channels = functools.partial(training_images.procedural_channels, rng=rng, width=12.0)
     if graded:
@@ -53,7 +53,7 @@ def drawer(
     spacing: float = 3.0,
     label: str = "",
 ):
-    """Return a rule that draws a batch of patches with the conditions a variant needs: "", "proportion" or "itself"."""
+    """Return a rule that draws patches with conditions: "", "proportion" or "itself"."""
 
     def draw() -> tuple[Tensor, tuple[Tensor, ...]]:
         batch = patches.patches(picture, BATCH, size, spacing=spacing, generator=rng)
@@ -80,9 +80,9 @@ def held_out(
 def compare(samples: Tensor, reference: Tensor) -> dict[str, float]:
     """Return how far patches are from reference patches: see `training_images` for the statistics.
 
-    `patterns` (Jensen-Shannon divergence of the 3 x 3 pattern histograms at spacings 1 and 3, in bits), `two_point`
-    (relative misfit of the variograms along both axes), `proportion` (absolute difference), `distance` (sliced
-    Wasserstein-2).
+    `patterns` (Jensen-Shannon divergence of the 3 x 3 pattern histograms at spacings 1 and 3, in
+    bits), `two_point` (relative misfit of the variograms along both axes), `proportion` (absolute
+    difference), `distance` (sliced Wasserstein-2).
     """
     ours, theirs = ((s[:, 0] > 0).numpy() for s in (samples, reference))
     histograms = [
@@ -113,7 +113,7 @@ def row(samples: Tensor, reference: Tensor) -> np.ndarray:
 
 
 def floor(seed: int, reference: Tensor, **options) -> np.ndarray:
-    """Return the statistics of real training patches against the reference: what a perfect generator would reach."""
+    """Return the statistics of real patches against the reference: a perfect generator's."""
     graded = options.pop("graded", False)
     real = patches.patches(
         image(seed, graded), len(reference), generator=source(seed, "floor"), **options
@@ -122,9 +122,10 @@ def floor(seed: int, reference: Tensor, **options) -> np.ndarray:
 
 
 def trick(data: str, rule: Recipe, iterations: int, seed: int) -> Arrays:
-    """Train one recipe on one kind of data and follow how far the generator is and what the critic knows.
+    """Train one recipe on one kind of data; follow the generator's distance, the critic's skill.
 
-    All recipes of a seed share weights and data as far as their shapes allow, so that they can be compared in pairs.
+    All recipes of a seed share weights and data as far as their shapes allow, so that they can be
+    compared in pairs.
     """
     rng = source(seed, f"trick-{data}")
     every = max(1, iterations // N_POINTS)
@@ -151,7 +152,8 @@ def _assess_channels(
     players: Players, z: Tensor, reference: Tensor, label: float
 ) -> tuple[float, tuple[float, float, float]]:
     made = generate(players.generator, z)
-    # A smoothed label scales the critic's best answers, and its threshold: undone as for the mixture.
+    # A smoothed label scales the critic's best answers, and its threshold: undone as for the
+    # mixture.
     real, fake = (torch.sigmoid(generate(players.critic, x)) / label for x in (reference, made))
     accuracy = 0.5 * float((real > 0.5).float().mean() + (fake <= 0.5).float().mean())
     extreme = float(((torch.cat([real, fake]) - 0.5).abs() > 0.45).float().mean())
@@ -168,7 +170,7 @@ def _latent(seed: int, n: int = N_TEST) -> Tensor:
 
 
 def wgan(iterations: int, seed: int) -> Arrays:
-    """Compare Jensen-Shannon with Wasserstein on disjoint lines, then both games on channels without other help."""
+    """Compare Jensen-Shannon with Wasserstein on disjoint lines, then both games on channels."""
     reference, arrays = held_out(seed), disjoint(seed)
     traces, scores, samples = [], [], []
     for name in ("minimax", "wasserstein"):
@@ -216,7 +218,7 @@ def _variograms(*sets: Tensor) -> np.ndarray:
 
 
 def dcgan(iterations: int, seed: int) -> Arrays:
-    """Train convolutional and fully connected networks on the same patches and compare two-point statistics."""
+    """Train convolutional and fully connected networks on the same patches; compare statistics."""
     reference, samples, sizes = held_out(seed), [], []
     for convolutional in (True, False):
         rng = source(seed, "dcgan")
@@ -275,7 +277,7 @@ def generate_with(generator: nn.Module, *inputs: Tensor) -> Tensor:
 
 
 def infogan(iterations: int, seed: int, weight: float) -> Arrays:
-    """Train InfoGAN with and without its information term; ask which geological factor the code became."""
+    """Train InfoGAN with and without its information term: which factor the code became."""
     from scipy import stats
 
     found: dict[str, list] = {"bound": [], "correlation": []}
@@ -318,7 +320,7 @@ def infogan(iterations: int, seed: int, weight: float) -> Arrays:
 
 
 def superres(iterations: int, seed: int, weight: float) -> Arrays:
-    """Refine coarse patches fourfold: bicubic, content loss, content and adversarial loss, content without skips."""
+    """Refine coarse patches fourfold: bicubic, content, content and adversary, no skips."""
     truth = held_out(seed, spacing=6.0)
     coarse = variants.coarsen(truth)
     estimates = [functional.interpolate(coarse, scale_factor=4, mode="bicubic").clamp(-1, 1)]

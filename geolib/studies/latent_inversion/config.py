@@ -12,7 +12,7 @@ from geolib.studies.latent_inversion.units import KINDS
 
 @dataclass(frozen=True)
 class LatentConfig(BaseConfig):
-    """Parameters; those down to the precision fix what a trial is, the others how many there are and how long."""
+    """Parameters; those down to the precision fix what a trial is, the others how much is run."""
 
     seed: int = param(2019, "seed of true models, noise and starts", low=0, high=10**9)
     width: int = param(
@@ -46,7 +46,8 @@ class LatentConfig(BaseConfig):
     )
     methods: tuple[str, ...] = param(
         ("adam", "gn"),
-        "strategy 1, strategy 2 (gnx: with exact derivatives), the global search and our pooled one",
+        "strategy 1, strategy 2 (gnx: with exact derivatives), the global search and our pooled "
+        "one",
         paper=("adam", "gn", "dream", "pool"),
         choices=("adam", "gn", "gnx", "dream", "pool"),
         extent=True,

@@ -1,4 +1,4 @@
-"""What single choices of the method change: each choice on the same starts, data and number of updates."""
+"""What single choices of the method change, on the same starts, data and number of updates."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def compare(world: World, unit: Comparison) -> Arrays:
     Returns
     -------
     dict
-        ``choices`` as text, ``outcome`` (choice, start) the best WRMSE, the number of ``updates``, and ``core_seconds``
-        of each choice for one update of one start (NaN on a GPU).
+        ``choices`` as text, ``outcome`` (choice, start) the best WRMSE, the number of ``updates``,
+        and ``core_seconds`` of each choice for one update of one start (NaN on a GPU).
     """
     kind, iterations, trials = unit.kind, unit.iterations, unit.trials
     if kind in ("perturbation", "damping", "jacobian", "latents"):
@@ -93,7 +93,7 @@ def compare(world: World, unit: Comparison) -> Arrays:
 
 
 def _apart(world: World, kind: str, choice: Choice) -> World:
-    """Return the world of another generator, with true models of its own: a latent means nothing to another one."""
+    """Return the world of another generator, with true models of its own, as its latents are."""
     width = int(choice) if kind == "width" else NORMAL_WIDTH
     if choice == "normal":
         made = World(
@@ -113,7 +113,7 @@ def _apart(world: World, kind: str, choice: Choice) -> World:
 
 
 def starts_of(world: World, trials: int, iterations: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the same starts for both models, one after the other, by the tables' rule but of other trials."""
+    """Return the same starts for both models, one after the other; not those of the tables."""
     units = [
         Trial("consistent", "binary", "adam", iterations, 1, NOISE, FIRST_TRIAL + t)
         for t in range(trials)
@@ -129,7 +129,7 @@ def _search(
     first: torch.Tensor,
     draws: torch.Tensor,
 ) -> latent.Search:
-    """Run strategy 1, or strategy 2 for what only it has, with everything but one choice as published."""
+    """Run strategy 1, or 2 for what only it has, with everything but one choice as published."""
     if kind in ("clipping", "rate", "precision", "width"):
         if kind == "precision" and choice != world.config.precision:
             world = World(
@@ -158,12 +158,13 @@ def _search(
 
 
 def measures(units: Units) -> dict[str, Measure]:
-    """Return for each kind whether the published choice is the best, and the median of every choice.
+    """Return for each kind whether the published choice is best, and the median of every choice.
 
-    A choice is better than another if a sign test over the starts says so (p < 0.05). The published one is the best (1)
-    if it is better than every other, it is not (0) if any other is better, and else undecided (0.5). Of the damping the
-    paper says less, that no other value is better: with twenty starts or more, silence of the test is taken for that.
-    So it is with the law of the latents, whose starts are no pairs: there a rank test (Mann-Whitney) decides.
+    A choice is better than another if a sign test over the starts says so (p < 0.05). The published
+    one is the best (1) if it is better than every other, it is not (0) if any other is better, and
+    else undecided (0.5). Of the damping the paper says less, that no other value is better: with
+    twenty starts or more, silence of the test is taken for that. So it is with the law of the
+    latents, whose starts are no pairs: there a rank test (Mann-Whitney) decides.
     """
     names = {"clipping": "clipping.stochastic_is_best", "rate": "rates.published_is_best"}
     names |= {"perturbation": "perturbation.published_is_best", "damping": "damping.no_gain"}
@@ -192,7 +193,7 @@ def measures(units: Units) -> dict[str, Measure]:
 
 
 def _sign_test(outcome: np.ndarray, published: np.ndarray) -> tuple[int, int, float]:
-    """Return at how many starts a choice does better and worse than the published one, and the p value."""
+    """Return at how many starts a choice does better and worse than the published; the p value."""
     better, worse = int((outcome < published).sum()), int((outcome > published).sum())
     return (
         better,
@@ -212,7 +213,7 @@ def largest(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
 
 
 def as_markdown(units: Units) -> str:
-    """Return the comparisons as Markdown: median best WRMSE, starts better than with the published choice, p value."""
+    """Return comparisons as Markdown: median best WRMSE, starts better than published, p value."""
     heads = (
         "Choice",
         "Value",
@@ -242,9 +243,10 @@ def as_markdown(units: Units) -> str:
 
 
 def apart_as_markdown(units: Units, kind: str) -> str:
-    """Return a comparison of generators as Markdown: time of an update, and what a strategy reaches with each.
+    """Return a comparison of generators as Markdown: time of an update, what a strategy reaches.
 
-    The p value is of a rank test (Mann-Whitney) against the first choice: starts are shared, true models are not.
+    The p value is of a rank test (Mann-Whitney) against the first choice: starts are shared, true
+    models are not.
     """
     heads = (
         kind.capitalize(),

@@ -1,6 +1,7 @@
 """The training image and the generators trained on it, judged by a geostatistician's numbers.
 
-What needs the published image is computed once and shipped, so that a page built without it tells the same.
+What needs the published image is computed once and shipped, so that a page built without it tells
+the same.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _realisations(config: FaciesConfig, width: int) -> np.ndarray:
 
 
 def _judged(binary: np.ndarray, envelope: Mapping[str, np.ndarray]) -> Arrays:
-    """Return mean and share inside the envelope of each statistic, fitted ranges, and the curves' means."""
+    """Return each statistic's mean and share inside the envelope, ranges, and mean curves."""
     found = {
         f"judged.{label}": np.array(pair)
         for label, pair in facies.judged(binary, envelope, ENVELOPE_LAGS, facies.shapes).items()
@@ -123,7 +124,7 @@ def _band(windows: np.ndarray, label: str) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def verdicts(units: Units, name: str) -> dict[str, tuple[float, float, float, float]]:
-    """Return for each statistic the training image's interval, a unit's mean, and the share of it inside."""
+    """Return each statistic's interval in the training image, a unit's mean, its share inside."""
     image, made = units["training-image"], units[name]
     found = {}
     for key, (low, high) in (
@@ -141,7 +142,7 @@ def verdicts(units: Units, name: str) -> dict[str, tuple[float, float, float, fl
 
 
 def as_markdown(units: Units, names: Mapping[str, str]) -> str:
-    """Return statistics of the training image beside those of units, by the title of each column, as Markdown."""
+    """Return statistics of the training image beside those of titled units, as Markdown."""
     judged = {title: verdicts(units, name) for title, name in names.items()}
     heads = ["Statistic", "Training image, 95 % of means of 40"]
     heads += [head for title in judged for head in (title, "inside")]
@@ -156,7 +157,7 @@ def as_markdown(units: Units, names: Mapping[str, str]) -> str:
 
 
 def misfits_as_markdown(units: Units, names: Mapping[str, str]) -> str:
-    """Return the misfits of units to the training image, by the title of each column, as Markdown."""
+    """Return the misfits of units to the training image, by each column's title, as Markdown."""
     rows = []
     for label in MISFITS:
         cells = [f"{float(units[name][f'misfit.{label}']):.3f}" for name in names.values()]
@@ -175,7 +176,7 @@ class Facies(Study[FaciesConfig]):
     kinds = (Realisations, Image)
 
     def units(self, config: FaciesConfig) -> list[Unit]:
-        """Return the training image, its procedural stand-in, and a unit for each shipped generator."""
+        """Return the training image, its procedural stand-in, a unit for each shipped generator."""
         return [Image("training-image"), Image("procedural"), *map(Realisations, WIDTHS)]
 
     def inputs(self, config: FaciesConfig, unit: Unit) -> Sequence[str]:
@@ -188,7 +189,7 @@ class Facies(Study[FaciesConfig]):
     def compute(
         self, config: FaciesConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield the units; the ledger judges trainings, not these realisations, so that there are no measures."""
+        """Yield the units; no measures, for the ledger judges trainings, not these realisations."""
         image, origin = channels.load(np.random.default_rng(config.seed))
         windows = channels.patches(image, SIZE, config.patches, np.random.default_rng(5))
         rng = np.random.default_rng(7)

@@ -1,4 +1,4 @@
-"""What the generator of the latent-inversion study is like before any inversion: spectrum, scale, misfit landscape."""
+"""What the study's generator is like before any inversion: spectrum, scale, misfit landscape."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ def generator_facts(world: World, draws: int = 16, points: int = 31) -> dict[str
     Returns
     -------
     dict
-        ``singular_values`` of the traveltimes' Jacobian in z at each draw; ``scales`` c and ``scale_change``, the mean
-        pixel change from G(z) to G(cz), beside ``redraw_change`` to another draw's image; ``proportion`` and
-        ``greyness`` of the draws; ``landscape``, the WRMSE of binary model I with noise II over z1 and z2, whole and
-        near the truth, with its ``axes``, and ``landscape_published``, the same in the released cell order.
+        ``singular_values`` of the traveltimes' Jacobian in z at each draw; ``scales`` c and
+        ``scale_change``, the mean pixel change from G(z) to G(cz), beside ``redraw_change`` to
+        another draw's image; ``proportion`` and ``greyness`` of the draws; ``landscape``, the WRMSE
+        of binary model I with noise II over z1 and z2, whole and near the truth, with its ``axes``,
+        and ``landscape_published``, the same in the released cell order.
     """
     device = world.true_latents[1].device
     # A fixed sample of the prior: these are properties of the weights, not of a trial.
@@ -73,7 +74,7 @@ def generator_facts(world: World, draws: int = 16, points: int = 31) -> dict[str
 
 
 def released_misfit() -> np.ndarray:
-    """Return the root mean square misfit (ns) of the released noise-free data under either cell order.
+    """Return the root mean square misfit (ns) of the noise-free data under either cell order.
 
     Returns
     -------
@@ -93,7 +94,7 @@ def released_misfit() -> np.ndarray:
 
 
 def released_rmse() -> np.ndarray:
-    """Return the root mean square (ns) of noise realisation II of the released data, shape (1,), or empty without it.
+    """Return the root mean square (ns) of the released noise II, shape (1,), or empty without it.
 
     Realisation I is not released.
     """
@@ -105,10 +106,10 @@ def released_rmse() -> np.ndarray:
 
 
 def reverse_seconds(width: int = 64, pixels: int = 6) -> float:
-    """Return the core time (s) that reverse mode would take for the derivatives of a whole image in z.
+    """Return the core time (s) of reverse mode for the derivatives of a whole image in z.
 
-    One backward pass for each of the 7500 pixels of the model, as one would write it in PyTorch; timed for a few of
-    them, on the CPU, whose time does not depend on the weights.
+    One backward pass for each of the 7500 pixels of the model, as one would write it in PyTorch;
+    timed for a few of them, on the CPU, whose time does not depend on the weights.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def reverse_seconds(width: int = 64, pixels: int = 6) -> float:
 def landscape(
     world: World, half: float, points: int = 31, operator: str = "consistent"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the WRMSE (z2, z1) around true model I, noise II, binary, and the two axes, by the Figure 8 of the paper.
+    """Return the WRMSE (z2, z1) around true model I, noise II, binary, and both axes (Figure 8).
 
     Parameters
     ----------
@@ -173,5 +174,5 @@ def local_minima(grid: np.ndarray) -> int:
 
 
 def flat_share(grid: np.ndarray, step: float = 0.01) -> float:
-    """Return the share of neighbours along either axis of a grid whose values differ by less than a step."""
+    """Return the share of neighbours along a grid's axes whose values differ less than a step."""
     return float(np.mean([*(np.abs(np.diff(grid, axis=axis)).ravel() < step for axis in (0, 1))]))

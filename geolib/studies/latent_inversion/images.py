@@ -39,10 +39,10 @@ class Shown(NamedTuple):
 
 
 def shown(units: Mapping[str, Mapping[str, np.ndarray]], model: int) -> list[Shown]:
-    """Return up to three of the longest inversions of a true model's image: two that recovered it and one that did not.
+    """Return up to three of the longest inversions of an image: two that recovered it, one not.
 
-    Of those that recovered it, the ones with the smallest and the largest error of the latent; of the others, the one
-    whose image has the median error. None of them is chosen by eye.
+    Of those that recovered it, the ones with the smallest and the largest error of the latent; of
+    the others, the one whose image has the median error. None of them is chosen by eye.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def shown(units: Mapping[str, Mapping[str, np.ndarray]], model: int) -> list[Sho
 def as_markdown(
     units: Mapping[str, Mapping[str, np.ndarray]], published: Mapping[str, Sequence[int]]
 ) -> str:
-    """Return Table 1 as Markdown: images recovered to 0.02 and latents to 0.01, theirs of 50 and ours of so many.
+    """Return Table 1 as Markdown: images recovered to 0.02, latents to 0.01, theirs and ours.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def as_markdown(
 
 
 def image_measures(trials: Units) -> dict[str, Measure]:
-    """Count Table 1: images recovered to 0.02, latents to a mean squared error of 0.01, by runs of 10 000 updates."""
+    """Count Table 1: images recovered to 0.02, latents to 0.01 (squared), 10 000 updates each."""
     runs = list(select(trials, Trial).items())
     runs = [
         (unit, arrays)

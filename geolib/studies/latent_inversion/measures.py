@@ -27,7 +27,8 @@ def measures(units: Units) -> dict[str, Measure]:
 
     Rows of Tables 2, 3 are named ``table3.s1-10000-I-II.le1.01`` (consistent ordering) and
     ``as_published.table3...`` (the released one), their sum over the four scenarios
-    ``table3.s1-10000.le1.01.all``, over both noises ``table3.s1-10000-I.le1.01``; Table 1 ``table1.I.image``.
+    ``table3.s1-10000.le1.01.all``, over both noises ``table3.s1-10000-I.le1.01``; Table 1
+    ``table1.I.image``.
     """
     found = _facts(units.get(GENERATOR.name, {}))
     trials = {trial.name: arrays for trial, arrays in select(units, Trial).items()}
@@ -46,7 +47,8 @@ def measures(units: Units) -> dict[str, Measure]:
                         (count, row["trials"])
                     )
     for name, pairs in counts.items():
-        # A sum over the four scenarios, or a model's two noises, is stated only where all of them were run.
+        # A sum over the four scenarios, or a model's two noises, is stated only where all of them
+        # were run.
         model = re.search(r"-I+\.", name)
         if len(pairs) == len(SCENARIOS) // (2 if model else 1):
             total = Measure.count(sum(k for k, _ in pairs), sum(n for _, n in pairs))
@@ -63,7 +65,7 @@ def measures(units: Units) -> dict[str, Measure]:
 
 
 def published_measures(published: Mapping[str, Any]) -> dict[str, Measure]:
-    """Return what the published Tables 2 and 3 say themselves: how often model I beats model II, strictly.
+    """Return how often model I beats model II, strictly, in the published Tables 2 and 3.
 
     Pairs of counts that are both zero say nothing and are left out.
 
@@ -141,7 +143,7 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
 
 
 def _descent(trials: Units, operator: str) -> dict[str, Measure]:
-    """Return when either strategy descends, its best trials, and how often a run that is poor after 2000 recovers."""
+    """Return when strategies descend, their best, and how often a run poor after 2000 recovers."""
     named = list(select(trials, Trial, operator=operator).items())
     found: dict[str, Measure] = {}
     for strategy, method, enough, early in ((1, "adam", MARKS[-1], 5000), (2, "gn", 1000, 500)):
@@ -177,7 +179,8 @@ def _descent(trials: Units, operator: str) -> dict[str, Measure]:
             )
         if strategy == 2 or not mine:
             continue
-        # A value that is still sampled counts, however good the best one before it was, until the trial fits.
+        # A value that is still sampled counts, however good the best one before it was, until the
+        # trial fits.
         for limit in (2.0, 2.5, 3.0):
             late = [
                 a
@@ -199,10 +202,11 @@ def _searching(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
-    """Return the best WRMSE of the global and the pooled searches, the solves to the limits, and the share that fit.
+    """Return best WRMSE of global and pooled searches, solves to the limits, share that fit.
 
-    Of several runs these are medians; a run that missed a limit counts as one with more solves than any. From six runs
-    on the range of all is the interval: it holds the true median with a probability of 1 - 2^(1 - n).
+    Of several runs these are medians; a run that missed a limit counts as one with more solves than
+    any. From six runs on the range of all is the interval: it holds the true median with a
+    probability of 1 - 2^(1 - n).
     """
     found: dict[str, Measure] = {}
     fits: dict[str, list[bool]] = {}
@@ -235,7 +239,8 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
     for name, each in costs.items():
         if name.endswith("best") or not np.isfinite(each).all():
             continue
-        # Costs spread over factors: their geometric mean, with Student's interval of the logarithms.
+        # Costs spread over factors: their geometric mean, with Student's interval of the
+        # logarithms.
         middle = Measure.mean(np.log(each).tolist())
         low, high = (
             None if end is None else float(np.exp(end)) for end in (middle.low, middle.high)

@@ -1,4 +1,4 @@
-"""Shares of trials pooled over the four scenarios, and what tells one share from another; starts are shared."""
+"""Shares of trials pooled over the four scenarios, and their differences; starts are shared."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from geolib.runs.unit import Units
 from geolib.studies.latent_inversion.tables import LIMITS, ROMAN, best_by
 from geolib.studies.latent_inversion.units import SCENARIOS
 
-#: The scenarios, pairs of true model and noise, that are pooled: all, both noises of model I, both models of a noise.
-#: And updates of either strategy at which shares are pooled: the three budgets of each.
+#: The scenarios, pairs of true model and noise, that are pooled: all, both noises of model I, both
+#: models of a noise. And updates of either strategy at which shares are pooled: the three budgets
+#: of each.
 PARTS = {
     "": SCENARIOS,
     "-I": ((1, 1), (1, 2)),
@@ -23,7 +24,7 @@ BUDGETS = {"adam": (1, (100, 1000, 10000)), "gn": (2, (100, 1000, 5000))}
 def pooled_measures(
     trials: Units, operator: str, image: Measure | None = None
 ) -> dict[str, Measure]:
-    """Return shares over all scenarios and their differences, with intervals from a bootstrap over starts.
+    """Return shares over all scenarios and their differences, bootstrapped over starts.
 
     Parameters
     ----------
@@ -37,11 +38,12 @@ def pooled_measures(
     Returns
     -------
     dict of str to Measure
-        ``table3.s1-10000.le1.01.pooled`` for each table, strategy, budget and limit of which every scenario has a
-        trial; ``table3.s1_minus_s2`` at the largest budgets and ``table3.s1_minus_s2_at_1000`` at 1.1;
-        ``table3.noise_II_minus_I``; ``table3.s2_minus_s1_model_I_at_1000`` at 1.2;
-        ``thresholding.difference``, Table 2 less Table 3 for strategy 1, and ``thresholding.model_I``, for strategy 2
-        and model I at 1.1; ``table3.whole_minus_times``, the whole image less the traveltimes.
+        ``table3.s1-10000.le1.01.pooled`` for each table, strategy, budget and limit of which every
+        scenario has a trial; ``table3.s1_minus_s2`` at the largest budgets and
+        ``table3.s1_minus_s2_at_1000`` at 1.1; ``table3.noise_II_minus_I``;
+        ``table3.s2_minus_s1_model_I_at_1000`` at 1.2; ``thresholding.difference``, Table 2 less
+        Table 3 for strategy 1, and ``thresholding.model_I``, for strategy 2 and model I at 1.1;
+        ``table3.whole_minus_times``, the whole image less the traveltimes.
     """
     found: dict[str, Measure] = {}
     for table, case in (("table2", "continuous"), ("table3", "binary")):

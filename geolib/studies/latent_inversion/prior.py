@@ -1,7 +1,7 @@
-"""How the generator of `latent_inversion` is trained: as printed, as released, and by the working recipe.
+"""How the generator of `latent_inversion` is trained: as printed, as released, as works.
 
-At several widths all recipes see the same patches for the same number of updates, and every checkpoint is judged by the
-same numbers on a part of the training image that was not trained on.
+At several widths all recipes see the same patches for the same number of updates, and every
+checkpoint is judged by the same numbers on a part of the training image that was not trained on.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 
-#: The last one is the working recipe with standard-normal latents, of which the paper has a remark in section 4.2.
+#: The last one is the working recipe with standard-normal latents, of which the paper has a remark
+#: in section 4.2.
 RECIPES = {
     "working": sgan.Recipe(),
     "published": sgan.PUBLISHED,
     "released": sgan.RELEASED,
     "normal": sgan.Recipe(normal=True),
 }
-#: What `training_images.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED` chooses among them.
+#: What `training_images.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED`
+#: chooses among them.
 MEASURES = (
     "proportion",
     "greyness",
@@ -108,7 +110,8 @@ def _train(config: PriorConfig, unit: Training, folder: Path) -> Arrays:
     losses = np.full(
         (unit.iterations, 2), np.nan, dtype=np.float32
     )  # what a killed run had computed stays NaN
-    # Trainings of one number, width and batch start with the same generator and see the same patches.
+    # Trainings of one number, width and batch start with the same generator and see the same
+    # patches.
     training = sgan.fit_in_folder(
         folder,
         image[:, :edge],
@@ -126,7 +129,7 @@ def _train(config: PriorConfig, unit: Training, folder: Path) -> Arrays:
 
 
 def _judge(config: PriorConfig, folder: Path, image: np.ndarray, latents: torch.Tensor) -> Arrays:
-    """Return the quality of every checkpoint, pictures of some, and how the best one stands beside the whole image."""
+    """Return every checkpoint's quality, pictures of some, and the best beside the whole image."""
     edge = int(TRAINED * image.shape[1])
     patches = channels.patches(
         image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1])
@@ -187,7 +190,8 @@ def at(arrays: Mapping[str, np.ndarray], iteration: int) -> dict[str, float]:
     place = np.flatnonzero(arrays["iteration"] == iteration)
     if not place.size:
         raise ValueError(
-            f"iteration must be one of a checkpoint, {arrays['iteration'].tolist()}; got {iteration}."
+            f"iteration must be one of a checkpoint, {arrays['iteration'].tolist()}; got "
+            f"{iteration}."
         )
     return {name: float(arrays[name][place[0]]) for name in (*MEASURES, "score")}
 
@@ -253,14 +257,14 @@ class Prior(Study[PriorConfig]):
     def compute(
         self, config: PriorConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Train and yield each unit; a killed training goes on from its last checkpoint in `folder`."""
+        """Train and yield each unit; a killed training goes on from its checkpoint in `folder`."""
         keep_memory()
         for unit in of_kind(Training, units):
             with tempfile.TemporaryDirectory() as temporary:
                 yield unit, _train(config, unit, Path(folder or temporary) / f"{unit.name}.state")
 
     def measures(self, config: PriorConfig, units: Units) -> dict[str, Measure]:
-        """Return for each kind of training the score of its best checkpoint, the mean over trainings."""
+        """Return for each kind of training its best checkpoint's score, mean over trainings."""
         scores: dict[str, list[float]] = {}
         for unit, arrays in select(units, Training).items():
             kind = f"prior.{unit.recipe}.w{unit.width}.b{unit.batch}.i{unit.iterations}.score"

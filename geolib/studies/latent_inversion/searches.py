@@ -1,4 +1,4 @@
-"""The searches of the latent-inversion study beside the paper's two strategies: DREAM(ZS), and one of our own."""
+"""The searches beside the paper's two strategies: DREAM(ZS), and one of our own."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
 from geolib.studies.latent_inversion.units import Trial
 from geolib.studies.latent_inversion.world import World
 
-#: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the differences, and whether
-#: the case is guided by itself or without its threshold. Chosen with true models of other seeds (777 and following).
+#: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the
+#: differences, and whether the case is guided by itself or without its threshold. Chosen with true
+#: models of other seeds (777 and following).
 POOL, POOL_STAGES = (
     256,
     ((16, 10, 0.01, False), (8, 8, 0.01, False), (4, 8, 0.01, False), (4, 8, 0.02, True)),
@@ -42,12 +43,13 @@ def linearise(world: World, operator: str, case: str, perturbation: float | None
     operator, case : str
         What is observed.
     perturbation : float or None
-        Step of the central differences, as published; None takes exact derivatives, of the model before thresholding
-        where the thresholded one has none.
+        Step of the central differences, as published; None takes exact derivatives, of the model
+        before thresholding where the thresholded one has none.
 
     Notes
     -----
-    31 solves for each latent by differences; the exact Jacobian takes fifteen forward-mode products and a solve.
+    31 solves for each latent by differences; the exact Jacobian takes fifteen forward-mode products
+    and a solve.
     """
 
     def simulate(normal: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ def linearise(world: World, operator: str, case: str, perturbation: float | None
 
 
 def globally(world: World, unit: Trial) -> Arrays:
-    """Run DREAM(ZS) on a scenario until it fits the data as well as the truth does, or its runs are spent."""
+    """Run DREAM(ZS) on a scenario until it fits as well as the truth, or its runs are spent."""
     data, rmse = world.data(unit)
     observed = data.cpu().numpy().astype(float)
     d = world.true_latents[unit.model].shape[1]
@@ -108,18 +110,18 @@ def globally(world: World, unit: Trial) -> Arrays:
 
 
 def pool_solves(n_dim: int) -> int:
-    """Return the forward solves of a pooled search: draws, Jacobians, steps tried and models judged."""
+    """Return a pooled search's forward solves: draws, Jacobians, steps tried, models judged."""
     return POOL + sum(
         kept * (iterations * (2 * n_dim + 2) + 1) for kept, iterations, *_ in POOL_STAGES
     )
 
 
 def pooled(world: World, unit: Trial) -> Arrays:
-    """Descend by Levenberg-Marquardt from the best of many draws, dropping the worse half twice, and polish.
+    """Descend by Levenberg-Marquardt from the best of many draws, halve twice, and polish.
 
-    The case without threshold guides the descent and the case itself the last steps, with differences wide enough to
-    see across the threshold. The Jacobians are by central differences, which the frozen generator computes faster than
-    exact derivatives; every solve counts.
+    The case without threshold guides the descent and the case itself the last steps, with
+    differences wide enough to see across the threshold. The Jacobians are by central differences,
+    which the frozen generator computes faster than exact derivatives; every solve counts.
     """
     observed, rmse = world.data(unit)
     d = world.true_latents[unit.model].shape[1]
@@ -143,7 +145,8 @@ def pooled(world: World, unit: Trial) -> Arrays:
     pool = pool[misfit(smooth, pool).argsort()]
     for kept, iterations, step, itself in POOL_STAGES:
         guide = functools.partial(simulate, unit.case if itself else smooth)
-        # As the generator ignores a latent's length nothing bounds the search; steps have their meaning inside the box.
+        # As the generator ignores a latent's length nothing bounds the search; steps have their
+        # meaning inside the box.
         pool = pool[:kept] / pool[:kept].abs().amax(1, keepdim=True)
         linearise = central_differences(guide, step)
         pool, reached, _ = levenberg_marquardt(
@@ -169,13 +172,14 @@ def chains(units: Units) -> list[dict[str, Any]]:
     Parameters
     ----------
     units : mapping
-        Results by unit name; those of other methods are passed over, and runs with fewer than four draws.
+        Results by unit name; those of other methods are passed over, and runs with fewer than four
+        draws.
 
     Returns
     -------
     list of dict
-        ``order``, ``model``, ``noise`` and ``run`` as words and number; ``acceptance``, the share of proposals taken;
-        ``draws`` of each chain; and what `diagnostics` returns.
+        ``order``, ``model``, ``noise`` and ``run`` as words and number; ``acceptance``, the share
+        of proposals taken; ``draws`` of each chain; and what `diagnostics` returns.
     """
     rows = []
     for unit, arrays in select(units, Trial, method="dream", case="binary").items():
@@ -225,7 +229,7 @@ def chains_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def diagnostics(draws: np.ndarray) -> dict[str, float]:
-    """Return what ArviZ says of chains: worst rank-normalised R-hat and smallest bulk and tail effective sample sizes.
+    """Return ArviZ's worst rank-normalised R-hat, smallest bulk and tail effective sample sizes.
 
     Parameters
     ----------

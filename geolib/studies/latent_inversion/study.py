@@ -1,4 +1,4 @@
-"""Laloy et al. (2019): inverting traveltimes by gradients in the latent space of a generator of channel images."""
+"""Laloy et al. (2019): traveltimes inverted in the latent space of a generator of channels."""
 
 from __future__ import annotations
 
@@ -44,11 +44,14 @@ DIMS = {
 
 
 class LatentInversion(Study[LatentConfig]):
-    """Trials of the paper's strategies and of global searches, and comparisons of single choices."""
+    """Trials of the paper's strategies and of global searches; comparisons of single choices."""
 
     name = "latent_inversion"
     title = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
-    question = "Can gradients find an earth in a generator's latent space, and which earth did the published rays see?"
+    question = (
+        "Can gradients find an earth in a generator's latent space, and which earth did the "
+        "published rays see?"
+    )
     files = (channels.FILE, facts.RELEASED)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
     Config = LatentConfig
@@ -113,7 +116,7 @@ class LatentInversion(Study[LatentConfig]):
                 yield from ((trial, arrays) for trial, arrays in found if trial in wanted)
 
     def inputs(self, config: LatentConfig, unit: Unit) -> Sequence[str]:
-        """Return the generator's weights; the generator's facts have the released data beside them."""
+        """Return the generator's weights; its facts have the released data beside them."""
         if isinstance(unit, Comparison):
             return effects.weights_of(unit, config.width)
         return (weights_name(config.width), *([facts.RELEASED] if unit == GENERATOR else []))
@@ -135,11 +138,13 @@ def _trials(config: LatentConfig) -> Iterator[Trial]:
     for method in config.methods:
         for operator in config.operators:
             for case in config.cases:
-                # The whole image is inverted by strategy 1 alone, before thresholding and without noise.
+                # The whole image is inverted by strategy 1 alone, before thresholding and without
+                # noise.
                 if operator == "image" and (method, case) != ("adam", "continuous"):
                     continue
                 count = config.searches if method in ("dream", "pool") else config.trials
-                # Trial by trial, so that a run that is stopped early leaves all rows with the same trials.
+                # Trial by trial, so that a run that is stopped early leaves all rows with the same
+                # trials.
                 for number in range(count):
                     for pair in scenarios(operator):
                         yield Trial(operator, case, method, budgets[method], *pair, number)

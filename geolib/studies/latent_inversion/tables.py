@@ -1,4 +1,4 @@
-"""Tables 2 and 3 of Laloy et al. (2019) and that of the global searches, from whatever trials there are."""
+"""Tables 2 and 3 of Laloy et al. (2019) and of global searches, from whatever trials exist."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion.units import SCENARIOS, Trial
 
-#: Iterations at which the paper's tables read off the best misfit so far, and its three limits on WRMSE.
+#: Iterations at which the paper's tables read off the best misfit so far, and its three limits on
+#: WRMSE.
 MARKS = (100, 1000, 5000, 10000)
 LIMITS = (1.2, 1.1, 1.01)
-#: The released strategy 1 gives a run up once its sum of squares exceeds this (ns^2) after so many iterations.
+#: The released strategy 1 gives a run up once its sum of squares exceeds this (ns^2) after so many
+#: iterations.
 EARLY_STOP = (100, 1000.0)
 ROMAN = {1: "I", 2: "II"}
 #: What the page calls the cell orders.
@@ -25,7 +27,7 @@ NO_TRIAL = "No trial of this kind has been shipped yet."
 
 
 def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
-    """Return by trial the smallest WRMSE of its first `iterations` updates, for units with the `wanted` attributes.
+    """Return by trial the smallest WRMSE of its first `iterations` updates, for `wanted` units.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ def longest(
 def most(
     units: Units, operator: str, case: str, method: str, model: int | None = None
 ) -> list[Mapping[str, np.ndarray]]:
-    """Return the trials of the length of which there are most, of two such lengths the longer; the best first.
+    """Return the trials of the commonest length, of two such the longer; the best first.
 
     Those of both true models are taken together unless one is named.
     """
@@ -74,9 +76,10 @@ def most(
 
 
 def table(units: Units, case: str, operator: str = "consistent") -> list[dict[str, Any]]:
-    """Return the rows of Table 2 (continuous) or 3 (binary): strategy, iterations, model, noise, trials and counts.
+    """Return rows of Table 2 (continuous) or 3 (binary): strategy to counts, one a scenario.
 
-    Rows without a trial are left out; iteration counts are those of the paper and those that were run.
+    Rows without a trial are left out; iteration counts are those of the paper and those that were
+    run.
     """
     rows = []
     for strategy, method in ((1, "adam"), (2, "gn"), ("2 exact", "gnx")):
@@ -110,9 +113,10 @@ def table(units: Units, case: str, operator: str = "consistent") -> list[dict[st
 def as_markdown(
     rows: list[dict[str, Any]], published: Mapping[str, Sequence[int]], name: str
 ) -> str:
-    """Return rows of Table 2 or 3 as Markdown, ours with Wilson 95 % intervals beside the published counts of 100.
+    """Return rows of Table 2 or 3 as Markdown, with Wilson 95 % intervals, beside those of 100.
 
-    The last column has, for each limit, the p value of Fisher's exact test that both counts come from one proportion.
+    The last column has, for each limit, the p value of Fisher's exact test that both counts come
+    from one proportion.
 
     Parameters
     ----------
@@ -148,7 +152,7 @@ def as_markdown(
 def summary_markdown(
     columns: Mapping[str, tuple[Units, str]], published: Mapping[str, Sequence[int]]
 ) -> str:
-    """Return Tables 2 and 3 pooled over the four scenarios as Markdown: trials within 1.1 and within 1.01, of how many.
+    """Return Tables 2 and 3 pooled over scenarios as Markdown: trials within 1.1 and 1.01.
 
     Parameters
     ----------
@@ -182,7 +186,7 @@ def summary_markdown(
 
 
 def compatible(theirs: int, of: int, ours: int, trials: int) -> float:
-    """Return the p value of Fisher's exact test that two counts, each of so many, come from one proportion."""
+    """Return the p value of Fisher's exact test that two counts come from one proportion."""
     return float(stats.fisher_exact([[theirs, of - theirs], [ours, trials - ours]]).pvalue)
 
 
@@ -193,10 +197,10 @@ SOLVED = (1.1, 1.01, 1.0)
 
 
 def searches(units: Units) -> dict[tuple, np.ndarray]:
-    """Return by (method, case, operator, model, noise) the runs of the global and the pooled search.
+    """Return by (method, case, operator, model, noise) the global and the pooled searches' runs.
 
-    Each has a row: the forward solves to each limit of `SOLVED` (infinite where it was not reached) and the best WRMSE.
-    Of a run that was made with several budgets the longest counts.
+    Each has a row: the forward solves to each limit of `SOLVED` (infinite where it was not reached)
+    and the best WRMSE. Of a run that was made with several budgets the longest counts.
     """
     longest: dict[tuple, tuple[int, list[float]]] = {}
     for unit, arrays in select(units, Trial, method=tuple(SEARCHES)).items():
@@ -213,15 +217,15 @@ def searches(units: Units) -> dict[tuple, np.ndarray]:
 
 
 def _whole(text: str) -> str:
-    """Return text that no table breaks into lines: its spaces do not break, and its dashes hold their neighbours."""
+    """Return text that no table breaks: its spaces do not break, nor do its dashes."""
     return text.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
 
 
 def searches_markdown(units: Units) -> str:
-    """Return the global and pooled searches as Markdown: scenario, number of runs, and their medians.
+    """Return global and pooled searches as Markdown: scenario, number of runs, medians.
 
-    A run that missed a limit counts as one with more solves than any. Of several runs the range follows, and how many
-    reached the limit where not all did.
+    A run that missed a limit counts as one with more solves than any. Of several runs the range
+    follows, and how many reached the limit where not all did.
     """
     lines = []
     for (method, case, operator, model, noise), runs in searches(units).items():

@@ -15,7 +15,8 @@ from geolib.studies.latent_inversion.tables import EARLY_STOP, MARKS
 from geolib.studies.latent_inversion.units import Trial
 from geolib.studies.latent_inversion.world import World
 
-#: WRMSE at which a trial on traveltimes rests: as good as the truth, and below every limit of the tables.
+#: WRMSE at which a trial on traveltimes rests: as good as the truth, and below every limit of the
+#: tables.
 ENOUGH = 1.0
 #: Points kept of a trial's misfit curve.
 KEPT = 250
@@ -60,7 +61,7 @@ def descend(world: World, units: list[Trial]) -> Iterator[Arrays]:
 
 
 def kept_of(ratio: np.ndarray, rmse: float, n_data: int) -> Arrays:
-    """Return what is kept of a trial's misfits: best at the tables' marks, thinned curves, the early stop's verdict."""
+    """Return a trial's misfits: best at the tables' marks, thinned curves, early stop's verdict."""
     running = np.minimum.accumulate(ratio)
     kept = np.unique(np.linspace(0, len(ratio) - 1, min(KEPT, len(ratio))).astype(int))
     marks = np.array(sorted({mark for mark in MARKS if mark <= len(ratio)} | {len(ratio)}))

@@ -66,12 +66,13 @@ def scenarios(operator: str) -> tuple[tuple[int, int], ...]:
 
 
 def group(trial: Trial) -> list[Trial]:
-    """Return the trials that are computed together with one, in their places: this is part of what a trial is.
+    """Return the trials computed together with one, in their places: part of what a trial is.
 
-    A trial of strategy 1 or 2 is computed with the same trial of the other scenarios, always all of them and always in
-    this order; runs of the global searches are computed alone. Larger groups gain less than a tenth: in groups of 4, 8,
-    16 and 32 an update takes 26.3, 24.5, 28.2 and 24.2 ms a trial with width 64, and 8.6, 9.3, 9.8 and 7.9 ms with
-    width 32 (strategy 1, float32, one thread of an AMD EPYC, the least of three times 20 updates).
+    A trial of strategy 1 or 2 is computed with the same trial of the other scenarios, always all of
+    them and always in this order; runs of the global searches are computed alone. Larger groups
+    gain less than a tenth: in groups of 4, 8, 16 and 32 an update takes 26.3, 24.5, 28.2 and 24.2
+    ms a trial with width 64, and 8.6, 9.3, 9.8 and 7.9 ms with width 32 (strategy 1, float32, one
+    thread of an AMD EPYC, the least of three times 20 updates).
 
     Trials whose record names no `group` were computed by sixteens, before this was fixed.
     """

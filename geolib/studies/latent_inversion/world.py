@@ -33,7 +33,8 @@ def weights_path(width: int) -> Path:
             for p in paths.results().glob("latent_inversion-sgan*.safetensors")
         )
         raise ValueError(
-            f"width must be one with shipped weights, {known}; got {width}. Train others with geolib.gans.sgan."
+            f"width must be one with shipped weights, {known}; got {width}. "
+            "Train others with geolib.gans.sgan."
         )
     return path
 
@@ -75,7 +76,7 @@ class World:
         self.true_latents = {model: self._true_latent(model) for model in (1, 2)}
 
     def models(self, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
-        """Return facies models in [0, 1], shape (n, 7500), of latents (n, 15); see `simulate` for `forward_mode`."""
+        """Return facies models (n, 7500) in [0, 1] of latents (n, 15); see `simulate`."""
         _checks.shape("latents", latents, (None, N_LATENT), "Give each latent a row.")
         latents = latents.view(-1, 1, *sgan.LATENT)
         if self.frozen is not None and not forward_mode:
@@ -100,9 +101,10 @@ class World:
     ) -> Tensor:
         """Return traveltimes in ns, shape (n, 576), or for operator ``image`` the model itself.
 
-        Case ``surrogate`` is the binary case without its threshold: linear in the model, with derivatives that tell.
-        With `forward_mode` the network's own layers are used, which forward-mode derivatives can follow. ValueError if
-        latents have another shape, or operator or case is unknown.
+        Case ``surrogate`` is the binary case without its threshold: linear in the model, with
+        derivatives that tell. With `forward_mode` the network's own layers are used, which
+        forward-mode derivatives can follow. ValueError if latents have another shape, or operator
+        or case is unknown.
         """
         _checks.choice("operator", operator, (*crosshole.CELL_ORDERS, "image"))
         _checks.choice("case", case, ("continuous", "binary", "surrogate"))
@@ -110,7 +112,8 @@ class World:
         if operator == "image":
             return models
         if case != "continuous":
-            # Slowness is linear in a binary model, so that the published adjoint is its exact derivative.
+            # Slowness is linear in a binary model, so that the published adjoint is its exact
+            # derivative.
             low, high = 1 / crosshole.MATRIX_VELOCITY, 1 / crosshole.CHANNEL_VELOCITY
             slowness = low + (high - low) * (
                 latent.threshold(models) if case == "binary" else models
@@ -122,7 +125,7 @@ class World:
         return crosshole.times_of(self.matrices[operator], slowness)
 
     def _true_latent(self, model: int) -> Tensor:
-        """Draw the true latent of model I or II, the first whose image holds the training image's share of channels."""
+        """Draw the true latent of model I or II: the first with the image's share of channels."""
         rng = np.random.default_rng([self.config.seed, 1, model])
         for _ in range(100):
             drawn = torch.as_tensor(
@@ -131,11 +134,12 @@ class World:
             if 0.2 <= float((self.models(drawn) >= 0.5).float().mean()) <= 0.32:
                 return drawn
         raise ValueError(
-            "the generator must make images with 20 to 32 % channels; it does not. Train it for longer."
+            "the generator must make images with 20 to 32 % channels; it does not. "
+            "Train it for longer."
         )
 
     def data(self, unit: Trial) -> tuple[Tensor, float]:
-        """Return the data of a unit's scenario, shape (1, n_data), and the root mean square of its errors (ns)."""
+        """Return a scenario's data, shape (1, n_data), and its errors' root mean square (ns)."""
         return self.observed(unit.operator, unit.case, unit.model, unit.noise)
 
     def observed(self, operator: str, case: str, model: int, noise: int) -> tuple[Tensor, float]:
@@ -152,7 +156,7 @@ class World:
         return clean + torch.as_tensor(errors, dtype=torch.float32, device=self.device), rmse
 
     def starts(self, units: list[Trial], iterations: int) -> tuple[Tensor, Tensor]:
-        """Return first latents (n, 15) and the clipping's draws (n, iterations, 15) by each trial's number."""
+        """Return first latents (n, 15) and draws (n, iterations, 15) by each trial's number."""
         pairs = []
         for unit in units:
             rng = np.random.default_rng([self.config.seed, 3, unit.trial])

@@ -1,4 +1,4 @@
-"""The descents of the chapter and what is kept of each: in one dimension, through the network, on Marmousi."""
+"""The descents of the chapter and what is kept: in 1-D, through the network, on Marmousi."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ CHANGES: dict[str, Callable[[FwiConfig], FwiConfig]] = {
 MARMOUSI = {"adam": (25, 50, 100), "lbfgs": (200, 600, 1000), "cg": (400, 800, 1420)}
 EXTRA_BUDGET = 100
 N_FRAMES = 20
-# What is trained in the eager cell as well: one unrolled gradient costs as much as some hundred of the kernels'.
+# What is trained in the eager cell as well: one unrolled gradient costs as much as some hundred of
+# the kernels'.
 NETWORK_PROBES: tuple[tuple[str, float | None], ...] = (
     ("gd", 0.4),
     ("adam", 40.0),
@@ -128,7 +129,7 @@ def _watch_line(problem: Problem, last: list[np.ndarray], model: np.ndarray) -> 
 
 
 def _network(config: FwiConfig) -> Arrays:
-    """Return the first descents by back-propagation through the recurrent cell, beside those of the kernels."""
+    """Return first descents by back-propagation through the cell, beside those of the kernels."""
     problem = _problem(config)
     made: dict[str, np.ndarray] = {"methods": np.array([label(*probe) for probe in NETWORK_PROBES])}
     for name, objective in (("network", problem.by_autograd), ("kernels", problem.objective)):
@@ -177,7 +178,7 @@ def _setup() -> Arrays:
 
 
 def _cost(iterations: int = 4, turns: int = 3) -> Arrays:
-    """Return what an evaluation takes of one core with each method, its own work included; turns are medianed."""
+    """Return an evaluation's core time with each method's own work; turns are medianed."""
     problem = problem_2d()
     problem.objective(problem.start)  # compiles
     spent: list[float] = []
@@ -232,7 +233,8 @@ def _marmousi(
         start = found.model
         parts.append(found)
         seconds += remembered.seconds
-        # A line search may end before its budget does, where nothing lower can be told apart: its model stands.
+        # A line search may end before its budget does, where nothing lower can be told apart: its
+        # model stands.
         shown |= {k + done: model for k, model in found.snapshots.items()} | {
             done + iterations: found.model
         }

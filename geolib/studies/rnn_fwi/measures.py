@@ -20,7 +20,8 @@ Arrays = Mapping[str, np.ndarray]
 CONVERGED = 0.01
 # A model is well matched when its error is below this share of the start's and its data fit.
 WELL = 0.8
-# Rises of the misfit that add up to more than this share of the first misfit are oscillations a reader sees in a plot.
+# Rises of the misfit that add up to more than this share of the first misfit are oscillations a
+# reader sees in a plot.
 ROUGH = 0.05
 # The first few evaluations.
 EARLY = 10
@@ -39,18 +40,18 @@ LISTS = {
 
 
 def evaluations(run: Arrays, share: float = CONVERGED) -> float:
-    """Return the first evaluation whose misfit is below `share` of the start's; infinity if none is."""
+    """Return the first evaluation with a misfit below `share` of the start's; infinity if none."""
     below = np.flatnonzero(run["misfit"] < share * run["misfit"][0])
     return float(below[0]) if below.size else np.inf
 
 
 def roughness(run: Arrays, first: int = 0, last: int | None = None) -> float:
-    """Return the sum of the misfit's rises between two evaluations, as a share of the first misfit."""
+    """Return the sum of the misfit's rises between evaluations, as a share of the first misfit."""
     return float(np.maximum(np.diff(run["misfit"][first:last]), 0).sum() / run["misfit"][0])
 
 
 def interfaces(run: Arrays, model: np.ndarray | None = None, half: int = 4) -> int:
-    """Return how many of the true interfaces a model shows: at least 75 % of the step within four cells either side."""
+    """Return how many true interfaces a model shows: 75 % of the step, four cells each side."""
     truth, model = run["truth"], run["model"] if model is None else model
     jumps = np.flatnonzero(np.diff(truth))
     return int(
@@ -70,7 +71,7 @@ def bias(run: Arrays, half: int = 6) -> float:
 
 
 def ended(run: Arrays) -> bool:
-    """Return whether a line search ended by itself before its budget: its last model stands from then on."""
+    """Return whether a line search ended before its budget: its last model stands from then on."""
     return "all evaluations used" not in str(run["message"])
 
 
@@ -90,7 +91,8 @@ def measures(units: Units, converged: float = CONVERGED, well: float = WELL) -> 
     units : mapping of str to mapping of str to ndarray
         Any subset of a run.
     converged, well : float
-        Shares of the first misfit and of the start's model error that count as converged and as well matched.
+        Shares of the first misfit and of the start's model error that count as converged and as
+        well matched.
 
     Returns
     -------
@@ -102,7 +104,8 @@ def measures(units: Units, converged: float = CONVERGED, well: float = WELL) -> 
         for unit, run in select(units, kind, setting="1d").items():
             found |= _single(unit.name.replace("-", "_"), run, converged)
     found |= evaluated({**_theory(units), **_line(units, converged, well), **_marmousi(units)})
-    # A descent that never converges has no number of evaluations; what rests on it is settled by comparisons.
+    # A descent that never converges has no number of evaluations; what rests on it is settled by
+    # comparisons.
     return {name: Measure(value) for name, value in found.items() if np.isfinite(value)}
 
 
@@ -134,7 +137,8 @@ def _theory(units: Units) -> Rules:
 
     return {
         "adjoint_is_gradient": lambda: exact("corrected"),
-        # The printed algorithm itself, computed here: it takes a second and needs no unit of the run but the theory's.
+        # The printed algorithm itself, computed here: it takes a second and needs no unit of the
+        # run but the theory's.
         "a11_last_line": lambda: theory("derivative") and float(as_printed()["last_line"]),
         "a11_named_cosine": lambda: theory("derivative") and float(as_printed()["named_cosine"]),
         "a11_named_ratio_least": lambda: (
@@ -196,7 +200,8 @@ def _line(units: Units, converged: float, well: float) -> Rules:
         return roughness(which, 50, 300) > ROUGH
 
     def best_rate_confirmed(method: str) -> bool:
-        # No rate of the list that keeps below the first misfit and settles is faster by more than a tenth.
+        # No rate of the list that keeps below the first misfit and settles is faster by more than a
+        # tenth.
         fine = [r for r in every(method) if r["misfit"].max() <= r["misfit"][0] and not lasting(r)]
         return not lasting(best(method)) and first(method) <= 1.1 * min(map(reached, fine))
 
@@ -207,7 +212,8 @@ def _line(units: Units, converged: float, well: float) -> Rules:
         return float(run(method, rate)["change"][n]) / rate
 
     def recommended(method: str, low: float, high: float, limit: float) -> float:
-        # Rates of the list are fast and free of lasting oscillation if, and only if, they are in the range.
+        # Rates of the list are fast and free of lasting oscillation if, and only if, they are in
+        # the range.
         quick = [reached(r) <= limit and not lasting(r) for r in every(method)]
         return share(
             [q == (low <= rate <= high) for q, rate in zip(quick, LISTS[method], strict=True)]
@@ -350,7 +356,7 @@ def _marmousi(units: Units) -> Rules:
         return float(which[name][min(n, len(which[name]) - 1)])
 
     def structure(method: str, n: int, half: str) -> float:
-        """Correlation of the update made with the update needed, in the upper or the lower half of the model."""
+        """Correlation of the update made with that needed, in the model's upper or lower half."""
         which, truth = run(method), need(units, Part("marmousi-setup"))["velocity"]
         if n > which["frame_at"][-1] and not ended(which):
             raise NotRun(f"frame {n} is not computed yet")
@@ -379,7 +385,7 @@ def _marmousi(units: Units) -> Rules:
         return float(np.sqrt(np.mean((whole["frames"][-1][rows, x] - truth[rows, x]) ** 2)))
 
     def needed(method: str, misfit: float) -> float:
-        """Return the evaluations until a method's misfit is down to a share of the first one; NotRun if it is not."""
+        """Return the evaluations until a method's misfit is a share of the first, or NotRun."""
         which = run(method)["misfit"]
         below = np.flatnonzero(which <= misfit * which[0])
         if not below.size:

@@ -1,4 +1,4 @@
-"""What judges the claims of Sun et al. had we chosen otherwise: convergence, precision, start, boundary."""
+"""What judges Sun et al.'s claims had we chosen otherwise: precision, start, boundary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ELSEWHERE = {
 
 
 def variants(units: Units) -> dict[str, dict[str, Measure]]:
-    """Return by choice the measures of the one-dimensional descents made otherwise, as far as there are results."""
+    """Return by choice the measures of the 1-D descents made otherwise, where there are results."""
     line = _moved(units, "1d")
     found = {
         f"converged at {share:.1%} of the first misfit": measures(line, share)
@@ -48,7 +48,7 @@ def variants(units: Units) -> dict[str, dict[str, Measure]]:
 
 
 def _moved(units: Units, setting: str, width: str = "") -> Units:
-    """Return the 1-D descents of a setting under the names of the pinned one, those of a width as double."""
+    """Return a setting's 1-D descents under the names of the pinned one, a width's as double."""
     widths = (width,) if width else tuple(WIDTHS.values())
     runs: dict[Line | Steps, Mapping[str, np.ndarray]] = {
         **select(units, Line, setting=setting, width=widths),

@@ -20,7 +20,7 @@ SOURCE_ROW = 4
 
 @dataclass(frozen=True)
 class Problem:
-    """An inverse problem: the survey, its data, the true model and the start; the first `frozen` rows stay."""
+    """An inverse problem: survey, data, true model and start; the first `frozen` rows stay."""
 
     survey: Survey
     observed: torch.Tensor
@@ -31,7 +31,8 @@ class Problem:
     def objective(self, model: np.ndarray) -> tuple[float, np.ndarray]:
         """Return misfit and gradient at a model."""
         with warnings.catch_warnings():
-            # Trial models may be slow enough to be dispersed; the survey says so for the truth once.
+            # Trial models may be slow enough to be dispersed; the survey says so for the truth
+            # once.
             warnings.simplefilter("ignore", UserWarning)
             misfit, gradient = misfit_and_gradient(
                 torch.from_numpy(model), self.survey, self.observed
@@ -40,7 +41,7 @@ class Problem:
         return float(misfit), gradient.numpy()
 
     def by_autograd(self, model: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return misfit and gradient by back-propagation through the unrolled recurrent cell, the paper's way."""
+        """Return misfit and gradient by back-propagation through the unrolled cell, as printed."""
         velocity = torch.tensor(model, requires_grad=True)
         residual = propagate(velocity, self.survey, backend="eager") - self.observed
         misfit = residual.square().sum() / (2 * self.survey.n_shots)
@@ -61,7 +62,7 @@ def problem_1d(
     start: str = "smooth",
     top: str = "free",
 ) -> Problem:
-    """Return the four-layer problem: 200 cells of 10 m, 1783 steps of 1 ms, source and receiver at index 2.
+    """Return the four-layer problem: 200 cells of 10 m, 1783 steps of 1 ms, both ends at index 2.
 
     Parameters
     ----------
@@ -98,13 +99,13 @@ def problem_1d(
 
 
 def problem_2d(extra: str = "", frequency: float = 6.0) -> Problem:
-    """Return the Marmousi problem: 12 shots, a receiver in every column, 2500 steps of 0.8 ms, float32.
+    """Return the Marmousi problem: 12 shots, a receiver a column, 2500 steps of 0.8 ms, float32.
 
     Parameters
     ----------
     extra : str
-        What is harder than in the paper: ``noise`` at 10 dB, data of a ``finer`` grid at fourth order, or a
-        ``linear`` start from 1.5 to 4 km/s.
+        What is harder than in the paper: ``noise`` at 10 dB, data of a ``finer`` grid at fourth
+        order, or a ``linear`` start from 1.5 to 4 km/s.
     frequency : float
         Peak frequency of the Ricker wavelet, Hz.
     """
@@ -112,7 +113,8 @@ def problem_2d(extra: str = "", frequency: float = 6.0) -> Problem:
     frozen = int(np.argmax((truth > models.WATER + 1).any(1)))
     survey = _survey_2d(truth.shape, 1, frequency)
     if extra == "finer":
-        # Row i lies at depth (i + 1) h under the free surface, so at row 2 i + 1 of the grid of half the spacing.
+        # Row i lies at depth (i + 1) h under the free surface, so at row 2 i + 1 of the grid of
+        # half the spacing.
         fine = np.repeat(np.repeat(truth, 2, axis=0), 2, axis=1)[:, :-1]
         fine_survey = _survey_2d(fine.shape, 2, frequency)
         data = propagate(torch.as_tensor(fine, dtype=torch.float32), fine_survey, space_order=4)
@@ -135,7 +137,8 @@ def _survey_2d(shape: tuple[int, ...], refine: int, frequency: float) -> Survey:
     n_receivers = 288
     sources = [[[(SOURCE_ROW + 1) * refine - 1, int(x) * refine]] for x in COLUMNS]
     receivers = [[[(2 + 1) * refine - 1, x * refine] for x in range(n_receivers)]] * len(COLUMNS)
-    # A point source fills one cell: on cells of a quarter of the area its density is four times as high.
+    # A point source fills one cell: on cells of a quarter of the area its density is four times as
+    # high.
     wavelet = ricker(frequency, dt, nt) * refine**2
     boundary = Boundary(width=20 * refine, velocity=3000.0, frequency=frequency)
     return Survey(
@@ -150,7 +153,7 @@ def _survey_2d(shape: tuple[int, ...], refine: int, frequency: float) -> Survey:
 
 
 def qualities(problem: Problem, model: np.ndarray) -> tuple[float, ...]:
-    """Return root-mean-square error (m/s), structural similarity, and the errors of the upper and the lower half."""
+    """Return the model's RMS error (m/s), structural similarity, and its halves' errors."""
     gap = (model.astype(float) - problem.truth) ** 2
     half = len(gap) // 2
     return (

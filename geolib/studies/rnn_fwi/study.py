@@ -1,4 +1,4 @@
-"""Full-waveform inversion as the training of a recurrent network (Sun et al.): optimisers, learning rates, Marmousi."""
+"""Full-waveform inversion as training a recurrent network (Sun et al.): optimisers, rates."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ PROBES: tuple[tuple[str, float | None], ...] = (
     ("cg", None),
     ("lbfgs", None),
 )
-# One descent in units that go on from one another, so that what there is can be shown before all is done.
+# One descent in units that go on from one another, so that what there is can be shown before all is
+# done.
 EARLY_BLOCKS = (Block("adam", 100), Block("lbfgs", 200), Block("cg", 100))
 LATE_BLOCKS = (
     Block("cg", 400),
@@ -63,7 +64,10 @@ class RnnFwi(Study[FwiConfig]):
 
     name = "rnn_fwi"
     title = "Full-waveform inversion as the training of a recurrent network (Sun et al. 2020)"
-    question = "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it best, at which rate?"
+    question = (
+        "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it "
+        "best, at which rate?"
+    )
     files = ("marmousi_vp_1601x401.f32",)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
     Config = FwiConfig
@@ -100,7 +104,7 @@ class RnnFwi(Study[FwiConfig]):
         return list(dict.fromkeys(units))
 
     def batches(self, config: FwiConfig, units: Sequence[Unit]) -> list[list[Unit]]:
-        """Return each unit by itself, but the blocks of one Marmousi descent, which share a journal."""
+        """Return each unit by itself, but blocks of one Marmousi descent (they share a journal)."""
         groups: dict[object, list[Unit]] = {}
         for unit in units:
             groups.setdefault(unit.method if isinstance(unit, Block) else unit, []).append(unit)
@@ -109,12 +113,12 @@ class RnnFwi(Study[FwiConfig]):
     def compute(
         self, config: FwiConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield each unit's arrays; Marmousi descents keep a journal, from which longer ones go on."""
+        """Yield each unit's arrays; Marmousi descents keep a journal to go on from."""
         for unit in units:
             yield unit, descents.unit(config, unit, folder)
 
     def inputs(self, config: FwiConfig, unit: Unit) -> Sequence[str]:
-        """Return the public Marmousi model for the units on it: those in one dimension need no file."""
+        """Return the public Marmousi model for the units on it; those in 1-D need no file."""
         named = isinstance(unit, Part) and unit.label in (
             "gather",
             "marmousi-setup",
@@ -131,7 +135,7 @@ class RnnFwi(Study[FwiConfig]):
         return otherwise.variants(units)
 
     def condense(self, units: dict[str, Arrays]) -> dict[str, Arrays]:
-        """Return the units; of a Marmousi descent that a longer one goes on from, the last model only."""
+        """Return the units; of a Marmousi descent that a longer one continues, the last model."""
         shipped = dict(units)
         for method in METHODS:
             for block in sorted(

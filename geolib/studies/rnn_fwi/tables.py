@@ -51,7 +51,7 @@ Table = dict[str, dict[str, float]]
 def legend(
     units: Units, *methods: str, precision: str = "float64", setting: str = "1d"
 ) -> dict[str, Arrays]:
-    """Return the 1-D runs of some methods ('adam') or of a method at a rate ('adam-40'), by a legend's text."""
+    """Return the 1-D runs of methods ('adam') or of a method at a rate ('adam-40'), by legend."""
     found = []
     runs: dict[Line | Steps, Arrays] = {
         **select(units, Line, setting=setting, width=WIDTHS[precision]),
@@ -66,13 +66,14 @@ def legend(
 
 
 def table(runs: Mapping[str, Arrays]) -> str:
-    """Return a Markdown table of 1-D runs: speed, misfit and its rises (% of the first), model error, interfaces.
+    """Return a Markdown table of 1-D runs: speed, misfit, rises (% of first), errors, interfaces.
 
     Notes
     -----
-    Line searches amplify round-off: from some seventy evaluations on, two processors differ in the third digit of the
-    misfit of CG, and after 150 by a sixth; what little it rises, by a factor of nine. So of their ends the power of ten
-    below which the misfit lies is told, rises from one per cent on, and two digits of the model's error.
+    Line searches amplify round-off: from some seventy evaluations on, two processors differ in the
+    third digit of the misfit of CG, and after 150 by a sixth; what little it rises, by a factor of
+    nine. So of their ends the power of ten below which the misfit lies is told, rises from one per
+    cent on, and two digits of the model's error.
     """
     heads = (
         "Run",
@@ -100,7 +101,7 @@ def _below(value: float) -> str:
 
 
 def errata(units: Units) -> str:
-    """Return a Markdown table of the misprints with the number that proves each, as far as the units are there."""
+    """Return a Markdown table of misprints with their proofs, as far as the units are there."""
     theory, found = units["theory"], measures(units)
     truth = float(theory["derivative"])
     printed = as_printed()
@@ -160,13 +161,13 @@ def errata(units: Units) -> str:
 
 
 def speeds(units: Units, method: str) -> list[tuple[float, float]]:
-    """Return learning rate and evaluations to 1 % of every double-precision run of a step method."""
+    """Return rate and evaluations to 1 % of every double-precision run of a step method."""
     runs = legend(units, method)
     return [(float(name.split(" ")[-1]), evaluations(run)) for name, run in runs.items()]
 
 
 def eigenvalues(units: Units) -> dict[str, tuple[float, float]]:
-    """Return the Hessian's largest eigenvalue at the truth and at the start by setting, as far as computed."""
+    """Return the Hessian's largest eigenvalue at truth and start by setting, where computed."""
     names = {**{key: f"hessian-{key}" for key in SETTINGS}, "1d": "hessian"}
     return {
         text: (float(units[names[key]]["estimates"][-1]), float(units[names[key]]["at_start"][-1]))
@@ -176,7 +177,7 @@ def eigenvalues(units: Units) -> dict[str, tuple[float, float]]:
 
 
 def sensitivity(units: Units) -> tuple[Table, Table]:
-    """Return evaluations to 1 % and final model errors (m/s) by setting and method, as far as they were run."""
+    """Return evaluations to 1 % and final model errors (m/s) by setting and method, where run."""
     speed: Table = {}
     error: Table = {}
     for key, setting in SETTINGS.items():
@@ -192,7 +193,7 @@ def sensitivity(units: Units) -> tuple[Table, Table]:
 
 
 def extras(units: Units) -> tuple[Table, Table]:
-    """Return model error (m/s) and structural similarity after 100 evaluations by setting and method."""
+    """Return model error (m/s) and SSIM after 100 evaluations by setting and method."""
     tables: tuple[Table, Table] = ({}, {})
     for key, setting in {"marmousi": "as in the paper", **HARDER}.items():
         runs = (
@@ -201,7 +202,8 @@ def extras(units: Units) -> tuple[Table, Table]:
             else {LABELS[m]: units.get(f"{key}-{m}") for m in MARMOUSI}
         )
         for table, name in zip(tables, ("error", "ssim"), strict=True):
-            # The paper's own runs are longer; a continuation counts the first evaluation of each of its stages as well.
+            # The paper's own runs are longer; a continuation counts the first evaluation of each of
+            # its stages as well.
             found = {
                 m: r[name][100 if key == "marmousi" else -1]
                 for m, r in runs.items()
@@ -213,7 +215,7 @@ def extras(units: Units) -> tuple[Table, Table]:
 
 
 def winners(units: Units) -> str:
-    """Return a Markdown table of the harder settings at their start and after 100 evaluations, and who wins there."""
+    """Return a Markdown table of harder settings, start and 100 evaluations, and who wins."""
     methods = [LABELS[m] for m in MARMOUSI]
     rows = []
     errors, similarities = extras(units)
@@ -232,7 +234,8 @@ def winners(units: Units) -> str:
         }
         first = first or {m: values[0] for m, values in misfits.items()}
         if key == "continuation":
-            # Its last stage has the paper's frequency, and there the smooth start's misfit to be compared with.
+            # Its last stage has the paper's frequency, and there the smooth start's misfit to be
+            # compared with.
             shares = {m: values[-30:].min() / first[m] for m, values in misfits.items()}
         else:
             shares = {m: values.min() / values[0] for m, values in misfits.items()}
@@ -252,7 +255,7 @@ def winners(units: Units) -> str:
 
 
 def wins(units: Units) -> dict[str, int]:
-    """Return in how many settings after 100 evaluations a method has the smallest error, or the largest (`last`)."""
+    """Return in how many settings a method is the best after 100 evaluations (or the `last`)."""
     errors, similarities = extras(units)
     whole = [name for name in errors if len(errors[name]) == len(MARMOUSI)]
     found = {"settings": len(whole)}
@@ -267,7 +270,7 @@ def wins(units: Units) -> dict[str, int]:
 
 
 def costs(units: Units) -> dict[str, float]:
-    """Return what one evaluation on Marmousi takes of a core, s, by a legend's text; empty before it is measured."""
+    """Return one Marmousi evaluation's core time, s, by legend; empty before it is measured."""
     unit = units.get("marmousi-cost")
     if unit is None:
         return {}
@@ -281,7 +284,7 @@ def marmousi_table(
     cost: Mapping[str, float],
     stops: tuple[int, ...] = (0, 25, 50, 100, 200, 400, 600, 1000),
 ) -> str:
-    """Return a Markdown table of Marmousi runs at some evaluations and at the last one; `cost` is that of `costs`."""
+    """Return a Markdown table of Marmousi runs at some evaluations; `cost` is that of `costs`."""
     heads = [
         "Method",
         "Evaluation",

@@ -1,6 +1,7 @@
-"""The paper's equations put to the test in one dimension: the adjoint as printed and corrected, and other misprints.
+"""The paper's equations in one dimension: the adjoint, printed and corrected, and misprints.
 
-Plain numpy, so that each line can be held against an equation; the engine that the inversions use is another program.
+Plain numpy, so that each line can be held against an equation; the engine that the inversions use
+is another program.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ def numbers() -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray
-        ``derivative``: the directional derivative of J by differences. ``corrected``, ``printed``, ``late``,
-        ``one_step``, ``everywhere``: what the adjoint gives when it is right, with A-9 as printed, with A-10 as
-        printed, without the sum over time (the largest single term), and with the residual injected in every cell.
-        ``steps``, ``remainders``: Taylor remainders of J with the derivative left out, as printed, and corrected.
-        ``eq11``: true and predicted change of J for the best step along -g, that step, and J. ``ascent``:
-        J(v + 0.1 g) / J(v) and J(v - 0.1 g) / J(v). ``scaled``: how much longer the first steps of GD and of Adam get
-        when the data are ten times as large.
+        ``derivative``: the directional derivative of J by differences. ``corrected``, ``printed``,
+        ``late``, ``one_step``, ``everywhere``: what the adjoint gives when it is right, with A-9 as
+        printed, with A-10 as printed, without the sum over time (the largest single term), and with
+        the residual injected in every cell. ``steps``, ``remainders``: Taylor remainders of J with
+        the derivative left out, as printed, and corrected. ``eq11``: true and predicted change of J
+        for the best step along -g, that step, and J. ``ascent``: J(v + 0.1 g) / J(v) and J(v - 0.1
+        g) / J(v). ``scaled``: how much longer the first steps of GD and of Adam get when the data
+        are ten times as large.
 
     References
     ----------
@@ -38,7 +40,8 @@ def numbers() -> dict[str, np.ndarray]:
     velocity = models.smooth(truth, 6.0)
     source = ricker(10.0, DT, NT, 0.1).numpy().astype(float)
     observed = _forward(truth, source)[0]
-    # A direction with detail on every scale, of 10 m/s: smooth ones hide where the two adjoints differ.
+    # A direction with detail on every scale, of 10 m/s: smooth ones hide where the two adjoints
+    # differ.
     direction = 10 * np.random.default_rng(0).standard_normal(velocity.shape)
     direction[200:] = 0
 
@@ -86,11 +89,12 @@ def numbers() -> dict[str, np.ndarray]:
 
 @functools.cache
 def as_printed(directions: int = 20) -> dict[str, np.ndarray]:
-    """Return what the printed algorithm gives: right in its last line, wrong in the field that it names dJ/du.
+    """Return the printed algorithm's results: right in its last line, wrong in its "dJ/du".
 
-    The recursion A-9 with v^2 dt^2 outside the Laplacian belongs to mu = v^2 dt^2 dJ/du; correlated with
-    2 / v^3 times the second time derivative, as the last line of A-11 has it, and summed over time by A-2, mu gives the
-    gradient. Taken for dJ/du itself, as lines 2 and 3 of A-11 have it, the same field gives another vector.
+    The recursion A-9 with v^2 dt^2 outside the Laplacian belongs to mu = v^2 dt^2 dJ/du; correlated
+    with 2 / v^3 times the second time derivative, as the last line of A-11 has it, and summed over
+    time by A-2, mu gives the gradient. Taken for dJ/du itself, as lines 2 and 3 of A-11 have it,
+    the same field gives another vector.
 
     Parameters
     ----------
@@ -100,10 +104,11 @@ def as_printed(directions: int = 20) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray
-        ``last_line``: norm of the last line's gradient less the exact one, over the norm of that. ``named_ratio``: of
-        each direction, the slope by lines 2 and 3 over the exact one. ``named_cosine``: cosine between both vectors,
-        positive for a descent direction. ``named_scale``: largest deviation of lines 2 and 3 from the exact gradient
-        times (v / v at the receiver)^2, over the largest entry.
+        ``last_line``: norm of the last line's gradient less the exact one, over the norm of that.
+        ``named_ratio``: of each direction, the slope by lines 2 and 3 over the exact one.
+        ``named_cosine``: cosine between both vectors, positive for a descent direction.
+        ``named_scale``: largest deviation of lines 2 and 3 from the exact gradient times (v / v at
+        the receiver)^2, over the largest entry.
 
     References
     ----------
@@ -128,7 +133,7 @@ def as_printed(directions: int = 20) -> dict[str, np.ndarray]:
 
 
 def _last_line(velocity: np.ndarray, source: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Return the gradient by the last line of A-11, with the recursion as A-9 prints it, for one source."""
+    """Return the gradient by A-11's last line, with A-9's recursion as printed, for one source."""
     trace, fields = _forward(velocity, source)
     squared, residual = velocity**2 * DT**2, observed - trace
     now, after, total = np.zeros_like(velocity), np.zeros_like(velocity), np.zeros_like(velocity)
@@ -142,7 +147,7 @@ def _last_line(velocity: np.ndarray, source: np.ndarray, observed: np.ndarray) -
 
 
 def _adam(gradient: np.ndarray) -> float:
-    """Return the length of Adam's first step for rate 1, by algorithm 4: each cell moves by g / (|g| + epsilon)."""
+    """Return Adam's first step for rate 1 by algorithm 4: a cell moves by g / (|g| + epsilon)."""
     return float(np.linalg.norm(gradient / (np.abs(gradient) + 1e-8)))
 
 
@@ -152,7 +157,7 @@ def _laplacian(u: np.ndarray) -> np.ndarray:
 
 
 def _forward(velocity: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the trace and all wavefields u(0), u(dt), ... by equation 2, between two free surfaces."""
+    """Return the trace and all wavefields u(0), u(dt), ... by equation 2 between free surfaces."""
     squared = velocity**2 * DT**2
     fields = np.zeros((NT + 2, velocity.size))
     for t in range(1, NT + 1):
@@ -173,8 +178,9 @@ def _gradient(
 ) -> np.ndarray:
     """Return the terms of the gradient step by step, shape (nt, nz); their sum over time is dJ/dv.
 
-    The adjoint of u(t+2) = v^2 dt^2 L u(t+1) + ... is L applied to v^2 dt^2 times the adjoint field; equation A-9
-    prints v^2 dt^2 times L applied to it, which is the same only where v is constant.
+    The adjoint of u(t+2) = v^2 dt^2 L u(t+1) + ... is L applied to v^2 dt^2 times the adjoint
+    field; equation A-9 prints v^2 dt^2 times L applied to it, which is the same only where v is
+    constant.
     """
     trace, fields = _forward(velocity, source)
     squared = velocity**2 * DT**2

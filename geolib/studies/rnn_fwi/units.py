@@ -77,7 +77,7 @@ class Steps(Unit):
 
 @dataclass(frozen=True)
 class Block(Unit):
-    """A descent on Marmousi up to a number of evaluations; blocks of a method go on from one another."""
+    """A descent on Marmousi up to a number of evaluations; a method's blocks go on in turn."""
 
     TEMPLATE: ClassVar[str] = "marmousi-{method}-{budget}"
     ALLOWED: ClassVar[Words] = {"method": METHODS}

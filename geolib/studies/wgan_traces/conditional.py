@@ -1,8 +1,9 @@
-"""Traces to order: a generator that is told depth and velocity contrast of the first reflector, and what it makes.
+"""Traces to order: a generator that is told its first reflector's depth and contrast.
 
-Niu et al. (2020) name labelled traces as the use of their generator and conditions as the way there. Here sixteen of
-the generator's hundred inputs carry the conditions. What was obtained is measured on the trace by a matched filter,
-whose own error on modelled traces is the floor. One range of depths is kept from the training altogether.
+Niu et al. (2020) name labelled traces as the use of their generator and conditions as the way
+there. Here sixteen of the generator's hundred inputs carry the conditions. What was obtained is
+measured on the trace by a matched filter, whose own error on modelled traces is the floor. One
+range of depths is kept from the training altogether.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class ConditionalConfig(config.Config):
 
 
 def draw_conditions(n: int, rng: np.random.Generator, band: bool) -> np.ndarray:
-    """Return n pairs `(n, 2)` of depth (m) and contrast, with depths inside or outside of the range kept back."""
+    """Return n pairs `(n, 2)` of depth (m) and contrast, inside or outside the range kept back."""
     if band:
         depth = rng.uniform(*BAND, n)
     else:
@@ -67,7 +68,7 @@ def draw_conditions(n: int, rng: np.random.Generator, band: bool) -> np.ndarray:
 
 
 def model_traces(conditions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return modelled traces `(n, 499)` whose first reflector is as asked and whose deeper layers are random."""
+    """Return modelled traces `(n, 499)` with the first reflector asked for, the rest random."""
     n, contrast = len(conditions), conditions[:, 1]
     first = np.full(n, FIRST_VELOCITY)
     second = FIRST_VELOCITY * (1 + contrast) / (1 - contrast)
@@ -77,12 +78,12 @@ def model_traces(conditions: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def encode(conditions: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Return what the generator is told, `(n, 16)` within -1 to 1, and what the critic is told, `(n, 1, 499)`.
+    """Return what the generator, `(n, 16)` in -1 to 1, and the critic, `(n, 1, 499)`, are told.
 
-    The generator gets the contrast times cosines and sines of the depth: linear maps of these are pulses at any depth,
-    where the two bare numbers would first have to be made into them. The critic is a stack of short convolutions:
-    numbers constant in time would not tell it where to look. It gets a pulse as high as the contrast where the
-    reflection is to come.
+    The generator gets the contrast times cosines and sines of the depth: linear maps of these are
+    pulses at any depth, where the two bare numbers would first have to be made into them. The
+    critic is a stack of short convolutions: numbers constant in time would not tell it where to
+    look. It gets a pulse as high as the contrast where the reflection is to come.
     """
     depth, contrast = torch.as_tensor(conditions, dtype=torch.float32).T
     height = (contrast / CONTRAST[1])[:, None]
@@ -105,7 +106,7 @@ class ConditionalCritic(nn.Module):
         self.network = network
 
     def forward(self, traces: Tensor, codes: Tensor, pulses: Tensor) -> Tensor:
-        """Return scores `(n,)` of traces `(n, 1, 499)` under their conditions; the codes are the generator's."""
+        """Return scores `(n,)` of traces `(n, 1, 499)` under the generator's codes."""
         return self.network(torch.cat([traces, pulses], dim=1))
 
 
@@ -119,8 +120,8 @@ def latents(codes: Tensor, rng: torch.Generator) -> Tensor:
 class Reader:
     """Reads depth and contrast of the first reflector off traces by a matched filter.
 
-    The template is a modelled reflection; the filter's output is picked at the largest lobe that follows the first one
-    above half the least contrast.
+    The template is a modelled reflection; the filter's output is picked at the largest lobe that
+    follows the first one above half the least contrast.
 
     Parameters
     ----------
@@ -224,10 +225,10 @@ def _assess(
 def errors(
     arrays: Mapping[str, np.ndarray], name: str, rows: np.ndarray
 ) -> tuple[Measure, Measure, Measure]:
-    """Return median absolute error in depth (m) and in contrast, and the share of traces with the right polarity.
+    """Return median errors in depth (m) and contrast, and the share with the right polarity.
 
-    `name` is "generated" or "modelled", or "shuffled" for generated traces held against the conditions of others: what
-    a generator would reach that did not listen.
+    `name` is "generated" or "modelled", or "shuffled" for generated traces held against the
+    conditions of others: what a generator would reach that did not listen.
     """
     asked = arrays["asked"][rows]
     found = arrays["generated" if name == "shuffled" else name][rows]
@@ -261,7 +262,10 @@ class Conditional(Study[ConditionalConfig]):
 
     name = "wgan_conditional"
     title = "Traces to order"
-    question = "Does a generator that is told depth and contrast of the first reflector make traces that have them?"
+    question = (
+        "Does a generator that is told depth and contrast of the first reflector make traces "
+        "that have them?"
+    )
     Config = ConditionalConfig
     kinds = (Single,)
 
@@ -277,7 +281,7 @@ class Conditional(Study[ConditionalConfig]):
             yield unit, _train(config)
 
     def measures(self, config: ConditionalConfig, units: Units) -> dict[str, Measure]:
-        """Return the median errors on conditions that were not trained on, generated and modelled."""
+        """Return median errors on conditions that were not trained on, generated and modelled."""
         found: dict[str, Measure] = {}
         for arrays in units.values():
             band = arrays["kept_back"].astype(bool)

@@ -51,11 +51,13 @@ class TracesConfig(config.Config):
             pair = getattr(self, name)
             if len(pair) != 2 or pair[0] >= pair[1]:
                 raise ValueError(
-                    f"{name} must be two rising numbers; got {list(pair)}. Give the lower one first."
+                    f"{name} must be two rising numbers; got {list(pair)}. Give the lower one "
+                    "first."
                 )
         if self.batch > self.n_traces:
             raise ValueError(
-                f"batch must be at most n_traces = {self.n_traces}; got {self.batch}. Reduce the batch."
+                f"batch must be at most n_traces = {self.n_traces}; got {self.batch}. "
+                "Reduce the batch."
             )
 
     @property

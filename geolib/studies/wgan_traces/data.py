@@ -1,4 +1,4 @@
-"""The traces of `wgan_traces`: random layered models, forward modelling, normalisation and three disjoint sets."""
+"""The traces of `wgan_traces`: random layers, modelling, normalisation, three disjoint sets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from geolib.studies.wgan_traces.config import TracesConfig
 # What the paper leaves open, beside the parameters of the study's Config:
 DT = 1e-3  # s: 2000 steps make 2 s, in which the deepest reflection (1200 m at 1500 m/s) returns
 N_STEPS = 2000  # published
-DECIMATION = 4  # 2000 / 4 = 500 samples of 4 ms, trimmed to 499; the wavelet has nothing above their Nyquist, 125 Hz
+# 2000 / 4 = 500 samples of 4 ms, trimmed to 499; the wavelet has nothing above their Nyquist.
+DECIMATION = 4
 SPACING = 5.0  # m: 10 points in the shortest wavelength (30 Hz at 1500 m/s), stable up to 5000 m/s
 SOURCE_ROW = (
     3  # 20 m below the free surface: source and ghosts overlap ("shallow"), two bends and not one
@@ -25,7 +26,7 @@ SAMPLING = DT * DECIMATION  # s, of the traces the networks see
 
 @dataclass(frozen=True)
 class Data:
-    """Traces `(n, 1, 499)`, float32 and normalised, in three disjoint sets, with all models `(n, layer)` in order."""
+    """Three disjoint sets of traces `(n, 1, 499)`, float32, normalised; all models in order."""
 
     training: np.ndarray
     validation: np.ndarray
@@ -39,7 +40,7 @@ class Data:
 def draw_models(
     config: TracesConfig, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return n models of four layers: velocities `(n, 4)` in m/s and thicknesses `(n, 3)` in m, all uniform."""
+    """Return n four-layer models: velocities `(n, 4)`, m/s, thicknesses `(n, 3)`, m, uniform."""
     velocity, thickness = config.velocity, config.thickness
     return rng.uniform(velocity[0], velocity[1], (n, 4)), rng.uniform(
         thickness[0], thickness[1], (n, 3)
@@ -49,7 +50,7 @@ def draw_models(
 def forward(
     velocity: np.ndarray, thickness: np.ndarray, frequency: float, backend: str = "fused"
 ) -> np.ndarray:
-    """Return the traces `(n, 499)`, sampled at 4 ms, of layered models with the direct arrival removed.
+    """Return the traces `(n, 499)`, every 4 ms, of layered models, direct arrival removed.
 
     Parameters
     ----------
@@ -64,8 +65,8 @@ def forward(
 
     Notes
     -----
-    The direct arrival is the run through a model that has the first layer's velocity everywhere. About 1.5 ms a trace
-    on one core.
+    The direct arrival is the run through a model that has the first layer's velocity everywhere.
+    About 1.5 ms a trace on one core.
     """
     nz = int(np.ceil(thickness.sum(1).max() / SPACING)) + 4
     depth = (np.arange(nz) + 1) * SPACING  # the free surface is one spacing above the first row
@@ -102,7 +103,8 @@ def amplitude_scale(traces: np.ndarray) -> float:
 
     Notes
     -----
-    The paper says "global mean"; the signed mean of traces that swing about zero is an accident of rounding.
+    The paper says "global mean"; the signed mean of traces that swing about zero is an accident of
+    rounding.
     """
     _checks.shape(
         "traces", traces, (None, wgan.N_SAMPLES), "Resample and trim them to 499 samples."
@@ -116,7 +118,7 @@ def amplitude_scale(traces: np.ndarray) -> float:
 
 
 def dataset(config: TracesConfig) -> Data:
-    """Return the three sets of traces of a configuration; a set's traces do not depend on the sizes of the others."""
+    """Return a configuration's three sets of traces, each whatever the sizes of the others."""
     sizes = (config.n_traces, config.n_held_out, config.n_held_out)
     models = [
         draw_models(config, n, np.random.default_rng([config.seed, part]))

@@ -1,7 +1,8 @@
-"""Is the factor ten of the normalisation crucial? Trainings at reduced scale with traces larger and smaller than that.
+"""Is the normalisation's factor ten crucial? Trainings on larger and smaller traces.
 
-Niu et al. (2020) divide the traces by ten times their mean amplitude and call the number crucial for convergence. Here
-the same trainings see traces divided by other multiples; all are judged on one scale.
+Niu et al. (2020) divide the traces by ten times their mean amplitude and call the number crucial
+for convergence. Here the same trainings see traces divided by other multiples; all are judged on
+one scale.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.wgan_traces import stopping
 from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR
 
-#: The published factor is crucial if others leave so many times its squared discrepancy; means of the last epochs.
+#: The published factor is crucial if others leave so many times its squared discrepancy; means of
+#: the last epochs.
 CRUCIAL, LAST = 2.0, 5
 
 
@@ -45,7 +47,8 @@ class FactorConfig(stopping.Scale):
         """Check that the published factor is among those compared."""
         if AMPLITUDE_FACTOR not in self.factors:
             raise ValueError(
-                f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. Add it."
+                f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. "
+                "Add it."
             )
 
 
@@ -68,7 +71,7 @@ def ends(units: Units) -> dict[float, dict[int, float]]:
 
 
 def ratios(units: Units) -> dict[float, np.ndarray]:
-    """Return for each other factor its discrepancy over that of the published one, a number for each shared seed."""
+    """Return each factor's discrepancy over the published one's, for each shared seed."""
     reached = ends(units)
     published = reached.pop(AMPLITUDE_FACTOR, {})
     found = {

@@ -44,7 +44,8 @@ class Gallery:
     def add(self, epoch: int, kept: Mapping[str, np.ndarray]) -> None:
         """Take the networks of the next epoch."""
         self._fill(kept)
-        # The random numbers of the assessment are its own: looking at a training must not change it.
+        # The random numbers of the assessment are its own: looking at a training must not change
+        # it.
         self.history.append(self._draw(self.generator, N_HISTORY, 11))
         self.recent.append(self._draw(self.generator, self.config.n_held_out, 12, epoch))
 
@@ -56,7 +57,8 @@ class Gallery:
     def pack(self) -> Arrays:
         """Return the traces of earlier epochs that later assessments look back on.
 
-        They grow by 128 kB an epoch, beside those of the last eleven epochs: 2 MB for each thousand held-out traces.
+        They grow by 128 kB an epoch, beside those of the last eleven epochs: 2 MB for each thousand
+        held-out traces.
         """
         return {"history": np.concatenate(self.history), "recent": np.stack(self.recent)}
 
@@ -113,7 +115,7 @@ class Gallery:
 
 
 class Reference:
-    """The real traces that generated ones are measured against, and the widths and directions of the measures."""
+    """The real traces that generated ones are measured against, and the measures' settings."""
 
     def __init__(self, config: TracesConfig, data: Data) -> None:
         self.config, self.data = config, data
@@ -134,7 +136,7 @@ class Reference:
         }
 
     def floors(self) -> Arrays:
-        """Return the measures between parts of the training set and the validation set: what real traces reach."""
+        """Return measures between parts of training and validation sets: what real traces reach."""
         n = self.config.n_held_out
         parts = [
             self.data.training[i : i + n] for i in range(0, len(self.data.training) - n + 1, n)

@@ -1,9 +1,9 @@
-"""Shot gathers of two-dimensional layered models, from the package's engine and from a Wasserstein GAN.
+"""Shot gathers of layered 2-D models, from the package's engine and from a Wasserstein GAN.
 
-Niu et al. (2020) name two-dimensional gathers as the next step. The earths have four layers with dipping interfaces,
-the source is in the middle of a line of receivers, and the direct wave is removed as for the traces. What tells a
-gather from an image is moveout: the first reflection of a plane interface arrives at times whose squares are a parabola
-in offset.
+Niu et al. (2020) name two-dimensional gathers as the next step. The earths have four layers with
+dipping interfaces, the source is in the middle of a line of receivers, and the direct wave is
+removed as for the traces. What tells a gather from an image is moveout: the first reflection of a
+plane interface arrives at times whose squares are a parabola in offset.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class GathersConfig(config.Config):
 
 
 def draw_models(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Return n models `(n, 60, 64)` in m/s of four layers with plane, dipping interfaces; velocity rises with depth."""
+    """Return n models `(n, 60, 64)`, m/s: four layers, plane dips, velocity rising with depth."""
     x = np.arange(SIZE) - (SIZE - 1) / 2
     z = np.arange(DEPTH_POINTS)[:, None]
     base = np.cumsum(
@@ -67,15 +67,16 @@ def draw_models(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def model_gathers(models: np.ndarray) -> np.ndarray:
-    """Return the shot gathers `(n, 64 samples, 64 receivers)` of models, float32, the largest size in each being 1."""
+    """Return shot gathers `(n, 64 samples, 64 receivers)`, float32, each scaled to size 1."""
     gathers = raw_gathers(models)
     return (gathers / np.abs(gathers).max(axis=(1, 2), keepdims=True)).astype(np.float32)
 
 
 def raw_gathers(models: np.ndarray) -> np.ndarray:
-    """Return the shot gathers `(n, 64 samples, 64 receivers)` of models less the direct wave, as modelled.
+    """Return shot gathers `(n, 64 samples, 64 receivers)`, as modelled, less the direct wave.
 
-    The direct wave is the run through the first layer's velocity alone, which reflects nothing but from the surface.
+    The direct wave is the run through the first layer's velocity alone, which reflects nothing but
+    from the surface.
     """
     nt = SIZE * DECIMATION
     wavelet = waves.ricker(FREQUENCY, DT, nt)
@@ -105,10 +106,11 @@ def raw_gathers(models: np.ndarray) -> np.ndarray:
 
 
 def moveout_misfit(gathers: np.ndarray) -> np.ndarray:
-    """Return for each gather by how many seconds its first event departs from a reflection's moveout (median).
+    """Return for each gather the median departure (s) of its first event from a moveout.
 
-    The first event is picked on each receiver; the squares of the times are fitted by a parabola in offset, which is
-    exact for a plane interface under a homogeneous layer, dipping or not. A second fit leaves out the worst quarter.
+    The first event is picked on each receiver; the squares of the times are fitted by a parabola in
+    offset, which is exact for a plane interface under a homogeneous layer, dipping or not. A second
+    fit leaves out the worst quarter.
     """
     offset = (np.arange(SIZE) - SIZE // 2) * SPACING / 1000
     found = []
@@ -174,7 +176,7 @@ def _sample(generator: torch.nn.Module, n: int, rng: torch.Generator) -> np.ndar
 
 
 def table(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return the measures of generated, untrained and unseen modelled gathers as a Markdown table."""
+    """Return the measures of generated, untrained and unseen modelled gathers, as Markdown."""
     rows = {
         "sliced Wasserstein-2 distance": lambda n: f"{float(arrays[f'{n}_swd']):.4f}",
         "squared maximum mean discrepancy": lambda n: f"{float(arrays[f'{n}_mmd2']):.4f}",

@@ -1,6 +1,7 @@
-"""The traces of chosen epochs of `wgan_traces` under every measure, with bootstrap intervals, from the kept networks.
+"""The traces of chosen epochs under every measure, bootstrapped, from the kept networks.
 
-Run it beside a training or after it: `python -m geolib.studies.wgan_traces.quality --folder runs`. Needs scikit-learn.
+Run it beside a training or after it: `python -m geolib.studies.wgan_traces.quality --folder runs`.
+Needs scikit-learn.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def assess(config: TracesConfig, folder: Path, epochs: list[int], chosen: int) -
     Returns
     -------
     Results
-        Units `floor`, `test-floor`, `epoch-0010`, `mean-0010`, `test-epoch-0010`, ...; an array of each is a measure's
-        value and the ends of its interval.
+        Units `floor`, `test-floor`, `epoch-0010`, `mean-0010`, `test-epoch-0010`, ...; an array of
+        each is a measure's value and the ends of its interval.
 
     Raises
     ------
@@ -84,7 +85,8 @@ def assess(config: TracesConfig, folder: Path, epochs: list[int], chosen: int) -
         results.units[name] = {label: np.array(interval) for label, interval in found.items()}
         results.records[name] = {**provenance(), "seconds": time.perf_counter() - begin}
 
-    # Traces that were trained on stand for a perfect generator; of its neighbours, they themselves do not count.
+    # Traces that were trained on stand for a perfect generator; of its neighbours, they themselves
+    # do not count.
     judge("floor", data.validation, data.training[:n], data.training[n:])
     judge("test-floor", data.test, data.training[:n], data.training[n:])
     for epoch in sorted({*epochs, chosen}):
@@ -106,7 +108,7 @@ def interval(arrays: Mapping[str, np.ndarray], name: str) -> Measure:
 
 
 def table(units: Mapping[str, Arrays], columns: Mapping[str, str]) -> str:
-    """Return the measures as a Markdown table with a column for each unit, given as heading and name."""
+    """Return the measures as a Markdown table with a column for each (heading, unit)."""
     there = {heading: units[name] for heading, name in columns.items() if name in units}
     rows = [
         [label, *(interval(arrays, name) for arrays in there.values())]

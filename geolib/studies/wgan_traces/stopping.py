@@ -1,8 +1,9 @@
-"""Does the stopping rule of `wgan_traces` stop on noise? Several seeds at reduced scale, trained beyond its verdict.
+"""Does the stopping rule of `wgan_traces` stop on noise? Seeds trained beyond its verdict.
 
-A rule that reads one noisy number for each epoch stops at the first unlucky run of them. The relative test asks whether
-a change is larger than its own noise, at a lag of ten epochs. Both rules are applied to the same trainings, which go on
-whatever they say, so that what was missed by stopping is known.
+A rule that reads one noisy number for each epoch stops at the first unlucky run of them. The
+relative test asks whether a change is larger than its own noise, at a lag of ten epochs. Both rules
+are applied to the same trainings, which go on whatever they say, so that what was missed by
+stopping is known.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Scale(config.Config):
 
 @dataclass(frozen=True)
 class StoppingConfig(Scale):
-    """Parameters of the trainings; the rule looks back ten epochs, so that there are more than that."""
+    """Parameters of the trainings; longer than ten epochs, which the rule looks back on."""
 
     n_epochs: int = config.param(13, "Epochs of each", paper=50, low=11, high=1000)
     n_seeds: int = config.param(
@@ -89,7 +90,8 @@ class Rehearsal:
     seed : int
         Of models, networks and everything random.
     gain : float
-        What the normalised traces are multiplied by before the networks see them. Judged are the traces divided by it.
+        What the normalised traces are multiplied by before the networks see them. Judged are the
+        traces divided by it.
     """
 
     def __init__(self, config: Scale, seed: int, gain: float = 1.0) -> None:
@@ -117,7 +119,7 @@ class Rehearsal:
         return wgan.sample(self.generator, self.config.n_judge, rng) / np.float32(self.gain)
 
     def discrepancy(self, samples: np.ndarray) -> tuple[float, float]:
-        """Return squared maximum mean discrepancy and sliced Wasserstein distance of traces to the real ones."""
+        """Return squared maximum mean discrepancy, sliced Wasserstein distance to real traces."""
         directions = np.random.default_rng([self.seed, 20])
         return (
             metrics.mmd2(self.real, samples, self.width),
@@ -125,11 +127,11 @@ class Rehearsal:
         )
 
     def improvement(self, newer: np.ndarray, older: np.ndarray) -> float:
-        """Return the p value of the test that newer traces are closer to the real ones than older traces."""
+        """Return the test's p value that newer traces are closer to the real ones than older."""
         return metrics.relative_mmd_test(self.real, newer, older, self.width).p_value
 
     def floor(self) -> list[float]:
-        """Return the squared discrepancies between the real traces and equally large parts of the training set."""
+        """Return squared discrepancies between real traces and equal parts of the training set."""
         n, traces = self.config.n_judge, self.data.training
         parts = [traces[i : i + n] for i in range(0, len(traces) - n + 1, n)]
         return [metrics.mmd2(self.real, part, self.width) for part in parts]
@@ -159,7 +161,7 @@ def _train(config: StoppingConfig, seed: int) -> Arrays:
 
 
 def naive_epoch(values: np.ndarray, patience: int = NAIVE_PATIENCE) -> int | None:
-    """Return the epoch at which one stops who waits `patience` epochs for a new least value, or None."""
+    """Return the epoch at which waiting `patience` epochs for a new least value stops, or None."""
     best = np.minimum.accumulate(values)
     idle = 0
     for epoch in range(2, len(values) + 1):
@@ -170,7 +172,7 @@ def naive_epoch(values: np.ndarray, patience: int = NAIVE_PATIENCE) -> int | Non
 
 
 def rules(arrays: Mapping[str, np.ndarray]) -> dict[str, int | None]:
-    """Return the epoch at which each rule stops a training: the test with two patiences, and the naive one."""
+    """Return the epoch at which each rule stops: the test with two patiences, the naive one."""
     tests = {LAG + 1 + i: float(p) for i, p in enumerate(arrays["p"])}
     return {
         "test": tables.stopping_epoch(tests),
@@ -180,7 +182,7 @@ def rules(arrays: Mapping[str, np.ndarray]) -> dict[str, int | None]:
 
 
 def missed(arrays: Mapping[str, np.ndarray], epoch: int | None) -> float:
-    """Return how many times smaller the discrepancy still became after an epoch: 1 if no more, or if none stopped it.
+    """Return how many times smaller the discrepancy became after an epoch: 1 if no more, or None.
 
     Means of five epochs on either side are compared, so that one lucky epoch does not decide.
     """
@@ -194,7 +196,7 @@ def missed(arrays: Mapping[str, np.ndarray], epoch: int | None) -> float:
 
 
 def as_markdown(units: Units, labels: Mapping[str, str]) -> str:
-    """Return the trainings as a Markdown table: where each rule stops, and what the discrepancy then still loses.
+    """Return the trainings as Markdown: where each rule stops, what the discrepancy then loses.
 
     Parameters
     ----------

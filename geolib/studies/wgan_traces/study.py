@@ -1,4 +1,4 @@
-"""Seismic traces from a Wasserstein GAN: forward modelling, training epoch by epoch, and how good the traces are."""
+"""Seismic traces from a Wasserstein GAN: modelling, training by epochs, and their quality."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ class WganTraces(Study[TracesConfig]):
 
     name = "wgan_traces"
     title = "Seismic traces from a Wasserstein GAN (Niu et al. 2020)"
-    question = "Can an adversarial network learn to draw seismic traces, and how does one know when to stop training it?"
+    question = (
+        "Can an adversarial network learn to draw seismic traces, and how does one know when to "
+        "stop training it?"
+    )
     version = 2
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
     sequential = True
@@ -55,7 +58,7 @@ class WganTraces(Study[TracesConfig]):
     def compute(
         self, config: TracesConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield the units in order; with `folder` each epoch is kept there and a later call goes on from it."""
+        """Yield the units in order; with `folder` each epoch is kept and gone on from."""
         data = dataset(config)
         reference = Reference(config, data)
         if DATA in units:
@@ -73,7 +76,7 @@ class WganTraces(Study[TracesConfig]):
                 yield Epoch(number), training.under("curve.", kept) | gallery.assess(number)
 
     def condense(self, units: dict[str, Arrays]) -> dict[str, Arrays]:
-        """Return single traces and scores of the epochs that are looked at, and the curves of all."""
+        """Return traces and scores of the epochs that are looked at, and the curves of all."""
         shipped = dict(units)
         epochs = select(units, Epoch)
         last = max((epoch.number for epoch in epochs), default=0)
@@ -93,7 +96,8 @@ class WganTraces(Study[TracesConfig]):
         names = ("n_traces", "batch", "critic_steps", "penalty_weight", "learning_rate", "init_std")
         settings = {name: getattr(config, name) for name in names}
         settings |= {"beta1": BETAS[0], "time_steps": N_STEPS, "amplitude_factor": AMPLITUDE_FACTOR}
-        # The ghost overlaps the primary where it comes within the pulse's full width at half height.
+        # The ghost overlaps the primary where it comes within the pulse's full width at half
+        # height.
         settings["ghost_overlaps"] = float(delay < 2 * math.sqrt(2 * math.log(2)) * spread)
         return {
             **{name: Measure(value) for name, value in settings.items()},

@@ -1,4 +1,4 @@
-"""What the units of `wgan_traces` say: measures of the claims ledger, the quality table, the stopping rule."""
+"""What the units of `wgan_traces` say: the ledger's measures, quality table, stopping rule."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ QUALITY = {
     "coverage": "coverage (k = 5)",
     "neighbour_accuracy": "nearest-neighbour classifier, accuracy",
 }
-#: The rule: stop when the relative test has found no improvement this many epochs in a row. As many as lie between the
-#: two generators of a test: the opening of the game swings, and no swing shorter than that may end a training.
+#: The rule: stop when the relative test has found no improvement this many epochs in a row. As many
+#: as lie between the two generators of a test: the opening of the game swings, and no swing shorter
+#: than that may end a training.
 ALPHA, PATIENCE = 0.05, 10
 TRAINED = 100  # the epoch whose networks the paper calls the best
 
@@ -65,7 +66,7 @@ def stopping_epoch(
 
 
 def level_epoch(history: np.ndarray) -> int | None:
-    """Return the epoch from which scores under one critic stay within two deviations of the last ten epochs.
+    """Return the epoch from which scores under one critic stay within two late deviations.
 
     None if that is true of little more than the last ten themselves, as on a straight slope.
     """
@@ -90,7 +91,7 @@ def p_values(run: list[Mapping[str, np.ndarray]]) -> dict[int, float]:
 
 
 def quality_rows(units: Units, epoch: int) -> list[dict[str, Any]]:
-    """Return for each measure its name, the value of an epoch's traces, and the floor between real traces."""
+    """Return each measure's name, its value for an epoch, and the floor between real traces."""
     arrays, data = units[Epoch(epoch).name], units[DATA.name]
     return [
         {
@@ -103,7 +104,7 @@ def quality_rows(units: Units, epoch: int) -> list[dict[str, Any]]:
 
 
 def quality_table(columns: Mapping[str, list[dict[str, Any]]]) -> str:
-    """Return generated traces against the floor as a Markdown table; a column, from `quality_rows`, for each label."""
+    """Return generated traces against the floor as Markdown; `quality_rows` for each label."""
     rows = [
         [row[0]["measure"], *(each["generated"] for each in row), row[0]["floor"]]
         for row in zip(*columns.values(), strict=True)
@@ -128,7 +129,7 @@ def score_table(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def spread(samples: np.ndarray, real: np.ndarray) -> float:
-    """Return the standard deviation among traces `(n, nt)`, as a root mean square over time, over that among real ones.
+    """Return the deviation among traces `(n, nt)`, RMS over time, over that among real ones.
 
     Near zero the generator has collapsed to one trace.
     """
@@ -141,8 +142,8 @@ def spread(samples: np.ndarray, real: np.ndarray) -> float:
 def default_deviations() -> list[float]:
     r"""Return the standard deviations that PyTorch's default gives the kernels of the 14 layers.
 
-    The default is uniform within :math:`\pm 1/\sqrt{n}`, n the fan-in, so the deviation is :math:`1/\sqrt{3n}`. For a
-    transposed convolution PyTorch takes outputs times kernel for n.
+    The default is uniform within :math:`\pm 1/\sqrt{n}`, n the fan-in, so the deviation is
+    :math:`1/\sqrt{3n}`. For a transposed convolution PyTorch takes outputs times kernel for n.
     """
     rng = torch.Generator()
     layers = [
@@ -155,7 +156,7 @@ def default_deviations() -> list[float]:
 
 
 def initial_score(std: float | None, traces: np.ndarray, n_seeds: int = 5) -> float:
-    """Return the mean absolute score that untrained critics give to traces `(n, nt)`; None is PyTorch's default."""
+    """Return untrained critics' mean absolute score of traces `(n, nt)`; None is the default."""
     critics = (
         wgan.make_critic(std, rng=torch.Generator().manual_seed(seed)) for seed in range(n_seeds)
     )
@@ -193,7 +194,7 @@ def architecture() -> dict[str, Measure]:
 
 
 def measures(units: Units) -> dict[str, Measure]:
-    """Return what the units there are can say; a claim about an epoch that was not run gets no number."""
+    """Return what the units say; a claim about an epoch that was not run gets no number."""
     found = architecture()
     run = epochs(units)
     if "data" in units:
@@ -209,7 +210,8 @@ def measures(units: Units) -> dict[str, Measure]:
         )
     if run:
         found |= _curves(run)
-    # The paper judges scores and traces of the networks of epoch 100: no others can confirm or refute it.
+    # The paper judges scores and traces of the networks of epoch 100: no others can confirm or
+    # refute it.
     if len(run) >= TRAINED:
         found |= _scores(run[TRAINED - 1])
         for epoch in (80, 90):  # what another epoch's networks would have said
@@ -241,7 +243,8 @@ def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         "score_gap_in_sd": Measure(
             gap / spread, (gap - error) / spread, (gap + error) / spread, len(fake)
         ),
-        # Scores have a free offset and scale: the distance to a trace of zeros is a yardstick of the same critic.
+        # Scores have a free offset and scale: the distance to a trace of zeros is a yardstick of
+        # the same critic.
         "score_gap_of_zero": Measure(
             gap / far, (gap - error) / far, (gap + error) / far, len(fake)
         ),
@@ -267,7 +270,8 @@ def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
     )
     found: dict[str, Measure] = {}
     if len(run) >= 20:
-        # The first epoch's critic loss is far from all others; it alone decides what is measured from it on.
+        # The first epoch's critic loss is far from all others; it alone decides what is measured
+        # from it on.
         for first in (1, 2, 11, 21):
             r = (
                 float(np.corrcoef(critic[first - 1 :], generator[first - 1 :])[0, 1])
@@ -275,14 +279,16 @@ def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
                 else np.nan
             )
             if abs(r) < 1:
-                # No interval: epochs of one training follow from one another, and there is one training.
+                # No interval: epochs of one training follow from one another, and there is one
+                # training.
                 found["loss_correlation" + (f"_from_{first}" if first != 2 else "")] = Measure(r)
     power = np.square(np.abs(np.fft.rfft(run[0]["samples"], axis=1))).mean(axis=0)[1:]
     found["epoch_1_flatness"] = Measure(float(np.exp(np.log(power).mean()) / power.mean()))
     if len(run) >= 5:
         found["swd_5_over_1"] = Measure(swd[4] / swd[0])
         found["mmd2_5_over_1"] = Measure(mmd2[4] / mmd2[0])
-    # Before that the range of the curves would be hardly more than that of the epochs which are tested.
+    # Before that the range of the curves would be hardly more than that of the epochs which are
+    # tested.
     if len(run) >= TRAINED:
         for first, end in ((0, ""), (1, "_from_2")):
             fall = (critic[first] - critic[first:10].min()) / np.ptp(critic[first:])
@@ -311,7 +317,8 @@ def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
         found["swd_100_over_47"] = Measure(swd[99] / swd[46])
         found["mmd2_100_over_47"] = Measure(mmd2[99] / mmd2[46])
         history = run[99]["score_history"]
-        # The critic of epoch 100 must have scored later generators to say that nothing changes after epoch 100.
+        # The critic of epoch 100 must have scored later generators to say that nothing changes
+        # after epoch 100.
         if len(history) >= 150 and (level := level_epoch(history)) is not None:
             found["fig_6_level_epoch"] = Measure(level)
     if len(run) >= 150:

@@ -1,6 +1,7 @@
-"""The training of `wgan_traces`, epoch by epoch: each epoch's networks are kept, and a killed run goes on exactly.
+"""The training of `wgan_traces`: each epoch's networks are kept, a killed run goes on exactly.
 
-What is kept of an epoch is all that its assessment needs, so that measures may be added later without training again.
+What is kept of an epoch is all that its assessment needs, so that measures may be added later
+without training again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ CURVES = ("critic_loss", "generator_loss", "penalty")
 
 @dataclass
 class Progress:
-    """A training between two epochs; `mean` is the generator whose weights are averaged over the iterations."""
+    """A training between two epochs; `mean` is the generator of averaged weights."""
 
     players: Players
     mean: nn.Module
@@ -100,10 +101,11 @@ def epochs(
     first: int = 1,
     album: Album | None = None,
 ) -> Iterator[tuple[int, Arrays]]:
-    """Yield for epochs `first` to `last` the curves and the networks, from `store` where it has them, else by training.
+    """Yield curves and networks of epochs `first` to `last`, from `store` or by training.
 
-    The store's unit `state` alone is enough to go on from its epoch: it holds the album as well. Earlier epochs, and
-    an album that a state lacks, are made from the networks that are kept of every epoch.
+    The store's unit `state` alone is enough to go on from its epoch: it holds the album as well.
+    Earlier epochs, and an album that a state lacks, are made from the networks that are kept of
+    every epoch.
     """
     keep_memory()
     progress, state = _restore(config, store)
@@ -147,13 +149,14 @@ def load_networks(store: Store, epoch: int) -> Arrays:
     found = store.get(_name(epoch))
     if found is None:
         raise ValueError(
-            f"folder must hold the networks of epoch {epoch}; {store.folder} does not. Run that epoch first."
+            f"folder must hold the networks of epoch {epoch}; {store.folder} does not. "
+            "Run that epoch first."
         )
     return found[0]
 
 
 def fill(network: nn.Module, arrays: Mapping[str, np.ndarray], prefix: str) -> nn.Module:
-    """Put the kept weights under `prefix` ("generator", "mean", "critic") into a network of their kind; returns it."""
+    """Return a network with the weights kept under `prefix` ("generator", "mean", "critic")."""
     found = under(f"{prefix}.", arrays)
     network.load_state_dict(
         {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
@@ -221,7 +224,7 @@ def _whole(state: Mapping[str, np.ndarray], album: Album | None) -> bool:
 
 
 def _restore(config: TracesConfig, store: Store | None) -> tuple[Progress, Arrays]:
-    """Return the training where the store has left it, and curves, networks and album of its epoch."""
+    """Return the training as the store has it, and curves, networks and album of its epoch."""
     progress = start(config)
     found = store.get("state") if store is not None else None
     if found is None:
@@ -229,7 +232,8 @@ def _restore(config: TracesConfig, store: Store | None) -> tuple[Progress, Array
     arrays, record = found
     if record.get("key") != config.key():
         raise ValueError(
-            f"checkpoint must be of this configuration ({config.key()}); got {record.get('key')}. Use another folder."
+            f"checkpoint must be of this configuration ({config.key()}); got {record.get('key')}. "
+            "Use another folder."
         )
     unpack(progress.players, progress.rng, under("players.", arrays))
     fill(progress.mean, arrays, "mean")
