@@ -35,6 +35,7 @@ COMPANIONS = dict.fromkeys(
     ("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces"
 )
 COMPANIONS |= dict.fromkeys(("latent_prior", "latent_facies"), "latent_inversion")
+COMPANIONS["gan_tricks"] = "gan_101"
 #: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
 APART = "quality"
 _MODULES = {name: f"{name}.study" for name in NAMES}
@@ -89,10 +90,13 @@ def shipped_sources(study: Study) -> dict[str, tuple[Measure, str]]:
 
 
 def shipped_variants(study: Study) -> dict[str, dict[str, Measure]]:
-    """Return by a choice of ours what another one makes of the shipped results."""
-    results = shipped(study)
-    return (
-        study.variants(study.Config.stored(results.config), results.units)
-        if results is not None
-        else {}
-    )
+    """Return by a choice of ours what another one makes of what is shipped, companions too."""
+    found: dict[str, dict[str, Measure]] = {}
+    for part in (study, *companions(study.name)):
+        results = shipped(part)
+        if results is None:
+            continue
+        made = part.variants(part.Config.stored(results.config), results.units)
+        for choice, measures in made.items():
+            found[choice] = found.get(choice, {}) | measures
+    return found

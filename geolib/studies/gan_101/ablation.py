@@ -9,7 +9,8 @@ from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 
-OUTCOMES = ("distance", "unrest", "time", "equal_cost", "critic_error", "accuracy", "extreme")
+RATIOS = ("distance", "unrest", "jumps", "time", "equal_cost")
+OUTCOMES = (*RATIOS, "critic_error", "accuracy", "extreme")
 # Below this number of seeds an interval says more about the seeds than about the trick.
 ENOUGH_SEEDS = 5
 
@@ -30,7 +31,8 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
     -------
     dict
         Ratios for `distance` (mean over the last quarter of the training), `unrest` (standard
-        deviation of its logarithm over the last half), `time` (steps until the distance falls to
+        deviation of its logarithm over the last half), `jumps` (that of its changes from record to
+        record, to which a steady fall adds nothing), `time` (steps until the distance falls to
         where the plain recipe ends; the whole training where it never does), `equal_cost` (distance
         after as many network updates as the plain recipe made); differences for `critic_error`,
         `accuracy` and `extreme` (share of answers within 0.05 of 0 or 1), means over the last half.
@@ -49,6 +51,7 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
         goal = base[last].mean()
         found["distance"].append(ours[last].mean() / goal)
         found["unrest"].append(np.log(ours[half]).std() / np.log(base[half]).std())
+        found["jumps"].append(_jumps(ours[half]) / _jumps(base[half]))
         found["time"].append((_first(ours, goal) + 1) / (_first(base, goal) + 1))
         updates = critic_steps + 1 if trick in ("critic_steps", "all") else 2
         stop = max(1, round(n * 2 / updates))
@@ -59,6 +62,10 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
     return {key: np.array(values) for key, values in found.items()}
 
 
+def _jumps(trace: np.ndarray) -> float:
+    return float(np.diff(np.log(trace)).std())
+
+
 def _first(trace: np.ndarray, goal: float) -> int:
     reached = np.flatnonzero(trace <= goal)
     return int(reached[0]) if reached.size else len(trace) - 1
@@ -66,7 +73,7 @@ def _first(trace: np.ndarray, goal: float) -> int:
 
 def effect(outcome: str, values: np.ndarray) -> Measure:
     """Return the mean effect with its 95 % interval: geometric for ratios, else arithmetic."""
-    if outcome in ("distance", "unrest", "time", "equal_cost"):
+    if outcome in RATIOS:
         logs = average(np.log(values))
         low, high = (None if v is None else float(np.exp(v)) for v in (logs.low, logs.high))
         return Measure(float(np.exp(logs.value)), low, high, logs.n)
@@ -77,7 +84,7 @@ def judgement(outcome: str, measure: Measure) -> str:
     """Return "helps", "harms" or "no clear effect"; lower is better but for the accuracy."""
     if (measure.n or 0) < ENOUGH_SEEDS:
         return "too few seeds"
-    neutral = 1.0 if outcome in ("distance", "unrest", "time", "equal_cost") else 0.0
+    neutral = 1.0 if outcome in RATIOS else 0.0
     if measure.low is None or measure.high is None or measure.low <= neutral <= measure.high:
         return "no clear effect"
     return "helps" if (measure.high < neutral) != (outcome == "accuracy") else "harms"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -22,6 +22,21 @@ def variants(critic_steps: int, units: Units) -> dict[str, dict[str, Measure]]:
     units : mapping
         Results by unit name.
     """
+    return subsets(units, lambda part: measures(critic_steps, part))
+
+
+def subsets(
+    units: Units, measured: Callable[[Units], dict[str, Measure]]
+) -> dict[str, dict[str, Measure]]:
+    """Return by choice what some of the seeds give.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    measured : callable
+        Makes measures of results.
+    """
     repeated: dict[Trick | Variant, Mapping[str, np.ndarray]] = {
         **select(units, Trick),
         **select(units, Variant),
@@ -30,5 +45,5 @@ def variants(critic_steps: int, units: Units) -> dict[str, dict[str, Measure]]:
     for seed in range(3):
         kept = {unit.name: arrays for unit, arrays in repeated.items() if unit.seed != seed}
         if kept and len(kept) < len(repeated):
-            found[f"without seed {seed}"] = measures(critic_steps, kept)
+            found[f"without seed {seed}"] = measured(kept)
     return found

@@ -52,11 +52,12 @@ def drawer(
     size: int = SIZE,
     spacing: float = 3.0,
     label: str = "",
+    n: int = BATCH,
 ):
     """Return a rule that draws patches with conditions: "", "proportion" or "itself"."""
 
     def draw() -> tuple[Tensor, tuple[Tensor, ...]]:
-        batch = patches.patches(picture, BATCH, size, spacing=spacing, generator=rng)
+        batch = patches.patches(picture, n, size, spacing=spacing, generator=rng)
         if label == "proportion":
             return batch, (scaled(patches.proportion(batch)),)
         return batch, (batch,) if label == "itself" else ()
@@ -121,23 +122,33 @@ def floor(seed: int, reference: Tensor, **options) -> np.ndarray:
     return row(real, reference)
 
 
-def trick(data: str, rule: Recipe, iterations: int, seed: int) -> Arrays:
+def trick(
+    data: str,
+    rule: Recipe,
+    iterations: int,
+    seed: int,
+    *,
+    rate: float | None = None,
+    batch: int | None = None,
+) -> Arrays:
     """Train one recipe on one kind of data; follow the generator's distance, the critic's skill.
 
     All recipes of a seed share weights and data as far as their shapes allow, so that they can be
-    compared in pairs.
+    compared in pairs. Rate and batch are those of the chapter's own runs unless they are given.
     """
+    usual = (TRICK_RATE, 128) if data == "mixture" else (RATE, BATCH)
+    rate, batch = rate or usual[0], batch or usual[1]
     rng = source(seed, f"trick-{data}")
     every = max(1, iterations // N_POINTS)
     trace, critics = [], []
     if data == "mixture":
         judge = Judge(rule.real_label)
-        players, game = tricks.mixture_game(TARGET, rule, TRICK_RATE, rng)
+        players, game = tricks.mixture_game(TARGET, rule, rate, rng, batch=batch)
         assess = lambda: (judge.distance(players.generator), judge.critic(players))  # noqa: E731
     else:
-        draw = drawer(image(seed), rng, size=TRICK_SIZE, spacing=4.0)
+        draw = drawer(image(seed), rng, size=TRICK_SIZE, spacing=4.0, n=batch)
         reference = held_out(seed, size=TRICK_SIZE, spacing=4.0)
-        players, game = tricks.channel_game(draw, rule, RATE, rng, size=TRICK_SIZE)
+        players, game = tricks.channel_game(draw, rule, rate, rng, size=TRICK_SIZE)
         z = torch.randn(N_TEST, variants.LATENT, generator=source(seed, "latent"))
         assess = lambda: _assess_channels(players, z, reference, rule.real_label)  # noqa: E731
     for step in train(players, game, iterations):

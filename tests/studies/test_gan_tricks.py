@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from geolib import studies
+from geolib.studies.gan_101 import tricks
+from geolib.studies.gan_101.tricks import STUDY as study
+from geolib.studies.gan_101.units import Trick
+from geolib.studies.gan_101.variants import trick
+
+SMALL = {"tricks": ("leaky",), "iterations": 48, "n_sweep_seeds": 1, "sweep_rates": (1e-3, 2e-3)}
+
+
+def test_the_sweep_trains_with_seeds_that_judge_nothing():
+    config = study.Config.preset("paper")
+    units = study.units(config)
+    swept = {unit.seed for unit in units if isinstance(unit, tricks.Swept)}
+    judging = {unit.seed for unit in units if isinstance(unit, Trick)}
+    assert swept and judging == set(range(12)) and not swept & judging
+    # Seed by seed, so that what is finished when a run is stopped compares all recipes.
+    assert [unit.seed for unit in units if isinstance(unit, Trick)] == sorted([*range(12)] * 14)
+
+
+def test_rate_and_batch_reach_the_training():
+    config = study.Config(**SMALL)
+    ours = studies.run(study, config).units
+    assert set(ours) == {f"sweep-mixture-{r}-100" for r in ("0.001", "0.002")} | {
+        "trick-mixture-plain-0",
+        "trick-mixture-leaky-0",
+    }
+    # At the chapter's rate and batch it is the chapter's training.
+    rule = tricks.recipes.recipe("plain")
+    same = study.Config(**SMALL, mixture_rate=1e-3, mixture_batch=128)
+    ((_, again),) = study.compute(same, [Trick("mixture", "plain", 0)])
+    np.testing.assert_array_equal(again["trace"], trick("mixture", rule, 48, 0)["trace"])
+    assert not np.allclose(again["trace"], ours["trick-mixture-plain-0"]["trace"])
+    slow, fast = (ours[f"sweep-mixture-{r}-100"]["trace"] for r in ("0.001", "0.002"))
+    assert not np.allclose(slow, fast)
+    assert list(tricks.swept(ours, "mixture")) == [0.001, 0.002]
+    assert "| mixture | 0.001 |" in tricks.sweep_table(ours)
+
+
+def made(trace):
+    return {"trace": np.array(trace), "critic": np.tile([0.1, 0.7, 0.2], (len(trace), 1))}
+
+
+def test_measures_say_what_tricks_do_and_how_far_the_baseline_gets():
+    falling = np.geomspace(1.0, 0.1, 24)
+    units = {f"trick-channels-plain-{seed}": made(falling) for seed in range(6)}
+    units |= {f"trick-channels-leaky-{seed}": made(falling / (2 + seed)) for seed in range(6)}
+    found = study.measures(study.Config(), units)
+    assert found["learns.tricks.channels.leaky.distance"].value == pytest.approx(
+        np.exp(-np.log(np.arange(2, 8)).mean())
+    )
+    assert found["learns.plain.channels"].value == pytest.approx(falling[18:].mean())
+    others = study.variants(study.Config(), units)
+    assert set(others) == {f"without seed {seed}" for seed in range(3)}
+    assert others["without seed 0"]["learns.tricks.channels.leaky.distance"].n == 5
