@@ -1,4 +1,4 @@
-"""The command `geolib`: list, params, run, compare, sweep, book, publish, verify."""
+"""The command `geolib`: list, params, run, compare, sweep, study, book, publish, verify, audit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geolib import studies
+from geolib import _checks, studies
 from geolib.book import reruns, shelf, verify
 from geolib.book.arguments import UsageError, pairs, parser
 from geolib.datasets import fetch
@@ -288,6 +288,18 @@ def _verify(options: argparse.Namespace) -> int:
     return 0
 
 
+def _audit(options: argparse.Namespace) -> int:
+    from geolib.book import audit
+
+    study = None if options.study is None else _find(options).name
+    try:
+        _checks.number("--seconds", options.seconds, low=1.0)
+        seed = audit.new_seed() if options.seed is None else _checks.integer("--seed", options.seed, low=0)
+    except (ValueError, TypeError) as error:
+        raise UsageError(error) from None
+    return 0 if audit.run(study, options.seconds, seed, say=lambda line: print(line, flush=True)) else 1
+
+
 _ACTIONS = {
     "list": _list,
     "params": _params,
@@ -298,4 +310,5 @@ _ACTIONS = {
     "book": _book,
     "publish": _publish,
     "verify": _verify,
+    "audit": _audit,
 }

@@ -26,7 +26,7 @@ def fails(done, status, *pieces):
         assert piece in done.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "params", "run", "compare", "sweep", "book", "publish", "verify"])
+@pytest.mark.parametrize("command", ["list", "params", "run", "compare", "sweep", "book", "publish", "verify", "audit"])
 def test_every_command_has_help_with_examples(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])

@@ -156,6 +156,21 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
         "claim", metavar="ID", nargs="?", help="one claim, such as rnn_fwi.adam-fastest"
     )
     sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
+    sub = command(
+        "audit",
+        "compute a random sample of what is shipped again, here, and hold it against what is shipped",
+        "geolib audit\ngeolib audit rnn_fwi --seconds 600\ngeolib audit --seed 7   # the sample that another reader drew",
+    )
+    sub.add_argument(
+        "study",
+        metavar="STUDY",
+        nargs="?",
+        help="a study, with its companions (default: all)",
+    )
+    sub.add_argument("--seconds", type=float, default=120.0, help="what it may take (default: 120)")
+    sub.add_argument(
+        "--seed", type=int, help="of the sample (default: a new one, which is printed)"
+    )
     return made_parser
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from geolib.runs import inputs, locks, paths
+from geolib.runs import audit, inputs, locks, paths
 from geolib.runs.config import PRESETS, Config
 from geolib.runs.provenance import history
 from geolib.runs.runner import key, reused, run
@@ -77,6 +77,7 @@ def publish(
             results.records = {**earlier.records, **results.records}
         results.units = study.condense(results.units)
         save(path, results, key=key(study, config), dims=study.dims)
+        audit.note(path)
     return path
 
 

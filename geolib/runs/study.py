@@ -9,6 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from geolib.runs.config import Config
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck, whole
 from geolib.runs.unit import Arrays, Unit, Units
 
 C = TypeVar("C", bound=Config)
@@ -97,6 +98,27 @@ class Study(ABC, Generic[C]):
     def variants(self, config: C, units: Units) -> dict[str, dict[str, Measure]]:
         """Return by a choice of ours the measures that another choice gives."""
         return {}
+
+    def recheck(self, config: C, unit: Unit, arrays: Arrays, seconds: float) -> Recheck | None:
+        """Return how the audit rechecks a shipped unit; by default it is computed whole.
+
+        Parameters
+        ----------
+        config : Config
+            Settings that it was computed with.
+        unit : Unit
+            Which.
+        arrays : mapping
+            What is shipped of it.
+        seconds : float
+            What it took.
+
+        Returns
+        -------
+        Recheck or None
+            None where only the units before it lead to it.
+        """
+        return whole(self, config, unit, arrays, seconds)
 
     def condense(self, units: dict[str, Arrays]) -> dict[str, Arrays]:
         """Return the units as they are shipped, without what another of them holds as well."""

@@ -13,6 +13,7 @@ from geolib.gans import tricks as recipes
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck, beginning, whole
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
 from geolib.studies.gan_101 import otherwise, theory
@@ -144,6 +145,22 @@ class Gan101(Study[GanConfig]):
             else:
                 made = _theory(config, unit.name)
             yield unit, {key: np.asarray(value) for key, value in made.items()}
+
+    def recheck(
+        self, config: GanConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a unit is rechecked: equations whole, a trick's training by its beginning."""
+        if isinstance(unit, Theory):
+            return whole(self, config, unit, arrays, seconds)
+        if isinstance(unit, Variant):  # what is kept of a variant is its end, which is chaotic
+            return None
+        # Batch norm on images carries round-off into the third digit within two records.
+        on_points = isinstance(unit, Trick) and unit.data == "mixture"
+        kept = {"trace": 2, "critic": 2} if on_points else {"trace": 1}
+        how = f"the first {'two records' if on_points else 'record'} of its training"
+        return beginning(
+            how, seconds, arrays, kept, lambda: dict(self.compute(config, [unit]))[unit]
+        )
 
     def measures(self, config: GanConfig, units: Units) -> dict[str, Measure]:
         """Return the measures of the ledger that the given units support."""

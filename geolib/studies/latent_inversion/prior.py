@@ -21,6 +21,7 @@ from geolib.gans import sgan
 from geolib.metrics import facies
 from geolib.runs import config
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck, beginning
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
@@ -50,6 +51,10 @@ SUMMED = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "p
 MOMENTS, PICTURES = 6, 2
 #: Share of the training image's columns that is trained on; the rest judges.
 TRAINED = 0.8
+
+
+#: Updates of a training that another processor still follows.
+FOLLOWED = 5
 
 
 @dataclass(frozen=True)
@@ -100,13 +105,30 @@ class Training(Unit):
     number: int
 
 
-def _train(config: PriorConfig, unit: Training, folder: Path) -> Arrays:
-    recipe = replace(
+def _recipe(unit: Training) -> sgan.Recipe:
+    return replace(
         RECIPES[unit.recipe], width=unit.width, batch=unit.batch, iterations=unit.iterations
     )
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _first_losses(config: PriorConfig, unit: Training) -> Arrays:
+    """Return the losses of the first updates of a training."""
+    image, _ = channels.load(np.random.default_rng([config.seed, 0]))
+    recipe, seed = _recipe(unit), config.seed + unit.number
+    state = sgan.start(recipe, seed, _device())
+    training = sgan.fit(state, recipe, image[:, : int(TRAINED * image.shape[1])])
+    steps = [step for _, step in zip(range(FOLLOWED), training, strict=False)]
+    return {"losses": np.array([(step.critic_loss, step.generator_loss) for step in steps])}
+
+
+def _train(config: PriorConfig, unit: Training, folder: Path) -> Arrays:
+    recipe, device = _recipe(unit), _device()
     image, _ = channels.load(np.random.default_rng([config.seed, 0]))
     edge = int(TRAINED * image.shape[1])
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     losses = np.full(
         (unit.iterations, 2), np.nan, dtype=np.float32
     )  # what a killed run had computed stays NaN
@@ -262,6 +284,16 @@ class Prior(Study[PriorConfig]):
         for unit in of_kind(Training, units):
             with tempfile.TemporaryDirectory() as temporary:
                 yield unit, _train(config, unit, Path(folder or temporary) / f"{unit.name}.state")
+
+    def recheck(
+        self, config: PriorConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a training is rechecked: by its first updates."""
+        assert isinstance(unit, Training)
+        share = seconds * FOLLOWED / unit.iterations
+        how = f"the first {FOLLOWED} updates of its training"
+        kept = {"losses": FOLLOWED}
+        return beginning(how, share + 2, arrays, kept, lambda: _first_losses(config, unit))
 
     def measures(self, config: PriorConfig, units: Units) -> dict[str, Measure]:
         """Return for each kind of training its best checkpoint's score, mean over trainings."""

@@ -11,9 +11,10 @@ from geolib._runtime import keep_memory
 from geolib.datasets import channels
 from geolib.runs import paths
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
-from geolib.studies.latent_inversion import effects, facts, measures, searches, trials
+from geolib.studies.latent_inversion import effects, facts, measures, recheck, searches, trials
 from geolib.studies.latent_inversion.config import LatentConfig
 from geolib.studies.latent_inversion.units import (
     GENERATOR,
@@ -120,6 +121,15 @@ class LatentInversion(Study[LatentConfig]):
         if isinstance(unit, Comparison):
             return effects.weights_of(unit, config.width)
         return (weights_name(config.width), *([facts.RELEASED] if unit == GENERATOR else []))
+
+    def recheck(
+        self, config: LatentConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a unit is rechecked: a trial by its best model, anything else whole."""
+        if isinstance(unit, Trial):
+            return recheck.trial(config, unit, arrays)
+        times = ("core_seconds", "reverse_seconds")
+        return whole(self, config, unit, arrays, seconds, but=times)
 
     def measures(self, config: LatentConfig, units: Units) -> dict[str, Measure]:
         """Return the numbers of the ledger, from whatever units there are."""

@@ -32,6 +32,10 @@ CHANGES: dict[str, Callable[[FwiConfig], FwiConfig]] = {
 # The runs made in them.
 # The evaluations at which the paper shows Marmousi.
 MARMOUSI = {"adam": (25, 50, 100), "lbfgs": (200, 600, 1000), "cg": (400, 800, 1420)}
+#: Peak frequencies of the continuation, Hz; the last is that of every other descent.
+CONTINUED = (3.0, 4.5, 6.0)
+#: Adam's rate on Marmousi, m/s.
+ADAM_RATE = 40.0
 EXTRA_BUDGET = 100
 N_FRAMES = 20
 # What is trained in the eager cell as well: one unrolled gradient costs as much as some hundred of
@@ -185,7 +189,7 @@ def _cost(iterations: int = 4, turns: int = 3) -> Arrays:
     for method in list(MARMOUSI) * turns:
         # Processor time: other work on the machine does not count.
         begin = time.process_time()
-        rate = 40.0 if method == "adam" else None
+        rate = ADAM_RATE if method == "adam" else None
         found = descent.minimize(
             problem.objective,
             problem.start,
@@ -201,6 +205,21 @@ def _cost(iterations: int = 4, turns: int = 3) -> Arrays:
     }
 
 
+def beginning(method: str, evaluations: int, extra: str = "") -> Arrays:
+    """Return misfit and model error of the first evaluations of a descent on Marmousi."""
+    problem = problem_2d(extra, CONTINUED[0] if extra == "continuation" else CONTINUED[-1])
+    found = descent.minimize(
+        problem.objective,
+        problem.start,
+        method,
+        iterations=evaluations,
+        rate=ADAM_RATE if method == "adam" else None,
+        bounds=BOUNDS,
+        watch=lambda model: (problem.error(model),),
+    )
+    return {"misfit": found.misfit, "error": found.watched[:, 0]}
+
+
 def _marmousi(
     config: FwiConfig, method: str, budget: int, *, extra: str = "", journal: Path | None = None
 ) -> Arrays:
@@ -209,9 +228,10 @@ def _marmousi(
         () if extra else [round(n * config.marmousi_share) for n in MARMOUSI[method] if n <= budget]
     )
     budget = max(1, round(budget * config.marmousi_share))
-    stages = [(3.0, budget // 3), (4.5, budget // 3), (6.0, budget - 2 * (budget // 3))]
+    third = budget // 3
+    stages = list(zip(CONTINUED, (third, third, budget - 2 * third), strict=True))
     if extra != "continuation":
-        stages = [(6.0, budget)]
+        stages = [(CONTINUED[-1], budget)]
     frames = {round(i) for i in np.linspace(0, budget, 2 if extra else N_FRAMES)} | set(snapshots)
     parts, seconds, start = [], [], None
     shown: dict[int, np.ndarray] = {}
@@ -225,7 +245,7 @@ def _marmousi(
             problem.start if start is None else start,
             method,
             iterations=iterations,
-            rate=40.0 if method == "adam" else None,
+            rate=ADAM_RATE if method == "adam" else None,
             bounds=BOUNDS,
             watch=functools.partial(qualities, problem),
             keep=[k - done for k in frames],

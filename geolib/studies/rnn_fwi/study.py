@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, select
-from geolib.studies.rnn_fwi import descents, measures, otherwise
+from geolib.studies.rnn_fwi import descents, measures, otherwise, recheck
 from geolib.studies.rnn_fwi.config import FwiConfig, rates
 from geolib.studies.rnn_fwi.units import (
     EXTRAS,
@@ -125,6 +126,18 @@ class RnnFwi(Study[FwiConfig]):
             "marmousi-cost",
         )
         return self.files if named or isinstance(unit, (Block, Extra)) else ()
+
+    def recheck(
+        self, config: FwiConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a unit is rechecked: descents by their beginnings, the rest whole."""
+        if isinstance(unit, (Line, Steps)):
+            return recheck.line(config, unit, arrays, seconds)
+        if isinstance(unit, (Block, Extra)):
+            return recheck.on_marmousi(config, unit, arrays, seconds)
+        if unit == Part("marmousi-cost"):  # times, which no machine repeats
+            return None
+        return whole(self, config, unit, arrays, seconds)
 
     def measures(self, config: FwiConfig, units: Units) -> dict[str, Measure]:
         """Return what the claims ledger asks for, as far as the units are there."""

@@ -9,7 +9,7 @@ range of depths is kept from the training altogether.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.runs import config
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
@@ -279,6 +280,14 @@ class Conditional(Study[ConditionalConfig]):
         """Yield the unit."""
         for unit in units:
             yield unit, _train(config)
+
+    def recheck(
+        self, config: ConditionalConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how the training is rechecked: by its first steps."""
+        return training.first_steps(
+            seconds * 0.1, arrays, lambda n: _train(replace(config, iterations=n))
+        )
 
     def measures(self, config: ConditionalConfig, units: Units) -> dict[str, Measure]:
         """Return median errors on conditions that were not trained on, generated and modelled."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from geolib.runs import config
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
@@ -128,6 +129,14 @@ class Factor(Study[FactorConfig]):
             ]
             mmd2, swd = np.array(found).T
             yield unit, {"mmd2": mmd2, "swd": swd, "floor_mmd2": np.array(rehearsal.floor())}
+
+    def recheck(
+        self, config: FactorConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a unit is rechecked: by its first epoch."""
+        assert isinstance(unit, Training)
+        gain = AMPLITUDE_FACTOR / unit.factor
+        return stopping.first_epoch(config, unit.seed, arrays, seconds, gain)
 
     def measures(self, config: FactorConfig, units: Units) -> dict[str, Measure]:
         """Return whether ten is crucial.

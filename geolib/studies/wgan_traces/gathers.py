@@ -9,7 +9,7 @@ plane interface arrives at times whose squares are a parabola in offset.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,11 @@ from geolib.gans.train import evaluating, train
 from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
-from geolib.studies.wgan_traces.training import CURVES, torch_rng
+from geolib.studies.wgan_traces.training import CURVES, first_steps, torch_rng
 
 SIZE = 64  # receivers, and samples in time
 SPACING = 20.0  # m, of the grid and of the receivers
@@ -217,6 +218,12 @@ class Gathers(Study[GathersConfig]):
         """Yield the unit."""
         for unit in units:
             yield unit, _train(config)
+
+    def recheck(
+        self, config: GathersConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how the training is rechecked: by its first steps."""
+        return first_steps(seconds * 0.1, arrays, lambda n: _train(replace(config, iterations=n)))
 
     def measures(self, config: GathersConfig, units: Units) -> dict[str, Measure]:
         """Return the generated gathers' measures as multiples of their floors."""

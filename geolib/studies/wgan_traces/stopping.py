@@ -20,6 +20,7 @@ from geolib.gans import wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import config
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck, beginning
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind
@@ -137,6 +138,21 @@ class Rehearsal:
         return [metrics.mmd2(self.real, part, self.width) for part in parts]
 
 
+def first_epoch(
+    config: Scale, seed: int, arrays: Arrays, seconds: float, gain: float = 1.0
+) -> Recheck:
+    """Return the recheck of a training by the discrepancy of its first epoch."""
+
+    def again() -> Arrays:
+        rehearsal = Rehearsal(config, seed, gain)
+        epoch = next(rehearsal.epochs())
+        mmd2, swd = rehearsal.discrepancy(rehearsal.draw(12, epoch))
+        return {"mmd2": np.array([mmd2]), "swd": np.array([swd])}
+
+    share = 1 / config.n_epochs
+    return beginning("its first epoch", seconds * share, arrays, {"mmd2": 1, "swd": 1}, again)
+
+
 def _train(config: StoppingConfig, seed: int) -> Arrays:
     rehearsal = Rehearsal(config, seed)
     sets: list[np.ndarray] = []
@@ -233,6 +249,13 @@ class Stopping(Study[StoppingConfig]):
         """Yield the units."""
         for unit in of_kind(Training, units):
             yield unit, _train(config, unit.seed)
+
+    def recheck(
+        self, config: StoppingConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a unit is rechecked: by its first epoch."""
+        assert isinstance(unit, Training)
+        return first_epoch(config, unit.seed, arrays, seconds)
 
     def measures(self, config: StoppingConfig, units: Units) -> dict[str, Measure]:
         """Return how often each rule stops too early: the discrepancy still halves after it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ import torch
 
 from geolib.gans import wgan
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck, whole
 from geolib.runs.store import Arrays, Store, write_atomic
 from geolib.runs.study import Study
 from geolib.runs.unit import Unit, Units, select
@@ -21,6 +23,8 @@ from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR, N_STEPS, SOURCE_RO
 from geolib.studies.wgan_traces.gallery import (
     LOOKED_AT,
     N_ANIMATED,
+    N_HISTORY,
+    N_SHOWN,
     PER_TRACE,
     Gallery,
     Reference,
@@ -86,6 +90,36 @@ class WganTraces(Study[TracesConfig]):
                 kept = {key: value for key, value in arrays.items() if key not in PER_TRACE}
                 shipped[epoch.name] = {**kept, "samples": arrays["samples"][:N_ANIMATED]}
         return shipped
+
+    def recheck(
+        self, config: TracesConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a unit is rechecked.
+
+        The data whole, the first epoch by its first steps, and the epoch whose networks are shipped
+        by what they draw; the others follow from the epochs before them alone.
+        """
+        if not isinstance(unit, Epoch):
+            return whole(self, config, unit, arrays, seconds)
+        networks = wgan.load_pretrained()
+        of_shipped = config == replace(self.Config.preset("paper"), precision="bfloat16")
+        if of_shipped and unit.number == networks.epoch:
+
+            def drawn() -> Arrays:
+                rng = training.torch_rng(config.seed, 11)
+                traces = wgan.sample(networks.generator, N_HISTORY, rng, low=config.latent_low)
+                shown = traces[: len(arrays["samples"])]
+                scores = wgan.score(networks.critic, traces[:N_SHOWN])
+                return {"samples": shown[:, 0], "score_samples": scores}
+
+            stored = {name: arrays[name] for name in ("samples", "score_samples")}
+            return Recheck("what its networks draw and score", 2.0, stored, drawn)
+        if unit.number == 1:
+            one = replace(config, n_epochs=1)
+            return training.first_steps(
+                seconds, arrays, lambda _: dict(self.compute(one, [unit]))[unit]
+            )
+        return None
 
     def measures(self, config: TracesConfig, units: Units) -> dict[str, Measure]:
         """Return the numbers of the claims ledger, from whatever units there are."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -20,11 +20,23 @@ from torch import nn
 from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
+from geolib.runs.recheck import Recheck, beginning
 from geolib.runs.store import Arrays, Store
 from geolib.studies.wgan_traces.config import TracesConfig
 
 BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
 CURVES = ("critic_loss", "generator_loss", "penalty")
+
+
+#: Steps of a training in float32 or bfloat16 that another processor still follows.
+FOLLOWED = 10
+
+
+def first_steps(seconds: float, arrays: Arrays, train: Callable[[int], Arrays]) -> Recheck:
+    """Return the recheck of a training by the losses of its first steps; `train` makes so many of them again."""
+    kept = dict.fromkeys(CURVES, FOLLOWED)
+    how = f"the first {FOLLOWED} steps of its training"
+    return beginning(how, seconds, arrays, kept, lambda: train(FOLLOWED))
 
 
 @dataclass

@@ -1,0 +1,68 @@
+"""The audit that a reader starts: which files are audited, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from geolib import studies
+from geolib.runs import audit, paths
+from geolib.runs.audit import Shipped
+
+
+def new_seed() -> int:
+    """Return a seed that nobody has chosen."""
+    return int(np.random.SeedSequence().generate_state(1)[0])
+
+
+def shipped(study: str | None) -> list[Shipped]:
+    """Return the shipped files of a study and its companions, or of all; ValueError if one is damaged."""
+    known = {
+        name: studies.COMPANIONS.get(name, name) for name in (*studies.NAMES, *studies.COMPANIONS)
+    }
+    found = []
+    for path in sorted(paths.results().glob("*.nc")):
+        name, _, label = path.stem.rpartition("-")
+        if name in known and label != studies.APART and study in (None, name, known[name]):
+            found.append(Shipped.read(path, studies.get(name)))
+    return found
+
+
+def run(study: str | None, seconds: float, seed: int, say: Callable[[str], None]) -> bool:
+    """Audit what is shipped and return whether all agrees.
+
+    Parameters
+    ----------
+    study : str or None
+        Which study, with its companions; None audits all.
+    seconds : float
+        What the rechecks may take in all, by what they took where the results were made.
+    seed : int
+        Of the sample.
+    say : callable
+        Is told one line after the other.
+    """
+    say(f"seed: {seed}")
+    wrong = [str(finding) for finding in audit.files(paths.results()) if not finding.agrees]
+    for line in wrong:
+        say(line)
+    if not wrong:
+        say("files: all are as they were published")
+    files = shipped(study)
+    drawn, beyond = audit.draw(files, seconds, np.random.default_rng(seed))
+    found = audit.units(drawn, say)
+    hours = audit.covered(drawn, files)
+    agree = sum(finding.agrees for finding in found)
+    share = hours["drawn"] / hours["all"] if hours["all"] else 0.0
+    spent = sum(finding.seconds for finding in found)
+    say(
+        f"{agree} of {len(found)} rechecked runs agree; these took {hours['drawn']:.2f} of the {hours['all']:.1f} "
+        f"core-hours shipped ({share:.0%}), their recheck {spent:.0f} s"
+    )
+    if beyond:
+        say(
+            f"{len(beyond)} runs of {sum(took for _, took in beyond) / 3600:.1f} core-hours have no recheck within "
+            f"{seconds:g} s; more of them have with --seconds"
+        )
+    return not wrong and agree == len(found)
