@@ -158,8 +158,9 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
     sub = command(
         "audit",
-        "compute a random sample of what is shipped again, here, and hold it against what is shipped",
-        "geolib audit\ngeolib audit rnn_fwi --seconds 600\ngeolib audit --seed 7   # the sample that another reader drew",
+        "compute a random sample of shipped runs again, here, and say how many agree",
+        "geolib audit\ngeolib audit rnn_fwi --seconds 600\n"
+        "geolib audit --seed 7   # the sample that another reader drew",
     )
     sub.add_argument(
         "study",

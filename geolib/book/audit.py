@@ -17,7 +17,7 @@ def new_seed() -> int:
 
 
 def shipped(study: str | None) -> list[Shipped]:
-    """Return the shipped files of a study and its companions, or of all; ValueError if one is damaged."""
+    """Return the shipped files of a study with its companions, or all; ValueError if damaged."""
     known = {
         name: studies.COMPANIONS.get(name, name) for name in (*studies.NAMES, *studies.COMPANIONS)
     }
@@ -51,18 +51,21 @@ def run(study: str | None, seconds: float, seed: int, say: Callable[[str], None]
         say("files: all are as they were published")
     files = shipped(study)
     drawn, beyond = audit.draw(files, seconds, np.random.default_rng(seed))
-    found = audit.units(drawn, say)
-    hours = audit.covered(drawn, files)
+    found = audit.units(drawn, seconds, say)
+    names = {finding.name for finding in found}
+    done = [entry for entry in drawn if audit.label(*entry[:2]) in names]
+    hours = audit.covered(done, files)
     agree = sum(finding.agrees for finding in found)
     share = hours["drawn"] / hours["all"] if hours["all"] else 0.0
     spent = sum(finding.seconds for finding in found)
     say(
-        f"{agree} of {len(found)} rechecked runs agree; these took {hours['drawn']:.2f} of the {hours['all']:.1f} "
-        f"core-hours shipped ({share:.0%}), their recheck {spent:.0f} s"
+        f"{agree} of {len(found)} rechecked runs agree; these took "
+        f"{hours['drawn']:.2f} of the {hours['all']:.1f} core-hours shipped ({share:.0%}), "
+        f"their recheck {spent:.0f} s"
     )
     if beyond:
         say(
-            f"{len(beyond)} runs of {sum(took for _, took in beyond) / 3600:.1f} core-hours have no recheck within "
-            f"{seconds:g} s; more of them have with --seconds"
+            f"{len(beyond)} runs of {sum(took for _, took in beyond) / 3600:.1f} core-hours have "
+            f"no recheck within {seconds:g} s; more of them have with --seconds"
         )
     return not wrong and agree == len(found)

@@ -143,17 +143,25 @@ def draw(
     return [entries[place] for place in drawn], beyond
 
 
+def label(shipped: Shipped, name: str) -> str:
+    """Return what a unit is called in the audit."""
+    return f"{shipped.path.name} {name}"
+
+
 def units(
-    drawn: Sequence[tuple[Shipped, str, Recheck]], say: Callable[[str], None] = lambda line: None
+    drawn: Sequence[tuple[Shipped, str, Recheck]],
+    seconds: float = float("inf"),
+    say: Callable[[str], None] = lambda line: None,
 ) -> list[Finding]:
-    """Recheck the drawn units; `say` is told each finding as it is made."""
-    found = []
+    """Recheck the drawn units in order, and begin none after so many seconds; `say` is told each finding."""
+    found: list[Finding] = []
     for shipped, name, recheck in drawn:
         begin = time.perf_counter()
+        if sum(finding.seconds for finding in found) + recheck.seconds > seconds:
+            continue
         gap, array = recheck.gap()
-        label = f"{shipped.path.name} {name}"
         how = recheck.how if gap == 0 else f"{recheck.how} ({array})"
-        found.append(Finding(label, how, gap, recheck.tolerance, time.perf_counter() - begin))
+        found.append(Finding(label(shipped, name), how, gap, recheck.tolerance, time.perf_counter() - begin))
         say(str(found[-1]))
     return found
 

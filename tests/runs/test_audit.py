@@ -57,6 +57,7 @@ def test_what_is_shipped_comes_out_again_and_a_changed_number_does_not(tmp_path)
     drawn, beyond = audit.draw([shipped], 10.0, np.random.default_rng(0))
     assert sorted(name for _, name, _ in drawn) == ["square-0", "square-1", "square-2"] and not beyond
     assert all(finding.agrees for finding in audit.units(drawn))
+    assert not audit.units(drawn, seconds=0.5)  # none that would take longer is begun
     shipped.results.units["square-2"]["value"][0] *= 1.02
     drawn, _ = audit.draw([shipped], 10.0, np.random.default_rng(0))
     wrong = [finding for finding in audit.units(drawn) if not finding.agrees]

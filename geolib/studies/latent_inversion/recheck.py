@@ -1,4 +1,4 @@
-"""The audit of a trial: its best latent is simulated again and held against the misfit that is shipped."""
+"""The audit of a trial: its best latent is simulated again, and its misfit compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _world = functools.lru_cache(maxsize=2)(World)
 
 
 def trial(config: LatentConfig, unit: Trial, arrays: Arrays) -> Recheck:
-    """Return the recheck of a trial: misfit of the best model over the truth's, and the true latent."""
+    """Return the recheck of a trial: the best model's misfit, and the true latent."""
     found = arrays["record"][-1, 1] if "record" in arrays else arrays["best"][-1]
 
     def again() -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""The audit of a descent: its first steps are made again, as far as another processor follows them."""
+"""The audit of a descent: its first steps again, as far as another processor follows them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def line(config: FwiConfig, unit: Line | Steps, arrays: Arrays, seconds: float) 
 
 
 def on_marmousi(config: FwiConfig, unit: Block | Extra, arrays: Arrays, seconds: float) -> Recheck:
-    """Return the recheck of a descent on Marmousi: its first evaluations, and the error of the last model kept."""
+    """Return the recheck of a descent on Marmousi: its beginning, and its last model's error."""
     extra = unit.setting if isinstance(unit, Extra) else ""
 
     def made() -> dict[str, np.ndarray]:

@@ -33,7 +33,7 @@ FOLLOWED = 10
 
 
 def first_steps(seconds: float, arrays: Arrays, train: Callable[[int], Arrays]) -> Recheck:
-    """Return the recheck of a training by the losses of its first steps; `train` makes so many of them again."""
+    """Return the recheck of a training by its first losses; `train` makes so many again."""
     kept = dict.fromkeys(CURVES, FOLLOWED)
     how = f"the first {FOLLOWED} steps of its training"
     return beginning(how, seconds, arrays, kept, lambda: train(FOLLOWED))
