@@ -165,7 +165,8 @@ def _announce(study: Study, config: Config, preset: str, folder: Path) -> None:
     name = study.name
     print(f"study: {name}, {study.title}")
     print(f"preset: {preset}; differs from the quick preset in: {config.differences()}")
-    print(f"does: executes notebook {paths.notebook(name)} in one process; units: {len(study.names(config))}")
+    where = " and ".join(str(paths.notebook(page)) for page in study.pages)
+    print(f"does: executes notebook {where} in one process; units: {len(study.names(config))}")
     print(f"time: {reruns.expected(study, config)}")
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
 

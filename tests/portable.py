@@ -104,7 +104,7 @@ def keep(found: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
     """Write what was measured in place of what an earlier run of the same setting measured."""
     kept = json.loads(DRIFT.read_text(encoding="utf-8"))["notebooks"] if DRIFT.is_file() else {}
     origin = {name: value for name, value in provenance().items() if name in ("commit", "device", "date")}
-    for name in studies.NAMES:
+    for name in studies.pages():
         known = {**kept.get(name, {}), **{label: {**origin, **gaps} for label, gaps in found.get(name, {}).items()}}
         kept[name] = {label: known[label] for label in SETTINGS if label in known}
     write_atomic(DRIFT, (json.dumps({"settings": SETTINGS, "notebooks": kept}, indent=1) + "\n").encode())
@@ -115,14 +115,14 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="two settings, tests and one notebook; writes nothing")
     parser.add_argument("--no-tests", action="store_true", help="only the notebooks")
     parser.add_argument("--setting", action="append", choices=SETTINGS, help="only this one (may be repeated)")
-    parser.add_argument("--notebook", action="append", choices=studies.NAMES, help="only this one (may be repeated)")
+    parser.add_argument("--notebook", action="append", choices=studies.pages(), help="only this one (may be repeated)")
     parser.add_argument("--execute", nargs=2, metavar=("NOTEBOOK", "TARGET"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.execute:
         execute(options.execute[0], Path(options.execute[1]))
         return 0
     settings = SHORT if options.short else {name: SETTINGS[name] for name in options.setting or SETTINGS}
-    names = options.notebook or (["gan_101"] if options.short else list(studies.NAMES))
+    names = options.notebook or (["gan_101"] if options.short else studies.pages())
     found: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
     failed = []
     for label, changes in settings.items():

@@ -39,5 +39,5 @@ if __name__ == "__main__":
         for folder in sys.argv[2:]:
             measure(Path(folder))
     else:
-        for study in sys.argv[1:] or studies.NAMES:
-            refresh(study)
+        for page in sys.argv[1:] or studies.pages():
+            refresh(page)

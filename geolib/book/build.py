@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 from pathlib import Path
@@ -56,7 +56,7 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
 
 def _build(root: Path, force: bool, execute: bool, say: Any) -> Path:
     chapters.clean(root)
-    states = {name: chapters.state(root, name) for name in studies.NAMES}
+    states = {page: chapters.state(root, page) for page in studies.pages()}
     wanted = [
         name for name, found in states.items() if execute and (force or found["state"] != "current")
     ]
@@ -93,23 +93,25 @@ def _build(root: Path, force: bool, execute: bool, say: Any) -> Path:
     return first
 
 
-def _execute(root: Path, names: Sequence[str], say: Any) -> None:
+def _execute(root: Path, pages: Sequence[str], say: Any) -> None:
+    names = list(dict.fromkeys(studies.of_page(page).name for page in pages))
     for name in names:
         for file in studies.get(name).files:
             fetch.locate(file)  # a damaged or missing file is reported before any kernel starts
-    inputs = {name: staleness.inputs(name) for name in names}
+    inputs = {
+        name: {page: staleness.inputs(page) for page in studies.get(name).pages if page in pages}
+        for name in names
+    }
     units = {name: notebooks.kept_units(root / ".build", name) for name in names}
-    # Kernels are single-threaded, so notebooks run side by side.
+    # Kernels are single-threaded, so papers run side by side.
     with scheduler.pool(min(len(names), os.cpu_count() or 1)) as workers:
-        say(f"executing: {', '.join(names)} (quick preset)")
+        say(f"executing: {', '.join(pages)} (quick preset)")
         with surroundings.applied():
-            futures = {
-                n: workers.submit(_executed, n, chapters.executed(root, n), units[n]) for n in names
-            }
+            futures = {n: workers.submit(_executed, root, inputs[n], units[n]) for n in names}
         problems = []
         for name in names:
             try:
-                about = futures[name].result()
+                futures[name].result()
             except (RuntimeError, ValueError, OSError) as error:
                 problems.append(str(error))
                 continue
@@ -118,19 +120,21 @@ def _execute(root: Path, names: Sequence[str], say: Any) -> None:
                     f"notebook {name} was lost: its process was killed, perhaps for lack of memory"
                 )
                 continue
-            if notebooks.failed(chapters.executed(root, name)):
-                problems.append(f"notebook {name} did not run to its end")
-                continue
-            chapters.stamp(root, name, {"inputs": inputs[name], "provenance": about})
             shutil.rmtree(units[name], ignore_errors=True)
-            say(f"executed: {name}")
+            say(f"executed: {', '.join(inputs[name])}")
     if problems:
         raise RuntimeError("; ".join(problems))
 
 
-def _executed(name: str, output: Path, units: Path) -> dict[str, Any]:
-    notebooks.execute(name, {}, output, say=None if sys.stderr.isatty() else _say, units=units)
-    return chapters.prepare_file(output)
+def _executed(root: Path, inputs: Mapping[str, dict[str, str]], units: Path) -> None:
+    """Execute the notebooks of a paper in turn: an appendix takes its chapter's units."""
+    for page, before in inputs.items():
+        output = chapters.executed(root, page)
+        notebooks.execute(page, {}, output, say=None if sys.stderr.isatty() else _say, units=units)
+        about = chapters.prepare_file(output)
+        if notebooks.failed(output):
+            raise RuntimeError(f"notebook {page} did not run to its end")
+        chapters.stamp(root, page, {"inputs": before, "provenance": about})
 
 
 def _say(line: str) -> None:

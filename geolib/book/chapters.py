@@ -13,13 +13,14 @@ from geolib import studies
 from geolib.book import notebooks, records, staleness
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
+from geolib.runs.study import Study
 
 STAMP = ".build/{name}.stamp"
 EXECUTED = ".build/executed/{name}.ipynb"
 
 
 def executed(root: Path, name: str) -> Path:
-    """Return where a build keeps the executed notebook of a study."""
+    """Return where a build keeps an executed notebook."""
     return root / EXECUTED.format(name=name)
 
 
@@ -29,7 +30,7 @@ def stamp(root: Path, name: str, record: Mapping[str, Any]) -> None:
 
 
 def state(root: Path, name: str) -> dict[str, Any]:
-    """Return the state of a chapter.
+    """Return the state of a chapter or an appendix.
 
     Returns
     -------
@@ -65,14 +66,14 @@ def write(
     files: Sequence[records.Shipped],
     proofs: set[str],
 ) -> None:
-    """Write a study's page, `book/papers/NAME.ipynb`, from its executed notebook.
+    """Write `book/papers/NAME.ipynb`, a chapter or an appendix, from its executed notebook.
 
     Parameters
     ----------
     root : Path
         The checkout.
     name : str
-        The study.
+        The notebook.
     found : dict
         Its state.
     files : sequence of Shipped
@@ -91,14 +92,15 @@ def write(
     notebook = notebooks.read(source)
     if found["state"] == "not executed":
         prepare(notebook)
-    mine = [file for file in files if file.chapter == name]
+    study = studies.of_page(name)
+    mine = [file for file in files if file.chapter == study.name]
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
     label = notebook.cells[0].source.partition("\n# ")[0]
     notebook.cells[0].source = f"{label}\n# {title}\n{_warning(found, mine)}\n{rest}"
     cells = []
     for cell in notebook.cells:
         if cell.id in proofs:
-            target = nbformat.v4.new_markdown_cell(f"({target_of(name, cell.id)})=")
+            target = nbformat.v4.new_markdown_cell(f"({target_of(study.name, cell.id)})=")
             cells.append({**target, "id": f"proof-{cell.id}"})
         cells.append(cell)
     if lost := proofs - {cell["id"] for cell in notebook.cells}:
@@ -106,23 +108,29 @@ def write(
             f"the errata must name cells of {name}.ipynb; it has none with the id "
             f"{', '.join(lost)}."
         )
-    about = [found["provenance"]] if found["provenance"] else []
-    study = studies.get(name)
-    units = str(len(study.units(study.Config())))
-    columns = (
-        {"This build": {"Units": units, **records.facts(study.Config(), about)}} if about else {}
-    )
-    for file in mine:
-        found_there = list(file.results.records.values())
-        link = f"[{file.path.stem}](#{file.anchor})"
-        columns[link] = {"Units": str(len(found_there)), **records.facts(file.config, found_there)}
-    line = f"\n:::{{div}} foot-line\n{records.foot(found['provenance'], mine)}:::\n"
-    closing = nbformat.v4.new_markdown_cell(records.section(columns) + line)
+    text = records.foot(found["provenance"], mine)
+    if name == study.pages[-1]:  # the table is for those who read on to the appendix
+        text = _record(study, found["provenance"], mine) + f"\n:::{{div}} foot-line\n{text}:::\n"
+    else:
+        text = f":::{{div}} foot-line\n{text}:::\n"
+    closing = nbformat.v4.new_markdown_cell(text)
     notebook.cells = [nbformat.from_dict(cell) for cell in [*cells, {**closing, "id": "record"}]]
     path = root / "book" / "papers" / f"{name}.ipynb"
     content = nbformat.writes(notebook).encode()
     if not path.is_file() or path.read_bytes() != content:
         write_atomic(path, content)
+
+
+def _record(study: Study, about: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
+    columns = {}
+    if about:
+        units = str(len(study.units(study.Config())))
+        columns["This build"] = {"Units": units, **records.facts(study.Config(), [about])}
+    for file in mine:
+        found = list(file.results.records.values())
+        link = f"[{file.path.stem}](#{file.anchor})"
+        columns[link] = {"Units": str(len(found)), **records.facts(file.config, found)}
+    return records.section(columns)
 
 
 def prepare(notebook: Any) -> None:

@@ -42,9 +42,10 @@ class Run:
     facts: dict[str, str]
 
     @property
-    def notebook(self) -> Path:
-        """The executed notebook."""
-        return self.folder / f"{self.study}.ipynb"
+    def notebooks(self) -> list[Path]:
+        """The executed notebooks: the chapter and, where it was run, the appendix."""
+        made = [self.folder / f"{page}.ipynb" for page in studies.get(self.study).pages]
+        return [path for path in made if path == made[0] or path.is_file()]
 
 
 def read(folder: Path) -> Run:
@@ -219,15 +220,26 @@ def _content(figure: pages.Figure | None) -> bytes | None:
 def _figure(label: str, figure: pages.Figure | None) -> str:
     if figure is None:
         return f"<figure><figcaption>{html.escape(label)}: no such figure</figcaption></figure>"
-    source = f"data:image/{figure.kind};base64,{base64.b64encode(figure.content).decode()}"
+    kind = {"svg": "svg+xml"}.get(figure.kind, figure.kind)
+    source = f"data:image/{kind};base64,{base64.b64encode(figure.content).decode()}"
     image = f'<img src="{source}" alt="{html.escape(figure.alternative)}">'
     return f"<figure>{image}<figcaption>{html.escape(label)}</figcaption></figure>"
 
 
 def _figures(run: Run) -> list[pages.Figure]:
-    try:
-        return pages.figures(run.notebook)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(
-            f"notebook {run.notebook} must be whole; it is damaged ({error}). Run it again."
-        ) from None
+    found = []
+    for path in run.notebooks:
+        try:
+            found += pages.figures(path)
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
+            raise ValueError(
+                f"notebook {path} must be whole; it is damaged ({error}). Run it again."
+            ) from None
+    return found

@@ -123,12 +123,15 @@ def _apart(name: str) -> str:
 
 
 def proofs() -> dict[str, set[str]]:
-    """Return for each study the ids of the cells that prove an erratum."""
-    found = ledger.errata(paths.ledger())
-    return {
-        name: {entry["proof"] for entry in found if entry["paper"] == name}
-        for name in studies.NAMES
-    }
+    """Return for each notebook the ids of its cells that prove an erratum."""
+    entries, found = ledger.errata(paths.ledger()), {}
+    for name in studies.NAMES:
+        left = {entry["proof"] for entry in entries if entry["paper"] == name}
+        for page in reversed(studies.get(name).pages):  # what none has, the chapter is asked for
+            cells = {cell.id for cell in notebooks.read(paths.notebook(page)).cells}
+            found[page] = left & cells if page != name else left
+            left = left - found[page]
+    return found
 
 
 def errata() -> str:
@@ -137,7 +140,8 @@ def errata() -> str:
     for name in studies.NAMES:
         code = {
             cell.id
-            for cell in notebooks.read(paths.notebook(name)).cells
+            for page in studies.get(name).pages
+            for cell in notebooks.read(paths.notebook(page)).cells
             if cell.cell_type == "code"
         }
         rows = []

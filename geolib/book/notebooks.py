@@ -16,6 +16,7 @@ from typing import Any
 from geolib.book import kernels
 from geolib.runs import locks, paths
 from geolib.runs.store import write_atomic
+from geolib.runs.study import APPENDIX
 
 DRAFT = ".executing-"
 UNITS = ".units-"
@@ -32,7 +33,7 @@ print(json.dumps(_record))"""
 
 
 def execute(
-    study: str,
+    page: str,
     parameters: Mapping[str, Any],
     output: Path,
     *,
@@ -41,12 +42,12 @@ def execute(
     say: Callable[[str], None] | None = None,
     units: Path | None = None,
 ) -> Path:
-    """Execute a study's notebook and put the executed copy at `output`.
+    """Execute a notebook and put the executed copy at `output`.
 
     Parameters
     ----------
-    study : str
-        Name of the study.
+    page : str
+        Name of the notebook.
     parameters : mapping
         Values that differ from the notebook's own, already checked.
     output : Path
@@ -54,9 +55,9 @@ def execute(
     progress : bool
         Show a bar, one step for each cell.
     note : str
-        Markdown to show below the title; the study's measures are then kept in the notebook's
-        metadata (`measures`), beside the kernel's `provenance` and the `seconds` it took, which are
-        always there.
+        Markdown to show below the title; of a chapter the study's measures are then kept in the
+        notebook's metadata (`measures`), beside the kernel's `provenance` and the `seconds` it
+        took, which are always there.
     say : callable, optional
         Takes a line about each code cell as it is done.
     units : Path, optional
@@ -80,14 +81,15 @@ def execute(
 
     Notes
     -----
-    The seconds that unchanged parameters take are kept in `.build/<study>.seconds` of a checkout.
+    The seconds that unchanged parameters take are kept in `.build/<page>.seconds` of a checkout.
     """
     import nbformat
 
-    notebook = read(paths.notebook(study))
+    notebook = read(paths.notebook(page))
     if note:
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(note))
-    notebook.cells.append(nbformat.v4.new_code_cell(_RECORD.replace("MEASURES", str(bool(note)))))
+    measures = bool(note) and not page.endswith(APPENDIX)
+    notebook.cells.append(nbformat.v4.new_code_cell(_RECORD.replace("MEASURES", str(measures))))
     values = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in parameters.items()
@@ -100,20 +102,20 @@ def execute(
     ) as folder:
         (place := Path(folder) / "kernel").mkdir()
         start = time.perf_counter()
-        kernels.run(notebook, place, study, progress=progress, say=say, units=units)
+        kernels.run(notebook, place, page, progress=progress, say=say, units=units)
         seconds = time.perf_counter() - start
         printed = [
             out.text for out in notebook.cells.pop().outputs if out.get("name") == "stdout"
         ]  # not a warning
         notebook.metadata["geolib"] = {**json.loads("".join(printed)), "seconds": round(seconds, 1)}
         if lost := missing(notebook):
-            raise RuntimeError(f"notebook {study} must show all it has; {lost}. Correct the cell.")
+            raise RuntimeError(f"notebook {page} must show all it has; {lost}. Correct the cell.")
         tidy(notebook)
         nbformat.write(notebook, draft := Path(folder) / output.name)
         os.replace(draft, output)
     root = paths.checkout()
     if root is not None and not parameters:
-        record = root / ".build" / f"{study}.seconds"
+        record = root / ".build" / f"{page}.seconds"
         with contextlib.suppress(OSError):  # the result is worth more than its stopwatch
             write_atomic(record, f"{seconds:.1f}".encode())
     return output
@@ -224,28 +226,33 @@ def failed(path: Path) -> bool:
     )
 
 
-def tidy(notebook: Any) -> None:
-    """Fold an executed notebook's code, number its tables, take out what differs between builds.
+_FOLDED = {
+    "injected-parameters": ("hide-input", "Parameters changed for this run"),
+    "solution": ("hide-cell", "Solution"),
+}
 
-    A code cell with the metadata `mystnb.table` (`caption`, `name`) has its Markdown output shown
-    as a numbered table. Where the notebook glues a text as `..._stand_in`, the captions of its
-    figures tagged `real-data` say it: what they show is not the public file.
+
+def tidy(notebook: Any) -> None:
+    """Take the plumbing off an executed notebook's page, number its tables, drop what varies.
+
+    Code is not shown, but that of cells tagged `show-input`; a cell tagged `solution` is folded. A
+    code cell with the metadata `mystnb.table` (`caption`, `name`) has its Markdown output shown as
+    a numbered table. Where the notebook glues a text as `..._stand_in`, the captions of its figures
+    tagged `real-data` say it: what they show is not the public file.
     """
+    _take_captions(notebook)
     _tell_stand_in(notebook)
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
-        if {"parameters", "injected-parameters"} & set(tags):
-            cell.metadata["tags"] = sorted({*tags, "hide-input"})
-            prompt = (
-                "Parameters of this build"
-                if "parameters" in tags
-                else "Parameters changed for this run"
-            )
-            cell.metadata["mystnb"] = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
-        elif cell.cell_type == "code":  # readers open the code they want to see
-            cell.metadata["tags"] = sorted({*tags, "hide-input"})
-        if cell.cell_type == "code":
-            _number_table(cell)
+        if cell.cell_type != "code":
+            continue
+        fold, prompt = next((_FOLDED[tag] for tag in tags if tag in _FOLDED), ("remove-input", ""))
+        if "show-input" not in tags:
+            cell.metadata["tags"] = sorted({*tags, fold})
+        if prompt:
+            prompts = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
+            cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
+        _number_table(cell)
     # Start and end times would make every build of the same notebook differ.
     for key in (
         "start_time",
@@ -262,6 +269,17 @@ def tidy(notebook: Any) -> None:
 
 
 _GLUED = "application/papermill.record/text/plain"
+
+
+def _take_captions(notebook: Any) -> None:
+    # What `show.caption` said of a figure as it was drawn counts, not what was written before.
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            said = output.get("metadata", {}).get("geolib", {}).get("caption")
+            shown = cell.metadata.get("mystnb", {})
+            for kind in ("figure", "table") if said else ():
+                if kind in shown:
+                    shown[kind]["caption"] = said
 
 
 def _tell_stand_in(notebook: Any) -> None:

@@ -60,7 +60,7 @@ def generate(
     content |= house.page(judged, {name: runs[name] for name in modules if name in runs})
     cards, gallery = [], []
     for name, module in modules.items():
-        shown = figures(executed / f"{name}.ipynb")
+        shown = [each for page in module.pages for each in figures(executed / f"{page}.ipynb")]
         landing = [figure for figure in shown if figure.landing]
         if not landing:
             raise ValueError(
@@ -188,11 +188,13 @@ def figures(notebook: Path) -> list[Figure]:
             for output in cell["outputs"]
             for kind, data in output.get("data", {}).items()
         }
-        for kind in ("gif", "png"):
-            if f"image/{kind}" in images:
-                raw = base64.b64decode(images[f"image/{kind}"])
+        for kind in ("gif", "svg+xml", "png"):
+            if content := images.get(f"image/{kind}"):
+                # A notebook may hold a text as a list of lines.
+                raw = "".join(content).encode() if kind == "svg+xml" else base64.b64decode(content)
+                ending = kind.removesuffix("+xml")
                 found.append(
-                    Figure(figure["name"], figure["caption"], alternative, kind, raw, landing)
+                    Figure(figure["name"], figure["caption"], alternative, ending, raw, landing)
                 )
                 break
     return found

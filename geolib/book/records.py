@@ -152,6 +152,12 @@ def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
     return line + (f" Precomputed results: {'; '.join(shown)}." if shown else "") + "\n"
 
 
+def label(page: str) -> str:
+    """Return the label at the top of a chapter or an appendix."""
+    study = studies.of_page(page).name
+    return f"chapter-{study}" if page == study else f"appendix-{study}"
+
+
 def page(files: Sequence[Shipped]) -> str:
     """Return the sections of the page of records: one for each shipped file."""
     parts = [_results(found) for found in files]
@@ -267,14 +273,14 @@ def status(
     files : sequence of Shipped
         The shipped results.
     chapters : mapping
-        For each study `state`, `why`, and the `provenance` of its executed notebook with `seconds`.
+        For each notebook `state`, `why`, and the `provenance` of its execution with `seconds`.
     today : date
         The day from which ages are counted.
     """
     rows = []
     for name, found in chapters.items():
         about = found["provenance"]
-        cells = [f"{{ref}}`{name} <chapter-{name}>`", *_dates([str(about.get("date", "?"))], today)]
+        cells = [f"{{ref}}`{name} <{label(name)}>`", *_dates([str(about.get("date", "?"))], today)]
         cells += [
             f"{about['seconds']:.0f}" if "seconds" in about else "—",
             f"`{_commit(about.get('commit', '—'))}`",

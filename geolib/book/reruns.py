@@ -141,7 +141,7 @@ def finished(study: Study, config: Config, folder: Path) -> bool:
         "parameters": config.as_dict(),
         "version": __version__,
     }
-    made = [folder / f"{study.name}.{kind}" for kind in ("ipynb", "html")]
+    made = [folder / f"{page}.{kind}" for page in study.pages for kind in ("ipynb", "html")]
     return (
         isinstance(record, dict)
         and wanted.items() <= record.items()
@@ -157,7 +157,7 @@ def run(
     progress: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> tuple[Path, Path]:
-    """Execute the notebook into `folder`, with its page and `run.json`; return notebook and page.
+    """Execute a study's notebooks into `folder`, with pages and `run.json`; return the chapter's.
 
     Parameters
     ----------
@@ -191,27 +191,30 @@ def run(
         notebooks.remove_drafts(folder, ".run-")
         units = notebooks.kept_units(folder, name)
         with tempfile.TemporaryDirectory(dir=folder, prefix=f".run-{locks.own_name()}-") as draft:
-            executed = notebooks.execute(
-                name,
-                config.changes(),
-                Path(draft) / f"{name}.ipynb",
-                progress=progress,
-                note=note,
-                say=say,
-                units=units,
-            )
-            record = _record(study, config, notebooks.read(executed).metadata["geolib"])
+            executed = [
+                notebooks.execute(
+                    page,
+                    config.changes(),
+                    Path(draft) / f"{page}.ipynb",
+                    progress=progress,
+                    note=note,
+                    say=say,
+                    units=units,
+                )
+                for page in study.pages
+            ]
+            record = _record(study, config, notebooks.read(executed[0]).metadata["geolib"])
             taken = {**record["provenance"], "seconds": record["seconds"]}
             notebooks.append(
-                executed, records.section({"This run": records.facts(config, [taken])})
+                executed[-1], records.section({"This run": records.facts(config, [taken])})
             )
-            rendered = standalone.render(executed, Path(draft) / f"{name}.html", study.title)
-            (folder / RECORD).unlink(missing_ok=True)  # it vouches for the other two
-            for made in (executed, rendered):
+            rendered = standalone.render_together(executed, study.title)
+            (folder / RECORD).unlink(missing_ok=True)  # it vouches for the others
+            for made in (*executed, *rendered):
                 os.replace(made, folder / made.name)
             write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
         shutil.rmtree(units, ignore_errors=True)
-    return folder / executed.name, folder / rendered.name
+    return folder / executed[0].name, folder / rendered[0].name
 
 
 def _record(study: Study, config: Config, executed: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from geolib.datasets import fetch
 from geolib.runs import paths
 
 
-def inputs(study: str) -> dict[str, str]:
+def inputs(page: str) -> dict[str, str]:
     """Return a hash of each thing that an executed notebook depends on, by a known name."""
-    notebook = paths.notebook(study)
+    notebook, study = paths.notebook(page), studies.of_page(page).name
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     text = [
@@ -27,8 +27,8 @@ def inputs(study: str) -> dict[str, str]:
     ]
     mine = [vars(claim) for claim in ledger.load(paths.ledger()) if claim.paper == study]
     made = {
-        f"notebooks/{study}.ipynb (code)": "\n".join(code),
-        f"notebooks/{study}.ipynb (text)": "\n".join(text),
+        f"notebooks/{page}.ipynb (code)": "\n".join(code),
+        f"notebooks/{page}.ipynb (text)": "\n".join(text),
         f"book/ledger/{study}.yml": json.dumps(mine, default=str, sort_keys=True),
     }
     for name in studies.get(study).files:
@@ -48,8 +48,12 @@ def inputs(study: str) -> dict[str, str]:
 
 
 def computing(study: str) -> str:
-    """Return one hash of the code and data that a study's notebook's units are computed from."""
-    cells = notebooks.read(paths.notebook(study)).cells
+    """Return one hash of the code and data from which a study's notebooks compute their units."""
+    cells = [
+        cell
+        for page in studies.get(study).pages
+        for cell in notebooks.read(paths.notebook(page)).cells
+    ]
     # A cell of a reader's own may hold magics, which are no Python.
     code = [
         re.sub(r"(?m)^\s*[%!].*$", "", "".join(c["source"]))

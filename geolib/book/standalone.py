@@ -1,4 +1,4 @@
-"""One executed notebook as one self-contained HTML page: no file beside it, no network."""
+"""Executed notebooks as self-contained HTML pages, which need one another only and no network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import mimetypes
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote
@@ -33,6 +34,7 @@ a.headerlink, div.related, div.footer, div.sphinxsidebar { display: none; }
 """
 _CONFIG = """
 project = {title!r}
+root_doc = {root!r}
 extensions = ["myst_nb", "sphinx_design", "sphinx_togglebutton", "sphinxcontrib.bibtex"]
 nb_execution_mode = "off"
 nb_merge_streams = True
@@ -72,7 +74,23 @@ def mathjax() -> Path:
 
 
 def render(notebook: Path, page: Path, title: str) -> Path:
-    """Render an executed notebook as the self-contained page `page` and return it.
+    """Render an executed notebook as the self-contained page `page`; see `render_together`."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "page.ipynb"
+        shutil.copy(notebook, copy)
+        write_atomic(page, render_together([copy], title)[0].read_bytes())
+    return page
+
+
+def render_together(executed: Sequence[Path], title: str) -> list[Path]:
+    """Render executed notebooks as pages beside them that lead to one another, and return these.
+
+    Parameters
+    ----------
+    executed : sequence of Path
+        The chapter first.
+    title : str
+        Of all of them.
 
     Raises
     ------
@@ -86,14 +104,20 @@ def render(notebook: Path, page: Path, title: str) -> Path:
         source, target = Path(folder) / "source", Path(folder) / "html"
         (source / "static").mkdir(parents=True)
         bibliography = [str(path) for path in [paths.bibliography()] if path.is_file()]
-        content = notebooks.read(notebook)
-        if bibliography and any("{cite" in cell.source for cell in content.cells):
-            # Without a list of references a citation is shown as nothing.
-            content.cells.append(nbformat.v4.new_markdown_cell(_REFERENCES))
-        nbformat.write(content, source / "index.ipynb")
+        names = [path.stem for path in executed]
+        for path in executed:
+            content = notebooks.read(path)
+            if bibliography and any("{cite" in cell.source for cell in content.cells):
+                # Without a list of references a citation is shown as nothing.
+                content.cells.append(nbformat.v4.new_markdown_cell(_REFERENCES))
+            if path == executed[0] and names[1:]:
+                others = "\n".join(names[1:])
+                tree = f"## Appendix\n\n```{{toctree}}\n:maxdepth: 1\n\n{others}\n```"
+                content.cells.append(nbformat.v4.new_markdown_cell(tree))
+            nbformat.write(content, source / path.name)
         shutil.copy(mathjax(), source / "static" / "mathjax-tex-svg.js")
         (source / "static" / "page.css").write_text(_STYLE, encoding="utf-8")
-        settings = _CONFIG.format(title=title, bibliography=bibliography)
+        settings = _CONFIG.format(title=title, root=names[0], bibliography=bibliography)
         (source / "conf.py").write_text(settings, encoding="utf-8")
         try:
             app = Sphinx(
@@ -107,9 +131,11 @@ def render(notebook: Path, page: Path, title: str) -> Path:
             )
             app.build()
         except Exception as error:  # Sphinx and its extensions raise what they like
-            raise RuntimeError(f"page of {notebook.name} could not be rendered: {error}") from None
-        write_atomic(page, inline(target / "index.html").encode())
-    return page
+            raise RuntimeError(f"page of {names[0]} could not be rendered: {error}") from None
+        made = [path.with_suffix(".html") for path in executed]
+        for page in made:
+            write_atomic(page, inline(target / page.name).encode())
+    return made
 
 
 def inline(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The house style: Okabe-Ito colours, labelled axes, figures that fit a phone and a printed page."""
+"""The house style: one palette for the whole book, figures that fit a phone, a printed page and the dark."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-# Okabe and Ito's eight colours stay apart under all common colour deficiencies.
+from geolib.plots.data import table
+
+#: Text, axes and the truth; in the dark a figure turns this colour, and no other, into `INK_IN_THE_DARK`.
+INK, INK_IN_THE_DARK, GREY = "#1a1a1a", "#e6e6e6", "#7f7f7f"
+# Okabe and Ito's colours stay apart under all common colour deficiencies.
 COLORS = {
-    "black": "#000000",
+    "black": INK,
     "orange": "#E69F00",
     "sky": "#56B4E9",
     "green": "#009E73",
@@ -23,52 +29,167 @@ COLORS = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",
     "purple": "#CC79A7",
+    "brown": "#8C6D31",
+    "violet": "#7B4FA3",
+    "grey": GREY,
+}
+#: What is drawn, and its colour in every figure of the book.
+PALETTE = {
+    "truth": INK,
+    "real": INK,
+    "published": COLORS["purple"],
+    "start": GREY,
+    "floor": GREY,
+    "generated": COLORS["blue"],
+    "critic": COLORS["violet"],
+    # Losses of adversarial networks.
+    "minimax": COLORS["vermilion"],
+    "non-saturating": COLORS["orange"],
+    "Wasserstein": COLORS["green"],
+    # Optimisers of the waveform inversion.
+    "gradient descent": COLORS["sky"],
+    "momentum": COLORS["orange"],
+    "momentum (app. B)": COLORS["brown"],
+    "Adagrad": COLORS["violet"],
+    "RMSprop": COLORS["purple"],
+    "Adam": COLORS["vermilion"],
+    "CG": COLORS["green"],
+    "L-BFGS": COLORS["blue"],
+    "TNC": GREY,
+    # Methods of the search for a latent vector; its Adam is the one above.
+    "Gauss-Newton": COLORS["green"],
+    "Gauss-Newton, exact": COLORS["sky"],
+    "DREAM": COLORS["violet"],
+    "pooled": COLORS["orange"],
 }
 VELOCITY_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"
 FACIES_MAP = "cividis"
+#: Inches that fill a page's text width; a figure is shown at its own size, so that its letters are as large as stated.
+WIDTH, POINTS = 7.2, 9.0
+#: A drawing of more bytes is shown as a picture: it holds too many strokes.
+LARGEST = 300_000
+_DARK = (
+    "<style>@media (prefers-color-scheme: dark) {"
+    f'[style*="fill: {INK}"] {{fill: {INK_IN_THE_DARK} !important}} '
+    f'[style*="stroke: {INK}"] {{stroke: {INK_IN_THE_DARK} !important}}'
+    "}</style>"
+)
+
+
+def color_of(name: str) -> str:
+    """Return the colour of what a label begins with, as of Adam in "Adam 40"; grey for what has none."""
+    known = [key for key in PALETTE if name == key or name.startswith((f"{key} ", f"{key},"))]
+    return PALETTE[max(known, key=len)] if known else GREY
+
+
+def colors_of(names: Sequence[str]) -> list[Any]:
+    """Return a colour for each label; those of one method are shades of its colour, from pale to dark."""
+    import seaborn as sns
+
+    own = [color_of(name) for name in names]
+    shades: dict[str, list[Any]] = {}
+    for color in dict.fromkeys(own):
+        count = own.count(color)
+        made = sns.light_palette(color, count + 2)[2:] if count > 1 else [color]
+        shades[color] = list(made)
+    return [shades[color].pop(0) for color in own]
 
 
 def use_style() -> None:
     """Set matplotlib's defaults for the book, whatever a user's own settings say; each notebook calls it once."""
+    import seaborn as sns
+
     mpl.rcdefaults()
     _show_in_notebooks()
     order = ("blue", "vermilion", "green", "orange", "purple", "sky", "black")
-    mpl.rcParams.update(
-        {
-            "figure.dpi": 110,
-            "savefig.dpi": 110,
-            "savefig.bbox": "tight",
-            "figure.facecolor": "white",
-            "figure.constrained_layout.use": True,
-            "font.size": 10,
-            "axes.titlesize": 10,
-            "axes.labelsize": 10,
-            "axes.grid": True,
-            "grid.alpha": 0.3,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.prop_cycle": cycler(color=[COLORS[name] for name in order]),
-            "image.interpolation": "nearest",
-            "image.cmap": VELOCITY_MAP,
-            "legend.frameon": False,
-            "lines.linewidth": 1.4,
-            # The same figure gives the same bytes in every build.
-            "svg.hashsalt": "geolib",
-        }
-    )
+    sizes = ("font.size", "axes.titlesize", "axes.labelsize", "figure.titlesize", "legend.title_fontsize")
+    small = ("xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    settings = {
+        **dict.fromkeys(sizes, POINTS),
+        **dict.fromkeys(small, POINTS - 1),
+        **dict.fromkeys(inks, INK),
+        "figure.figsize": (WIDTH, 3.0),
+        "figure.dpi": 110,
+        "savefig.dpi": 192,
+        "savefig.bbox": "tight",
+        "savefig.transparent": True,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "figure.constrained_layout.use": True,
+        "axes.titlelocation": "left",
+        "axes.grid": True,
+        "grid.color": "#b0b0b0",
+        "grid.alpha": 0.3,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.8,
+        "axes.prop_cycle": cycler(color=[COLORS[name] for name in order]),
+        "font.family": ["DejaVu Sans"],
+        "image.interpolation": "nearest",
+        "image.cmap": VELOCITY_MAP,
+        "legend.frameon": False,
+        "lines.linewidth": 1.4,
+        # The same figure gives the same bytes in every build.
+        "svg.hashsalt": "geolib",
+    }
+    sns.set_theme(context="notebook", style="ticks", rc=settings)
 
 
 def _show_in_notebooks() -> None:
-    # Only the backend of notebooks shows figures there, and a user's variable may name another.
-    if "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()) is not None:
-        from IPython.core.pylabtools import select_figure_formats
+    # A figure is shown where it is a cell's last line or given to `display`, and closed after the cell. The backend of
+    # notebooks would show each open one a second time, and a user's variable may name another.
+    if "IPython" not in sys.modules or (shell := sys.modules["IPython"].get_ipython()) is None:
+        return
+    from IPython.core.pylabtools import select_figure_formats
+    from matplotlib_inline.backend_inline import flush_figures
 
-        select_figure_formats(shell, {"png"}, bbox_inches="tight")
+    select_figure_formats(shell, set())
+    shell.display_formatter.mimebundle_formatter.for_type(Figure, bundle)
+    for callback in list(shell.events.callbacks["post_execute"]):
+        if callback in (flush_figures, _close):
+            shell.events.unregister("post_execute", callback)
+    shell.events.register("post_execute", _close)
+
+
+def _close() -> None:
+    plt.close("all")
+
+
+def bundle(figure: Figure, **_: Any) -> dict[str, Any]:
+    """Return a figure as a page wants it, by kind: a drawing or, of many strokes, a picture, and its numbers.
+
+    Parameters
+    ----------
+    figure : Figure
+        What is shown.
+    """
+    found: dict[str, Any] = {"text/csv": numbers} if (numbers := table(figure)) else {}
+    text = svg(figure)
+    return found | ({"image/svg+xml": text} if len(text) <= LARGEST else {"image/png": png(figure)})
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG without a background, whose ink turns light on a dark page; images inside are pixels."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    start = text.index("<svg")
+    inside = text.index(">", start) + 1
+    return text[start:inside] + _DARK + text[inside:]
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG on white, at twice the size of a page."""
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"transparent": False, "facecolor": "white", "metadata": {"Software": None}}
+    figure.savefig(buffer, format="png", **options)
+    return buffer.getvalue()
 
 
 def new_figure(
-    rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 3.0, **options
+    rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = 3.0, **options
 ) -> tuple[Figure, list]:
     """Return a figure and its axes as a flat list.
 
@@ -83,6 +204,34 @@ def new_figure(
     """
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
     return figure, list(axes.flat)
+
+
+def label_end(ax: Axes, line: Line2D, text: str = "", *, shift: float = 0.0) -> Axes:
+    """Write a line's label at its right end, in its colour, in place of a legend; return `ax`.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where the line is.
+    line : Line2D
+        What is labelled.
+    text : str, optional
+        In place of its own label.
+    shift : float
+        Points by which the text moves up, where two would meet.
+    """
+    x, y = (np.asarray(each, dtype=float) for each in line.get_data())
+    last = int(np.flatnonzero(np.isfinite(x) & np.isfinite(y))[-1])
+    ax.annotate(
+        text or str(line.get_label()),
+        (x[last], y[last]),
+        xytext=(4, shift),
+        textcoords="offset points",
+        color=line.get_color(),
+        va="center",
+        annotation_clip=False,
+    )
+    return ax
 
 
 def gif(

@@ -48,16 +48,21 @@ def bibliography() -> Path:
     return root / "book" / "references.bib" if root else _SHIPPED / "references.bib"
 
 
-def notebook(study: str) -> Path:
-    """Return the notebook of a study.
+def notebooks() -> Path:
+    """Return the folder of notebooks."""
+    root = checkout()
+    return root / "notebooks" if root else _SHIPPED / "notebooks"
+
+
+def notebook(page: str) -> Path:
+    """Return the notebook of a page: of a study's chapter (`rnn_fwi`) or appendix (`rnn_fwi_appendix`).
 
     Raises
     ------
     ValueError
         If it is missing.
     """
-    root = checkout()
-    path = (root / "notebooks" if root else _SHIPPED / "notebooks") / f"{study}.ipynb"
+    path = notebooks() / f"{page}.ipynb"
     if not path.is_file():
         raise ValueError(f"notebook {path} must exist; it does not. Reinstall geolib or work in a checkout.")
     return path

@@ -7,12 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
+from geolib.runs import paths
 from geolib.runs.config import Config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
 from geolib.runs.unit import Arrays, Unit, Units
 
 C = TypeVar("C", bound=Config)
+
+
+#: Ending of the notebook that holds what a chapter leaves out.
+APPENDIX = "_appendix"
 
 
 class Study(ABC, Generic[C]):
@@ -52,6 +57,13 @@ class Study(ABC, Generic[C]):
     @abstractmethod
     def units(self, config: C) -> list[Unit]:
         """Return the units of a configuration, in the order in which they are computed."""
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Names of its notebooks: the chapter and, where its file is there, the appendix."""
+        appendix = f"{self.name}{APPENDIX}"
+        has = (paths.notebooks() / f"{appendix}.ipynb").is_file()
+        return (self.name, appendix) if has else (self.name,)
 
     def names(self, config: C) -> list[str]:
         """Return the names of a configuration's units."""

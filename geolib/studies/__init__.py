@@ -6,11 +6,13 @@ import importlib
 
 from geolib import _checks
 from geolib.runs import paths
-from geolib.runs.config import PRESETS
+from geolib.runs.config import PRESETS, Config
 from geolib.runs.measure import Measure
 from geolib.runs.publishing import check_reuse, publish, shipped
 from geolib.runs.runner import key, recompute, run, whole_key
-from geolib.runs.study import Study
+from geolib.runs.store import Results
+from geolib.runs.study import APPENDIX, Study
+from geolib.runs.unit import Units
 
 __all__ = [
     "COMPANIONS",
@@ -19,6 +21,8 @@ __all__ = [
     "get",
     "key",
     "module_of",
+    "of_page",
+    "pages",
     "publish",
     "recompute",
     "run",
@@ -26,6 +30,7 @@ __all__ = [
     "shipped_measures",
     "shipped_sources",
     "shipped_variants",
+    "shown",
     "whole_key",
 ]
 
@@ -52,6 +57,16 @@ def get(name: str) -> Study:
 def module_of(name: str) -> str:
     """Return the name of the module that holds a study or companion."""
     return f"geolib.studies.{_MODULES[name]}"
+
+
+def pages() -> list[str]:
+    """Return the names of all notebooks: each study's chapter, then its appendix if it has one."""
+    return [page for name in NAMES for page in get(name).pages]
+
+
+def of_page(page: str) -> Study:
+    """Return the study that a notebook tells of."""
+    return get(page.removesuffix(APPENDIX))
 
 
 def companions(chapter: str) -> list[Study]:
@@ -87,6 +102,29 @@ def shipped_sources(study: Study) -> dict[str, tuple[Measure, str]]:
                     for name, measure in made.items()
                 }
     return found
+
+
+def shown(study: Study, config: Config, computed: Results | None = None) -> Units:
+    """Return the units that a page speaks of, by name; it computes none.
+
+    Parameters
+    ----------
+    study, config
+        What the page is about.
+    computed : Results, optional
+        What the notebook has computed itself; an appendix finds what its chapter has.
+
+    Returns
+    -------
+    mapping
+        The shipped units where the parameters are those of the quick preset, with which the book is
+        built: its pages speak of the paper's scale. Else a reader's own run alone, so that what is
+        said of it is true of it.
+    """
+    results = shipped(study)
+    if results is not None and not config.changes():
+        return results.units
+    return (computed or run(study, config, only_finished=True)).units
 
 
 def shipped_variants(study: Study) -> dict[str, dict[str, Measure]]:

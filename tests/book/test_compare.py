@@ -42,7 +42,7 @@ def small(tmp_path, monkeypatch):
     title = nbformat.v4.new_markdown_cell("# Title")
     notebook = nbformat.v4.new_notebook(cells=[title, parameters, nbformat.v4.new_code_cell(CODE), figure])
     nbformat.write(notebook, tmp_path / "rnn_fwi.ipynb")
-    monkeypatch.setattr(paths, "notebook", lambda study: tmp_path / "rnn_fwi.ipynb")
+    monkeypatch.setattr(paths, "notebooks", lambda: tmp_path)
     # No checkout: a test must not write the seconds of a cut notebook.
     monkeypatch.setattr(paths, "checkout", lambda: None)
     return tmp_path
@@ -122,8 +122,9 @@ def test_a_run_of_another_version_or_without_its_page_is_not_finished(tmp_path, 
     folder = fake(tmp_path / "a")
     record = {"key": studies.key(STUDY, config), "parameters": config.as_dict(), "version": reruns.__version__}
     (folder / "run.json").write_text(json.dumps(record))
-    assert not reruns.finished(STUDY, config, folder)
-    (folder / "rnn_fwi.html").touch()
+    for missing in ("rnn_fwi.html", "rnn_fwi_appendix.ipynb", "rnn_fwi_appendix.html"):
+        assert not reruns.finished(STUDY, config, folder)
+        (folder / missing).touch()
     assert reruns.finished(STUDY, config, folder)
     assert not reruns.finished(STUDY, STUDY.Config(iterations=151), folder)
     monkeypatch.setattr(type(STUDY), "version", STUDY.version + 1)
@@ -150,12 +151,12 @@ def test_two_runs_side_by_side(tmp_path, capsys):
 def test_figures_that_differ_come_first(tmp_path):
     runs = [compare.read(fake(tmp_path / name)) for name in ("one", "two")]
     for run, code in zip(runs, (b"one", b"two"), strict=True):
-        notebook = nbformat.read(run.notebook, as_version=4)
+        notebook = nbformat.read(run.notebooks[0], as_version=4)
         second = nbformat.from_dict(json.loads(json.dumps(notebook.cells[0])))
         second.id, second.metadata["mystnb"]["figure"]["name"] = "other", "fig-z"
         second.outputs[0].data["image/png"] = base64.b64encode(code).decode()
         notebook.cells.append(second)
-        nbformat.write(notebook, run.notebook)
+        nbformat.write(notebook, run.notebooks[0])
     text = compare.as_page(runs, "title")
     assert text.index('id="fig-z"') < text.index('id="fig-a"')
     assert text.count("the same in all runs") == 1 and text.count("data:image/png") == 3

@@ -93,14 +93,20 @@ def _sanitize(cell, text):
     return made
 
 
+def _drawn_as(kind: str) -> str:
+    return kind.replace("svg+xml", "png")  # a curve may be drawn either way
+
+
 def shown(outputs, ignored: bool = False):
     """Return the outputs with a word in place of what is drawn; of a cell whose output is ignored only that is left."""
     kept = []
     for output in outputs:
-        data = output.get("data", {})
-        drawn = {kind: "drawn" for kind in data if kind.startswith(DRAWN)}
+        # A figure's numbers change with whatever is drawn; what is compared is what cells print.
+        data = {kind: text for kind, text in output.get("data", {}).items() if kind != "text/csv"}
+        drawn = {_drawn_as(kind): "drawn" for kind in data if kind.startswith(DRAWN)}
         if drawn or not ignored:
-            shown_data = {"data": drawn if ignored else {**data, **drawn}} if data else {}
+            told = {kind: text for kind, text in data.items() if not kind.startswith(DRAWN)}
+            shown_data = {"data": drawn if ignored else {**told, **drawn}} if data else {}
             kept.append(nbformat.from_dict({**output, **shown_data}))
     return kept
 

@@ -30,7 +30,7 @@ def nbval(notebook: Path) -> subprocess.CompletedProcess:
 
 
 # The references of studies that read public files were executed with them.
-needs_data = [pytest.param(n, marks=pytest.mark.real_data) if studies.get(n).files else n for n in studies.NAMES]
+needs_data = [pytest.param(n, marks=pytest.mark.real_data) if studies.of_page(n).files else n for n in studies.pages()]
 
 
 @pytest.mark.parametrize("name", needs_data)
@@ -109,7 +109,7 @@ def test_tolerances_are_three_times_what_was_measured_and_at_most_a_hundredth(mo
     assert {cell: nbval_tolerance.tolerance("rnn_fwi", cell) for cell in expected} == pytest.approx(expected)
 
 
-@pytest.fixture(params=studies.NAMES)
+@pytest.fixture(params=studies.pages())
 def notebook(request):
     return request.param, json.loads(paths.notebook(request.param).read_text(encoding="utf-8"))
 
@@ -150,7 +150,7 @@ def test_notebooks_define_no_functions_and_read_no_remote_script(notebook):
 
 def test_parameters_are_those_of_the_quick_preset(notebook):
     name, content = notebook
-    kind = studies.get(name).Config
+    kind = studies.of_page(name).Config
     first = next(cell for cell in code_cells(content) if "parameters" in tags(cell))
     values: dict = {}
     exec("".join(first["source"]), values)

@@ -1,0 +1,197 @@
+"""What chapters show besides figures: the package's code, a recheck, the ledger in ten lines."""
+
+from __future__ import annotations
+
+import ast
+import html
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geolib.book import ledger_page, verify
+from geolib.runs.measure import short
+from geolib.runs.tables import markdown
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+#: Lines of code, or of a scorecard, that a reader takes in at a glance.
+LINES, ROWS = 12, 10
+#: Digits beyond which two results agree as well as a reader cares about.
+DIGITS = 12
+
+
+def caption(item: Any, text: str) -> None:
+    """Display a figure or a table with a caption that was made from what it shows.
+
+    Parameters
+    ----------
+    item : Figure, Image or Markdown
+        The output of a cell whose metadata name a figure or a table.
+    text : str
+        Takes the place of the caption there, in the book and in a reader's own run.
+    """
+    from IPython.display import display
+
+    display(item, metadata={"geolib": {"caption": " ".join(text.split())}})
+
+
+def source(item: Callable[..., Any] | type, start: str = "", stop: str = "") -> Markdown:
+    """Return the code of a function or class as it stands in the package, without docstrings.
+
+    Parameters
+    ----------
+    item : function or class
+        What to show.
+    start, stop : str, optional
+        Beginnings of the first and the last line shown, where a part is enough.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 12 lines, or no line begins so.
+    """
+    from IPython.display import Markdown
+
+    lines = _without_docstring(textwrap.dedent(inspect.getsource(item)))
+    if start or stop:
+        lines = _part(lines, start, stop, item)
+    if len(lines) > LINES:
+        raise ValueError(
+            f"code of {item.__qualname__} must have at most {LINES} lines; it has {len(lines)}. "
+            "Give start and stop."
+        )
+    code = textwrap.dedent("\n".join(lines))
+    where = f"`{item.__module__}.{item.__qualname__}`"
+    return Markdown(f"```python\n{code}\n```\n\n*From* {where}.")
+
+
+def _without_docstring(text: str) -> list[str]:
+    lines, dropped = text.rstrip().splitlines(), set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
+            first = node.body[0]
+            dropped |= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    kept = [line for number, line in enumerate(lines, 1) if number not in dropped]
+    # An empty line that followed the docstring leads nowhere.
+    return [
+        line for n, line in enumerate(kept) if line.strip() or (n and not kept[n - 1].endswith(":"))
+    ]
+
+
+def _part(lines: Sequence[str], start: str, stop: str, item: Any) -> list[str]:
+    def first(beginning: str, after: int) -> int:
+        for number, line in enumerate(lines):
+            if number >= after and line.strip().startswith(beginning):
+                return number
+        raise ValueError(
+            f"code of {item.__qualname__} must have a line that begins with {beginning!r}; "
+            "it has none. Correct start or stop."
+        )
+
+    begin = first(start, 0) if start else 0
+    return list(lines[begin : first(stop, begin) + 1] if stop else lines[begin:])
+
+
+def digits(here: Any, before: Any) -> int:
+    """Return to how many significant digits two results agree where they differ most, 12 at most."""
+    one, other = (np.asarray(each, dtype=float) for each in (here, before))
+    shape = tuple(
+        map(min, one.shape, other.shape)
+    )  # of a descent that was stopped earlier its beginning counts
+    one, other = (each[tuple(map(slice, shape))] for each in (one, other))
+    if not one.size or not np.array_equal(np.isfinite(one), np.isfinite(other)):
+        return 0
+    fine = np.isfinite(one)
+    gap = np.abs(one - other)[fine].max(initial=0.0)
+    scale = np.abs(other)[fine].max(initial=0.0)
+    if gap == 0:
+        return DIGITS
+    return int(np.clip(np.floor(-np.log10(gap / scale)), 0, DIGITS)) if scale else 0
+
+
+def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = False) -> Markdown:
+    """Return the box of what this build has computed again, beside what is precomputed.
+
+    Parameters
+    ----------
+    rows : mapping
+        By what it is, in a reader's words, the result of this build and the precomputed one:
+        numbers, or arrays of which the shorter one counts.
+    runs : int
+        How many runs were computed again.
+    rerun : bool
+        Whether the parameters are a reader's own (`bool(config.changes())`): numbers may differ.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows.
+
+    Notes
+    -----
+    The digits differ from one processor to the next: the cell is tagged `nbval-ignore-output` and
+    asserts how many there must be.
+    """
+    from IPython.display import Markdown
+
+    if not rows:
+        raise ValueError("rows must hold what was computed again; got none. Leave the box out.")
+    agreed = {name: digits(*pair) for name, pair in rows.items()}
+    told = [[name, *map(_told, reversed(rows[name])), agreed[name]] for name in rows]
+    table = markdown(["What", "Precomputed", "This build", "Digits that agree"], told, "lrrr")
+    title, head = "Computed again by this build", f"{runs} runs of this chapter were computed again"
+    if rerun:
+        title, head = "Your run beside the precomputed one", f"{runs} runs with your parameters"
+    least = min(agreed.values())
+    sentence = f"{head}, on this machine; they agree to at least {least} digits."
+    if rerun or not least:
+        sentence = f"{head}, on this machine. How well they agree with the precomputed ones:"
+    return Markdown(f":::{{admonition}} {title}\n:class: recheck\n{sentence}\n\n{table}\n:::")
+
+
+def _told(value: Any) -> str:
+    array = np.asarray(value, dtype=float)
+    return short(float(array)) if array.ndim == 0 else f"{array.size} numbers"
+
+
+def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:
+    """Return what a paper has right and wrong in ten lines at most, each leading to the ledger.
+
+    Parameters
+    ----------
+    paper : str
+        A study with a chapter.
+    claims : sequence of str, optional
+        Ids of the claims to show, in this order; else the first of each verdict, taken in turn.
+
+    Raises
+    ------
+    ValueError
+        If a claim is none of the paper's, or there are more than ten.
+    """
+    from IPython.display import Markdown
+
+    judged = {row["id"]: row for row in verify.rows([paper])[paper]}
+    if lost := [identity for identity in claims if identity not in judged]:
+        raise ValueError(f"claims must be of {paper}; {lost[0]!r} is not. See geolib verify.")
+    if len(claims) > ROWS:
+        raise ValueError(f"claims must be at most {ROWS}; got {len(claims)}. Drop some.")
+    rows = [judged[identity] for identity in claims or _in_turn(judged)]
+    lines = []
+    for row in rows:
+        address = f"../{ledger_page.PAGE}#{ledger_page.claim_anchor(row['id'])}"
+        link = f'<a href="{address}">{html.escape(row["verdict"])}</a>'
+        lines.append([row["claim"], verify.listed(row["published"]), verify.ours(row), link])
+    return Markdown(markdown(["What the paper says", "Published", "Ours", "Verdict"], lines))
+
+
+def _in_turn(judged: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the first claims of each verdict that was reached, as many as there is room for."""
+    decided = ("reproduced", "not reproduced", "mixed")
+    kinds = [[i for i, row in judged.items() if row["verdict"] == verdict] for verdict in decided]
+    taken = [kind[n] for n in range(ROWS) for kind in kinds if n < len(kind)][:ROWS]
+    return [identity for identity in judged if identity in taken]

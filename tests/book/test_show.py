@@ -1,0 +1,92 @@
+"""What chapters show besides figures: code, what was computed again, the ledger in ten lines."""
+
+import numpy as np
+import pytest
+
+from geolib.book import notebooks, show
+from geolib.inversion import descent
+from geolib.waves.cell import WaveCell
+
+
+def test_code_is_that_of_the_package_without_its_docstring():
+    text = show.source(WaveCell.start).data
+    assert text.startswith("```python\ndef start(self) -> State:\n    shape = (") and '"""' not in text
+    assert text.endswith("*From* `geolib.waves.cell.WaveCell.start`.")
+    part = show.source(WaveCell, "def start", "zero =").data
+    assert [line.split(" ")[0] for line in part.splitlines()[1:3]] == ["def", ""] and len(part.splitlines()) == 7
+
+
+def test_code_of_more_than_twelve_lines_or_a_lost_line_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^code of minimize must have at most 12 lines; it has \d+\. Give start and stop"
+    ):
+        show.source(descent.minimize)
+    with pytest.raises(ValueError, match="must have a line that begins with 'nowhere'; it has none"):
+        show.source(WaveCell.forward, "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("here", "before", "expected"),
+    [
+        (1.0, 1.0, 12),
+        (1.00001, 1.0, 4),
+        (2.0, 1.0, 0),
+        ([1.0, 2.0], [1.0, 2.0, 99.0], 12),  # the shorter one counts
+        ([1.0, 2.0, 3.0], [1.0, 2.0, 3.003], 3),
+        ([1.0, np.nan], [1.0, 2.0], 0),
+        ([1.0, np.nan], [1.0, np.nan], 12),
+        ([], [1.0], 0),
+    ],
+)
+def test_digits_that_agree(here, before, expected):
+    assert show.digits(here, before) == expected
+
+
+def test_the_box_says_how_well_the_worst_agrees_and_of_a_rerun_only_the_numbers():
+    rows = {"misfit": (1.00001, 1.0), "model": (np.ones(3), np.ones(5))}
+    text = show.recheck(rows, runs=2).data
+    assert "2 runs of this chapter were computed again, on this machine; they agree to at least 4 digits." in text
+    assert "| misfit | 1 | 1 | 4 |" in text and "| model | 5 numbers | 3 numbers | 12 |" in text
+    text = show.recheck(rows, runs=2, rerun=True).data
+    assert "with your parameters" in text and "agree to at least" not in text
+    assert "agree to at least" not in show.recheck({"misfit": (2.0, 1.0)}, runs=1).data
+    with pytest.raises(ValueError, match="rows must hold what was computed again; got none"):
+        show.recheck({}, runs=0)
+
+
+def test_a_scorecard_has_at_most_ten_lines_that_lead_to_the_ledger():
+    text = show.scorecard("rnn_fwi").data
+    lines = text.splitlines()[2:]
+    assert len(lines) == show.ROWS
+    assert all('<a href="../reproduces.html#claim-rnn-fwi-' in line for line in lines)
+    assert ">reproduced<" in text and ">not reproduced<" in text
+    one = show.scorecard("rnn_fwi", ["rnn_fwi.training-is-fwi"]).data.splitlines()[2:]
+    assert len(one) == 1 and "#claim-rnn-fwi-training-is-fwi" in one[0]
+    with pytest.raises(ValueError, match=r"claims must be of rnn_fwi; 'gan_101\.x' is not"):
+        show.scorecard("rnn_fwi", ["gan_101.x"])
+
+
+def test_a_caption_said_by_code_takes_the_place_of_the_one_written_before():
+    import nbformat
+
+    said = {"geolib": {"caption": "Twelve of 20."}}
+    cell = nbformat.v4.new_code_cell("show.caption(figure, text)", execution_count=1)
+    cell.metadata["mystnb"] = {"figure": {"name": "fig-x", "caption": "Some."}}
+    cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": ""}, metadata=said)]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebooks.tidy(notebook)
+    assert notebook.cells[0].metadata.mystnb.figure.caption == "Twelve of 20."
+    assert notebook.cells[0].metadata.tags == ["remove-input"]
+
+
+def test_a_solution_is_folded_and_a_cell_to_be_read_is_shown():
+    import nbformat
+
+    cells = [
+        nbformat.v4.new_code_cell("assert 1", metadata={"tags": [tag]})
+        for tag in ("solution", "show-input", "injected-parameters", "parameters")
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebooks.tidy(notebook)
+    added = [set(cell.metadata.tags) & {"hide-cell", "hide-input", "remove-input"} for cell in notebook.cells]
+    assert added == [{"hide-cell"}, set(), {"hide-input"}, {"remove-input"}]

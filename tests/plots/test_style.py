@@ -1,0 +1,70 @@
+"""The house style: a colour for each thing, drawings that suit a light and a dark page, numbers to take away."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from geolib.plots import style
+from geolib.plots.data import table
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def test_a_method_has_one_colour_whatever_its_rate():
+    assert style.color_of("Adam 40") == style.PALETTE["Adam"] == style.color_of("Adam")
+    assert style.color_of("momentum (app. B) 0.8") == style.PALETTE["momentum (app. B)"] != style.PALETTE["momentum"]
+    assert style.color_of("Adamant") == style.color_of("nothing known") == style.GREY
+
+
+def test_runs_of_one_method_are_shades_of_its_colour():
+    plain, pale, dark = style.colors_of(["CG", "Adam 10", "Adam 40"])
+    assert plain == style.PALETTE["CG"]
+    assert sum(pale) > sum(dark) and tuple(pale) != tuple(dark)
+
+
+def test_a_drawing_turns_light_in_the_dark_and_gives_the_same_bytes_again():
+    style.use_style()
+
+    def drawn():
+        figure, (ax,) = style.new_figure()
+        ax.plot([1, 2], [3, 4], color=style.PALETTE["truth"])
+        ax.imshow(np.eye(4))
+        return style.svg(figure)
+
+    text = drawn()
+    assert "prefers-color-scheme: dark" in text and f"stroke: {style.INK};" in text
+    assert "fill: #ffffff" not in text  # no background
+    assert "data:image/png;base64" in text
+    assert drawn() == text
+
+
+def test_a_figure_of_many_strokes_becomes_a_picture():
+    style.use_style()
+    figure, (ax,) = style.new_figure()
+    ax.plot(np.random.default_rng(0).random(10), label="few")
+    assert set(style.bundle(figure)) == {"image/svg+xml", "text/csv"}
+    ax.scatter(*np.random.default_rng(0).random((2, 9000)), marker="*")
+    assert set(style.bundle(figure)) == {"image/png", "text/csv"}
+
+
+def test_the_numbers_of_a_figure_are_those_drawn():
+    figure, (left, right) = plt.subplots(1, 2)
+    left.plot([1, 2], [0.5, 0.25], label="misfit")
+    left.set_title("A title", loc="left")
+    right.imshow(np.arange(4.0).reshape(2, 2))
+    right.bar([0, 1], [2.0, 3.0])
+    rows = table(figure).splitlines()
+    assert rows[0] == "panel,series,x,y,value"
+    assert "A title,misfit,2,0.25," in rows and "2,,0,1,2" in rows and "2,bars,1,3," in rows
+    assert table(plt.figure()) == ""
+
+
+def test_a_label_stands_at_the_last_number_of_a_line():
+    _, ax = plt.subplots()
+    (line,) = ax.plot([1, 2, 3], [1.0, 4.0, np.nan], label="Adam")
+    assert style.label_end(ax, line) is ax
+    assert ax.texts[0].xy == (2, 4.0) and ax.texts[0].get_text() == "Adam"
