@@ -97,7 +97,7 @@ def _part(lines: Sequence[str], start: str, stop: str, item: Any) -> list[str]:
 
 
 def digits(here: Any, before: Any) -> int:
-    """Return to how many significant digits two results agree where they differ most, 12 at most."""
+    """Return to how many significant digits two results agree where they differ most (to 12)."""
     one, other = (np.asarray(each, dtype=float) for each in (here, before))
     shape = tuple(
         map(min, one.shape, other.shape)
