@@ -5,6 +5,7 @@ take turns, so that other work on the machine slows all of them alike; every num
 """
 
 import contextlib
+import functools
 import json
 import os
 import statistics
@@ -19,8 +20,9 @@ import distributed
 import torch
 
 from geolib import studies, waves
-from geolib.runs import runner, scheduler, shots
+from geolib.runs import runner, scheduler
 from geolib.runs.store import provenance, write_atomic
+from geolib.waves import shots
 
 HERE = Path(__file__).parent
 ROUNDS, EMPTY, COUNTS, MODELLED = 3, 200, (1, 2, 4), (1, 2, 4, 10, 100)
@@ -91,7 +93,9 @@ def measure() -> dict:
             for count, client in clients.items():
                 per_unit = seconds(runner._batch, units, client) / len(units)
                 start = time.perf_counter()
-                shots.misfit_and_gradient(model, lines, observed, address=client)
+                shots.misfit_and_gradient(
+                    model, lines, observed, map=functools.partial(scheduler.in_order, address=client)
+                )
                 per_shot = (time.perf_counter() - start) / lines.n_shots
                 per_task = seconds(abs, [(-1,)] * EMPTY, client) / EMPTY
                 if number:  # the first round imports and compiles

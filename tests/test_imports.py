@@ -26,7 +26,6 @@ ALLOWED = {
 # What still goes the other way, and until when.
 LEFT = {
     ("gans/wgan.py", "runs"),  # until the chapter on traces says which file it loads
-    ("runs/shots.py", "waves"),  # until a gradient takes its shots' workers as an argument
 }
 BARE = {"waves", "datasets", "metrics", "gans", "inversion", "runs", "studies"}
 

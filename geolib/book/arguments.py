@@ -40,6 +40,18 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
         made.set_defaults(action=actions[name])
         return made
 
+    _asking(command)
+    _rerunning(command)
+    _computing(command)
+    _publishing(command)
+    _building(command)
+    return made_parser
+
+
+Command = Callable[[str, str, str], argparse.ArgumentParser]
+
+
+def _asking(command: Command) -> None:
     command(
         "list", "list the studies with their companions and what is shipped of each", "geolib list"
     )
@@ -51,9 +63,45 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     _study(sub)
     sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
     sub = command(
+        "compare",
+        "put two runs side by side: parameters that differ, measures, figures",
+        "geolib compare reruns/rnn_fwi-1f2e3d4c reruns/rnn_fwi-5a6b7c8d --out compared.html",
+    )
+    sub.add_argument("runs", metavar="RUN", nargs=2, type=_path, help="a folder made by geolib run")
+    sub.add_argument(
+        "--out", type=_path, default=Path("compare.html"), help="the page (default: compare.html)"
+    )
+    sub = command(
+        "verify",
+        "compare the papers' claims with the shipped results: the scorecard, or one claim's case",
+        "geolib verify\ngeolib verify rnn_fwi.adam-fastest\ngeolib verify --json",
+    )
+    sub.add_argument(
+        "claim", metavar="ID", nargs="?", help="one claim, such as rnn_fwi.adam-fastest"
+    )
+    sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
+    sub = command(
+        "audit",
+        "compute a random sample of shipped runs again, here, and say how many agree",
+        "geolib audit\ngeolib audit rnn_fwi --seconds 600\n"
+        "geolib audit --seed 7   # the sample that another reader drew",
+    )
+    sub.add_argument(
+        "study",
+        metavar="STUDY",
+        nargs="?",
+        help="a study, with its companions (default: all)",
+    )
+    sub.add_argument("--seconds", type=float, default=120.0, help="what it may take (default: 120)")
+    sub.add_argument(
+        "--seed", type=int, help="of the sample (default: a new one, which is printed)"
+    )
+
+
+def _rerunning(command: Command) -> None:
+    sub = command(
         "run",
-        "rerun a notebook with new parameters into its own folder, as notebook and as one HTML "
-        "page",
+        "rerun a notebook with new parameters into its own folder, as notebook and HTML page",
         "geolib run rnn_fwi -p iterations 50   # or -p iterations=50\n"
         "geolib run wgan_traces --preset paper --out my-run\n"
         "geolib run rnn_fwi -f mine.yml -p frequency 8   # or -f reruns/rnn_fwi-1f2e3d4c/run.json",
@@ -69,30 +117,22 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     )
     sub.add_argument("--out", type=_path, help="folder of the result (default: reruns/STUDY-HASH)")
     sub = command(
-        "compare",
-        "put two runs side by side: parameters that differ, measures, figures",
-        "geolib compare reruns/rnn_fwi-1f2e3d4c reruns/rnn_fwi-5a6b7c8d --out compared.html",
-    )
-    sub.add_argument("runs", metavar="RUN", nargs=2, type=_path, help="a folder made by geolib run")
-    sub.add_argument(
-        "--out", type=_path, default=Path("compare.html"), help="the page (default: compare.html)"
-    )
-    sub = command(
         "sweep",
         "rerun a notebook for every combination of values, with one summary page and table",
         "geolib sweep rnn_fwi -p frequency 6,8,10\n"
-        "geolib sweep rnn_fwi -p frequency 8,10 -p optimisers adam+cg,lbfgs   # '+' joins the "
-        "entries of a list",
+        "geolib sweep rnn_fwi -p frequency 8,10 -p optimisers adam+cg,lbfgs   # + joins entries",
     )
     _study(sub, companions=False)
     _configuration(sub)
     sub.add_argument("--out", type=_path, help="folder of all runs (default: reruns/STUDY-sweep)")
+
+
+def _computing(command: Command) -> None:
     sub = command(
         "study",
-        "compute a study's units without its notebook, resuming what is there, also on a bare "
-        "machine",
-        "geolib study latent_prior --preset paper\npython -m geolib study rnn_fwi -p iterations "
-        "60 --jobs 2",
+        "compute a study's units without its notebook, resuming; also on a bare machine",
+        "geolib study latent_prior --preset paper\n"
+        "python -m geolib study rnn_fwi -p iterations 60 --jobs 2",
     )
     _study(sub)
     _configuration(sub)
@@ -101,27 +141,16 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     )
     _reusing(sub)
     scheduler.add_options(sub)
-    sub = command(
-        "book",
-        "execute the notebooks that changed and build the book",
-        "geolib book\ngeolib book --force\ngeolib book --no-execute   # pages of what there is, "
-        "marked where it is old",
-    )
-    how = sub.add_mutually_exclusive_group()
-    how.add_argument("--force", action="store_true", help="execute and build everything again")
-    how.add_argument(
-        "--no-execute",
-        action="store_true",
-        help="execute nothing; mark the pages that are out of date",
-    )
+
+
+def _publishing(command: Command) -> None:
     sub = command(
         "publish",
         "complete a run, resuming what is there, and ship its results with the book",
-        "geolib publish rnn_fwi --preset paper\ngeolib publish latent_inversion --preset paper "
-        "--only-finished\n"
+        "geolib publish rnn_fwi --preset paper\n"
+        "geolib publish latent_inversion --preset paper --only-finished\n"
         "geolib publish latent_inversion --preset paper -p width 64 --as width64\n"
-        "geolib publish latent_inversion --reuse growing   # merge what was shipped under another "
-        "name",
+        "geolib publish latent_inversion --reuse growing   # merge what was shipped as growing",
     )
     _study(sub)
     _configuration(sub, default="paper")
@@ -146,33 +175,22 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
         "--as", dest="label", metavar="NAME", help="name of the file beside that of the preset"
     )
     scheduler.add_options(sub)
+
+
+def _building(command: Command) -> None:
     sub = command(
-        "verify",
-        "compare the papers' claims with the shipped results: the scorecard, or the whole case of "
-        "one claim",
-        "geolib verify\ngeolib verify rnn_fwi.adam-fastest\ngeolib verify --json",
+        "book",
+        "execute the notebooks that changed and build the book",
+        "geolib book\ngeolib book --force\n"
+        "geolib book --no-execute   # pages of what there is, marked where it is old",
     )
-    sub.add_argument(
-        "claim", metavar="ID", nargs="?", help="one claim, such as rnn_fwi.adam-fastest"
+    how = sub.add_mutually_exclusive_group()
+    how.add_argument("--force", action="store_true", help="execute and build everything again")
+    how.add_argument(
+        "--no-execute",
+        action="store_true",
+        help="execute nothing; mark the pages that are out of date",
     )
-    sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
-    sub = command(
-        "audit",
-        "compute a random sample of shipped runs again, here, and say how many agree",
-        "geolib audit\ngeolib audit rnn_fwi --seconds 600\n"
-        "geolib audit --seed 7   # the sample that another reader drew",
-    )
-    sub.add_argument(
-        "study",
-        metavar="STUDY",
-        nargs="?",
-        help="a study, with its companions (default: all)",
-    )
-    sub.add_argument("--seconds", type=float, default=120.0, help="what it may take (default: 120)")
-    sub.add_argument(
-        "--seed", type=int, help="of the sample (default: a new one, which is printed)"
-    )
-    return made_parser
 
 
 def _study(parser: argparse.ArgumentParser, companions: bool = True) -> None:

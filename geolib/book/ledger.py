@@ -1,311 +1,51 @@
-"""The claims ledger: what the papers state, what measures it here, and the verdict that follows."""
+"""The claims ledger: a row for each claim, with what measures it here and its verdict."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from geolib import _checks
 from geolib.book import rules
+from geolib.book.claims import (
+    APART,
+    CLASSES,
+    ERRATUM,
+    Claim,
+    errata,
+    judgements,
+    load,
+    not_testable,
+    otherwise,
+    pairs,
+    verdict,
+)
 from geolib.runs.measure import Measure, short
 from geolib.runs.tables import markdown
 
+__all__ = [
+    "APART",
+    "CLASSES",
+    "ERRATUM",
+    "KEYS",
+    "VERDICTS",
+    "Claim",
+    "cell",
+    "errata",
+    "judge",
+    "load",
+    "no_rows",
+    "not_testable",
+    "otherwise",
+    "robustness",
+    "side_by_side",
+    "turned",
+    "verdict",
+]
 VERDICTS = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
-#: What is listed apart and never counted: settings that we took over or chose so that a statement
-#: fits, and rows of the papers' tables, which stand beside ours without a verdict.
-APART = ("adopted", "row")
-KEYS = (
-    *(
-        "id",
-        "paper",
-        "place",
-        "kind",
-        "claim",
-        "published",
-        "ours",
-        "interval",
-        "n",
-        "verdict",
-        "power",
-        "robust",
-    ),
-    *("refuted_by", "differs", "figure", "record", "note"),
-)
-#: What an erratum is: proven in a cell; a slip of the pen; said better otherwise; left open by the
-#: paper.
-CLASSES = ("error", "slip", "imprecise", "open")
-ERRATUM = ("id", "paper", "place", "class", "printed", "correct", "why", "answer", "proof")
-_TEXTS = ("id", "paper", "place", "kind", "claim")
-_OPTIONAL_TEXTS = (
-    "refuted_by",
-    "differs",
-    "figure",
-    "note",
-    "fixed",
-    "changed_after_results",
-    "tried",
-)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One statement of a paper.
-
-    Attributes
-    ----------
-    published, measure : tuple
-        One entry, or several of the same rule.
-    kind : str
-        One of `rules.KINDS`, or of `APART`.
-    decisive : tuple of str
-        The measures that settle the verdict; the others are shown.
-    robust : mapping
-        By a choice of ours, what would judge the claim had we chosen otherwise: another ``measure``
-        or ``rule``.
-    planned : int or None
-        Independent trials of an experiment that is still to be run.
-    made_up : mapping
-        Two results, ``reproduced`` and ``not reproduced``, that the rule must call so.
-    tried : str
-        Where nothing is drawn at random: the alternative that was tried and refuted.
-    fixed, changed_after_results : str
-        When the rule was fixed; whether it was changed after its results were seen.
-    """
-
-    id: str
-    paper: str
-    place: str
-    kind: str
-    claim: str
-    published: tuple[Any, ...]
-    measure: tuple[str, ...]
-    rule: str
-    setting: Any
-    decisive: tuple[str, ...] = ()
-    effect: float | None = None
-    planned: int | None = None
-    refuted_by: str = ""
-    differs: str = ""
-    tried: str = ""
-    figure: str = ""
-    note: str = ""
-    fixed: str = ""
-    changed_after_results: str = ""
-    robust: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    made_up: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def counted(self) -> bool:
-        """Whether the claim gets a verdict."""
-        return self.kind not in APART
-
-
-def load(path: Path) -> list[Claim]:
-    """Return the claims of a paper's ledger, or of a folder of them.
-
-    Raises
-    ------
-    ValueError
-        If an entry lacks a key, has an unknown one, a rule that its kind has not, or an id that was
-        used before.
-    """
-    claims: list[Claim] = []
-    for file in sorted(path.glob("*.yml")) if path.is_dir() else [path]:
-        found = _read(file)
-        claims += [
-            _claim(entry, number, found["differs"])
-            for number, entry in enumerate(found["claims"], 1)
-        ]
-    seen: set[str] = set()
-    for claim in claims:
-        if claim.id in seen:
-            raise ValueError(f"claim id must be unique; {claim.id!r} comes twice. Rename one.")
-        seen.add(claim.id)
-    return claims
-
-
-def errata(path: Path) -> list[dict[str, Any]]:
-    """Return a folder's errata; ValueError as for `load`, or if one lacks a text or class."""
-    found = [entry for file in sorted(path.glob("*.yml")) for entry in _read(file)["errata"]]
-    for number, entry in enumerate(found, 1):
-        where = f"erratum {entry.get('id', number) if isinstance(entry, dict) else number}"
-        if not isinstance(entry, dict) or set(entry) - {"claims"} != set(ERRATUM):
-            raise ValueError(
-                f"{where} must have the keys {', '.join(ERRATUM)}; claims is optional. Correct it."
-            )
-        if not all(isinstance(entry[key], str) for key in ERRATUM):
-            raise ValueError(f"{where} must have texts; got {entry!r}. Put them in quotes.")
-        _checks.choice(f"class of {where}", entry["class"], CLASSES)
-    return found
-
-
-def not_testable(path: Path) -> list[dict[str, str]]:
-    """Return the statements no number of ours can test, with reason; ValueError as `load`."""
-    files = sorted(path.glob("*.yml"))
-    return [
-        {"paper": file.stem, **entry} for file in files for entry in _read(file)["not_testable"]
-    ]
-
-
-_SECTIONS: dict[str, type] = {"differs": str, "claims": list, "not_testable": list, "errata": list}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    found = _checks.plain_yaml("ledger", file)
-    if not isinstance(found, dict) or not {"claims", "errata"} <= set(found) <= set(_SECTIONS):
-        raise ValueError(
-            f"ledger {file} must have claims and errata, and else {', '.join(_SECTIONS)}. "
-            "Restore it."
-        )
-    for name, kind in _SECTIONS.items():
-        if not isinstance(found.setdefault(name, kind()), kind):
-            got = type(found[name]).__name__
-            raise ValueError(
-                f"{name} of ledger {file} must be a {kind.__name__}; got {got}. Restore it."
-            )
-    return found
-
-
-def _claim(entry: Any, number: int, differs: str) -> Claim:
-    required = {*_TEXTS, "published", "measure", "rule"}
-    optional = {*_OPTIONAL_TEXTS, "decisive", "effect", "planned", "robust", "made_up"}
-    where = f"claim {entry.get('id', number) if isinstance(entry, dict) else number}"
-    if not isinstance(entry, dict) or not required <= set(entry) <= required | optional:
-        raise ValueError(
-            f"{where} must have the keys {', '.join(sorted(required))}; others see Claim. "
-            "Correct it."
-        )
-    if not isinstance(entry["rule"], dict) or [type(rule) for rule in entry["rule"]] != [str]:
-        raise ValueError(
-            f"{where} must have one rule with its setting; got {entry['rule']!r}. "
-            "Write close: 0.1, say."
-        )
-    rule, setting = next(iter(entry["rule"].items()))
-    _checks.choice(f"kind of {where}", entry["kind"], (*rules.KINDS, *APART))
-    allowed = rules.KINDS.get(entry["kind"], ("count", "equals", "close", "between", "holds"))
-    _checks.choice(f"rule of {where}", rule, allowed)
-    published, measure = (_many(entry[name]) for name in ("published", "measure"))
-    if len(published) not in ({len(measure)} if rule == "count" else {1, len(measure)}):
-        raise ValueError(
-            f"{where} must publish as many numbers as it measures; got {len(published)}, "
-            f"{len(measure)}."
-        )
-    if not rules.obeyed(rule, setting):
-        raise ValueError(
-            f"{where} must have a setting that rule {rule} knows; got {setting!r}. See rules.judge."
-        )
-    texts = {name: entry[name] for name in _TEXTS} | {
-        n: entry[n] for n in _OPTIONAL_TEXTS if n in entry
-    }
-    for name, value in [*texts.items(), *(("measure", value) for value in measure)]:
-        if not isinstance(value, str):
-            raise ValueError(f"{name} of {where} must be a text; got {value!r}. Put it in quotes.")
-    decisive = _many(entry.get("decisive", measure))
-    if not set(decisive) <= set(measure):
-        raise ValueError(
-            f"decisive of {where} must be among its measures; got {list(decisive)}. Correct it."
-        )
-    more = {
-        name: entry[name] for name in ("effect", "planned", "robust", "made_up") if name in entry
-    }
-    try:
-        if "effect" in more:
-            more["effect"] = _checks.number(f"effect of {where}", more["effect"], low=0)
-        _checks.integer(f"planned of {where}", more.get("planned", 1), low=1)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
-    for name in ("robust", "made_up"):
-        if not isinstance(more.get(name, {}), dict) or not all(
-            isinstance(key, str) for key in more.get(name, {})
-        ):
-            raise ValueError(
-                f"{name} of {where} must map words to results; got {more[name]!r}. Correct it."
-            )
-    made = Claim(
-        **{"differs": differs, **texts},
-        published=published,
-        measure=measure,
-        rule=rule,
-        setting=setting,
-        decisive=decisive,
-        **more,
-    )
-    try:
-        for value in made.published:
-            if isinstance(value, (int, float)) or rule in ("count", "close", "equals"):
-                float(value)
-        if made.counted:
-            verdict(made, dict.fromkeys(made.measure, Measure(0.5)))
-            for choice in made.robust:
-                otherwise(made, choice)
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
-        raise ValueError(
-            f"{where} must have numbers that rule {rule} can judge; {error}. Correct it."
-        ) from None
-    return made
-
-
-def _many(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
-
-
-def otherwise(claim: Claim, choice: str) -> Claim:
-    """Return a claim as it would be judged had we chosen otherwise, by its `robust`."""
-    from dataclasses import replace
-
-    other = claim.robust[choice]
-    if not isinstance(other, dict) or not set(other) <= {"measure", "rule"} or not other:
-        raise ValueError(f"robust.{choice} must name a measure or a rule; got {other!r}")
-    made = replace(claim, robust={})
-    if "measure" in other:
-        names = _many(other["measure"])
-        if len(names) != len(claim.measure) or not all(isinstance(name, str) for name in names):
-            raise ValueError(
-                f"robust.{choice} must name as many measures as the claim has; got {list(names)}"
-            )
-        made = replace(made, measure=names, decisive=names)
-    if "rule" in other:
-        rule, setting = next(iter(dict(other["rule"]).items()))
-        if not rules.obeyed(rule, setting):
-            raise ValueError(
-                f"robust.{choice} must have a setting that rule {rule} knows; got {setting!r}"
-            )
-        made = replace(made, rule=rule, setting=setting)
-    return made
-
-
-def judgements(claim: Claim, measures: Mapping[str, Measure]) -> dict[str, rules.Judgement]:
-    """Return what the rule says of each decisive number that there is."""
-    published = (
-        claim.published
-        if len(claim.published) == len(claim.measure)
-        else claim.published * len(claim.measure)
-    )
-    return {
-        name: rules.judge(
-            claim.kind, claim.rule, claim.setting, value, measures[name], claim.effect
-        )
-        for name, value in zip(claim.measure, published, strict=True)
-        if name in claim.decisive and name in measures
-    }
-
-
-def verdict(claim: Claim, measures: Mapping[str, Measure]) -> str:
-    """Return the verdict of one claim; how a number is judged, see `rules.judge`.
-
-    Of several decisive numbers one that is refuted is never hidden by others: beside one that is
-    reproduced the verdict is *mixed*, else *not reproduced*. Without one the claim is *not run*
-    where a number is missing, *undecided* where one is, and else *reproduced*.
-    """
-    found = [each.verdict for each in judgements(claim, measures).values()]
-    if "not reproduced" in found:
-        return "mixed" if "reproduced" in found else "not reproduced"
-    if len(found) < len(claim.decisive):
-        return "not run"
-    return "undecided" if "undecided" in found else "reproduced"
+_SAME = ("id", "paper", "place", "kind", "claim")
+_OURS = ("published", "ours", "interval", "n", "verdict", "power", "robust")
+KEYS = (*_SAME, *_OURS, "refuted_by", "differs", "figure", "record", "note")
 
 
 def robustness(
@@ -384,9 +124,8 @@ def _row(
     ends = [[e if e is None or math.isfinite(e) else None for e in (m.low, m.high)] for m in found]
     mine = judgements(claim, measures)
     if not mine and claim.planned:
-        mine = {
-            n: rules.planned(claim.rule, claim.setting, p, claim.planned) for n, p in _pairs(claim)
-        }
+        rule = claim.rule, claim.setting
+        mine = {name: rules.planned(*rule, value, claim.planned) for name, value in pairs(claim)}
     powers = [each.power for each in mine.values() if each.power is not None]
     verdict_ = verdict(claim, measures)
     alternatives = robustness(claim, measures, variants)
@@ -396,10 +135,7 @@ def _row(
     trials = max((m.independent for m in found), default=claim.planned)
     source = [sources[name] for name in claim.measure if name in sources]
     values = {
-        **{
-            name: getattr(claim, name)
-            for name in ("id", "paper", "place", "kind", "claim", "differs")
-        },
+        **{name: getattr(claim, name) for name in (*_SAME, "differs")},
         "published": _one(claim.published),
         "ours": _one([m.value for m in found]) if complete else None,
         "interval": _one(ends) if complete else None,
@@ -417,23 +153,12 @@ def _row(
     return {key: values[key] for key in KEYS}
 
 
-def _pairs(claim: Claim) -> list[tuple[str, Any]]:
-    published = (
-        claim.published
-        if len(claim.published) == len(claim.measure)
-        else claim.published * len(claim.measure)
-    )
-    return [
-        pair for pair in zip(claim.measure, published, strict=True) if pair[0] in claim.decisive
-    ]
-
-
 def _one(values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else list(values)
 
 
 def _refuted_by(claim: Claim, trials: int | None) -> str:
-    first = _pairs(claim)[0][1]
+    first = pairs(claim)[0][1]
     text = rules.refuted_by(claim.kind, claim.rule, claim.setting, first, trials)
     return text if len(claim.decisive) == 1 else f"{text}, in any of {len(claim.decisive)} numbers"
 

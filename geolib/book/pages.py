@@ -50,9 +50,13 @@ def generate(
         "records.md": records.page(files),
     }
     made["status.md"] = records.status(files, states, today)
-    for name, module in modules.items():
-        made[f"claims_{name}.md"] = ledger_page.claims(name, judged[name], files)
-        made[f"parameters_{name}.md"] = _parameters(module.Config.describe())
+    made["claims.md"] = "\n\n".join(
+        ledger_page.claims(name, judged[name], files) for name in modules
+    )
+    made["parameters.md"] = "\n\n".join(
+        f"### {module.title}\n\n{_parameters(module.Config.describe())}"
+        for module in modules.values()
+    )
     content = {name: text.encode() for name, text in made.items()}
     runs = {
         f.path.stem.removesuffix("-paper"): (f.results.config, len(f.results.units)) for f in files

@@ -13,7 +13,7 @@ from typing import Any
 from geolib import studies
 from geolib.runs import paths, store, surroundings
 from geolib.runs.config import Config, plain
-from geolib.runs.study import Study
+from geolib.runs.study import AnyStudy
 from geolib.runs.tables import duration, markdown, span
 
 # Text badges: colour alone would not reach every reader.
@@ -43,7 +43,7 @@ class Shipped:
     """
 
     path: Path
-    study: Study
+    study: AnyStudy
     results: store.Results
     key: str
 

@@ -18,7 +18,7 @@ from geolib import __version__, _checks, studies
 from geolib.runs import locks, paths
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import load, write_atomic
-from geolib.runs.study import Study
+from geolib.runs.study import AnyStudy
 from geolib.runs.tables import duration
 
 RECORD = "run.json"
@@ -29,7 +29,7 @@ _PLUS = re.compile(r"(?<!\d[eE])(?<!\d\.[eE])\+")
 _LONGEST = 200
 
 
-def default_folder(study: Study, config: Config) -> Path:
+def default_folder(study: AnyStudy, config: Config) -> Path:
     """Return `reruns/STUDY-HASH`, another folder for each set of parameters."""
     values = json.dumps([studies.whole_key(study, config), config.as_dict()])
     return Path("reruns") / f"{study.name}-{hashlib.sha256(values.encode()).hexdigest()[:8]}"
@@ -70,7 +70,7 @@ def check_once(names: Sequence[str]) -> None:
             )
 
 
-def expected(study: Study, config: Config) -> str:
+def expected(study: AnyStudy, config: Config) -> str:
     """Return how long a rerun should take, from recorded times alone; it may be unknown."""
     name = study.name
     root = paths.checkout()
@@ -110,7 +110,7 @@ def expected(study: Study, config: Config) -> str:
     )
 
 
-def _reference(study: Study, config: Config) -> str:
+def _reference(study: AnyStudy, config: Config) -> str:
     """Return what shipped times say of these parameters, if any (`tests.references --time`)."""
     try:
         entries = json.loads((paths.results() / TIMES).read_text(encoding="utf-8"))[study.name]
@@ -130,7 +130,7 @@ def _kind(unit: str) -> str:
     return re.sub(r"-[a-z]?\d+(?=-|$)", "", unit)
 
 
-def finished(study: Study, config: Config, folder: Path) -> bool:
+def finished(study: AnyStudy, config: Config, folder: Path) -> bool:
     """Return True if the folder holds this very run of the study's present version."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
@@ -150,7 +150,7 @@ def finished(study: Study, config: Config, folder: Path) -> bool:
 
 
 def run(
-    study: Study,
+    study: AnyStudy,
     config: Config,
     folder: Path,
     *,
@@ -217,7 +217,7 @@ def run(
     return folder / executed[0].name, folder / rendered[0].name
 
 
-def _record(study: Study, config: Config, executed: Mapping[str, Any]) -> dict[str, Any]:
+def _record(study: AnyStudy, config: Config, executed: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "study": study.name,
         "key": studies.whole_key(study, config),
@@ -230,7 +230,9 @@ def _record(study: Study, config: Config, executed: Mapping[str, Any]) -> dict[s
     }
 
 
-def grid(study: Study, preset: str, changes: Sequence[tuple[str, str]]) -> list[tuple[str, Config]]:
+def grid(
+    study: AnyStudy, preset: str, changes: Sequence[tuple[str, str]]
+) -> list[tuple[str, Config]]:
     """Return name and configuration of every combination of values.
 
     Parameters

@@ -149,11 +149,11 @@ def inline(path: Path) -> str:
         # The page is made to be shared: no file of this machine from elsewhere gets into it.
         return found if found.resolve().is_relative_to(folder.resolve()) else None
 
-    def style(match: re.Match) -> str:
+    def style(match: re.Match[str]) -> str:
         file = local(match[1])
         return f"<style>{file.read_text(encoding='utf-8')}</style>" if file else match[0]
 
-    def script(match: re.Match) -> str:
+    def script(match: re.Match[str]) -> str:
         file = local(match[1])
         # A closing tag inside a script's text would end it early.
         return (
@@ -164,7 +164,7 @@ def inline(path: Path) -> str:
             else ""
         )
 
-    def image(match: re.Match) -> str:
+    def image(match: re.Match[str]) -> str:
         file = local(match[2])
         if file is None:
             return match[0]

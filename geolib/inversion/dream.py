@@ -167,41 +167,28 @@ def sample(
     archive = np.empty((size + n * (generations // use.append_every + 1), n_dim))
     archive[:size] = rng.uniform(-1, 1, (size, n_dim))
     state = rng.uniform(-1, 1, (n, n_dim))
-    value = _values(log_likelihood, state)
-    if not (value < math.inf).all():
-        got = value[~(value < math.inf)][0]
-        raise ValueError(
-            f"log_likelihood must be a number at every first state; got {got}. Return -inf where it is zero."
-        )
-    probability = np.full(use.crossovers, 1 / use.crossovers)
-    distance, uses = np.zeros(use.crossovers), np.zeros(use.crossovers)
-    draws, values = np.empty((generations // thin, n, n_dim)), np.empty((generations // thin, n))
+    value = _first_values(log_likelihood, state)
+    crossovers = _Crossovers(use.crossovers)
+    draws, values = (np.empty((generations // thin, n, *shape)) for shape in ((n_dim,), ()))
     accepted, kept, runs = np.zeros(n), 0, n
     best, top = state[value.argmax()].copy(), float(value.max())
     record = [(runs, top)] if top > -math.inf else []
     bar = steps(1, generations + 1, "DREAM(ZS)")
     for generation in bar:
-        crossover = rng.choice(use.crossovers, n, p=probability)
+        crossover = rng.choice(use.crossovers, n, p=crossovers.probability)
         snooker = rng.random() < use.snooker
         if snooker:
             proposal, factor = _snooker(state, archive[:size], rng)
         else:
-            proposal = _parallel(state, archive[:size], (crossover + 1) / use.crossovers, use, rng)
-            factor = np.zeros(n)
+            share = (crossover + 1) / use.crossovers
+            proposal, factor = _parallel(state, archive[:size], share, use, rng), np.zeros(n)
         # Snooker moves lie on a line through an archive state: folding would break their symmetry, so they are refused.
         inside = (np.abs(proposal) <= 1).all(1)
         proposed = _values(log_likelihood, np.where(inside[:, None], proposal, state))
         runs += n
-        # Of likelihood zero, -inf, to zero no chain moves; nor to what is no number.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            take = inside & (proposed < math.inf) & (np.log(rng.random(n)) < proposed - value + factor)
+        take = inside & _accepted(proposed, value, factor, rng)
         if not snooker and generation <= use.adaptation * generations:
-            scale = np.maximum(state.std(0), 1e-12)
-            moved = np.where(take[:, None], proposal - state, 0.0)
-            np.add.at(distance, crossover, np.square(moved / scale).sum(1))
-            np.add.at(uses, crossover, 1)
-            if (uses > 0).all() and (distance > 0).all():
-                probability = distance / uses / (distance / uses).sum()
+            crossovers.learn(crossover, np.where(take[:, None], proposal - state, 0.0), state.std(0))
         state = np.where(take[:, None], proposal, state)
         value = np.where(take, proposed, value)
         accepted += take
@@ -217,15 +204,41 @@ def sample(
             kept += 1
         if top >= target:
             break
-    return Chains(
-        draws[:kept].swapaxes(0, 1),
-        values[:kept].T,
-        accepted / generation,
-        probability,
-        best,
-        np.array(record).reshape(-1, 2),
-        runs,
-    )
+    curve = np.array(record).reshape(-1, 2)
+    whole = draws[:kept].swapaxes(0, 1), values[:kept].T, accepted / generation
+    return Chains(*whole, crossovers.probability, best, curve, runs)
+
+
+def _accepted(proposed: np.ndarray, value: np.ndarray, factor: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    # Of likelihood zero, -inf, to zero no chain moves; nor to what is no number.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (proposed < math.inf) & (np.log(rng.random(len(value))) < proposed - value + factor)
+
+
+class _Crossovers:
+    """Probabilities of the crossovers, in proportion to the mean square jump that each has made."""
+
+    def __init__(self, count: int) -> None:
+        self.probability = np.full(count, 1 / count)
+        self.distance, self.uses = np.zeros(count), np.zeros(count)
+
+    def learn(self, crossover: np.ndarray, moved: np.ndarray, deviation: np.ndarray) -> None:
+        """Add the jumps `(n, d)` of chains with these crossovers, in deviations of the states."""
+        np.add.at(self.distance, crossover, np.square(moved / np.maximum(deviation, 1e-12)).sum(1))
+        np.add.at(self.uses, crossover, 1)
+        if (self.uses > 0).all() and (self.distance > 0).all():
+            mean = self.distance / self.uses
+            self.probability = mean / mean.sum()
+
+
+def _first_values(log_likelihood: LogLikelihood, states: np.ndarray) -> np.ndarray:
+    value = _values(log_likelihood, states)
+    if not (value < math.inf).all():
+        got = value[~(value < math.inf)][0]
+        raise ValueError(
+            f"log_likelihood must be a number at every first state; got {got}. Return -inf where it is zero."
+        )
+    return value
 
 
 def _values(log_likelihood: LogLikelihood, states: np.ndarray) -> np.ndarray:

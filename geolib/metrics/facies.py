@@ -119,7 +119,7 @@ def fitted_range(variogram: np.ndarray) -> float:
     return float(model.len_scale)
 
 
-Measure = Callable[[np.ndarray, int], dict[str, np.ndarray]]
+Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
 # Pixels along an image's border whose channels may be cut off.
 _BORDER = 12
 
@@ -134,7 +134,6 @@ def block_means(
     blocks: int = 5,
     windows: int = 8,
     repeats: int = 400,
-    lags: int = 40,
 ) -> dict[str, np.ndarray]:
     """Return means over `n` windows of a training image, drawn again and again by a block bootstrap.
 
@@ -153,15 +152,13 @@ def block_means(
     rng : numpy.random.Generator
         Source of windows and blocks.
     measure : callable
-        `statistics` or `shapes`.
+        `statistics` or `shapes`, or either with other lags by `functools.partial`.
     blocks : int
         Blocks along either axis.
     windows : int
         Windows measured in each block.
     repeats : int
         Means drawn.
-    lags : int
-        Of the curves, in pixels.
 
     Returns
     -------
@@ -184,7 +181,7 @@ def block_means(
     blocks = _checks.integer("blocks", blocks, low=2)
     _checks.rng("rng", rng, np.random.Generator)
     parts = [part for rows in np.array_split(image, blocks) for part in np.array_split(rows, blocks, axis=1)]
-    measured = [measure(patches(part, size, windows, rng), lags) for part in parts]
+    measured = [measure(patches(part, size, windows, rng)) for part in parts]
     drawn_blocks = rng.integers(len(parts), size=(repeats, len(parts)))
     chosen = rng.integers(len(parts), size=(repeats, n))
     block = np.take_along_axis(drawn_blocks, chosen, axis=1)
@@ -202,7 +199,7 @@ def envelope_of(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def judged(
-    images: np.ndarray, envelope: Mapping[str, np.ndarray], lags: int = 40, measure: Measure = statistics
+    images: np.ndarray, envelope: Mapping[str, np.ndarray], measure: Measure = statistics
 ) -> dict[str, tuple[float, float]]:
     """Return for each statistic the mean over realisations and the share of it that lies inside the envelope.
 
@@ -212,8 +209,6 @@ def judged(
         Zeros and ones.
     envelope : mapping
         From `envelope_of`, for windows of the same size and as many of them.
-    lags : int
-        Of the curves.
     measure : callable
         What the envelope was made with.
 
@@ -223,7 +218,7 @@ def judged(
         Mean over images (and lags); share of lags inside, one or zero for a number.
     """
     found = {}
-    for name, values in measure(images, lags).items():
+    for name, values in measure(images).items():
         mean = np.nanmean(values, axis=0)
         low, high = envelope[name]
         found[name] = (float(np.mean(mean)), float(np.mean((mean >= low) & (mean <= high))))

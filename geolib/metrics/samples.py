@@ -189,20 +189,29 @@ def relative_mmd_test(reference: np.ndarray, new: np.ndarray, old: np.ndarray, w
     ----------
     Bounliphone et al. (2016), arXiv 1511.04581; Binkowski et al. (2018), section 4, for its use during training.
     """
-    r, a = _pair(reference, new)
-    _, b = _pair(reference, old)
-    if not len(r) == len(a) == len(b):
-        raise ValueError(f"reference, new and old must be as many; got {len(r)}, {len(a)}, {len(b)}. Trim the longer.")
-    n = len(r)
+    sizes = [len(each) for each in (reference, new, old)]
+    if len(set(sizes)) > 1:
+        raise ValueError(f"reference, new and old must be as many; got {str(sizes)[1:-1]}. Trim the longer.")
+    return relative_test(mmd_terms(reference, new, width), mmd_terms(reference, old, width))
 
-    def part(x: np.ndarray) -> np.ndarray:
-        cross = kernel(x, r, width)
-        return kernel(x, x, width) - cross - cross.T
 
-    h = part(a) - part(b)
-    np.fill_diagonal(h, 0.0)
-    difference = float(h.sum() / (n * (n - 1)))
-    spread = float(np.sqrt(4 / n * np.var(h.sum(1) / (n - 1), ddof=1)))
+def mmd_terms(reference: np.ndarray, samples: np.ndarray, width: float) -> np.ndarray:
+    """Return what each pair of a reference and a sample adds to the discrepancy, `(n,)`: all that a test needs.
+
+    The sum over j of k(x_i, x_j) - k(x_i, r_j) - k(r_i, x_j), j other than i.
+    """
+    r, x = _pair(reference, samples)
+    cross = kernel(x, r, width)
+    terms = kernel(x, x, width) - cross - cross.T
+    np.fill_diagonal(terms, 0.0)
+    return terms.sum(1)
+
+
+def relative_test(new: np.ndarray, old: np.ndarray) -> RelativeTest:
+    """Return `relative_mmd_test` of two sets from their `mmd_terms` with one reference."""
+    n = len(new)
+    h = (new - old) / (n - 1)
+    difference, spread = float(h.mean()), float(np.sqrt(4 / n * np.var(h, ddof=1)))
     if spread == 0:
         return RelativeTest(difference, 1.0 if difference >= 0 else 0.0)
     return RelativeTest(difference, float(stats.norm.cdf(difference / spread)))

@@ -116,20 +116,25 @@ def compare(
     def polarity(wa: np.ndarray, wb: np.ndarray) -> np.ndarray:
         return wb @ (signs_b > 0) / len(b) - wa @ (signs_a > 0) / len(a)
 
+    statistics = {"swd": swd, "mmd2": mmd2, "spectrum": spectrum, "event_time": event_time, "polarity": polarity}
+    found = {name: by_weights(statistic) for name, statistic in statistics.items()}
+    for middle, terms in _neighbours(real, fake, training).items():
+        found |= {name: _of_terms(values, middle, rng, n_resamples) for name, values in terms.items()}
+    return found
+
+
+def _neighbours(real: np.ndarray, fake: np.ndarray, training: np.ndarray) -> dict[Callable, dict[str, np.ndarray]]:
+    """Return what each sample adds to a measure, by whether the measure is their mean or their median."""
     inside = samples.ball_members(real, fake)
-    within_b = cdist(b, b)
-    np.fill_diagonal(within_b, np.inf)
+    flat = np.asarray(fake, dtype=np.float64).reshape(len(fake), -1)
+    within = cdist(flat, flat)
+    np.fill_diagonal(within, np.inf)
     terms = {
         "density": inside.sum(axis=0) / 5,
         "coverage": inside.any(axis=1),
         "neighbour_accuracy": samples.neighbour_hits(real, fake),
     }
-    medians = {"nearest": samples.nearest(training, fake)[0], "spacing": within_b.min(axis=1)}
-    statistics = {"swd": swd, "mmd2": mmd2, "spectrum": spectrum, "event_time": event_time, "polarity": polarity}
-    found = {name: by_weights(statistic) for name, statistic in statistics.items()}
-    found |= {name: _of_terms(values, np.mean, rng, n_resamples) for name, values in terms.items()}
-    found |= {name: _of_terms(values, np.median, rng, n_resamples) for name, values in medians.items()}
-    return found
+    return {np.mean: terms, np.median: {"nearest": samples.nearest(training, fake)[0], "spacing": within.min(axis=1)}}
 
 
 def classifier_accuracy(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> Interval:

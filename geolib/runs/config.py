@@ -6,7 +6,6 @@ import ast
 import dataclasses
 import hashlib
 import json
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,7 +144,8 @@ class Config:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters as a JSON-ready mapping (tuples become lists)."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        plain_: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return plain_
 
     def changes(self) -> dict[str, Any]:
         """Return the parameters that differ from the quick preset."""
@@ -166,7 +166,7 @@ class Config:
         kept = {i.name: values[i.name] for i in _fields(type(self)) if not self._left_out(i)}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
-    def _left_out(self, item: dataclasses.Field) -> bool:
+    def _left_out(self, item: dataclasses.Field[Any]) -> bool:
         former, value = item.metadata["former"], getattr(self, item.name)
         return bool(item.metadata["extent"]) or (former is not None and value == former)
 
@@ -209,17 +209,17 @@ def _is_value(node: ast.AST | None) -> bool:
     return True
 
 
-def _fields(cls: type[Config]) -> tuple[dataclasses.Field, ...]:
+def _fields(cls: type[Config]) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(cls)
 
 
 def _type_name(kind: Any) -> str:
     if typing.get_origin(kind) is tuple:
         return f"list of {typing.get_args(kind)[0].__name__}"
-    return kind.__name__
+    return str(kind.__name__)
 
 
-def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any] | types.MappingProxyType) -> Any:
+def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any]) -> Any:
     if typing.get_origin(kind) is tuple:
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]

@@ -14,14 +14,14 @@ from geolib.runs.config import PRESETS, Config
 from geolib.runs.provenance import history
 from geolib.runs.runner import key, reused, run
 from geolib.runs.store import Damaged, Results, load, save
-from geolib.runs.study import Study
+from geolib.runs.study import AnyStudy
 
 #: Seconds for which a publishing waits for another one to end.
 PATIENCE = 10.0
 
 
 def publish(
-    study: Study,
+    study: AnyStudy,
     config: Config,
     preset: str,
     *,
@@ -101,7 +101,7 @@ def _check_origin(records: Mapping[str, dict[str, Any]], held: Mapping[str, dict
         )
 
 
-def check_reuse(study: Study, config: Config, names: Sequence[str]) -> None:
+def check_reuse(study: AnyStudy, config: Config, names: Sequence[str]) -> None:
     """Check that each name is that of a shipped file of this key; ValueError tells which is not."""
     for name in names:
         path = paths.shipped(study.name, name)
@@ -113,7 +113,7 @@ def check_reuse(study: Study, config: Config, names: Sequence[str]) -> None:
             )
 
 
-def _earlier(study: Study, config: Config, path: Path) -> Results | None:
+def _earlier(study: AnyStudy, config: Config, path: Path) -> Results | None:
     """Return what is published in a file of this configuration; a damaged file is moved aside."""
     if not os.path.lexists(path):
         return None
@@ -132,7 +132,7 @@ def _earlier(study: Study, config: Config, path: Path) -> Results | None:
     return results
 
 
-def shipped(study: Study, preset: str = "paper") -> Results | None:
+def shipped(study: AnyStudy, preset: str = "paper") -> Results | None:
     """Return the shipped results of a preset, or None if there are none."""
     path = paths.shipped(study.name, preset)
     return load(path)[0] if os.path.lexists(path) else None  # a folder or a dangling link is damage, not absence

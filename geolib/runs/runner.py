@@ -17,11 +17,11 @@ from geolib import _checks
 from geolib.runs import inputs, paths, scheduler, surroundings
 from geolib.runs.config import Config
 from geolib.runs.store import Results, Store, complete, load, recorded
-from geolib.runs.study import Study
+from geolib.runs.study import AnyStudy
 from geolib.runs.unit import Arrays, Unit
 
 
-def key(study: Study, config: Config, files: Iterable[str] = ()) -> str:
+def key(study: AnyStudy, config: Config, files: Iterable[str] = ()) -> str:
     """Return what identifies results.
 
     Parameters
@@ -35,19 +35,19 @@ def key(study: Study, config: Config, files: Iterable[str] = ()) -> str:
     return _identity(study, config, inputs.marked(files))
 
 
-def whole_key(study: Study, config: Config) -> str:
+def whole_key(study: AnyStudy, config: Config) -> str:
     """Return what identifies a run of a study's notebook: the key with all files that it reads."""
     of_units = (file for unit in study.units(config) for file in study.inputs(config, unit))
     return key(study, config, {*study.files, *of_units})
 
 
-def _identity(study: Study, config: Config, others: Mapping[str, str]) -> str:
+def _identity(study: AnyStudy, config: Config, others: Mapping[str, str]) -> str:
     digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()[:8]
     return f"v{study.version}-{config.key()}{f'-{digest}' if others else ''}"
 
 
 def run(
-    study: Study,
+    study: AnyStudy,
     config: Config,
     *,
     folder: str | Path | None = None,
@@ -110,7 +110,7 @@ def run(
 
 
 def recompute(
-    study: Study,
+    study: AnyStudy,
     config: Config,
     names: Sequence[str],
     *,
@@ -149,7 +149,7 @@ def recompute(
 class _Part:
     """Units that rest on the same files; `others` are those that their key tells."""
 
-    study: Study
+    study: AnyStudy
     config: Config
     units: tuple[Unit, ...]
     others: Mapping[str, str]
@@ -169,7 +169,7 @@ class _Part:
         return group | ({"inputs": dict(self.others)} if self.others else {})
 
 
-def _parts(study: Study, config: Config, units: Iterable[Unit]) -> list[_Part]:
+def _parts(study: AnyStudy, config: Config, units: Iterable[Unit]) -> list[_Part]:
     by_files: dict[tuple[str, ...], list[Unit]] = {}
     for unit in units:
         by_files.setdefault(tuple(sorted(study.inputs(config, unit))), []).append(unit)
@@ -223,7 +223,7 @@ def _complete(
 
 
 def _batch(
-    study: Study, config: Config, expected: str, folder: str | None, names: list[str]
+    study: AnyStudy, config: Config, expected: str, folder: str | None, names: list[str]
 ) -> list[tuple[str, Arrays, dict[str, Any]]]:
     (part,) = _parts(study, config, [study.unit(name) for name in names])
     if part.key != expected:
@@ -245,7 +245,7 @@ def _batch(
     return kept
 
 
-def reused(study: Study, config: Config, labels: Iterable[str]) -> Results:
+def reused(study: AnyStudy, config: Config, labels: Iterable[str]) -> Results:
     """Return the units of the shipped files of these names that are of the configuration's key."""
     found = Results(config.as_dict())
     for label in dict.fromkeys(labels):

@@ -29,7 +29,7 @@ _PATIENCE = 3
 
 
 def unordered(
-    function: Callable[..., Any], tasks: Sequence[tuple], *, address: Any = None, jobs: int = 1
+    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], *, address: Any = None, jobs: int = 1
 ) -> Iterator[tuple[int, Any]]:
     """Yield `(index, function(*tasks[index]))` of every task, each as soon as it is done.
 
@@ -69,6 +69,12 @@ def unordered(
         yield from _processes(function, tasks, min(jobs, len(tasks)))
 
 
+def in_order(function: Callable[[Any], Any], tasks: Sequence[Any], *, address: Any = None, jobs: int = 1) -> list[Any]:
+    """Return `function(task)` of every task in their order, as `map` does; see `unordered` for the rest."""
+    found = dict(unordered(function, [(task,) for task in tasks], address=address, jobs=jobs))
+    return [found[index] for index in range(len(tasks))]
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add `--scheduler` and `--jobs`, of which a command line may have one."""
     where = parser.add_mutually_exclusive_group()
@@ -92,7 +98,7 @@ def _address(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _processes(function: Callable[..., Any], tasks: Sequence[tuple], jobs: int) -> Iterator[tuple[int, Any]]:
+def _processes(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[tuple[int, Any]]:
     waiting, failures = dict(enumerate(tasks)), 0
     error: Exception | None = None
     while waiting and error is None:
@@ -229,7 +235,7 @@ def _told_of_waiting(client: Any) -> Iterator[None]:
         done.set()
 
 
-def _cluster(function: Callable[..., Any], tasks: Sequence[tuple], client: Any) -> Iterator[tuple[int, Any]]:
+def _cluster(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], client: Any) -> Iterator[tuple[int, Any]]:
     # Not pure: equal arguments must not bring back what an earlier version of the code computed.
     futures = {client.submit(function, *task, pure=False): index for index, task in enumerate(tasks)}
     with _told_of_waiting(client):

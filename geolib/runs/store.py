@@ -132,7 +132,7 @@ class Store:
         Made on first writing; `folder/<unit>.unit` holds a unit, `folder/config.json` the last configuration used.
     """
 
-    def __init__(self, folder: str | os.PathLike) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
 
     def path(self, name: str) -> Path:
@@ -166,7 +166,7 @@ class Store:
                     part.unlink()
 
 
-Compute = Callable[[list[str]], Iterable[tuple]]
+Compute = Callable[[list[str]], Iterable[tuple[Any, ...]]]
 
 
 def complete(
@@ -236,7 +236,7 @@ def complete(
 
 
 def recorded(
-    items: Iterable[tuple], facts: Callable[[str], Mapping[str, Any]] | None = None
+    items: Iterable[tuple[Any, ...]], facts: Callable[[str], Mapping[str, Any]] | None = None
 ) -> Iterator[tuple[str, Arrays, dict[str, Any]]]:
     """Yield name, arrays and provenance of each `(name, arrays)`; an item that brings its own provenance keeps it.
 

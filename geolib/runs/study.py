@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from geolib.runs import paths
 from geolib.runs.config import Config
@@ -150,3 +150,7 @@ class Study(ABC, Generic[C]):
                 return unit
         looks = ", ".join(kind.TEMPLATE for kind in self.kinds)
         raise ValueError(f"unit of {self.name} must look like {looks}; got {name!r}.")
+
+
+#: A study, whatever its configuration.
+AnyStudy = Study[Any]

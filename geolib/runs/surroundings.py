@@ -63,7 +63,7 @@ def applied() -> Iterator[None]:
         become(before)
 
 
-def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
+def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run this Python in `folder` with a clean environment and return what it printed."""
     command = [sys.executable, "-P", *arguments]
     return subprocess.run(

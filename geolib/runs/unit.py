@@ -52,7 +52,7 @@ class Unit:
     @classmethod
     def read(cls, name: str) -> Self | None:
         """Return the unit of a name, or None if the name is of another kind."""
-        known = _read.setdefault(cls, {})
+        known: dict[str, Self | None] = _read.setdefault(cls, {})
         if name not in known:
             known[name] = cls._made_of(name)
         return known[name]

@@ -11,7 +11,7 @@ from geolib.runs.measure import Measure
 from geolib.runs.publishing import check_reuse, publish, shipped
 from geolib.runs.runner import key, recompute, run, whole_key
 from geolib.runs.store import Results
-from geolib.runs.study import APPENDIX, Study
+from geolib.runs.study import APPENDIX, AnyStudy
 from geolib.runs.unit import Units
 
 __all__ = [
@@ -47,11 +47,12 @@ _MODULES = {name: f"{name}.study" for name in NAMES}
 _MODULES |= {name: f"{chapter}.{name.split('_')[1]}" for name, chapter in COMPANIONS.items()}
 
 
-def get(name: str) -> Study:
+def get(name: str) -> AnyStudy:
     """Return a study or companion; an unknown name raises ValueError with the nearest study."""
     if name not in COMPANIONS:
         _checks.choice("study", name, NAMES)
-    return importlib.import_module(module_of(name)).STUDY
+    found: AnyStudy = importlib.import_module(module_of(name)).STUDY
+    return found
 
 
 def module_of(name: str) -> str:
@@ -64,22 +65,22 @@ def pages() -> list[str]:
     return [page for name in NAMES for page in get(name).pages]
 
 
-def of_page(page: str) -> Study:
+def of_page(page: str) -> AnyStudy:
     """Return the study that a notebook tells of."""
     return get(page.removesuffix(APPENDIX))
 
 
-def companions(chapter: str) -> list[Study]:
+def companions(chapter: str) -> list[AnyStudy]:
     """Return the studies that a chapter shows besides its own."""
     return [get(name) for name, shown in COMPANIONS.items() if shown == chapter]
 
 
-def shipped_measures(study: Study) -> dict[str, Measure]:
+def shipped_measures(study: AnyStudy) -> dict[str, Measure]:
     """Return the measures of what is shipped of a study and its companions (`shipped_sources`)."""
     return {name: measure for name, (measure, _) in shipped_sources(study).items()}
 
 
-def shipped_sources(study: Study) -> dict[str, tuple[Measure, str]]:
+def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
     """Return the measures of what is shipped of a study and its companions, each with its file.
 
     The paper preset wins over the quick; measures of a file of another name have that in front, as
@@ -104,7 +105,7 @@ def shipped_sources(study: Study) -> dict[str, tuple[Measure, str]]:
     return found
 
 
-def shown(study: Study, config: Config, computed: Results | None = None) -> Units:
+def shown(study: AnyStudy, config: Config, computed: Results | None = None) -> Units:
     """Return the units that a page speaks of, by name; it computes none.
 
     Parameters
@@ -127,7 +128,7 @@ def shown(study: Study, config: Config, computed: Results | None = None) -> Unit
     return (computed or run(study, config, only_finished=True)).units
 
 
-def shipped_variants(study: Study) -> dict[str, dict[str, Measure]]:
+def shipped_variants(study: AnyStudy) -> dict[str, dict[str, Measure]]:
     """Return by a choice of ours what another one makes of what is shipped, companions too."""
     found: dict[str, dict[str, Measure]] = {}
     for part in (study, *companions(study.name)):

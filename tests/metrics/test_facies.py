@@ -1,3 +1,5 @@
+import functools
+
 import gstools
 import numpy as np
 import pytest
@@ -10,16 +12,17 @@ from geolib.metrics import facies
 def test_the_envelope_holds_windows_of_its_own_image_and_not_those_of_another():
     rng = np.random.default_rng(0)
     image = ti.procedural_channels((600, 600), rng)
-    means = facies.block_means(image, (64, 64), 20, rng, blocks=4, windows=5, repeats=200, lags=10)
+    few = functools.partial(facies.statistics, lags=10)
+    means = facies.block_means(image, (64, 64), 20, rng, measure=few, blocks=4, windows=5, repeats=200)
     envelope = facies.envelope_of(means)
     assert envelope["proportion"].shape == (2,) and envelope["vertical"].shape == (2, 10)
     assert (envelope["vertical"][0] <= envelope["vertical"][1]).all()
     # 39 of 40 means lie inside by construction; one sample of twenty windows may miss a statistic or two.
-    own = facies.judged(ti.patches(image, (64, 64), 20, rng), envelope, 10)
+    own = facies.judged(ti.patches(image, (64, 64), 20, rng), envelope, few)
     assert np.mean([share for _, share in own.values()]) > 0.6
-    other = facies.judged(ti.patches(image.T, (64, 64), 20, rng), envelope, 10)
+    other = facies.judged(ti.patches(image.T, (64, 64), 20, rng), envelope, few)
     assert other["vertical"][1] == other["horizontal"][1] == 0
-    noise = facies.judged((rng.random((20, 64, 64)) < 0.26).astype(np.float32), envelope, 10)
+    noise = facies.judged((rng.random((20, 64, 64)) < 0.26).astype(np.float32), envelope, few)
     assert noise["components"][1] == 0 and noise["components"][0] > 10 * envelope["components"][1]
 
 
@@ -28,7 +31,7 @@ def test_the_envelope_of_means_narrows_with_their_number():
     image = ti.procedural_channels((600, 600), rng)
     widths = []
     for n in (4, 64):
-        means = facies.block_means(image, (64, 64), n, rng, blocks=3, windows=4, lags=2)
+        means = facies.block_means(image, (64, 64), n, rng, blocks=3, windows=4)
         low, high = facies.envelope_of(means)["proportion"]
         widths.append(high - low)
     assert widths[1] < 0.8 * widths[0]
@@ -95,7 +98,14 @@ def test_block_means_of_shapes_hold_those_of_statistics():
     image = ti.procedural_channels((400, 400), np.random.default_rng(3))
     plain, more = (
         facies.block_means(
-            image, (64, 64), 5, np.random.default_rng(4), measure=each, blocks=2, windows=2, repeats=20, lags=6
+            image,
+            (64, 64),
+            5,
+            np.random.default_rng(4),
+            measure=functools.partial(each, lags=6),
+            blocks=2,
+            windows=2,
+            repeats=20,
         )
         for each in (facies.statistics, facies.shapes)
     )

@@ -1,5 +1,6 @@
 """Units spread over processes and over a real Dask cluster: equal results, whatever is killed."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -18,7 +19,8 @@ import pytest
 import torch
 
 from geolib import cli, studies, waves
-from geolib.runs import scheduler, shots
+from geolib.runs import scheduler
+from geolib.waves import shots
 
 ROOT = Path(__file__).parents[2]
 SLOW = """
@@ -270,7 +272,9 @@ def test_shots_spread_give_the_same_gradient(cluster):
     observed = waves.propagate(truth, shot_lines)
     alone = shots.misfit_and_gradient(start, shot_lines, observed, at_once=2)
     with distributed.Client(cluster.address, set_as_default=False) as client:
-        spread = shots.misfit_and_gradient(start, shot_lines, observed, at_once=2, address=client)
+        spread = shots.misfit_and_gradient(
+            start, shot_lines, observed, at_once=2, map=functools.partial(scheduler.in_order, address=client)
+        )
     assert torch.equal(alone[0], spread[0]) and torch.equal(alone[1], spread[1])
     misfit, gradient = waves.misfit_and_gradient(start, shot_lines, observed)
     # Sums over shots in another order: round-off of five float64 terms.

@@ -12,7 +12,7 @@ from geolib.book import ledger as claims
 from geolib.datasets import velocity
 from geolib.plots import waves as plots
 from geolib.runs import paths
-from geolib.studies.rnn_fwi import descents, measures, otherwise, problems, tables
+from geolib.studies.rnn_fwi import curves, descents, measures, otherwise, problems, tables
 from geolib.studies.rnn_fwi import theory as _rnn_theory
 from geolib.studies.rnn_fwi.study import STUDY as study
 from geolib.waves import Grid, Survey, propagate, ricker
@@ -132,7 +132,7 @@ def test_gradient_descent_turns_unstable_at_two_over_the_eigenvalue():
     limit = 2 / estimates[-1]
     names = [f"1d-gd-{factor * limit:g}-f64" for factor in (0.95, 1.2)]
     below, above = (units for _, units in computed(study, study.Config(iterations=200), names))
-    assert measures.roughness(below, 50) < 1e-3 < 0.05 < measures.roughness(above, 50)
+    assert curves.roughness(below, 50) < 1e-3 < 0.05 < curves.roughness(above, 50)
 
 
 def test_corrected_adjoint_is_the_derivative_and_the_printed_one_is_not(theory):
@@ -159,19 +159,19 @@ def test_adam_ignores_the_scale_of_the_data_and_gradient_descent_does_not(theory
 
 def test_evaluations_roughness_interfaces_and_bias():
     run = {"misfit": np.array([1.0, 0.5, 0.7, 0.009, 0.02])}
-    assert measures.evaluations(run) == 3
-    assert measures.evaluations({"misfit": np.array([1.0, 0.5])}) == np.inf
-    assert measures.roughness(run) == pytest.approx(0.2 + 0.011)
-    assert measures.roughness(run, 3) == pytest.approx(0.011)
+    assert curves.evaluations(run) == 3
+    assert curves.evaluations({"misfit": np.array([1.0, 0.5])}) == np.inf
+    assert curves.roughness(run) == pytest.approx(0.2 + 0.011)
+    assert curves.roughness(run, 3) == pytest.approx(0.011)
     truth = velocity.four_layers()
-    assert measures.interfaces({"truth": truth, "model": truth}) == 3
-    assert measures.interfaces({"truth": truth, "model": velocity.smooth(truth, 6)}) == 0
+    assert curves.interfaces({"truth": truth, "model": truth}) == 3
+    assert curves.interfaces({"truth": truth, "model": velocity.smooth(truth, 6)}) == 0
     blurred = truth.copy()
     blurred[40:110] = 2500
-    assert measures.interfaces({"truth": truth, "model": blurred}) == 1
+    assert curves.interfaces({"truth": truth, "model": blurred}) == 1
     off = truth.copy()
     off[:20] += 100
-    assert measures.bias({"truth": truth, "model": off}) == 0
+    assert curves.bias({"truth": truth, "model": off}) == 0
 
 
 def test_measures_cope_with_any_subset(tiny):

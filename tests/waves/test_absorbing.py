@@ -1,13 +1,14 @@
 """The default absorbing layer follows the survey, at any scale, and says where a layer cannot serve."""
 
 import dataclasses
+import functools
 import warnings
 
 import pytest
 import torch
 
-from geolib.runs import shots
-from geolib.waves import Boundary, Grid, Survey, longest_step, misfit_and_gradient, propagate, ricker
+from geolib.runs import scheduler
+from geolib.waves import Boundary, Grid, Survey, longest_step, misfit_and_gradient, propagate, ricker, shots
 from geolib.waves.absorbing import layers
 
 AROUND = Boundary("absorbing", "absorbing", "absorbing")
@@ -113,6 +114,7 @@ def test_groups_of_shots_have_the_layer_of_the_survey():
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_tensors_with_a_graph_are_taken_by_every_number_of_jobs(jobs):
+    spread = functools.partial(scheduler.in_order, jobs=jobs)
     survey, velocity = shot(SEISMIC, Boundary(width=5))
     leaf = velocity.clone().requires_grad_()
     places = survey.source_locations.repeat(2, 1, 1), survey.receiver_locations.repeat(2, 1, 1)
@@ -121,9 +123,9 @@ def test_tensors_with_a_graph_are_taken_by_every_number_of_jobs(jobs):
     plain = Survey(survey.grid, survey.dt, 400, *places, wavelets, survey.boundary)
     grown = dataclasses.replace(plain, source_amplitudes=wavelets.clone().requires_grad_() * 1)
     expected = shots.misfit_and_gradient(velocity, plain, observed)
-    found = shots.misfit_and_gradient(leaf * 1, grown, observed.requires_grad_() * 1, jobs=jobs)
+    found = shots.misfit_and_gradient(leaf * 1, grown, observed.requires_grad_() * 1, map=spread)
     assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
     with pytest.raises(ValueError, match=r"velocity must have shape \(60, 60\); got \(2, 60, 60\)\. Give one"):
-        shots.misfit_and_gradient(velocity.expand(2, 60, 60), plain, observed, jobs=jobs)
+        shots.misfit_and_gradient(velocity.expand(2, 60, 60), plain, observed, map=spread)
     with pytest.raises(TypeError, match=r"velocity must be a tensor; got ndarray\. Use torch.as_tensor"):
-        shots.misfit_and_gradient(velocity.numpy(), plain, observed, jobs=jobs)
+        shots.misfit_and_gradient(velocity.numpy(), plain, observed, map=spread)

@@ -105,7 +105,7 @@ def unpack(entry: dict[str, Any]) -> np.ndarray:
     whole = np.frombuffer(base64.b64decode(entry["data"]), np.int8).reshape(entry["shape"])
     scale = np.frombuffer(base64.b64decode(entry["scale"]["data"]), "<f4")
     along = [-1 if n == entry["axis"] else 1 for n in range(whole.ndim)]
-    return whole.astype(np.float32) * scale.reshape(along)
+    return np.asarray(whole.astype(np.float32) * scale.reshape(along))
 
 
 def real(scale: float) -> dict[str, Any]:

@@ -53,10 +53,10 @@ def _line_critic(
     loss: Loss, gap: float, rng: torch.Generator, iterations: int, batch: int
 ) -> tuple[nn.Module, Shifted]:
     critic, generator = Scores(initialise(dense([2, 32, 32, 1], leaky), rng)), Shifted(gap)
-    penalty: Callable | None = None
+    penalty: Callable[..., Tensor] | None = None
     if loss is WASSERSTEIN:
 
-        def penalty(critic: Callable, real: Tensor, fake: Tensor) -> Tensor:
+        def penalty(critic: Callable[..., Tensor], real: Tensor, fake: Tensor) -> Tensor:
             return 10 * gradient_penalty(critic, real, fake, rng)
 
     game = Game(

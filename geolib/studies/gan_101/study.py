@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -88,9 +88,10 @@ def _theory(config: GanConfig, label: str) -> Mapping[str, object]:
         return theory.likelihood(config.n_samples, 0)
     if label in ("mixture", "unaided"):
         return theory.mixture(config.mixture_iterations, 0, aided=label == "mixture")
-    if label in ("value", "discriminator", "turns"):
-        return getattr(theory, label)(0)
-    return getattr(theory, label)()
+    seeded = {"value": theory.value, "discriminator": theory.discriminator, "turns": theory.turns}
+    if label in seeded:
+        return seeded[label](0)
+    return {"starvation": theory.starvation, "bilinear": theory.bilinear}[label]()
 
 
 def _trick(config: GanConfig, unit: Trick) -> Mapping[str, object]:
@@ -105,7 +106,7 @@ def _trick(config: GanConfig, unit: Trick) -> Mapping[str, object]:
 
 def _variant(config: GanConfig, unit: Variant) -> Mapping[str, object]:
     weights = {"infogan": (config.code_weight,), "superres": (config.adversarial_weight,)}
-    train = getattr(models, unit.variant)
+    train: Callable[..., Mapping[str, object]] = getattr(models, unit.variant)
     return train(config.variant_iterations, unit.seed, *weights.get(unit.variant, ()))
 
 

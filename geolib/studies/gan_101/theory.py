@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from geolib.gans.tricks import Recipe, mixture_game
 from geolib.gans.variants import Scores, adam, dense, initialise, leaky
 
 # Tensors, arrays and numbers; the study turns them all into arrays.
-Arrays = dict[str, Any]
+Arrays = dict[str, object]
 #: The data of every one-dimensional experiment: two porosity classes, say, in standardised units.
 TARGET = Mixture.of([0.35, 0.65], [-2.0, 1.5], [0.5, 0.8])
 #: A fixed generated distribution that overlaps with it.
@@ -67,8 +66,7 @@ def likelihood(n: int, seed: int) -> Arrays:
         "gradient_error": _gradient_difference(x),
         "fitted": torch.cat([found.weights, found.means, found.scales]),
         "truth": torch.cat([TARGET.weights, TARGET.means, TARGET.scales]),
-        # Wilks: 2 n KL is chi-square with as many degrees of freedom as there are parameters, here
-        # five.
+        # Wilks: 2 n KL is chi-square with a degree of freedom for each of the five parameters.
         "wilks": torch.stack([2 * n * theory.kl(TARGET, m, x) for m in fits]),
         # What the samples say of each kept model, and what their distribution says.
         "sample_loss": torch.stack([-path[i].log_density(samples).mean() for i in kept]),
@@ -246,7 +244,7 @@ def starvation() -> Arrays:
 
 def _ratio(found: dict[str, np.ndarray], shift: float) -> np.ndarray:
     at = int(np.argmin(np.abs(SHIFTS - shift)))
-    return found["saturating"][at] / found["non_saturating"][at]
+    return np.asarray(found["saturating"][at] / found["non_saturating"][at])
 
 
 def bilinear() -> Arrays:
@@ -254,8 +252,7 @@ def bilinear() -> Arrays:
     steps = 400
     paths = torch.stack([theory.bilinear_game(m, BILINEAR_RATE, steps) for m in theory.GAMES])
     distance = paths.norm(dim=2)
-    # The spiral's factor is exact; paths with complex eigenvalues wobble around theirs, hence the
-    # long baseline.
+    # The spiral's factor is exact; others with complex eigenvalues wobble: hence the long baseline.
     factors = (distance[:, -1] / distance[:, steps // 2]) ** (2 / steps)
     exact = torch.tensor(
         [theory.bilinear_factor(m, BILINEAR_RATE) for m in theory.GAMES], dtype=torch.float64
@@ -275,8 +272,7 @@ def bilinear() -> Arrays:
 def density_of(generator: nn.Module, edges: Tensor, n: int = 40_000) -> Tensor:
     """Return the density that a generator with one normal input spreads over bins (`edges`).
 
-    Evenly spaced quantiles of the input stand for its samples, so that there is no noise to smooth
-    away.
+    Evenly spaced quantiles of the input stand for its samples: there is no noise to smooth away.
     """
     levels = (torch.arange(n, dtype=torch.float64) + 0.5) / n
     made = generate(generator, torch.special.ndtri(levels).float()[:, None])[:, 0].double()
@@ -287,7 +283,8 @@ def density_of(generator: nn.Module, edges: Tensor, n: int = 40_000) -> Tensor:
 def generate(generator: nn.Module, z: Tensor) -> Tensor:
     """Return samples of a generator with its batch norms in evaluation mode."""
     with evaluating(generator), torch.no_grad():
-        return generator(z)
+        made: Tensor = generator(z)
+    return made
 
 
 class Judge:

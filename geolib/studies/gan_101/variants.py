@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -53,7 +54,7 @@ def drawer(
     spacing: float = 3.0,
     label: str = "",
     n: int = BATCH,
-):
+) -> Callable[[], tuple[Tensor, tuple[Tensor, ...]]]:
     """Return a rule that draws patches with conditions: "", "proportion" or "itself"."""
 
     def draw() -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -113,11 +114,11 @@ def row(samples: Tensor, reference: Tensor) -> np.ndarray:
     return np.array([found[name] for name in STATISTICS])
 
 
-def floor(seed: int, reference: Tensor, **options) -> np.ndarray:
+def floor(seed: int, reference: Tensor, *, spacing: float, graded: bool = False) -> np.ndarray:
     """Return the statistics of real patches against the reference: a perfect generator's."""
-    graded = options.pop("graded", False)
+    rng = source(seed, "floor")
     real = patches.patches(
-        image(seed, graded), len(reference), generator=source(seed, "floor"), **options
+        image(seed, graded), len(reference), SIZE, spacing=spacing, generator=rng
     )
     return row(real, reference)
 
@@ -130,7 +131,7 @@ def trick(
     *,
     rate: float | None = None,
     batch: int | None = None,
-) -> Arrays:
+) -> dict[str, np.ndarray]:
     """Train one recipe on one kind of data; follow the generator's distance, the critic's skill.
 
     All recipes of a seed share weights and data as far as their shapes allow, so that they can be
@@ -206,7 +207,7 @@ def wgan(iterations: int, seed: int) -> Arrays:
         "trace": np.array(traces),
         "critic_gain": np.array(scores),
         "table": np.stack(
-            [row(s, reference) for s in samples] + [floor(seed, reference, size=SIZE, spacing=3.0)]
+            [row(s, reference) for s in samples] + [floor(seed, reference, spacing=3.0)]
         ),
         "samples": _examples(reference, *samples),
     }
@@ -243,7 +244,7 @@ def dcgan(iterations: int, seed: int) -> Arrays:
         )
     return {
         "table": np.stack(
-            [row(s, reference) for s in samples] + [floor(seed, reference, size=SIZE, spacing=3.0)]
+            [row(s, reference) for s in samples] + [floor(seed, reference, spacing=3.0)]
         ),
         "variograms": _variograms(reference, *samples),
         "samples": _examples(reference, *samples),
@@ -275,7 +276,7 @@ def conditional(iterations: int, seed: int) -> Arrays:
         # An unconditional generator answers every question with its own spread of proportions.
         "blind_error": (labels[None, :] - levels[:, None]).square().mean().sqrt(),
         "table": np.stack(
-            [row(like_data, reference), floor(seed, reference, size=SIZE, spacing=3.0, graded=True)]
+            [row(like_data, reference), floor(seed, reference, spacing=3.0, graded=True)]
         ),
         "samples": made.unflatten(0, (9, 40))[:, :4, 0].transpose(0, 1),
     }
@@ -284,14 +285,15 @@ def conditional(iterations: int, seed: int) -> Arrays:
 def generate_with(generator: nn.Module, *inputs: Tensor) -> Tensor:
     """Return samples of a generator of several inputs with its batch norms in evaluation mode."""
     with evaluating(generator), torch.no_grad():
-        return generator(*inputs)
+        made: Tensor = generator(*inputs)
+    return made
 
 
 def infogan(iterations: int, seed: int, weight: float) -> Arrays:
     """Train InfoGAN with and without its information term: which factor the code became."""
     from scipy import stats
 
-    found: dict[str, list] = {"bound": [], "correlation": []}
+    found: dict[str, list[np.ndarray]] = {"bound": [], "correlation": []}
     reference = held_out(seed, spacing=4.0, graded=True)
     rows = []
     for share in (weight, 0.0):
@@ -326,7 +328,7 @@ def infogan(iterations: int, seed: int, weight: float) -> Arrays:
         "code": first_code,
         "proportion": shares,
         "samples": samples,
-        "table": np.stack([*rows, floor(seed, reference, size=SIZE, spacing=4.0, graded=True)]),
+        "table": np.stack([*rows, floor(seed, reference, spacing=4.0, graded=True)]),
     }
 
 

@@ -6,6 +6,7 @@ the same.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.latent_inversion.world import weights_name, weights_path
 
 SIZE, ENVELOPE_LAGS, CURVE_LAGS = (129, 129), 60, 40
+_measure = functools.partial(facies.shapes, lags=ENVELOPE_LAGS)
 WIDTHS = (64, 32, 16)
 #: Statistics that curves are drawn of: the function, and the axis it runs along.
 CURVES = {
@@ -85,7 +87,7 @@ def _judged(binary: np.ndarray, envelope: Mapping[str, np.ndarray]) -> Arrays:
     """Return each statistic's mean and share inside the envelope, ranges, and mean curves."""
     found = {
         f"judged.{label}": np.array(pair)
-        for label, pair in facies.judged(binary, envelope, ENVELOPE_LAGS, facies.shapes).items()
+        for label, pair in facies.judged(binary, envelope, _measure).items()
     }
     for label, axis in (("vertical", 1), ("horizontal", 2)):
         found[f"range.{label}"] = np.array(
@@ -193,9 +195,7 @@ class Facies(Study[FaciesConfig]):
         image, origin = channels.load(np.random.default_rng(config.seed))
         windows = channels.patches(image, SIZE, config.patches, np.random.default_rng(5))
         rng = np.random.default_rng(7)
-        means = facies.block_means(
-            image, SIZE, config.realisations, rng, measure=facies.shapes, lags=ENVELOPE_LAGS
-        )
+        means = facies.block_means(image, SIZE, config.realisations, rng, measure=_measure)
         envelope = facies.envelope_of(means)
         for unit in units:
             if unit == Image("training-image"):

@@ -141,4 +141,5 @@ def image_measures(trials: Units) -> dict[str, Measure]:
 
 def _along(target: np.ndarray, vector: np.ndarray) -> np.ndarray:
     """Return the part of `target` along `vector`."""
-    return (target @ vector) / max(float(vector @ vector), 1e-30) * vector
+    size = float(target @ vector) / max(float(vector @ vector), 1e-30)
+    return np.asarray(size * vector)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -64,7 +63,7 @@ def measures(units: Units) -> dict[str, Measure]:
     return found
 
 
-def published_measures(published: Mapping[str, Any]) -> dict[str, Measure]:
+def published_measures(published: Mapping[str, Sequence[int]]) -> dict[str, Measure]:
     """Return how often model I beats model II, strictly, in the published Tables 2 and 3.
 
     Pairs of counts that are both zero say nothing and are left out.

@@ -243,7 +243,7 @@ def as_markdown(units: Units, iterations: Iterable[int] = ()) -> str:
     )
 
 
-def _order(unit: Training) -> tuple:
+def _order(unit: Training) -> tuple[int, ...]:
     return -unit.width, list(RECIPES).index(unit.recipe), unit.batch, unit.iterations, unit.number
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -166,7 +166,21 @@ def pooled(world: World, unit: Trial) -> Arrays:
     }
 
 
-def chains(units: Units) -> list[dict[str, Any]]:
+class Chain(TypedDict):
+    """What ArviZ says of the chains of one run, and which run it is."""
+
+    order: str
+    model: str
+    noise: str
+    run: int
+    acceptance: float
+    draws: int
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+
+
+def chains(units: Units) -> list[Chain]:
     """Return what ArviZ says of the last draws of each run of DREAM(ZS), binary case.
 
     Parameters
@@ -184,48 +198,38 @@ def chains(units: Units) -> list[dict[str, Any]]:
     rows = []
     for unit, arrays in select(units, Trial, method="dream", case="binary").items():
         if arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
-            place = {
-                "order": ORDERS[unit.operator],
-                "model": ROMAN[unit.model],
-                "noise": ROMAN[unit.noise],
-            }
-            told = {
-                "acceptance": float(arrays["acceptance_rate"].mean()),
-                "draws": arrays["draws"].shape[1],
-            }
-            rows.append({**place, "run": unit.trial + 1, **told, **diagnostics(arrays["draws"])})
+            said = diagnostics(arrays["draws"])
+            rows.append(
+                Chain(
+                    order=ORDERS[unit.operator],
+                    model=ROMAN[unit.model],
+                    noise=ROMAN[unit.noise],
+                    run=unit.trial + 1,
+                    acceptance=float(arrays["acceptance_rate"].mean()),
+                    draws=arrays["draws"].shape[1],
+                    r_hat=said["r_hat"],
+                    ess_bulk=said["ess_bulk"],
+                    ess_tail=said["ess_tail"],
+                )
+            )
     return rows
 
 
-def chains_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+def chains_markdown(rows: Sequence[Chain]) -> str:
     """Return the rows of `chains` as Markdown."""
-    heads = [
-        "Cell order",
-        "Model",
-        "Noise",
-        "Run",
-        "Acceptance",
-        "Draws of a chain",
-        "Worst R-hat",
-        "Least ESS, bulk",
-    ]
+    heads = ["Cell order", "Model", "Noise", "Run", "Acceptance", "Draws of a chain"]
     lines = []
     for row in rows:
-        cells = [
-            row["order"],
-            row["model"],
-            row["noise"],
-            row["run"],
-            f"{100 * row['acceptance']:.1f} %",
-        ]
-        cells += [
-            row["draws"],
-            f"{row['r_hat']:.2f}",
-            f"{row['ess_bulk']:.0f}",
-            f"{row['ess_tail']:.0f}",
-        ]
-        lines.append(cells)
-    return markdown([*heads, "tail"], lines, "lllrrrrrr", empty="No chain has been shipped yet.")
+        sizes = (f"{row['ess_bulk']:.0f}", f"{row['ess_tail']:.0f}")
+        share = f"{100 * row['acceptance']:.1f} %"
+        place = (row["order"], row["model"], row["noise"], row["run"], share, row["draws"])
+        lines.append([*place, f"{row['r_hat']:.2f}", *sizes])
+    return markdown(
+        [*heads, "Worst R-hat", "Least ESS, bulk", "tail"],
+        lines,
+        "lllrrrrrr",
+        empty="No chain has been shipped yet.",
+    )
 
 
 def diagnostics(draws: np.ndarray) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from scipy import stats
@@ -26,7 +26,19 @@ ORDERS = {"consistent": "true rays", "as_published": "scrambled"}
 NO_TRIAL = "No trial of this kind has been shipped yet."
 
 
-def best_by(units: Units, iterations: int, **wanted: Any) -> dict[int, float]:
+class Row(TypedDict):
+    """A row of Table 2 or 3: how many trials came within each limit."""
+
+    strategy: int | str
+    iterations: int
+    model: str
+    noise: str
+    trials: int
+    counts: list[int]
+    best: float
+
+
+def best_by(units: Units, iterations: int, **wanted: str | int) -> dict[int, float]:
     """Return by trial the smallest WRMSE of its first `iterations` updates, for `wanted` units.
 
     Parameters
@@ -75,44 +87,36 @@ def most(
     return sorted(trials, key=lambda arrays: float(arrays["best"][-1]))
 
 
-def table(units: Units, case: str, operator: str = "consistent") -> list[dict[str, Any]]:
+def table(units: Units, case: str, operator: str = "consistent") -> list[Row]:
     """Return rows of Table 2 (continuous) or 3 (binary): strategy to counts, one a scenario.
 
     Rows without a trial are left out; iteration counts are those of the paper and those that were
     run.
     """
-    rows = []
+    rows: list[Row] = []
     for strategy, method in ((1, "adam"), (2, "gn"), ("2 exact", "gnx")):
+        kind = {"operator": operator, "case": case, "method": method}
         budgets = {trial.budget for trial in select(units, Trial, method=method)}
         for iterations in sorted(budgets | set(MARKS)):
             for model, noise in SCENARIOS:
-                wanted = {
-                    "operator": operator,
-                    "case": case,
-                    "method": method,
-                    "model": model,
-                    "noise": noise,
-                }
-                best = np.array(list(best_by(units, iterations, **wanted).values()))
+                scenario = {"model": model, "noise": noise}
+                best = np.array(list(best_by(units, iterations, **kind, **scenario).values()))
                 if best.size:
-                    counts = [int((best <= limit).sum()) for limit in LIMITS]
                     rows.append(
-                        {
-                            "strategy": strategy,
-                            "iterations": iterations,
-                            "model": ROMAN[model],
-                            "noise": ROMAN[noise],
-                            "trials": best.size,
-                            "counts": counts,
-                            "best": float(best.min()),
-                        }
+                        Row(
+                            strategy=strategy,
+                            iterations=iterations,
+                            model=ROMAN[model],
+                            noise=ROMAN[noise],
+                            trials=best.size,
+                            counts=[int((best <= limit).sum()) for limit in LIMITS],
+                            best=float(best.min()),
+                        )
                     )
     return rows
 
 
-def as_markdown(
-    rows: list[dict[str, Any]], published: Mapping[str, Sequence[int]], name: str
-) -> str:
+def as_markdown(rows: list[Row], published: Mapping[str, Sequence[int]], name: str) -> str:
     """Return rows of Table 2 or 3 as Markdown, with Wilson 95 % intervals, beside those of 100.
 
     The last column has, for each limit, the p value of Fisher's exact test that both counts come
@@ -190,30 +194,36 @@ def compatible(theirs: int, of: int, ours: int, trials: int) -> float:
     return float(stats.fisher_exact([[theirs, of - theirs], [ours, trials - ours]]).pvalue)
 
 
+#: Method, case, operator, model and noise of a search.
+Place = tuple[str, str, str, int, int]
 #: Searches of which a scenario has few runs, and what they are called.
 SEARCHES = {"dream": "DREAM(ZS)", "pool": "pooled"}
 #: Limits on WRMSE to which their solves are counted.
 SOLVED = (1.1, 1.01, 1.0)
 
 
-def searches(units: Units) -> dict[tuple, np.ndarray]:
+def searches(units: Units) -> dict[Place, np.ndarray]:
     """Return by (method, case, operator, model, noise) the global and the pooled searches' runs.
 
     Each has a row: the forward solves to each limit of `SOLVED` (infinite where it was not reached)
     and the best WRMSE. Of a run that was made with several budgets the longest counts.
     """
-    longest: dict[tuple, tuple[int, list[float]]] = {}
+    longest: dict[tuple[Place, int], tuple[int, list[float]]] = {}
     for unit, arrays in select(units, Trial, method=tuple(SEARCHES)).items():
         solves, misfit = arrays["record"].T
         row = [*(solves[misfit <= limit].min(initial=np.inf) for limit in SOLVED), misfit.min()]
-        key = (unit.method, unit.case, unit.operator, unit.model, unit.noise, unit.trial)
+        place = (unit.method, unit.case, unit.operator, unit.model, unit.noise)
+        key = (place, unit.trial)
         longest[key] = max(longest.get(key, (0, row)), (unit.budget, row))
-    rows: dict[tuple, list[list[float]]] = {}
-    for key in sorted(
-        longest, key=lambda key: (list(SEARCHES)[::-1].index(key[0]), key[2] != "consistent", key)
-    ):
-        rows.setdefault(key[:-1], []).append(longest[key][1])
-    return {key: np.array(runs) for key, runs in rows.items()}
+
+    def order(key: tuple[Place, int]) -> tuple[int, bool, Place, int]:
+        place, number = key
+        return list(SEARCHES)[::-1].index(place[0]), place[2] != "consistent", place, number
+
+    rows: dict[Place, list[list[float]]] = {}
+    for place, number in sorted(longest, key=order):
+        rows.setdefault(place, []).append(longest[place, number][1])
+    return {place: np.array(runs) for place, runs in rows.items()}
 
 
 def _whole(text: str) -> str:

@@ -8,14 +8,9 @@ import numpy as np
 
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
-from geolib.studies.rnn_fwi.measures import (
-    Arrays,
-    evaluations,
-    interfaces,
-    longest,
-    measures,
-    roughness,
-)
+from geolib.studies.rnn_fwi.curves import Arrays, evaluations, interfaces, roughness
+from geolib.studies.rnn_fwi.marmousi_measures import longest
+from geolib.studies.rnn_fwi.measures import measures
 from geolib.studies.rnn_fwi.theory import as_printed
 from geolib.studies.rnn_fwi.units import WIDTHS, Block, Line, Steps, label
 

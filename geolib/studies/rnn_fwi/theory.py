@@ -49,7 +49,7 @@ def numbers() -> dict[str, np.ndarray]:
         return 0.5 * float(np.sum((_forward(model, source)[0] - observed) ** 2))
 
     def gradient(model: np.ndarray, **misprint: bool) -> np.ndarray:
-        return _gradient(model, source, observed, **misprint).sum(0)
+        return np.asarray(_gradient(model, source, observed, **misprint).sum(0))
 
     g = gradient(velocity)
     slopes = {
@@ -153,7 +153,7 @@ def _adam(gradient: np.ndarray) -> float:
 
 def _laplacian(u: np.ndarray) -> np.ndarray:
     padded = np.concatenate(([0.0], u, [0.0]))
-    return (padded[:-2] - 2 * u + padded[2:]) / SPACING**2
+    return np.asarray((padded[:-2] - 2 * u + padded[2:]) / SPACING**2)
 
 
 def _forward(velocity: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

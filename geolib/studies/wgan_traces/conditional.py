@@ -108,7 +108,8 @@ class ConditionalCritic(nn.Module):
 
     def forward(self, traces: Tensor, codes: Tensor, pulses: Tensor) -> Tensor:
         """Return scores `(n,)` of traces `(n, 1, 499)` under the generator's codes."""
-        return self.network(torch.cat([traces, pulses], dim=1))
+        scores: Tensor = self.network(torch.cat([traces, pulses], dim=1))
+        return scores
 
 
 def latents(codes: Tensor, rng: torch.Generator) -> Tensor:

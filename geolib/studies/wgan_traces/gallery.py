@@ -37,9 +37,8 @@ class Gallery:
         self.generator, self.mean = wgan.make_generator(rng=rng), wgan.make_generator(rng=rng)
         self.critic = wgan.make_critic(rng=rng, precision=config.precision)
         self.history: list[np.ndarray] = []  # N_HISTORY traces of every epoch
-        self.recent: deque[np.ndarray] = deque(
-            maxlen=LAG + 1
-        )  # n_held_out traces of the last epochs
+        self.samples = np.empty(0)  # n_held_out traces of the last epoch
+        self.recent: deque[np.ndarray] = deque(maxlen=LAG + 1)  # `mmd_terms` of the last epochs'
 
     def add(self, epoch: int, kept: Mapping[str, np.ndarray]) -> None:
         """Take the networks of the next epoch."""
@@ -47,7 +46,7 @@ class Gallery:
         # The random numbers of the assessment are its own: looking at a training must not change
         # it.
         self.history.append(self._draw(self.generator, N_HISTORY, 11))
-        self.recent.append(self._draw(self.generator, self.config.n_held_out, 12, epoch))
+        self.recent.append(self._terms(self._show(epoch)))
 
     def clear(self) -> None:
         """Forget all epochs."""
@@ -55,23 +54,23 @@ class Gallery:
         self.recent.clear()
 
     def pack(self) -> Arrays:
-        """Return the traces of earlier epochs that later assessments look back on.
-
-        They grow by 128 kB an epoch, beside those of the last eleven epochs: 2 MB for each thousand
-        held-out traces.
-        """
+        """Return what later assessments look back on, 128 kB of traces for each epoch."""
         return {"history": np.concatenate(self.history), "recent": np.stack(self.recent)}
 
     def restore(self, arrays: Mapping[str, np.ndarray], kept: Mapping[str, np.ndarray]) -> None:
         """Take what `pack` gave, and the networks of the epoch at which it did."""
         self._fill(kept)
         self.history = np.split(arrays["history"], len(arrays["history"]) // N_HISTORY)
-        self.recent = deque(arrays["recent"], maxlen=LAG + 1)
+        self._show(len(self.history))
+        # A state of before has the traces themselves.
+        before = arrays["recent"]
+        terms = before if before.ndim == 2 else [self._terms(traces) for traces in before]
+        self.recent = deque(terms, maxlen=LAG + 1)
 
     def assess(self, epoch: int) -> Arrays:
         """Return samples, scores, and the measures of quality."""
         config, data, critic = self.config, self.reference.data, self.critic
-        shown, samples = self.history[-1], self.recent[-1]
+        shown, samples = self.history[-1], self.samples
         noise = torch.randn(64, 1, wgan.N_SAMPLES, generator=torch_rng(config.seed, 13)).numpy()
         more = [self._draw(self.generator, len(samples), 14, epoch, i) for i in range(1, N_SETS)]
         arrays = {
@@ -91,9 +90,7 @@ class Gallery:
             history = wgan.score(critic, np.concatenate(self.history))
             arrays["score_history"] = history.reshape(-1, N_HISTORY).mean(axis=1)
         if len(self.recent) > LAG:
-            test = metrics.relative_mmd_test(
-                data.validation, samples, self.recent[0], self.reference.width
-            )
+            test = metrics.relative_test(self.recent[-1], self.recent[0])
             arrays |= {
                 "improvement": np.array(-test.difference),
                 "improvement_p": np.array(test.p_value),
@@ -107,6 +104,13 @@ class Gallery:
             ("critic", self.critic),
         ):
             training.fill(network, kept, name)
+
+    def _show(self, epoch: int) -> np.ndarray:
+        self.samples = self._draw(self.generator, self.config.n_held_out, 12, epoch)
+        return self.samples
+
+    def _terms(self, traces: np.ndarray) -> np.ndarray:
+        return metrics.mmd_terms(self.reference.data.validation, traces, self.reference.width)
 
     def _draw(self, generator: torch.nn.Module, n: int, *entropy: int) -> np.ndarray:
         return wgan.sample(

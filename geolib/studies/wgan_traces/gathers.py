@@ -70,7 +70,8 @@ def draw_models(n: int, rng: np.random.Generator) -> np.ndarray:
 def model_gathers(models: np.ndarray) -> np.ndarray:
     """Return shot gathers `(n, 64 samples, 64 receivers)`, float32, each scaled to size 1."""
     gathers = raw_gathers(models)
-    return (gathers / np.abs(gathers).max(axis=(1, 2), keepdims=True)).astype(np.float32)
+    size = np.abs(gathers).max(axis=(1, 2), keepdims=True)
+    return np.asarray(gathers / size, dtype=np.float32)
 
 
 def raw_gathers(models: np.ndarray) -> np.ndarray:
@@ -173,7 +174,8 @@ def _train(config: GathersConfig) -> Arrays:
 @torch.no_grad()
 def _sample(generator: torch.nn.Module, n: int, rng: torch.Generator) -> np.ndarray:
     with evaluating(generator):
-        return generator(torch.randn(n, variants.LATENT, generator=rng))[:, 0].numpy()
+        made: torch.Tensor = generator(torch.randn(n, variants.LATENT, generator=rng))
+    return made[:, 0].numpy()
 
 
 def table(arrays: Mapping[str, np.ndarray]) -> str:

@@ -21,7 +21,8 @@ from geolib.gans import wgan
 from geolib.metrics import traces
 from geolib.runs import paths
 from geolib.runs.measure import Measure
-from geolib.runs.store import Arrays, Results, Store, load, provenance, save
+from geolib.runs.provenance import provenance
+from geolib.runs.store import Arrays, Results, Store, load, save
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Unit, select
 from geolib.studies.wgan_traces import training as wgan_training

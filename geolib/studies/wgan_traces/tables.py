@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -90,7 +90,15 @@ def p_values(run: list[Mapping[str, np.ndarray]]) -> dict[int, float]:
     }
 
 
-def quality_rows(units: Units, epoch: int) -> list[dict[str, Any]]:
+class Quality(TypedDict):
+    """A measure of generated traces beside the floor between real ones."""
+
+    measure: str
+    generated: Measure
+    floor: Measure
+
+
+def quality_rows(units: Units, epoch: int) -> list[Quality]:
     """Return each measure's name, its value for an epoch, and the floor between real traces."""
     arrays, data = units[Epoch(epoch).name], units[DATA.name]
     return [
@@ -103,7 +111,7 @@ def quality_rows(units: Units, epoch: int) -> list[dict[str, Any]]:
     ]
 
 
-def quality_table(columns: Mapping[str, list[dict[str, Any]]]) -> str:
+def quality_table(columns: Mapping[str, list[Quality]]) -> str:
     """Return generated traces against the floor as Markdown; `quality_rows` for each label."""
     rows = [
         [row[0]["measure"], *(each["generated"] for each in row), row[0]["floor"]]
@@ -265,72 +273,75 @@ def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
 
 
 def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
-    critic, generator, swd, mmd2 = (
-        curve(run, name) for name in ("critic_loss", "generator_loss", "swd", "mmd2")
-    )
+    power = np.square(np.abs(np.fft.rfft(run[0]["samples"], axis=1))).mean(axis=0)[1:]
+    flatness = Measure(float(np.exp(np.log(power).mean()) / power.mean()))
+    return {"epoch_1_flatness": flatness, **_losses(run), **_distances(run), **_rule(run)}
+
+
+def _losses(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
+    critic, generator = curve(run, "critic_loss"), curve(run, "generator_loss")
     found: dict[str, Measure] = {}
     if len(run) >= 20:
         # The first epoch's critic loss is far from all others; it alone decides what is measured
-        # from it on.
+        # from it on. No interval: epochs of one training follow from one another, and there is one.
         for first in (1, 2, 11, 21):
-            r = (
-                float(np.corrcoef(critic[first - 1 :], generator[first - 1 :])[0, 1])
-                if len(run) > first + 1
-                else np.nan
-            )
-            if abs(r) < 1:
-                # No interval: epochs of one training follow from one another, and there is one
-                # training.
-                found["loss_correlation" + (f"_from_{first}" if first != 2 else "")] = Measure(r)
-    power = np.square(np.abs(np.fft.rfft(run[0]["samples"], axis=1))).mean(axis=0)[1:]
-    found["epoch_1_flatness"] = Measure(float(np.exp(np.log(power).mean()) / power.mean()))
-    if len(run) >= 5:
-        found["swd_5_over_1"] = Measure(swd[4] / swd[0])
-        found["mmd2_5_over_1"] = Measure(mmd2[4] / mmd2[0])
-    # Before that the range of the curves would be hardly more than that of the epochs which are
-    # tested.
+            if len(run) > first + 1:
+                r = float(np.corrcoef(critic[first - 1 :], generator[first - 1 :])[0, 1])
+                if abs(r) < 1:
+                    found[_from("loss_correlation", first)] = Measure(r)
+        for first in (1, 2, 3):
+            parts = run[first - 1 : 10], run[10:]
+            early, late = (np.concatenate([a["critic_loss"] for a in part]).std() for part in parts)
+            found[_from("swing_ratio", first)] = Measure(float(early / late))
+    # Before that the range of the curves would be hardly more than that of the tested epochs.
     if len(run) >= TRAINED:
         for first, end in ((0, ""), (1, "_from_2")):
             fall = (critic[first] - critic[first:10].min()) / np.ptp(critic[first:])
             rise = (generator[first:10].max() - generator[first]) / np.ptp(generator[first:])
-            found |= {
-                f"critic_loss_drop{end}": Measure(fall),
-                f"generator_loss_rise{end}": Measure(rise),
-            }
-    if len(run) >= 20:
-        for first in (1, 2, 3):
-            parts = run[first - 1 : 10], run[10:]
-            early, late = (np.concatenate([a["critic_loss"] for a in part]).std() for part in parts)
-            found["swing_ratio" + (f"_from_{first}" if first != 2 else "")] = Measure(
-                float(early / late)
-            )
-        found["swd_20_over_5"] = Measure(swd[19] / swd[4])
-        found["mmd2_20_over_5"] = Measure(mmd2[19] / mmd2[4])
+            found[f"critic_loss_drop{end}"] = Measure(fall)
+            found[f"generator_loss_rise{end}"] = Measure(rise)
     if len(run) >= 40:
         for first in (20, 24, 40):
             if len(run) > first:
-                slope = stats.linregress(
-                    np.arange(first, len(run) + 1), generator[first - 1 :]
-                ).slope
+                x = np.arange(first, len(run) + 1)
+                slope = stats.linregress(x, generator[first - 1 :]).slope
                 found[f"generator_slope_after_{first}"] = Measure(slope)
-    if len(run) >= 100:
-        found["swd_100_over_47"] = Measure(swd[99] / swd[46])
-        found["mmd2_100_over_47"] = Measure(mmd2[99] / mmd2[46])
-        history = run[99]["score_history"]
+    return found
+
+
+def _from(name: str, first: int) -> str:
+    # The second epoch is where the ledger measures from; others stand beside it.
+    return name if first == 2 else f"{name}_from_{first}"
+
+
+def _distances(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
+    found = {
+        f"{name}_{later}_over_{earlier}": Measure(values[later - 1] / values[earlier - 1])
+        for name, values in ((name, curve(run, name)) for name in ("swd", "mmd2"))
+        for later, earlier in ((5, 1), (20, 5), (100, 47))
+        if len(run) >= later
+    }
+    if len(run) >= TRAINED:
+        history = run[TRAINED - 1]["score_history"]
         # The critic of epoch 100 must have scored later generators to say that nothing changes
         # after epoch 100.
         if len(history) >= 150 and (level := level_epoch(history)) is not None:
             found["fig_6_level_epoch"] = Measure(level)
     if len(run) >= 150:
+        swd = curve(run, "swd")
         found["swd_after_100"] = Measure(swd[100:].mean() / swd[90:100].mean())
+    return found
+
+
+def _rule(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
     tests = p_values(run)
-    if tests:
-        for patience in (3, 5, PATIENCE):
-            epoch = stopping_epoch(tests, patience=patience)
-            end = f"_patience_{patience}" if patience != PATIENCE else ""
-            found[f"no_rule_stops{end}"] = Measure(float(epoch is None), n=len(tests))
-            if epoch is not None:
-                found[f"rule_epoch{end}"] = Measure(epoch, n=len(tests))
+    found: dict[str, Measure] = {}
+    for patience in (3, 5, PATIENCE) if tests else ():
+        epoch = stopping_epoch(tests, patience=patience)
+        end = f"_patience_{patience}" if patience != PATIENCE else ""
+        found[f"no_rule_stops{end}"] = Measure(float(epoch is None), n=len(tests))
+        if epoch is not None:
+            found[f"rule_epoch{end}"] = Measure(epoch, n=len(tests))
     return found
 
 

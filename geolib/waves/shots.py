@@ -1,27 +1,31 @@
-"""The misfit of a survey and its gradient with the shots spread over processes or a Dask cluster."""
+"""The misfit of a survey and its gradient by groups of shots, which workers may compute side by side."""
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import torch
 
-from geolib import _checks, waves
-from geolib.runs import scheduler
-from geolib.waves.survey import space_order_of
+from geolib import _checks
+from geolib.waves.propagate import misfit_and_gradient as of_all
+from geolib.waves.survey import Survey, space_order_of
+
+Task = tuple[torch.Tensor, Survey, torch.Tensor, int]
+Result = tuple[torch.Tensor, torch.Tensor]
+Map = Callable[[Callable[[Task], Result], list[Task]], Iterable[Result]]
 
 
 def misfit_and_gradient(
     velocity: torch.Tensor,
-    survey: waves.Survey,
+    survey: Survey,
     observed: torch.Tensor,
     *,
     at_once: int = 1,
-    address: Any = None,
-    jobs: int = 1,
+    map: Map = builtins.map,
     space_order: int = 2,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Result:
     """Return what `waves.misfit_and_gradient` returns, computed by groups of shots.
 
     Parameters
@@ -34,10 +38,9 @@ def misfit_and_gradient(
         Observed shot gathers.
     at_once : int
         Shots of a group; each group is one task.
-    address : str or distributed.Client, optional
-        Where tasks go, as for `scheduler.unordered`; an inversion, which calls this often, passes a client.
-    jobs : int
-        Processes on this machine, as for `scheduler.unordered`.
+    map : callable
+        Takes a function and tasks and returns the results in the tasks' order, as Python's own does: that of a pool of
+        processes, say, or `functools.partial(geolib.runs.scheduler.in_order, address=client)` for a Dask cluster.
     space_order : {2, 4}
         Order of the spatial differences.
 
@@ -55,7 +58,7 @@ def misfit_and_gradient(
 
     Notes
     -----
-    Groups are added in their order, which is not that in which workers bring them. A task takes the model and the data
+    Groups are added in their order, whoever is done first. A task takes the model and the data
     of its shots over the network and brings one gradient back.
     """
     at_once = _checks.integer("at_once", at_once, low=1)
@@ -66,22 +69,21 @@ def misfit_and_gradient(
     _checks.shape("observed", observed, (*survey.receiver_locations.shape[:2], survey.nt), "Record the same survey.")
     # Without graphs, which cannot be sent; and every group has the layer of the whole survey.
     velocity, (speed, frequency) = velocity.detach(), survey.tuning
-    boundary, tasks = dataclasses.replace(survey.boundary, velocity=speed, frequency=frequency), []
+    tasks: list[Task] = []
+    boundary = dataclasses.replace(survey.boundary, velocity=speed, frequency=frequency)
     for first in range(0, survey.n_shots, at_once):
         part = slice(first, first + at_once)
         names = ("source_locations", "receiver_locations", "source_amplitudes")
         parts = {name: getattr(survey, name)[part].detach().clone() for name in names}
         mine = dataclasses.replace(survey, boundary=boundary, **parts)
         tasks.append((velocity, mine, observed[part].detach().clone(), space_order))
-    found = dict(scheduler.unordered(_group, tasks, address=address, jobs=jobs))
     misfit, gradient = velocity.new_zeros(()), torch.zeros_like(velocity)
-    for index, (_, mine, _, _) in enumerate(tasks):
+    for (_, mine, _, _), found in zip(tasks, map(_group, tasks), strict=True):
         share = mine.n_shots / survey.n_shots  # the misfit is a mean over shots
-        misfit, gradient = misfit + share * found[index][0], gradient + share * found[index][1]
+        misfit, gradient = misfit + share * found[0], gradient + share * found[1]
     return misfit, gradient
 
 
-def _group(
-    velocity: torch.Tensor, survey: waves.Survey, observed: torch.Tensor, space_order: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    return waves.misfit_and_gradient(velocity, survey, observed, space_order=space_order)
+def _group(task: Task) -> Result:
+    velocity, survey, observed, space_order = task
+    return of_all(velocity, survey, observed, space_order=space_order)
