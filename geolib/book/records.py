@@ -50,7 +50,8 @@ class Shipped:
     @property
     def config(self) -> Config:
         """The parameters of the run."""
-        return self.study.Config.stored(self.results.config)
+        made: Config = self.study.Config.stored(self.results.config)
+        return made
 
     @property
     def chapter(self) -> str:

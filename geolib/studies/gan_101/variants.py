@@ -145,13 +145,18 @@ def trick(
     if data == "mixture":
         judge = Judge(rule.real_label)
         players, game = tricks.mixture_game(TARGET, rule, rate, rng, batch=batch)
-        assess = lambda: (judge.distance(players.generator), judge.critic(players))  # noqa: E731
+
+        def assess() -> tuple[float, tuple[float, float, float]]:
+            return judge.distance(players.generator), judge.critic(players)
     else:
         draw = drawer(image(seed), rng, size=TRICK_SIZE, spacing=4.0, n=batch)
         reference = held_out(seed, size=TRICK_SIZE, spacing=4.0)
         players, game = tricks.channel_game(draw, rule, rate, rng, size=TRICK_SIZE)
         z = torch.randn(N_TEST, variants.LATENT, generator=source(seed, "latent"))
-        assess = lambda: _assess_channels(players, z, reference, rule.real_label)  # noqa: E731
+
+        def assess() -> tuple[float, tuple[float, float, float]]:
+            return _assess_channels(players, z, reference, rule.real_label)
+
     for step in train(players, game, iterations):
         if (step.iteration + 1) % every == 0:
             far, known = assess()
@@ -293,7 +298,7 @@ def infogan(iterations: int, seed: int, weight: float) -> Arrays:
     """Train InfoGAN with and without its information term: which factor the code became."""
     from scipy import stats
 
-    found: dict[str, list[np.ndarray]] = {"bound": [], "correlation": []}
+    found: dict[str, list[list[float]]] = {"bound": [], "correlation": []}
     reference = held_out(seed, spacing=4.0, graded=True)
     rows = []
     for share in (weight, 0.0):
