@@ -100,8 +100,12 @@ class Config:
 
     @classmethod
     def stored(cls, values: Mapping[str, Any]) -> Self:
-        """Return the configuration that a results file or a run's record holds, maybe of an earlier version."""
-        return cls(**{name: value for name, value in values.items() if name not in cls.GONE})
+        """Return the configuration that a results file or a run's record holds, maybe of an earlier version.
+
+        A parameter that was added since has the value at which results are what they were before.
+        """
+        known = {item.name: item.metadata["former"] for item in _fields(cls) if item.metadata["former"] is not None}
+        return cls(**known | {name: value for name, value in values.items() if name not in cls.GONE})
 
     @classmethod
     def from_namespace(cls, namespace: Mapping[str, Any]) -> Self:

@@ -123,13 +123,13 @@ def test_reciprocity(shape, order, boundary):
     torch.testing.assert_close(forth, back, rtol=0, atol=tolerance * float(forth.abs().max()))
 
 
-def reflected_energy(width, order, shape, source, receivers, seconds=0.5):
+def reflected_energy(width, order, shape, source, receivers, seconds=0.5, **tuning):
     """What a layer sends back: the difference to a grid so large that nothing returns in time."""
     speed, spacing, dt = 2500.0, 10.0, 1e-3
     nt = round(seconds / dt)
     s = ricker(10.0, dt, nt, dtype=torch.float64)
     far = int(speed * seconds / spacing / 2) + 2
-    layer = Boundary("absorbing", "absorbing", "absorbing", width=width)
+    layer = Boundary("absorbing", "absorbing", "absorbing", width=width, **tuning)
     near = traces(constant(speed, shape), spacing, dt, source, receivers, s, layer, order)
     large = constant(speed, tuple(n + 2 * far for n in shape))
     moved = [[i + far for i in place] for place in (source, *receivers)]
@@ -137,16 +137,25 @@ def reflected_energy(width, order, shape, source, receivers, seconds=0.5):
     return float((near - endless).square().sum() / endless.square().sum())
 
 
+# What is sent back on the line, by half the layer, in the plane, and along the top row, where waves graze the layer.
+# Tuned: measured 1.9e-10, 9.9e-9, 3.7e-10 and 9.3e-11. By default the layer follows the survey, which says
+# only which velocity its step allows, here three to four times that of the medium: 1.2e-9, 6.0e-8, 1.1e-9 and 2.9e-10.
+TUNED = ({"velocity": 4000.0, "frequency": 10.0}, (1e-9, 5e-8, 1e-9, 1e-9))
+FOLLOWING = ({}, (2e-9, 1e-7, 2e-9, 1e-9))
+
+
 @pytest.mark.parametrize("order", [2, 4])
-def test_the_layer_absorbs(order):
-    # Measured: 4e-10 and below at 20 points, 1e-8 at 10; on the line, where the step allows 4 times the velocity, more.
-    line = [[10], [30]]
-    assert reflected_energy(20, order, (60,), [20], line, 0.6) < 2e-9
-    assert reflected_energy(10, order, (60,), [20], line, 0.6) < 1e-7
-    plane = [[i, 5] for i in range(0, 60, 5)]
-    assert reflected_energy(20, order, (60, 60), [30, 30], plane) < 2e-9
-    # Along the top row waves graze the layer.
-    assert reflected_energy(20, order, (30, 100), [2, 5], [[2, i] for i in range(15, 100, 10)]) < 1e-9
+@pytest.mark.parametrize(("tuning", "limits"), [TUNED, FOLLOWING])
+def test_the_layer_absorbs(order, tuning, limits):
+    line, plane = [[10], [30]], [[i, 5] for i in range(0, 60, 5)]
+    top = [[2, i] for i in range(15, 100, 10)]
+    found = (
+        reflected_energy(20, order, (60,), [20], line, 0.6, **tuning),
+        reflected_energy(10, order, (60,), [20], line, 0.6, **tuning),
+        reflected_energy(20, order, (60, 60), [30, 30], plane, **tuning),
+        reflected_energy(20, order, (30, 100), [2, 5], top, **tuning),
+    )
+    assert all(energy < limit for energy, limit in zip(found, limits, strict=True)), found
 
 
 @pytest.mark.parametrize("order", [2, 4])

@@ -27,6 +27,7 @@ from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.wgan_traces import training
+from geolib.studies.wgan_traces.config import PRECISIONS
 from geolib.studies.wgan_traces.data import SAMPLING, amplitude_scale, forward
 from geolib.studies.wgan_traces.training import BETAS, torch_rng
 
@@ -53,6 +54,13 @@ class ConditionalConfig(config.Config):
     )
     n_asked: int = config.param(
         16, "Conditions asked for, inside and outside the range kept back", paper=500, low=8
+    )
+    precision: str = config.param(
+        "float32",
+        "Arithmetic of the critic's convolutions",
+        paper="bfloat16",
+        choices=PRECISIONS,
+        former="bfloat16",
     )
     seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
 
@@ -173,7 +181,7 @@ def _train(config: ConditionalConfig) -> Arrays:
     real = torch.from_numpy((raw / scale).astype(np.float32))[:, None]
     rng = torch_rng(config.seed, 10)
     generator = wgan.make_generator(rng=rng)
-    critic = ConditionalCritic(wgan.make_critic(rng=rng, precision="bfloat16", channels=2))
+    critic = ConditionalCritic(wgan.make_critic(rng=rng, precision=config.precision, channels=2))
     adam = partial(torch.optim.Adam, lr=config.learning_rate, betas=BETAS, fused=True)
     players = Players(generator, critic, adam(generator.parameters()), adam(critic.parameters()))
     codes, pulses = encode(trained_on)

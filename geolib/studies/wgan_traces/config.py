@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from geolib.runs import config
 
+PRECISIONS = ("float32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class TracesConfig(config.Config):
@@ -32,7 +34,7 @@ class TracesConfig(config.Config):
         0.999, "Decay of the running mean of the generator's weights", low=0, high=1
     )
     precision: str = config.param(
-        "float32", "Arithmetic of the critic's convolutions", choices=("float32", "bfloat16")
+        "float32", "Arithmetic of the critic's convolutions", choices=PRECISIONS
     )
     velocity: tuple[float, ...] = config.param(
         (1500.0, 4500.0), "Lowest and highest interval velocity", low=1000, high=5000, unit="m/s"

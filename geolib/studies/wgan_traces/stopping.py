@@ -26,7 +26,7 @@ from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind
 from geolib.studies.wgan_traces import tables
 from geolib.studies.wgan_traces import training as wgan_training
-from geolib.studies.wgan_traces.config import TracesConfig
+from geolib.studies.wgan_traces.config import PRECISIONS, TracesConfig
 from geolib.studies.wgan_traces.data import dataset, draw_models, forward
 from geolib.studies.wgan_traces.gallery import LAG
 
@@ -46,6 +46,13 @@ class Scale(config.Config):
     n_judge: int = config.param(
         16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000
     )
+    precision: str = config.param(
+        "float32",
+        "Arithmetic of the critic's convolutions",
+        paper="bfloat16",
+        choices=PRECISIONS,
+        former="bfloat16",
+    )
 
     def training(self, seed: int) -> TracesConfig:
         """Return the configuration of one training."""
@@ -54,7 +61,7 @@ class Scale(config.Config):
             n_traces=self.n_traces,
             batch=self.batch,
             learning_rate=self.learning_rate,
-            precision="bfloat16",
+            precision=self.precision,
             seed=seed,
         )
 
