@@ -22,7 +22,7 @@ from geolib.datasets import fetch
 from geolib.runs import paths
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import write_atomic
-from geolib.runs.study import Study
+from geolib.runs.study import AnyStudy
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,14 +69,14 @@ def _complain(message: object, status: int) -> int:
     return status
 
 
-def _find(options: argparse.Namespace) -> Study:
+def _find(options: argparse.Namespace) -> AnyStudy:
     try:
         return studies.get(options.study)
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
 
 
-def _config(options: argparse.Namespace, study: Study) -> Config:
+def _config(options: argparse.Namespace, study: AnyStudy) -> Config:
     try:
         given = reruns.read_parameters(options.file, options.study) if getattr(options, "file", None) else {}
         reruns.check_once([name for name, _ in options.changes])
@@ -120,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _with_notebook(options: argparse.Namespace) -> Study:
+def _with_notebook(options: argparse.Namespace) -> AnyStudy:
     if chapter := studies.COMPANIONS.get(options.study):
         raise UsageError(
             f"study must have a notebook; {options.study} is shown in that of {chapter}. "
@@ -152,7 +152,7 @@ def _compute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _reuse(options: argparse.Namespace, study: Study, config: Config) -> Sequence[str]:
+def _reuse(options: argparse.Namespace, study: AnyStudy, config: Config) -> Sequence[str]:
     """Return the shipped files of other names whose units are taken, once they are known to fit."""
     if studies.APART in options.reuse:
         raise UsageError(f"--reuse must name a file of units; {studies.APART} holds measures of them. Leave it out.")
@@ -160,7 +160,7 @@ def _reuse(options: argparse.Namespace, study: Study, config: Config) -> Sequenc
     return options.reuse
 
 
-def _announce(study: Study, config: Config, preset: str, folder: Path) -> None:
+def _announce(study: AnyStudy, config: Config, preset: str, folder: Path) -> None:
     _check_data(study)
     name = study.name
     print(f"study: {name}, {study.title}")
@@ -171,7 +171,7 @@ def _announce(study: Study, config: Config, preset: str, folder: Path) -> None:
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
 
 
-def _check_data(study: Study) -> None:
+def _check_data(study: AnyStudy) -> None:
     for file in study.files:
         fetch.locate(file)
 

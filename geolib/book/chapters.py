@@ -13,7 +13,7 @@ from geolib import studies
 from geolib.book import notebooks, records, staleness
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
-from geolib.runs.study import Study
+from geolib.runs.study import AnyStudy
 
 STAMP = ".build/{name}.stamp"
 EXECUTED = ".build/executed/{name}.ipynb"
@@ -121,7 +121,7 @@ def write(
         write_atomic(path, content)
 
 
-def _record(study: Study, about: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
+def _record(study: AnyStudy, about: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
     columns = {}
     if about:
         units = str(len(study.units(study.Config())))

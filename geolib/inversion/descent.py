@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -270,68 +266,6 @@ class AppendixB(torch.optim.Optimizer):
             return gradient / (memory + epsilon).sqrt()
         memory.mul_(beta).addcmul_(gradient, gradient, value=1 - beta)
         return gradient / ((memory / (1 - beta**k)).sqrt() + epsilon)
-
-
-class Journal:
-    """An objective that remembers: a descent started again on the same file is not computed again as far as it came.
-
-    No optimiser's state needs saving for that: a deterministic method asks for the same models in the same order.
-
-    Parameters
-    ----------
-    objective : callable
-        What to evaluate.
-    path : Path, optional
-        File of the evaluations, one record after the other; a damaged or foreign tail is dropped.
-        Without it only times are kept.
-
-    Attributes
-    ----------
-    seconds : list of float
-        Duration of each evaluation, also of those remembered.
-    """
-
-    def __init__(self, objective: Objective, path: Path | None = None) -> None:
-        self.objective, self.path = objective, path
-        self.seconds: list[float] = []
-        self.offset = 0
-
-    def __call__(self, model: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return misfit and gradient, from the file if this evaluation was made before."""
-        digest = hashlib.sha256(np.ascontiguousarray(model).tobytes()).digest()[:16]
-        gradient = np.empty_like(model)
-        length = 36 + gradient.nbytes
-        if self.path is not None and (record := self._read(length)) and record[:16] == digest:
-            misfit, seconds = np.frombuffer(record[16:32])
-            gradient = np.frombuffer(record[32:-4], dtype=model.dtype).reshape(model.shape).copy()
-        else:
-            begin = time.perf_counter()
-            misfit, found = self.objective(model)
-            gradient[...] = found
-            seconds = time.perf_counter() - begin
-            if self.path is not None:
-                self._write(digest + np.array([misfit, seconds]).tobytes() + gradient.tobytes())
-        self.offset += length
-        self.seconds.append(float(seconds))
-        return float(misfit), gradient
-
-    def _read(self, length: int) -> bytes:
-        assert self.path is not None
-        if not self.path.exists():
-            return b""
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            record = file.read(length)
-        whole = len(record) == length and zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little")
-        return record if whole else b""
-
-    def _write(self, record: bytes) -> None:
-        assert self.path is not None
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("r+b" if self.path.exists() else "wb") as file:
-            file.seek(self.offset)
-            file.write(record + zlib.crc32(record).to_bytes(4, "little"))
-            file.truncate()
 
 
 def largest_eigenvalue(

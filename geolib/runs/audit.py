@@ -13,7 +13,7 @@ import numpy as np
 
 from geolib.runs.recheck import Recheck
 from geolib.runs.store import Results, load, write_atomic
-from geolib.runs.study import Study
+from geolib.runs.study import AnyStudy
 
 #: Beside the shipped files: the SHA-256 of each as it was published.
 DIGESTS = "digests.json"
@@ -46,11 +46,11 @@ class Shipped:
     """A shipped file of a study."""
 
     path: Path
-    study: Study
+    study: AnyStudy
     results: Results
 
     @classmethod
-    def read(cls, path: Path, study: Study) -> Shipped:
+    def read(cls, path: Path, study: AnyStudy) -> Shipped:
         """Return what a file holds; ValueError if it is damaged."""
         return cls(path, study, load(path)[0])
 

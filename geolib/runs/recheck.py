@@ -11,7 +11,7 @@ import numpy as np
 from geolib.runs.unit import Arrays, Unit
 
 if TYPE_CHECKING:
-    from geolib.runs.study import Study
+    from geolib.runs.study import AnyStudy
 
 #: Numbers below this are what round-off leaves of a zero: they agree with one another.
 ROUND_OFF = 1e-7
@@ -68,7 +68,7 @@ def difference(stored: np.ndarray, again: np.ndarray) -> float:
 
 
 def whole(
-    study: Study, config: Any, unit: Unit, arrays: Arrays, seconds: float, *, but: tuple[str, ...] = ()
+    study: AnyStudy, config: Any, unit: Unit, arrays: Arrays, seconds: float, *, but: tuple[str, ...] = ()
 ) -> Recheck:
     """Return the recheck that computes a unit whole; arrays named in `but` are times, which no machine repeats."""
     stored = {name: value for name, value in arrays.items() if name not in but}

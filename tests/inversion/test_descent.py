@@ -1,7 +1,5 @@
 """The descent methods follow their formulae, count every evaluation and resume from a journal."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -168,54 +166,6 @@ def test_refusals(change, kind, text):
 def test_unknown_rule_is_refused():
     with pytest.raises(ValueError, match="rule must be one of momentum_b"):
         descent.AppendixB([torch.zeros(1)], "adam", lr=1.0)
-
-
-@pytest.mark.parametrize("method", ["adam", "momentum_b", "cg", "lbfgs", "tnc"])
-def test_journal_resumes_a_killed_descent_without_computing_twice(tmp_path, method):
-    budget, calls = 15, []
-
-    def objective(model):
-        if len(calls) == 9:
-            raise KeyboardInterrupt
-        calls.append(1)
-        return quadratic(model)
-
-    options = {"rate": 0.1} if method in descent.STEP_METHODS else {}
-    undisturbed = descent.minimize(quadratic, np.zeros(3), method, iterations=budget, **options)
-    with pytest.raises(KeyboardInterrupt):
-        descent.minimize(descent.Journal(objective, tmp_path / "j"), np.zeros(3), method, iterations=budget, **options)
-    # A kill may also cut the record that was being written.
-    with (tmp_path / "j").open("ab") as file:
-        file.write(b"half a record")
-    again = itertools.count()
-
-    def counted(model):
-        next(again)
-        return quadratic(model)
-
-    journal = descent.Journal(counted, tmp_path / "j")
-    found = descent.minimize(journal, np.zeros(3), method, iterations=budget, **options)
-    np.testing.assert_array_equal(found.misfit, undisturbed.misfit)
-    np.testing.assert_array_equal(found.model, undisturbed.model)
-    assert next(again) == found.misfit.size - 9
-    assert len(journal.seconds) == found.misfit.size
-
-
-def test_journal_does_not_believe_a_damaged_record(tmp_path):
-    path = tmp_path / "j"
-    descent.minimize(descent.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
-    raw = bytearray(path.read_bytes())
-    # A bit of an exponent in the third record's gradient: its digest of the model is intact.
-    raw[2 * len(raw) // 6 + 47] ^= 1
-    path.write_bytes(raw)
-    found = descent.minimize(descent.Journal(quadratic, path), np.zeros(3), "gd", iterations=5, rate=0.1)
-    np.testing.assert_array_equal(found.misfit, run("gd", 5).misfit)
-
-
-def test_journal_drops_records_of_another_descent(tmp_path):
-    descent.minimize(descent.Journal(quadratic, tmp_path / "j"), np.ones(3), "gd", iterations=5, rate=0.1)
-    found = descent.minimize(descent.Journal(quadratic, tmp_path / "j"), np.zeros(3), "gd", iterations=5, rate=0.1)
-    np.testing.assert_array_equal(found.misfit, run("gd", 5).misfit)
 
 
 def test_largest_eigenvalue_of_a_known_hessian():

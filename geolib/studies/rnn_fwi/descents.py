@@ -13,6 +13,8 @@ import torch
 
 from geolib.datasets import velocity
 from geolib.inversion import descent
+from geolib.runs.journal import Journal
+from geolib.runs.store import Store
 from geolib.runs.unit import Arrays, Unit
 from geolib.studies.rnn_fwi import theory
 from geolib.studies.rnn_fwi.config import FwiConfig
@@ -56,7 +58,7 @@ def unit(config: FwiConfig, wanted: Unit, folder: Path | None) -> Arrays:
         return _line(config, wanted)
     if isinstance(wanted, (Block, Extra)):
         stem = f"marmousi-{wanted.method}" if isinstance(wanted, Block) else wanted.name
-        journal = folder / f"{stem}.journal" if folder is not None else None
+        journal = folder / f"{stem}-evaluations" if folder is not None else None
         if isinstance(wanted, Extra):
             return _marmousi(
                 config, wanted.method, EXTRA_BUDGET, extra=wanted.setting, journal=journal
@@ -238,8 +240,10 @@ def _marmousi(
     for number, (frequency, iterations) in enumerate(stages):
         problem = problem_2d(extra, frequency)
         done = sum(n for _, n in stages[:number])
-        path = journal.with_name(f"{journal.name}{number}") if journal is not None else None
-        remembered = descent.Journal(problem.objective, path)
+        store = (
+            Store(journal.with_name(f"{journal.name}-{number}")) if journal is not None else None
+        )
+        remembered = Journal(problem.objective, store)
         found = descent.minimize(
             remembered,
             problem.start if start is None else start,

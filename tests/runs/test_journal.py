@@ -1,0 +1,69 @@
+"""A descent that was killed goes on from its evaluations; what is damaged or foreign is computed again."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from geolib.inversion import descent
+from geolib.runs.journal import Journal
+from geolib.runs.store import Store
+
+MATRIX, TARGET = np.diag([1.0, 4.0, 9.0]), np.array([1.0, -2.0, 0.5])
+
+
+def quadratic(model):
+    residual = MATRIX @ (model - TARGET)
+    return 0.5 * float((model - TARGET) @ residual), residual
+
+
+def run(journal, method="gd", start=0.0, budget=5):
+    options = {"rate": 0.1} if method in descent.STEP_METHODS else {}
+    return descent.minimize(journal, np.full(3, start), method, iterations=budget, **options)
+
+
+@pytest.mark.parametrize("method", ["adam", "momentum_b", "cg", "lbfgs", "tnc"])
+def test_a_killed_descent_goes_on_without_computing_twice(tmp_path, method):
+    calls = []
+
+    def objective(model):
+        if len(calls) == 9:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return quadratic(model)
+
+    undisturbed = run(quadratic, method, budget=15)
+    with pytest.raises(KeyboardInterrupt):
+        run(Journal(objective, Store(tmp_path)), method, budget=15)
+    again = itertools.count()
+
+    def counted(model):
+        next(again)
+        return quadratic(model)
+
+    journal = Journal(counted, Store(tmp_path))
+    found = run(journal, method, budget=15)
+    np.testing.assert_array_equal(found.misfit, undisturbed.misfit)
+    np.testing.assert_array_equal(found.model, undisturbed.model)
+    assert next(again) == found.misfit.size - 9
+    assert len(journal.seconds) == found.misfit.size
+
+
+def test_a_damaged_evaluation_is_reported_and_computed_again(tmp_path):
+    whole = run(Journal(quadratic, Store(tmp_path)))
+    path = Store(tmp_path).path("evaluation-00002")
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.warns(UserWarning, match="evaluation-00002.* will be computed again"):
+        found = run(Journal(quadratic, Store(tmp_path)))
+    np.testing.assert_array_equal(found.misfit, whole.misfit)
+
+
+def test_evaluations_of_another_descent_are_not_believed(tmp_path):
+    run(Journal(quadratic, Store(tmp_path)), start=1.0)
+    found = run(Journal(quadratic, Store(tmp_path)))
+    np.testing.assert_array_equal(found.misfit, run(quadratic).misfit)
+
+
+def test_without_a_store_only_times_are_kept():
+    journal = Journal(quadratic)
+    assert len(journal.seconds) == 0 and run(journal).misfit.size == len(journal.seconds)
