@@ -23,10 +23,6 @@ ALLOWED = {
     "book": BASE | SCIENCE | {"HOMES", "__version__", "runs", "studies"},
     "cli": BASE | {"__version__", "book", "datasets", "runs", "studies"},
 }
-# What still goes the other way, and until when.
-LEFT = {
-    ("gans/wgan.py", "runs"),  # until the chapter on traces says which file it loads
-}
 BARE = {"waves", "datasets", "metrics", "gans", "inversion", "runs", "studies"}
 
 
@@ -58,14 +54,7 @@ def test_imports_flow_one_way(path):
         pieces = name.split(".")
         if pieces[0] != "geolib" or len(pieces) == 1 or pieces[1] == "__version__":
             continue
-        if (path.relative_to(PACKAGE).as_posix(), pieces[1]) in LEFT:
-            continue
         assert pieces[1] == part or pieces[1] in ALLOWED[part], f"{part} must not import geolib.{pieces[1]}"
-
-
-def test_what_still_goes_the_other_way_is_still_there():
-    for name, part in LEFT:
-        assert any(found.startswith(f"geolib.{part}") for found in imported(PACKAGE / name)), name
 
 
 def modules_that_import(paths):

@@ -15,6 +15,13 @@ FROZEN = {
 }
 
 
+def folder() -> Path:
+    """Return where shipped weights and results are: in the checkout, or beside the installed package."""
+    package = Path(__file__).resolve().parents[1]
+    shipped = package / "_shipped" / "results"
+    return shipped if shipped.is_dir() else package.parent / "book" / "results"
+
+
 def checksum(path: Path) -> str:
     """Return the sha256 of a weights file, or nothing where there is none.
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from geolib import _checks
+from geolib.datasets import frozen
 from geolib.gans import weights
 from geolib.gans.fast.layers import LEAKY_SLOPE, Convolution, Kink
 from geolib.gans.train import evaluating
-from geolib.runs import paths
 
 N_LATENT = 100
 N_SAMPLES = 499
@@ -234,7 +234,7 @@ class Pretrained:
 
 def weights_path() -> Path:
     """Return the file of the shipped weights."""
-    return paths.results() / "wgan_traces.safetensors"
+    return frozen.folder() / "wgan_traces.safetensors"
 
 
 def pack_weights(networks: Pretrained) -> bytes:

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from geolib.datasets import frozen
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = _PACKAGE / "_shipped"
 _elsewhere: list[Path] = []
@@ -21,8 +23,7 @@ def results() -> Path:
     """Return the folder of shipped results and weights."""
     if _elsewhere:
         return _elsewhere[-1]
-    root = checkout()
-    return root / "book" / "results" if root else _SHIPPED / "results"
+    return frozen.folder()
 
 
 @contextlib.contextmanager
