@@ -11,7 +11,7 @@ from geolib import _checks
 from geolib.book import rules
 from geolib.runs.measure import Measure
 
-#: What is listed apart and never counted: settings that we took over or chose so that a statement
+#: What is listed apart and never counted: settings that we adopted or chose so that a statement
 #: fits, and rows of the papers' tables, which stand beside ours without a verdict.
 APART = ("adopted", "row")
 #: What an erratum is: proven in a cell; a slip of the pen; said better otherwise; left open by the
@@ -19,7 +19,8 @@ APART = ("adopted", "row")
 CLASSES = ("error", "slip", "imprecise", "open")
 ERRATUM = ("id", "paper", "place", "class", "printed", "correct", "why", "answer", "proof")
 _TEXTS = ("id", "paper", "place", "kind", "claim")
-_NOTES = ("refuted_by", "differs", "figure", "note", "fixed", "changed_after_results", "tried")
+_WHEN = ("fixed", "changed_after_results")
+_NOTES = ("refuted_by", "experiment", "differs", "figure", "note", "tried", "unvaried", *_WHEN)
 _MORE = ("effect", "planned", "robust", "made_up")
 
 
@@ -38,12 +39,21 @@ class Claim:
     robust : mapping
         By a choice of ours, what would judge the claim had we chosen otherwise: another ``measure``
         or ``rule``.
+    readings : tuple of str
+        Choices that the paper leaves as open as ours (a start, a precision, a bar for "details"),
+        by their names in `robust` or among the study's variants: where they disagree with what is
+        shown, the verdict is *mixed*.
     planned : int or None
         Independent trials of an experiment that is still to be run.
     made_up : mapping
         Two results, ``reproduced`` and ``not reproduced``, that the rule must call so.
+    experiment, differs : str
+        What judges the claim, by its name in the ledger's `experiments`; how that differs from the
+        paper's.
     tried : str
         Where nothing is drawn at random: the alternative that was tried and refuted.
+    unvaried : str
+        Why fewer than two other choices were tried.
     fixed, changed_after_results : str
         When the rule was fixed; whether it was changed after its results were seen.
     """
@@ -59,10 +69,13 @@ class Claim:
     setting: Any
     decisive: tuple[str, ...] = ()
     effect: float | None = None
+    readings: tuple[str, ...] = ()
     planned: int | None = None
     refuted_by: str = ""
+    experiment: str = ""
     differs: str = ""
     tried: str = ""
+    unvaried: str = ""
     figure: str = ""
     note: str = ""
     fixed: str = ""
@@ -144,10 +157,7 @@ def load(path: Path) -> list[Claim]:
     claims: list[Claim] = []
     for file in sorted(path.glob("*.yml")) if path.is_dir() else [path]:
         found = _read(file)
-        claims += [
-            _claim(entry, number, found["differs"])
-            for number, entry in enumerate(found["claims"], 1)
-        ]
+        claims += [_claim(entry, number, found) for number, entry in enumerate(found["claims"], 1)]
     seen: set[str] = set()
     for claim in claims:
         if claim.id in seen:
@@ -179,7 +189,14 @@ def not_testable(path: Path) -> list[dict[str, str]]:
     ]
 
 
-_SECTIONS: dict[str, type] = {"differs": str, "claims": list, "not_testable": list, "errata": list}
+_SECTIONS: dict[str, type] = {
+    "differs": str,
+    "experiments": dict,
+    "readings": list,
+    "claims": list,
+    "not_testable": list,
+    "errata": list,
+}
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -198,10 +215,10 @@ def _read(file: Path) -> dict[str, Any]:
     return found
 
 
-def _claim(entry: Any, number: int, differs: str) -> Claim:
+def _claim(entry: Any, number: int, paper: Mapping[str, Any]) -> Claim:
     where = f"claim {entry.get('id', number) if isinstance(entry, dict) else number}"
     required = {*_TEXTS, "published", "measure", "rule"}
-    optional = {*_NOTES, "decisive", *_MORE}
+    optional = {*_NOTES, "decisive", "readings", *_MORE}
     if not isinstance(entry, dict) or not required <= set(entry) <= required | optional:
         raise ValueError(
             f"{where} must have the keys {', '.join(sorted(required))}; others see Claim. "
@@ -224,16 +241,35 @@ def _claim(entry: Any, number: int, differs: str) -> Claim:
             f"decisive of {where} must be among its measures; got {list(decisive)}. Correct it."
         )
     made = Claim(
-        **{"differs": differs, **texts},
+        **{"differs": _differs(texts, paper, where), **texts},
         published=published,
         measure=measure,
         rule=rule,
         setting=setting,
         decisive=decisive,
+        readings=_readings(entry, paper, where),
         **_more(entry, where),
     )
     _judgeable(made, where)
     return made
+
+
+def _differs(texts: Mapping[str, str], paper: Mapping[str, Any], where: str) -> str:
+    """Return how the experiment that a claim names differs from the paper's."""
+    if "experiment" not in texts:
+        return paper["differs"]
+    known = paper["experiments"]
+    found = known[_checks.choice(f"experiment of {where}", texts["experiment"], known)]
+    if not isinstance(found, str):
+        raise ValueError(f"experiment of {where} must be a text; got {found!r}. Put it in quotes.")
+    return found
+
+
+def _readings(entry: Mapping[str, Any], paper: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    found = (*paper["readings"], *_many(entry.get("readings", ())))
+    if not all(isinstance(name, str) for name in found):
+        raise ValueError(f"readings of {where} must be names; got {list(found)}. Correct them.")
+    return found
 
 
 def _ruled(entry: dict[str, Any], where: str) -> tuple[str, Any]:

@@ -94,7 +94,7 @@ def judge(
     measures, variants : mapping
         See `robustness`.
     sources : mapping of str to str, optional
-        By measure, the shipped file behind it.
+        By measure, the file of precomputed results behind it.
 
     Returns
     -------
@@ -127,9 +127,13 @@ def _row(
         rule = claim.rule, claim.setting
         mine = {name: rules.planned(*rule, value, claim.planned) for name, value in pairs(claim)}
     powers = [each.power for each in mine.values() if each.power is not None]
-    verdict_ = verdict(claim, measures)
+    shown = verdict(claim, measures)
     alternatives = robustness(claim, measures, variants)
-    turns = turned(verdict_, alternatives)
+    read = {choice: alternatives[choice] for choice in claim.readings if choice in alternatives}
+    # A choice that the paper leaves open and that turns the verdict makes it mixed, not fragile.
+    against = turned(shown, read)
+    verdict_ = "mixed" if against else shown
+    turns = [choice for choice in turned(shown, alternatives) if choice not in read]
     state = "fragile" if turns else "robust" if len(alternatives) > 1 else "untested"
     state = "open" if verdict_ == "undecided" else state
     trials = max((m.independent for m in found), default=claim.planned)
@@ -148,7 +152,7 @@ def _row(
         "refuted_by": claim.refuted_by or _refuted_by(claim, trials),
         "figure": claim.figure or None,
         "record": source[0] if source else None,
-        "note": _note(claim, verdict_, mine),
+        "note": " ".join(filter(None, [_note(claim, verdict_, mine), _opposed(shown, against)])),
     }
     return {key: values[key] for key in KEYS}
 
@@ -171,11 +175,19 @@ def _note(claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement]) -> s
             parts.append(f"About {max(needed)} independent trials would decide.")
     if claim.tried:
         parts.append(f"Tried instead, and refuted: {claim.tried}")
+    if claim.unvaried:
+        parts.append(f"Other choices: {claim.unvaried}")
     if claim.fixed:
         parts.append(f"Rule fixed on {claim.fixed}.")
     if claim.changed_after_results:
         parts.append(f"Rule changed after results were seen: {claim.changed_after_results}")
     return " ".join(part for part in parts if part)
+
+
+def _opposed(shown: str, against: Sequence[str]) -> str:
+    if not against:
+        return ""
+    return f"The paper leaves it open: {shown} as shown, otherwise with {', '.join(against)}."
 
 
 def no_rows(why: str) -> str:
@@ -186,13 +198,13 @@ def no_rows(why: str) -> str:
 def side_by_side(
     claims: Sequence[Claim], shipped: Mapping[str, Measure], live: Mapping[str, Measure]
 ) -> str:
-    """Return a Markdown table: claim, published, shipped, this build's live run, verdict."""
+    """Return a Markdown table: claim, published, precomputed, this build's, verdict."""
     rows = []
     for claim in claims:
         published = ", ".join(short(p) for p in claim.published)
         cells = [claim.place, claim.claim, published, cell(claim, shipped), cell(claim, live)]
         rows.append([*cells, verdict(claim, shipped) if claim.counted else claim.kind])
-    return markdown(["Place", "Claim", "Published", "Shipped run", "This build", "Verdict"], rows)
+    return markdown(["Place", "Claim", "Published", "Precomputed", "This build", "Verdict"], rows)
 
 
 def cell(claim: Claim, measures: Mapping[str, Measure]) -> str:

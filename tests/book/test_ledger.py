@@ -1,6 +1,7 @@
 import re
 import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -69,8 +70,57 @@ def test_a_verdict_that_another_choice_turns_is_fragile():
     assert claims.turned("reproduced", {"a": "undecided", "b": "mixed"}) == ["b"]
 
 
-def test_rows_of_the_ledger_have_the_documented_types():
-    rows = [row for each in verify.rows().values() for row in each]
+def test_a_choice_that_the_paper_leaves_open_and_that_turns_a_verdict_makes_it_mixed():
+    entry = replace(
+        claim("between", [0, 1], ["x"]),
+        robust={"lax": {"rule": {"between": [0, 9]}}, "strict": {"rule": {"between": [0, 0.5]}}},
+    )
+    ours, others = {"m": Measure(0.7)}, {"linear start": {"m": Measure(2.0)}}
+    (row,) = claims.judge([replace(entry, readings=("linear start", "lax"))], ours, others)
+    assert row["verdict"] == "mixed"
+    assert "reproduced as shown, otherwise with linear start." in row["note"]
+    # What the paper leaves open is in the verdict; what is ours alone makes it fragile.
+    assert row["robust"]["turns_with"] == ["strict"]
+    (row,) = claims.judge([replace(entry, readings=("lax", "not run here"))], ours, others)
+    assert row["verdict"] == "reproduced" and "leaves it open" not in row["note"]
+    assert row["robust"]["turns_with"] == ["linear start", "strict"]
+    # Where nothing is decided, nothing is turned.
+    (row,) = claims.judge([replace(entry, readings=("linear start",))], {"m": Measure(0.7, 0.5, 2)}, others)
+    assert row["verdict"] == "undecided"
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """Every row of the ledger, from the precomputed results."""
+    return [row for each in verify.rows().values() for row in each]
+
+
+def test_every_decided_claim_makes_its_case(judged):
+    ledger = {entry.id: entry for entry in claims.load(paths.ledger())}
+    usual = {entry["differs"] for entry in map(yaml.safe_load, map(Path.read_text, paths.ledger().glob("*.yml")))}
+    for row in judged:
+        entry = ledger[row["id"]]
+        if row["verdict"] in ("undecided", "not run"):
+            continue
+        assert entry.refuted_by, f"{entry.id} must say in words what refutes it"
+        assert entry.differs not in usual, f"{entry.id} must say what judges it, and how that differs"
+        tried = len(row["robust"]["alternatives"])
+        assert tried > 1 or entry.unvaried, f"{entry.id} must be tried with two other choices, or say why not"
+
+
+def test_every_claim_names_its_figure_or_says_why_there_is_none():
+    for entry in claims.load(paths.ledger()):
+        assert not entry.counted or bool(entry.figure) != ("No figure" in entry.note), entry.id
+
+
+def test_readings_are_choices_that_there_are():
+    known = {name: set(studies.shipped_variants(studies.get(name))) for name in ("rnn_fwi",)}
+    for entry in claims.load(paths.ledger()):
+        assert set(entry.readings) <= set(entry.robust) | known.get(entry.paper, set()), entry.id
+
+
+def test_rows_of_the_ledger_have_the_documented_types(judged):
+    rows = judged
     assert rows
     card = verify.scorecard(rows)
     assert card["claims"] == len(rows) == sum(card[word] for word in claims.VERDICTS)
@@ -145,6 +195,8 @@ ENTRY = "- {id: a, paper: p, place: q, kind: number, claim: c, published: 1, mea
         (ENTRY.replace("claim: c", "claim: c, made_up: 3"), "made_up of claim a must map words to results"),
         (ENTRY.replace("claim: c", "claim: c, robust: {x: {measure: [n, o]}}"), "as many measures as the claim has"),
         (ENTRY.replace("claim: c", "claim: c, robust: {x: {seed: 1}}"), "robust.x must name a measure or a rule"),
+        (ENTRY.replace("claim: c", "claim: c, readings: 3"), "readings of claim a must be names; got [3]"),
+        (ENTRY.replace("claim: c", "claim: c, experiment: e"), "experiment of claim a must be one of"),
         (ENTRY.replace("close: 0.1", "between: [2, 1]"), "a setting that rule between knows; got [2, 1]"),
         (ENTRY.replace("close: 0.1", "between: [0, 1, 7]"), "a setting that rule between knows; got [0, 1, 7]"),
         (ENTRY.replace("close: 0.1", "count: 100.9"), "a setting that rule count knows; got 100.9"),

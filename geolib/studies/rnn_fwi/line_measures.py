@@ -95,9 +95,10 @@ class Descents:
         values = [self.at(method, rate) for rate in rates]
         return max(values) / min(values)
 
-    def errors(self, method: str) -> float:
-        """Return the largest final model error over the smallest, of all rates."""
-        values = [final(run) for run in self.every(method)]
+    def errors(self, method: str, rates: Sequence[float] = ()) -> float:
+        """Return the largest final model error over the smallest, of some rates or all."""
+        runs = [self.run(method, rate) for rate in rates] or self.every(method)
+        values = [final(run) for run in runs]
         return max(values) / min(values)
 
     def best_rate(self, method: str) -> float:
@@ -166,6 +167,8 @@ def _momentum(d: Descents) -> Rules:
             "one_differs": lambda: one_differs(m),
             "speed_ratio": lambda: d.speeds(m, LISTS["momentum"]),
             "error_ratio": lambda: d.errors(m),
+            "error_ratio_middle": lambda: d.errors(m, middle),
+            "error_ratio_small": lambda: d.errors(m, (0.1, *middle)),
             "one_is_rough": lambda: roughness(d.run(m, 1)) > 2 * roughness(d.run(m, 0.8)) + 0.01,
             "speedup_over_gd": lambda: d.first("gd") / d.first(m),
         }
@@ -189,6 +192,11 @@ def _adagrad(d: Descents) -> Rules:
         "adagrad_100_early_jump": lambda: jumps(run(100)) and not lasting(run(100)),
         "adagrad_100_faster": lambda: d.reached(run(100)) < d.reached(run(40)),
         "adagrad_100_misfit_ratio": lambda: run(100)["misfit"][-1] / run(40)["misfit"][-1],
+        # On a linear axis, where what is left of a misfit is hardly seen.
+        "adagrad_100_misfit_gap": lambda: (
+            abs(d.run("adagrad", 100)["misfit"][-1] - d.run("adagrad", 40)["misfit"][-1])
+            / d.run("adagrad", 40)["misfit"][0]
+        ),
         "adagrad_100_model": lambda: d.better(run(100)),
         "adagrad_first_step": lambda: float(run(40)["change"][1]) / 40,
         "adagrad_largest_step": lambda: run(40)["change"].max() / 40,
@@ -224,6 +232,7 @@ def _adam(d: Descents) -> Rules:
         "adam_error_ratio": lambda: d.errors("adam"),
         "adam_100_early_jump": lambda: jumps(run(100)),
         "adam_100_smooth_after": lambda: roughness(run(100), 50) < ROUGH,
+        "adam_100_smooth_to_300": lambda: roughness(d.run("adam", 100), 50, 300) < ROUGH,
         "adam_largest_step": lambda: max(run(r)["change"].max() / r for r in LISTS["adam"]),
         "adam_slow_below_1": lambda: d.reached(run(0.8)) > 200,
         "adam_steps_shrink": lambda: shrinks(run(40)),

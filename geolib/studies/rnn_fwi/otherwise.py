@@ -33,7 +33,7 @@ def variants(units: Units) -> dict[str, dict[str, Measure]]:
         found[label] = measures(_moved(units, setting, width="f64"))
     # A measure that no such share changes does not rest on it, and is no alternative.
     touched = {
-        "converged": [measures(line, share) for share in (1e-4, 1e-3, 0.05, 0.5)],
+        "converged": [measures(line, share) for share in (1e-4, 1e-3, 0.05, 0.2, 0.5, 0.8, 0.97)],
         "a well": [measures(line, well=share) for share in (0.3, 0.9, 0.99)],
     }
     base = measures(line)

@@ -8,7 +8,7 @@ one scale.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +21,7 @@ from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.wgan_traces import stopping
+from geolib.studies.wgan_traces.config import TracesConfig
 from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR
 
 #: The published factor is crucial if others leave so many times its squared discrepancy; means of
@@ -43,6 +44,13 @@ class FactorConfig(stopping.Scale):
     n_seeds: int = config.param(
         1, "Trainings with each, of seeds 11, 12, ...", paper=3, low=1, high=100, extent=True
     )
+    init_std: float = config.param(
+        0.2, "Standard deviation of the initial kernels", low=1e-4, high=1, former=0.2
+    )
+
+    def training(self, seed: int) -> TracesConfig:
+        """Return the configuration of one training, whose kernels start from `init_std`."""
+        return replace(super().training(seed), init_std=self.init_std)
 
     def check(self) -> None:
         """Check that the published factor is among those compared."""
