@@ -257,7 +257,7 @@ def _claim(entry: Any, number: int, paper: Mapping[str, Any]) -> Claim:
 def _differs(texts: Mapping[str, str], paper: Mapping[str, Any], where: str) -> str:
     """Return how the experiment that a claim names differs from the paper's."""
     if "experiment" not in texts:
-        return paper["differs"]
+        return str(paper["differs"])
     known = paper["experiments"]
     found = known[_checks.choice(f"experiment of {where}", texts["experiment"], known)]
     if not isinstance(found, str):
