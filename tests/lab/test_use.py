@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from geolib.book import labs
+
 pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
@@ -132,3 +134,18 @@ def test_a_laboratory_is_light_before_its_first_use(site, open_lab, name):
     loaded = page.evaluate("() => [...document.scripts].map(s => s.src).filter(Boolean)")
     folder = site / "_static" / "lab"
     assert sum((folder / path.split("_static/lab/")[1]).stat().st_size for path in loaded) < 1_500_000
+
+
+def test_without_scripts_a_laboratory_shows_its_figure(tmp_path):
+    site = tmp_path / "html"
+    page = site / "papers" / "a.html"
+    labs.draw_stills(site / "_static" / "lab" / "data")
+    text = f'<html><head></head><body><div class="geolab" data-lab="{LABS[0]}"><p>words</p></div></body></html>'
+    made = labs.attach(text, page, site)
+    assert labs.attach(made, page, site) == made  # a page that is kept by a later build
+    for name in LABS:
+        found = labs.attach(text.replace(LABS[0], name), page, site)
+        source, told = re.search(r'<img src="([^"]+)" alt="([^"]+)">', found).groups()
+        drawing = (page.parent / source).resolve()
+        assert drawing.read_text().startswith("<svg") and 5_000 < drawing.stat().st_size < 300_000
+        assert len(told) > 40

@@ -90,9 +90,24 @@ def write(sources: Path, target: Path) -> dict[str, int]:
         made |= found
     texts = {name: script(name, entries) for name, entries in made.items()}
     target.mkdir(parents=True, exist_ok=True)
+    draw_stills(target)
     for name, text in texts.items():
         write_atomic(target / f"{name}.js", text)
     return {name: len(text) for name, text in texts.items()}
+
+
+def draw_stills(target: Path) -> None:
+    """Write the figure of each laboratory, shown where scripts are off, as `target/NAME.svg`."""
+    import matplotlib.pyplot as plt
+
+    from geolib.book.labs.stills import STILLS
+    from geolib.plots import style
+
+    style.use_style()
+    for name, (draw, _) in STILLS.items():
+        figure = draw()
+        write_atomic(target / f"{name}.svg", style.svg(figure).encode())
+        plt.close(figure)
 
 
 def style() -> dict[str, Any]:
@@ -111,15 +126,24 @@ def style() -> dict[str, Any]:
 
 
 # jupyter-book loads every script below book/_static in every page.
-_TAGS = re.compile(r"\s*<(?:link|script)[^>]*_static/lab/[^>]*>(?:</script>)?")
+_TAGS = re.compile(r"\s*<(?:link|script|img)[^>]*_static/lab/[^>]*>(?:</script>)?")
+_DIVS = re.compile(r'<div class="geolab" data-lab="([\w-]+)">')
 
 
 def attach(text: str, page: Path, site: Path) -> str:
-    """Return a page's text with the frame of the laboratories if it holds one, else without."""
+    """Return a page's text with the laboratories' frame and figures, where it has any."""
     text = _TAGS.sub("", text)
     if 'class="geolab"' not in text:
         return text
+    from geolib.book.labs.stills import STILLS
+
     to = Path(os.path.relpath(site / "_static" / "lab", page.parent)).as_posix()
     tags = f'\n<link rel="stylesheet" href="{to}/lab.css">'
     tags += "".join(f'\n<script defer src="{to}/{name}"></script>' for name in FRAME[1:])
-    return text.replace("</head>", f"{tags}</head>", 1)
+
+    def with_figure(found: re.Match[str]) -> str:
+        if found[1] not in STILLS:
+            return found[0]
+        return f'{found[0]}\n<img src="{to}/data/{found[1]}.svg" alt="{STILLS[found[1]][1]}">'
+
+    return _DIVS.sub(with_figure, text).replace("</head>", f"{tags}</head>", 1)

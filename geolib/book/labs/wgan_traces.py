@@ -108,11 +108,16 @@ def unpack(entry: dict[str, Any]) -> np.ndarray:
     return np.asarray(whole.astype(np.float32) * scale.reshape(along))
 
 
-def real(scale: float) -> dict[str, Any]:
-    """Return unseen real traces: some to look at, share of positive first events, mean spectrum."""
+def real_traces(scale: float) -> np.ndarray:
+    """Return real traces that no training has seen, shape (COUNTED, 499), divided by `scale`."""
     config = TracesConfig()
     models = wgan_data.draw_models(config, COUNTED, np.random.default_rng([config.seed, 30]))
-    traces = wgan_data.forward(*models, config.frequency) / scale
+    return wgan_data.forward(*models, config.frequency) / scale
+
+
+def real(scale: float) -> dict[str, Any]:
+    """Return real traces to look at, share of positive first events and mean spectrum of all."""
+    traces = real_traces(scale)
     _, signs = metrics.first_event(traces, wgan_data.SAMPLING)
     return {
         "traces": encode(traces[:SHOWN], "f2"),
