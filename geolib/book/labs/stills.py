@@ -73,7 +73,9 @@ def tank() -> Figure:
     velocity.imshow(rnn_fwi.lens(), cmap=style.VELOCITY_MAP)
     velocity.set(title="A slow lens, m/s")
     high = float(observed.abs().quantile(0.99))
-    gather.imshow(observed[0].T.numpy(), cmap=style.SIGNED_MAP, aspect="auto", vmin=-high, vmax=high)
+    gather.imshow(
+        observed[0].T.numpy(), cmap=style.SIGNED_MAP, aspect="auto", vmin=-high, vmax=high
+    )
     gather.set(title="What the receivers record", xlabel="receiver", ylabel="time step")
     high = float(gradient.abs().quantile(0.995))
     slope.imshow(gradient.numpy(), cmap=style.SIGNED_MAP, vmin=-high, vmax=high)
