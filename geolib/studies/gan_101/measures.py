@@ -203,7 +203,9 @@ def _dcgan(of: Stacks) -> dict[str, Measure]:
 def _conditional(of: Stacks) -> dict[str, Measure]:
     error = of("error")
     ratio = effect("distance", error / of("blind_error"))
-    return {"error": average(error), "error_ratio": ratio}
+    # The best that hears no label always answers the mean of what it is asked.
+    strict = effect("distance", error / of("asked").std(axis=1))
+    return {"error": average(error), "error_ratio": ratio, "strict_error_ratio": strict}
 
 
 def _infogan(of: Stacks) -> dict[str, Measure]:
