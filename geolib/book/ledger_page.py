@@ -51,20 +51,24 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
     lines.append(
         f"Chapter {{ref}}`chapter-{name}`; computed from {', '.join(mine) or 'nothing yet'}.\n"
     )
-    differs = {row["differs"] for row in rows}
-    common = max(differs, key=lambda text: sum(row["differs"] == text for row in rows), default="")
-    lines.append(
-        f"How our experiments differ from the paper's, where nothing else is said: {common}\n"
-    )
+    experiments = _experiments(name)
+    lines.append("What judges the claims, and how that differs from the paper's own:\n")
+    lines += [f"- *{what}*: {differs}" for differs, what in experiments.items()] + [""]
     anchors = {file.path.name: file.anchor for file in files}
     for verdict in ledger.VERDICTS:
         if found := [row for row in rows if row["verdict"] == verdict]:
             lines += [f"({anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
-            lines.append(_table(found, anchors, common))
+            lines.append(_table(found, anchors, experiments))
     return "\n".join([*lines, _apart(name)])
 
 
-def _table(rows: Rows, anchors: Mapping[str, str], common: str) -> str:
+def _experiments(name: str) -> dict[str, str]:
+    """Return by how it differs from the paper's own each experiment of a paper, by its name."""
+    claims = [claim for claim in ledger.load(paths.ledger()) if claim.paper == name]
+    return {claim.differs: claim.experiment for claim in claims if claim.experiment}
+
+
+def _table(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str]) -> str:
     lines = []
     for row in rows:
         ours = verify.ours(row)
@@ -74,7 +78,7 @@ def _table(rows: Rows, anchors: Mapping[str, str], common: str) -> str:
         place = f'<span id="{claim_anchor(row["id"])}"></span>{row["place"]}'
         notes = [
             row["note"],
-            "" if row["differs"] == common else row["differs"],
+            f"Judged by: {experiments.get(row['differs'], row['differs'])}.".replace("..", "."),
             f"Refuted by {row['refuted_by']}.",
         ]
         if row["figure"]:

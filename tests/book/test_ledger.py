@@ -9,7 +9,7 @@ from scipy import stats
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book import rules, verify
+from geolib.book import ledger_page, rules, verify
 from geolib.book.ledger import Claim
 from geolib.runs import paths
 from geolib.runs.measure import Measure
@@ -111,6 +111,17 @@ def test_every_decided_claim_makes_its_case(judged):
 def test_every_claim_names_its_figure_or_says_why_there_is_none():
     for entry in claims.load(paths.ledger()):
         assert not entry.counted or bool(entry.figure) != ("No figure" in entry.note), entry.id
+
+
+def test_the_page_lists_the_experiments_and_each_row_names_its_own(judged):
+    names = {entry.id: entry.experiment for entry in claims.load(paths.ledger())}
+    rows = [row for row in judged if row["paper"] == "wgan_traces"]
+    page = ledger_page.claims("wgan_traces", rows, [])
+    for row in rows:
+        (line,) = (text for text in page.splitlines() if f'id="{ledger_page.claim_anchor(row["id"])}"' in text)
+        experiment = names[row["id"]]
+        assert f"Judged by: {experiment or row['differs'].rstrip('.')}." in line
+        assert page.count(f"- *{experiment}*: ") == 1 or not experiment
 
 
 def test_readings_are_choices_that_there_are():
