@@ -333,9 +333,6 @@ def _added(path: Path) -> str:
     return (found or "").strip() or "—"
 
 
-def _few(values: Sequence[str], shown: int = 3) -> str:
-    return (
-        "; ".join(values[:shown])
-        + (f" and {len(values) - shown} more" if len(values) > shown else "")
-        or "—"
-    )
+def _few(values: Sequence[str]) -> str:
+    more = f" and {len(values) - 3} more" if len(values) > 3 else ""
+    return "; ".join(values[:3]) + more or "—"

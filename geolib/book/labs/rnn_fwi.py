@@ -48,9 +48,9 @@ def lens() -> np.ndarray:
     )
 
 
-def tank(receivers: Any = RECEIVERS, nt: int = NT, dtype: torch.dtype = torch.float64) -> Survey:
+def tank(receivers: Any = RECEIVERS, nt: int = NT) -> Survey:
     """Return the one-shot survey of the wave tank."""
-    wavelet = ricker(FREQUENCY, DT, nt, dtype=dtype).expand(1, 1, -1)
+    wavelet = ricker(FREQUENCY, DT, nt, dtype=torch.float64).expand(1, 1, -1)
     return Survey(
         Grid(SHAPE, SPACING),
         DT,

@@ -128,12 +128,12 @@ def with_interval(measure: Measure) -> str:
     return f"{measure.value:.2f}{ends}"
 
 
-def tally(critic_steps: int, units: Units, outcome: str = "distance") -> dict[str, int]:
-    """Return how many comparisons end in each judgement."""
+def tally(critic_steps: int, units: Units) -> dict[str, int]:
+    """Return how many comparisons of the distance end in each judgement."""
     found = [
-        judgement(outcome, values[outcome])
+        judgement("distance", values["distance"])
         for _, _, values in ablation(critic_steps, units)
-        if outcome in values
+        if "distance" in values
     ]
     return {
         word: found.count(word) for word in ("helps", "harms", "no clear effect", "too few seeds")

@@ -15,17 +15,18 @@ from geolib.gans.variants import Scores, dense, initialise, leaky
 from geolib.studies.gan_101.theory import Arrays, Shifted, source, train_critic_alone
 
 GAPS = (0.25, 0.5, 1.0, 2.0, 4.0)
+ITERATIONS, BATCH = 250, 128
 
 
-def disjoint(seed: int, iterations: int = 250, batch: int = 128) -> Arrays:
+def disjoint(seed: int) -> Arrays:
     """Train critics between two parallel lines a gap apart: each divergence and its push."""
     rng = source(seed, "disjoint")
     rows = []
     for gap in GAPS:
         row = []
         for loss, push in ((NON_SATURATING, SATURATING), (WASSERSTEIN, WASSERSTEIN)):
-            critic, generator = _line_critic(loss, gap, rng, iterations, batch)
-            real, fake = _line(0.0, batch, rng), generator(_line(0.0, batch, rng))
+            critic, generator = _line_critic(loss, gap, rng)
+            real, fake = _line(0.0, BATCH, rng), generator(_line(0.0, BATCH, rng))
             scores = critic(real), critic(fake)
             estimate = -loss.critic(*scores).item()
             (slope,) = torch.autograd.grad(push.generator(scores[1]), generator.shift)
@@ -49,9 +50,7 @@ def _line(x: float, n: int, rng: torch.Generator) -> Tensor:
     return torch.stack([torch.full((n,), x), torch.rand(n, generator=rng)], 1)
 
 
-def _line_critic(
-    loss: Loss, gap: float, rng: torch.Generator, iterations: int, batch: int
-) -> tuple[nn.Module, Shifted]:
+def _line_critic(loss: Loss, gap: float, rng: torch.Generator) -> tuple[nn.Module, Shifted]:
     critic, generator = Scores(initialise(dense([2, 32, 32, 1], leaky), rng)), Shifted(gap)
     penalty: Callable[..., Tensor] | None = None
     if loss is WASSERSTEIN:
@@ -61,10 +60,10 @@ def _line_critic(
 
     game = Game(
         loss,
-        lambda: (_line(0.0, batch, rng), ()),
+        lambda: (_line(0.0, BATCH, rng), ()),
         lambda n, _: (_line(0.0, n, rng),),
         penalty=penalty,
     )
-    for _ in train_critic_alone(game, critic, generator, iterations, 1e-2):
+    for _ in train_critic_alone(game, critic, generator, ITERATIONS, 1e-2):
         pass
     return critic, generator

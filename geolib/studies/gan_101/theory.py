@@ -152,16 +152,15 @@ def train_critic_alone(
         yield step.iteration
 
 
-def discriminator(seed: int, iterations: int = 1500, batch: int = 512) -> Arrays:
+def discriminator(seed: int, iterations: int = 1500) -> Arrays:
     """Train a discriminator against a fixed generator and hold it against p / (p + q) (eq 8)."""
     x = theory.line(-8, 8, 801)
     log_p, log_q = TARGET.log_density(x), OTHER.log_density(x)
     best = torch.sigmoid(log_p - log_q)
     middle = 0.5 * (log_p.exp() + log_q.exp())
     best_push = _pull(log_p - log_q, x)
-    steps, logits = _discriminator_against(
-        OTHER, source(seed, "discriminator"), x, iterations, batch
-    )
+    rng = source(seed, "discriminator")
+    steps, logits = _discriminator_against(OTHER, rng, x, iterations)
     curves = torch.sigmoid(logits)
     errors = torch.stack([theory.integral(middle * (c - best).abs(), x) for c in curves])
     # How wrong is what generated samples are told, in units of what the best discriminator tells
@@ -171,9 +170,8 @@ def discriminator(seed: int, iterations: int = 1500, batch: int = 512) -> Arrays
         theory.integral(log_q.exp() * (_pull(each, x) - best_push).abs(), x) / scale
         for each in logits
     ]
-    equal = _discriminator_against(
-        TARGET, source(seed, "discriminator-equal"), x, iterations, batch
-    )[1][-1]
+    rng = source(seed, "discriminator-equal")
+    equal = _discriminator_against(TARGET, rng, x, iterations)[1][-1]
     logit = logits[-1]
     return {
         "pull_errors": torch.stack(wrong),
@@ -192,7 +190,7 @@ def discriminator(seed: int, iterations: int = 1500, batch: int = 512) -> Arrays
 
 
 def _discriminator_against(
-    generated: Mixture, rng: torch.Generator, x: Tensor, iterations: int, batch: int
+    generated: Mixture, rng: torch.Generator, x: Tensor, iterations: int, batch: int = 512
 ) -> tuple[list[int], Tensor]:
     """Return recorded steps and logits on `x` of a discriminator against a fixed distribution."""
     critic = Scores(initialise(dense([1, 48, 48, 1], leaky), rng))
@@ -269,11 +267,12 @@ def bilinear() -> Arrays:
     }
 
 
-def density_of(generator: nn.Module, edges: Tensor, n: int = 40_000) -> Tensor:
+def density_of(generator: nn.Module, edges: Tensor) -> Tensor:
     """Return the density that a generator with one normal input spreads over bins (`edges`).
 
     Evenly spaced quantiles of the input stand for its samples: there is no noise to smooth away.
     """
+    n = 40_000
     levels = (torch.arange(n, dtype=torch.float64) + 0.5) / n
     made = generate(generator, torch.special.ndtri(levels).float()[:, None])[:, 0].double()
     counts = torch.histogram(made, edges).hist

@@ -71,12 +71,11 @@ def scaled(share: Tensor) -> Tensor:
     return (share[:, None] - LABEL_CENTRE) / LABEL_SCALE
 
 
-def held_out(
-    seed: int, *, size: int = SIZE, spacing: float = 3.0, graded: bool = False, n: int = N_TEST
-) -> Tensor:
+def held_out(seed: int, *, size: int = SIZE, spacing: float = 3.0, graded: bool = False) -> Tensor:
     """Return test patches from an image that no network is trained on."""
     rng = source(seed, "test")
-    return patches.patches(image(seed + 1000, graded), n, size, spacing=spacing, generator=rng)
+    picture = image(seed + 1000, graded)
+    return patches.patches(picture, N_TEST, size, spacing=spacing, generator=rng)
 
 
 def compare(samples: Tensor, reference: Tensor) -> dict[str, float]:
@@ -222,8 +221,8 @@ def _unaided(game: Game) -> Game:
     return replace(game, penalty=None, critic_steps=2)
 
 
-def _examples(*sets: Tensor, n: int = 8) -> np.ndarray:
-    return np.stack([s[:n, 0].numpy() for s in sets]).astype(np.float32)
+def _examples(*sets: Tensor) -> np.ndarray:
+    return np.stack([s[:8, 0].numpy() for s in sets]).astype(np.float32)
 
 
 def _variograms(*sets: Tensor) -> np.ndarray:

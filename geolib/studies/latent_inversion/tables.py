@@ -60,11 +60,9 @@ def best_by(units: Units, iterations: int, **wanted: str | int) -> dict[int, flo
     return found
 
 
-def longest(
-    units: Units, operator: str, case: str, model: int, method: str = "adam"
-) -> list[Mapping[str, np.ndarray]]:
-    """Return the longest trials of a method on a true model, either noise, the best first."""
-    named = select(units, Trial, operator=operator, case=case, method=method, model=model)
+def longest(units: Units, operator: str, case: str, model: int) -> list[Mapping[str, np.ndarray]]:
+    """Return strategy 1's longest trials on a true model, either noise, the best first."""
+    named = select(units, Trial, operator=operator, case=case, method="adam", model=model)
     mine = [(trial.budget, arrays) for trial, arrays in named.items()]
     end = max((budget for budget, _ in mine), default=0)
     return sorted((a for budget, a in mine if budget == end), key=lambda a: float(a["best"][-1]))

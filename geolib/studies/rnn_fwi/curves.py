@@ -32,23 +32,19 @@ def roughness(run: Arrays, first: int = 0, last: int | None = None) -> float:
     return float(np.maximum(np.diff(run["misfit"][first:last]), 0).sum() / run["misfit"][0])
 
 
-def interfaces(run: Arrays, model: np.ndarray | None = None, half: int = 4) -> int:
+def interfaces(run: Arrays) -> int:
     """Return how many true interfaces a model shows: 75 % of the step, four cells each side."""
-    truth, model = run["truth"], run["model"] if model is None else model
+    truth, model = run["truth"], run["model"]
     jumps = np.flatnonzero(np.diff(truth))
-    return int(
-        sum(
-            (model[j + half] - model[j + 1 - half]) >= 0.75 * (truth[j + 1] - truth[j])
-            for j in jumps
-        )
-    )
+    steps = model[jumps + 4] - model[jumps - 3]
+    return int((steps >= 0.75 * (truth[jumps + 1] - truth[jumps])).sum())
 
 
-def bias(run: Arrays, half: int = 6) -> float:
+def bias(run: Arrays) -> float:
     """Return the root-mean-square error within six cells of the interfaces, m/s."""
     near = np.zeros(run["truth"].size, dtype=bool)
     for jump in np.flatnonzero(np.diff(run["truth"])):
-        near[jump + 1 - half : jump + 1 + half] = True
+        near[jump - 5 : jump + 7] = True
     return float(np.sqrt(np.mean((run["model"] - run["truth"])[near] ** 2)))
 
 

@@ -183,15 +183,10 @@ def _train(config: StoppingConfig, seed: int) -> Arrays:
     }
 
 
-def naive_epoch(values: np.ndarray, patience: int = NAIVE_PATIENCE) -> int | None:
-    """Return the epoch at which waiting `patience` epochs for a new least value stops, or None."""
-    best = np.minimum.accumulate(values)
-    idle = 0
-    for epoch in range(2, len(values) + 1):
-        idle = 0 if values[epoch - 1] < best[epoch - 2] else idle + 1
-        if idle == patience:
-            return epoch
-    return None
+def naive_epoch(values: np.ndarray) -> int | None:
+    """Return the epoch at which waiting three epochs for a new least value stops, or None."""
+    new = values[1:] < np.minimum.accumulate(values)[:-1]
+    return tables.idle_epoch(dict(enumerate(new.tolist(), 2)), NAIVE_PATIENCE)
 
 
 def rules(arrays: Mapping[str, np.ndarray]) -> dict[str, int | None]:

@@ -43,23 +43,24 @@ def curve(run: list[Mapping[str, np.ndarray]], name: str) -> np.ndarray:
     return np.array([float(np.mean(arrays[name])) for arrays in run])
 
 
-def stopping_epoch(
-    p_values: Mapping[int, float], alpha: float = ALPHA, patience: int = PATIENCE
-) -> int | None:
+def stopping_epoch(p_values: Mapping[int, float], patience: int = PATIENCE) -> int | None:
     """Return the epoch at which the rule stops, or None if it goes on.
 
     Parameters
     ----------
     p_values : mapping of int to float
         By epoch, the p-value of "no closer to the validation set than ten epochs ago".
-    alpha : float
-        Level of the test.
     patience : int
         Tests without a significant improvement, one after the other, that stop the training.
     """
+    return idle_epoch({epoch: p < ALPHA for epoch, p in sorted(p_values.items())}, patience)
+
+
+def idle_epoch(better: Mapping[int, bool], patience: int) -> int | None:
+    """Return the epoch that ends a row of `patience` ones which were not better, or None."""
     idle = 0
-    for epoch in sorted(p_values):
-        idle = 0 if p_values[epoch] < alpha else idle + 1
+    for epoch, improved in better.items():
+        idle = 0 if improved else idle + 1
         if idle == patience:
             return epoch
     return None
@@ -163,11 +164,9 @@ def default_deviations() -> list[float]:
     return [float(1 / np.sqrt(3 * layer.weight[0].numel())) for layer in layers]
 
 
-def initial_score(std: float | None, traces: np.ndarray, n_seeds: int = 5) -> float:
+def initial_score(std: float | None, traces: np.ndarray) -> float:
     """Return untrained critics' mean absolute score of traces `(n, nt)`; None is the default."""
-    critics = (
-        wgan.make_critic(std, rng=torch.Generator().manual_seed(seed)) for seed in range(n_seeds)
-    )
+    critics = (wgan.make_critic(std, rng=torch.Generator().manual_seed(n)) for n in range(5))
     return float(
         np.mean([np.abs(wgan.score(critic, traces[:, None])).mean() for critic in critics])
     )
