@@ -171,7 +171,19 @@ def test_a_lost_unit_is_assessed_again_without_training(undisturbed, tmp_path, m
     assert equal(dict(computed(study, config(4), names, tmp_path)), undisturbed)
 
 
-@pytest.mark.parametrize("kind", ["the state alone", "a state without traces, and networks"])
+def traces_of(store, epoch):
+    made = config(3)
+    network = wgan_training.fill(
+        wgan.make_generator(rng=torch.Generator()), store.get(f"networks-{epoch:04d}")[0], "generator"
+    )
+    rng = wgan_training.torch_rng(made.seed, 12, epoch)
+    return wgan.sample(network, made.n_held_out, rng, low=made.latent_low)
+
+
+KINDS = ("the state alone", "a state without traces, and networks", "a state of before, with the traces of epochs")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_training_goes_on_from_its_state(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(gallery, "LAG", 2)  # so that four epochs look back on all that there is
     whole = dict(computed(study, config(4), study.names(config(4)), tmp_path / "whole"))
@@ -179,7 +191,9 @@ def test_a_training_goes_on_from_its_state(tmp_path, monkeypatch, kind):
     list(computed(study, config(3), study.names(config(3)), tmp_path / "first"))
     left, moved = Store(tmp_path / "first"), Store(tmp_path / "moved")
     state, record = left.get("state")
-    if kind == "the state alone":
+    if kind != KINDS[1]:
+        if kind == KINDS[2]:
+            state = {**state, "album.recent": np.stack([traces_of(left, epoch) for epoch in (1, 2, 3)])}
         moved.put("state", state, record)
     else:
         older = {k: v for k, v in state.items() if not k.startswith(("album.", "curve."))}
