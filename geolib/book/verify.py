@@ -100,7 +100,8 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         "place": f"{row['paper']}, {row['place']}",
         "kind": row["kind"],
         "numbers": numbers(row),
-        "interval": "—" if row["interval"] in (None, [None, None]) else str(row["interval"]),
+        "interval": _ends(row["interval"]),
+        "rule": _rule(identity),
         "trials": short(row["n"]),
         "power": "none, since nothing is drawn at random"
         if row["power"] is None
@@ -119,3 +120,17 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         lines.append(f"  {head + ':':14} {wrapped[0]}")
         lines += [" " * 17 + more for more in wrapped[1:]]
     return "\n".join(lines)
+
+
+def _ends(interval: Any) -> str:
+    """Return an interval, or those of several numbers, in words."""
+    each = interval if interval and isinstance(interval[0], list) else [interval or [None, None]]
+    found = [f"{short(low)} to {short(high)}" for low, high in each if (low, high) != (None, None)]
+    return ", ".join(found) or "—"
+
+
+def _rule(identity: str) -> str:
+    """Return the rule of a claim with its setting, as `rules.judge` explains it."""
+    (claim,) = (entry for entry in ledger.load(paths.ledger()) if entry.id == identity)
+    setting = f": {claim.setting}".replace("None", "open") if claim.setting is not True else ""
+    return f"{claim.rule}{setting}, of {', '.join(claim.decisive)}"

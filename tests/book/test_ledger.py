@@ -12,7 +12,7 @@ from geolib.book import ledger as claims
 from geolib.book import ledger_page, rules, verify
 from geolib.book.ledger import Claim
 from geolib.runs import paths
-from geolib.runs.measure import Measure
+from geolib.runs.measure import Measure, short
 
 
 def in_a_ledger(entries):
@@ -137,7 +137,11 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
     assert card["claims"] == len(rows) == sum(card[word] for word in claims.VERDICTS)
     assert card["decided"] == card["robust"] + card["fragile"] + card["untested"]
     told = verify.case(rows, rows[0]["id"])
-    assert all(head in told for head in ("power:", "refuted by:", "robustness:", "differs:", "record:"))
+    assert all(head in told for head in ("power:", "rule:", "refuted by:", "robustness:", "differs:", "record:"))
+    several = next(row for row in rows if row["interval"] == [[None, None], [None, None]])
+    assert "interval:      —" in verify.case(rows, several["id"])
+    counted = next(row for row in rows if row["interval"] and isinstance(row["interval"][0], float))
+    assert f"{short(counted['interval'][0])} to" in verify.case(rows, counted["id"])
     with pytest.raises(ValueError, match="claim must be one of"):
         verify.case(rows, "gan_101.nothing")
     number = (int, float)
