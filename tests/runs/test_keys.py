@@ -25,6 +25,7 @@ SHIPPED = {
     ("latent_inversion", "width64"): "v1-aedbf5cf0c2d17e6",
     ("latent_prior", "paper"): "v1-44a26d39c7295dca",
     ("rnn_fwi", "paper"): "v1-77abb6b65228cd94",
+    ("rnn_starts", "paper"): "v1-77abb6b65228cd94",
     ("wgan_conditional", "paper"): "v1-b14f78b37666723b",
     ("wgan_factor", "paper"): "v1-8f93bf56054bdd1f",
     ("wgan_gathers", "paper"): "v1-26a62de89c24b727",
