@@ -55,3 +55,12 @@ def test_measures_say_what_tricks_do_and_how_far_the_baseline_gets():
     others = study.variants(study.Config(), units)
     assert set(others) == {f"without seed {seed}" for seed in range(3)}
     assert others["without seed 0"]["learns.tricks.channels.leaky.distance"].n == 5
+
+
+def test_a_training_is_rechecked_by_its_beginning():
+    config = study.Config(**SMALL)
+    unit = Trick("mixture", "leaky", 0)
+    ((_, arrays),) = study.compute(config, [unit])
+    check = study.recheck(config, unit, arrays, 1.0)
+    assert len(check.stored["trace"]) == 2
+    np.testing.assert_allclose(check.compute()["trace"], check.stored["trace"], rtol=1e-6)

@@ -24,3 +24,13 @@ def test_the_list_is_run_in_each_setting_and_judges_by_the_chapter_s_names():
 def test_all_methods_and_rates_are_run_from_every_start():
     names = study.names(study.Config.preset("paper"))
     assert len(names) == len(set(names)) == 4 * (4 + 5 + 5 + 4 + 4 + 4 + 3)
+
+
+def test_a_descent_is_rechecked_by_its_beginning():
+    config = study.Config(**SMALL)
+    (unit,) = (unit for unit in study.units(config) if unit.name == "sigma10-cg-f64")
+    ((_, arrays),) = study.compute(config, [unit])
+    check = study.recheck(config, unit, arrays, 1.0)
+    assert "evaluations" in check.how
+    for name, again in check.compute().items():
+        np.testing.assert_allclose(again, check.stored[name], rtol=1e-9)

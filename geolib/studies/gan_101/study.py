@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,10 +14,10 @@ from geolib.gans import tricks as recipes
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
 from geolib.runs.measure import Measure
-from geolib.runs.recheck import Recheck, beginning, whole
+from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
-from geolib.studies.gan_101 import otherwise, theory
+from geolib.studies.gan_101 import otherwise, recheck, theory
 from geolib.studies.gan_101 import variants as models
 from geolib.studies.gan_101.measures import measures
 from geolib.studies.gan_101.units import DATA, THEORY, TRICKS, VARIANTS, Theory, Trick, Variant
@@ -155,13 +156,7 @@ class Gan101(Study[GanConfig]):
             return whole(self, config, unit, arrays, seconds)
         if isinstance(unit, Variant):  # what is kept of a variant is its end, which is chaotic
             return None
-        # Batch norm on images carries round-off into the third digit within two records.
-        on_points = isinstance(unit, Trick) and unit.data == "mixture"
-        kept = {"trace": 2, "critic": 2} if on_points else {"trace": 1}
-        how = f"the first {'two records' if on_points else 'record'} of its training"
-        return beginning(
-            how, seconds, arrays, kept, lambda: dict(self.compute(config, [unit]))[unit]
-        )
+        return recheck.training(unit, arrays, seconds, partial(self.compute, config))
 
     def measures(self, config: GanConfig, units: Units) -> dict[str, Measure]:
         """Return the measures of the ledger that the given units support."""

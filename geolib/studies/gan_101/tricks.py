@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,10 +20,11 @@ from geolib.gans import tricks as recipes
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, select
-from geolib.studies.gan_101 import otherwise
+from geolib.studies.gan_101 import otherwise, recheck
 from geolib.studies.gan_101.ablation import ablation, effect
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 from geolib.studies.gan_101.variants import trick
@@ -139,6 +141,12 @@ class Tricks(Study[TricksConfig]):
         """Yield each unit's arrays."""
         for unit in units:
             yield unit, _train(config, unit)
+
+    def recheck(
+        self, config: TricksConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a unit is rechecked: by its training's beginning, as in the chapter."""
+        return recheck.training(unit, arrays, seconds, partial(self.compute, config))
 
     def measures(self, config: TricksConfig, units: Units) -> dict[str, Measure]:
         """Return what each trick does, and how far the plain recipe gets."""

@@ -14,9 +14,10 @@ from typing import ClassVar
 
 from geolib.runs.config import param
 from geolib.runs.measure import Measure
+from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
-from geolib.studies.rnn_fwi import descents, otherwise
+from geolib.studies.rnn_fwi import descents, otherwise, recheck
 from geolib.studies.rnn_fwi.config import FwiConfig, rates
 from geolib.studies.rnn_fwi.study import DIMS
 from geolib.studies.rnn_fwi.units import VARIANTS, Line, Steps, line
@@ -56,6 +57,14 @@ class Starts(Study[StartsConfig]):
         """Yield each unit's arrays."""
         for unit in units:
             yield unit, descents.unit(config, unit, folder)
+
+    def recheck(
+        self, config: StartsConfig, unit: Unit, arrays: Arrays, seconds: float
+    ) -> Recheck | None:
+        """Return how a unit is rechecked: by the descent's beginning, as in the chapter."""
+        if isinstance(unit, (Line, Steps)):
+            return recheck.line(config, unit, arrays, seconds)
+        return None
 
     def variants(self, config: StartsConfig, units: Units) -> dict[str, dict[str, Measure]]:
         """Return the chapter's measures in each setting."""
