@@ -8,21 +8,22 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
-from scipy import stats
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from geolib.plots.style import COLORS, gif
+from geolib.plots.style import COLORS, PALETTE, gif, label_end
 
-GENERATED, REAL = COLORS["blue"], COLORS["orange"]
-_BY_LABEL = {"generated": GENERATED, "generator": GENERATED, "real": REAL, "critic": REAL}
+GENERATED, REAL, CRITIC = PALETTE["generated"], PALETTE["real"], PALETTE["critic"]
+FLOOR, INK, AVERAGED = PALETTE["floor"], COLORS["black"], COLORS["sky"]
+_BY_LABEL = {"generated": GENERATED, "generator": GENERATED, "real": REAL, "modelled": REAL, "critic": CRITIC}
+_APART = [COLORS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky")]
 
 
-def layers(axis: Axes, shapes: Sequence[tuple[int, int]], title: str) -> None:
+def layers(ax: Axes, shapes: Sequence[tuple[int, int]], title: str) -> Axes:
     """Draw what flows through a network: a box for each layer, as high as its channels and as wide as its length (log).
 
     Parameters
     ----------
-    axis : Axes
+    ax : Axes
         Where to draw.
     shapes : sequence of (channels, length)
         From input to output.
@@ -32,165 +33,238 @@ def layers(axis: Axes, shapes: Sequence[tuple[int, int]], title: str) -> None:
     left = 0.0
     for channels, length in shapes:
         width, height = 0.35 + np.log10(length), 0.3 + np.log10(channels)
-        axis.add_patch(Rectangle((left, -height / 2), width, height, facecolor=COLORS["sky"], edgecolor="black"))
-        axis.text(left + width / 2, -height / 2 - 0.1, f"{channels}\n×{length}", ha="center", va="top", fontsize=8)
+        ax.add_patch(Rectangle((left, -height / 2), width, height, facecolor=COLORS["sky"], edgecolor=INK))
+        ax.text(left + width / 2, -height / 2 - 0.1, f"{channels}\n×{length}", ha="center", va="top", fontsize=8)
         left += width + 0.25
-    axis.set(xlim=(-0.2, left), ylim=(-2.5, 1.7), title=title)
-    axis.axis("off")
+    ax.set(xlim=(-0.2, left), ylim=(-2.5, 1.7), title=title)
+    ax.axis("off")
+    return ax
 
 
-def models(axis: Axes, velocity: np.ndarray, thickness: np.ndarray) -> None:
+def models(ax: Axes, velocity: np.ndarray, thickness: np.ndarray) -> Axes:
     """Draw layered models: velocity `(n, 4)` in m/s against depth, from thicknesses `(n, 3)` in m."""
-    colors = [COLORS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky")]
     bottom = 1.1 * thickness.sum(axis=1).max()
-    for color, v, h in zip(colors, velocity, thickness, strict=False):
+    for color, v, h in zip(_APART, velocity, thickness, strict=False):
         depth = np.concatenate([[0], np.repeat(np.cumsum(h), 2), [bottom]])
-        axis.plot(np.repeat(v, 2) / 1000, depth, color=color)
-    axis.set(xlabel="velocity (km/s)", ylabel="depth (m)", ylim=(bottom, 0))
+        ax.plot(np.repeat(v, 2) / 1000, depth, color=color)
+    ax.set(xlabel="velocity (km/s)", ylabel="depth (m)", ylim=(bottom, 0))
+    return ax
 
 
-def wiggles(axis: Axes, traces: np.ndarray, dt: float, color: str | None = None) -> None:
+def wiggles(ax: Axes, traces: np.ndarray, dt: float, color: str | None = None) -> Axes:
     """Draw traces `(n, nt)` sampled at `dt` seconds, one below the other, each in a colour of its own or all in one."""
-    order = [COLORS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky")]
     step = 1.2 * np.abs(traces).max()
     for index, trace in enumerate(traces):
-        axis.plot(np.arange(trace.size) * dt, trace - index * step, color=color or order[index % len(order)], lw=0.9)
-    axis.set(xlabel="time (s)", yticks=[], xlim=(0, traces.shape[1] * dt))
+        ax.plot(np.arange(trace.size) * dt, trace - index * step, color=color or _APART[index % len(_APART)], lw=0.9)
+    ax.set(xlabel="time (s)", yticks=[], xlim=(0, traces.shape[1] * dt))
+    return ax
 
 
 def scored(axes: Sequence[Axes], traces: np.ndarray, scores: np.ndarray, dt: float, color: str) -> None:
     """Draw one trace `(n, nt)` in each axis with its critic score in the upper right corner (Figure 2 of the paper)."""
-    for axis, trace, score in zip(axes, traces, scores, strict=False):
-        axis.plot(np.arange(trace.size) * dt, trace, color=color, lw=1)
-        axis.text(0.98, 0.97, f"{score:.2f}", transform=axis.transAxes, ha="right", va="top", fontsize=8)
-        axis.set(xlim=(0, trace.size * dt))
-        axis.tick_params(labelsize=7)
+    for ax, trace, score in zip(axes, traces, scores, strict=False):
+        ax.plot(np.arange(trace.size) * dt, trace, color=color, lw=1)
+        ax.text(0.98, 0.97, f"{score:.2f}".replace("-", "−"), transform=ax.transAxes, ha="right", va="top", fontsize=8)
+        ax.set(xlim=(0, trace.size * dt))
 
 
-def loss_curves(axis: Axes, curves: Mapping[str, np.ndarray], per_epoch: int) -> None:
-    """Draw loss curves over epochs: every iteration pale, the mean of each epoch strong (Figure 3 of the paper).
+def loss_curves(ax: Axes, curves: Mapping[str, np.ndarray], per_epoch: int) -> Axes:
+    """Draw losses over epochs: the mean of each and a band of nine tenths of its iterations (the paper's Figure 3).
 
     Parameters
     ----------
-    axis : Axes
-        Where to draw.
+    ax : Axes
+        Where to draw; the scale is linear up to 10 and logarithmic beyond.
     curves : mapping of str to (iterations,) ndarray
-        "generator" (blue) and "critic" (orange, as in the paper).
+        "generator" and "critic".
     per_epoch : int
         Iterations of an epoch.
     """
     for label, values in curves.items():
-        color = _BY_LABEL[label]
-        epoch = (np.arange(values.size) + 1) / per_epoch
-        means = values.reshape(-1, per_epoch).mean(axis=1)
-        axis.plot(epoch, values, color=color, alpha=0.3, lw=0.6)
-        axis.plot(
-            np.arange(1, means.size + 1) - 0.5, means, color=color, marker="." if means.size < 60 else "", label=label
-        )
-    axis.set(xlabel="epoch", ylabel="loss")
-    axis.legend()
+        by_epoch = values.reshape(-1, per_epoch)
+        epoch = np.arange(1, len(by_epoch) + 1)
+        low, high = np.quantile(by_epoch, [0.05, 0.95], axis=1)
+        ax.fill_between(epoch, low, high, color=_BY_LABEL[label], alpha=0.25, lw=0)
+        marker = "." if len(epoch) < 60 else ""
+        (line,) = ax.plot(epoch, by_epoch.mean(axis=1), color=_BY_LABEL[label], marker=marker, label=label)
+        label_end(ax, line)
+    ax.set(xlabel="epoch", ylabel="loss")
+    ax.set_yscale("symlog", linthresh=10)
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    return ax
 
 
 def evolution(axes: Sequence[Axes], panels: Mapping[str, np.ndarray], dt: float) -> None:
     """Draw the same latents' traces `(n, nt)` at several epochs, one panel each, real ones last (Figure 4)."""
     names = list(panels)
-    for axis, name in zip(axes, names, strict=False):
-        wiggles(axis, panels[name], dt, REAL if name == names[-1] else GENERATED)
-        axis.set_title(name)
+    for ax, name in zip(axes, names, strict=False):
+        wiggles(ax, panels[name], dt, REAL if name == names[-1] else GENERATED)
+        ax.set_title(name)
 
 
-def score_histogram(axis: Axes, scores: Mapping[str, np.ndarray], lines: Mapping[str, float]) -> None:
-    """Draw histogram and density of "generated" and "real" scores (Figure 5), and single scores as vertical lines."""
-    both = np.concatenate(list(scores.values()))
-    low, high = np.quantile(both, [0.002, 0.998])
-    bins = np.linspace(float(low), float(high), 50)
+def score_distributions(ax: Axes, scores: Mapping[str, np.ndarray], lines: Mapping[str, float]) -> Axes:
+    """Draw histogram and density of "generated" and "real" scores (Figure 5), and single scores as dashed lines."""
+    import seaborn as sns
+
+    low, high = np.quantile(np.concatenate(list(scores.values())), [0.002, 0.998])
     for label, values in scores.items():
         color = _BY_LABEL[label]
-        axis.hist(values, bins=bins.tolist(), density=True, color=color, alpha=0.35)
-        axis.plot(bins, stats.gaussian_kde(values)(bins), color=color, label=f"{label}, mean {values.mean():.3f}")
-    for style, (label, value) in zip((":", "--", "-."), lines.items(), strict=False):
-        axis.axvline(value, color="black", linestyle=style, label=f"{label}, {value:.3f}")
-    axis.set(xlabel="critic score", ylabel="density")
-    axis.legend(fontsize=8)
+        bins = {"bins": 50, "binrange": (float(low), float(high))}
+        sns.histplot(x=values, stat="density", color=color, alpha=0.25, linewidth=0, ax=ax, **bins)
+        sns.kdeplot(x=values, color=color, ax=ax, clip=(float(low), float(high)))
+        x, y = (np.asarray(each) for each in ax.lines[-1].get_data())
+        peak = int(np.argmax(y))
+        text = f"{label}, mean {values.mean():.2f}".replace("-", "−")
+        ax.annotate(text, (x[peak], y[peak]), (6, 4), textcoords="offset points", color=color)
+    for label, value in lines.items():
+        ax.axvline(value, color=FLOOR, linestyle="--")
+        text = f"{label}, {value:.2f} ".replace("-", "−")
+        ax.text(value, 0.97, text, transform=ax.get_xaxis_transform(), ha="right", va="top", color=FLOOR)
+    ax.set(xlabel="score", ylabel="density")
+    ax.margins(y=0.12)
+    return ax
 
 
-def score_history(axis: Axes, history: np.ndarray, real: float) -> None:
+def score_history(ax: Axes, history: np.ndarray, real: float) -> Axes:
     """Draw the mean score of each epoch's traces under one critic, over the mean of real ones (Figure 6)."""
-    axis.plot(np.arange(1, history.size + 1), history, color=GENERATED, marker=".", label="generated, mean")
-    axis.axhline(real, color="grey", linestyle="--", label="real, mean")
-    axis.set(xlabel="epoch of the generator", ylabel="critic score")
-    axis.legend()
+    ax.plot(np.arange(1, history.size + 1), history, color=GENERATED, marker=".", label="generated, mean")
+    ax.axhline(real, color=REAL, linestyle="--", label="real, mean")
+    ax.set(xlabel="epoch of the generator", ylabel="critic score")
+    ax.legend()
+    return ax
 
 
-def against_floor(axis: Axes, values: np.ndarray, floor: np.ndarray, label: str) -> None:
-    """Draw a measure `(epochs, sets)` over epochs with its spread, and the band that unseen real traces reach."""
+def against_floor(
+    ax: Axes, values: np.ndarray, floor: np.ndarray, label: str, averaged: np.ndarray | None = None, log: bool = False
+) -> Axes:
+    """Draw a measure `(epochs, sets)` over epochs with its spread, and the band that unseen real traces reach.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    values : (epochs, sets) ndarray
+        Of generated traces.
+    floor : (parts,) ndarray
+        Of real ones.
+    label : str
+        Name of the measure.
+    averaged : (epochs,) ndarray, optional
+        Of the averaged generator.
+    log : bool
+        Draw on a logarithmic scale where all values are positive; of a band that is not, only the part that is.
+    """
     epoch = np.arange(1, len(values) + 1)
-    axis.axhspan(floor.min(), floor.max(), color=REAL, alpha=0.4, label="real traces")
-    axis.fill_between(epoch, values.min(axis=1), values.max(axis=1), color=GENERATED, alpha=0.3)
-    axis.plot(epoch, values.mean(axis=1), color=GENERATED, marker="." if len(epoch) < 60 else "", label="generated")
-    axis.set(xlabel="epoch", title=label)
-    axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    log = log and bool(values.min() > 0 and floor.max() > 0)
+    low = max(floor.min(), floor.max() / 4) if log else floor.min()
+    ax.axhspan(low, floor.max(), color=FLOOR, alpha=0.4, lw=0, label="real traces (floor)")
+    ax.fill_between(epoch, values.min(axis=1), values.max(axis=1), color=GENERATED, alpha=0.3, lw=0)
+    marker = "." if len(epoch) < 60 else ""
+    ax.plot(epoch, values.mean(axis=1), color=GENERATED, marker=marker, label="generated")
+    if averaged is not None:
+        ax.plot(epoch, averaged, color=AVERAGED, label="averaged generator")
+    if log:
+        ax.set_yscale("log")
+        wide = values.max() > 30 * low
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 3.0)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set(xlabel="epoch", title=label)
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    return ax
 
 
-def spectra(axis: Axes, curves: Mapping[str, np.ndarray], dt: float) -> None:
+def drift(
+    ax: Axes, shares: Mapping[int, tuple[float, float, float]], real: tuple[float, float, float], label: str
+) -> Axes:
+    """Draw shares over epochs with their intervals, and the interval of the share in real traces as a band.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    shares : mapping of int to (value, low, high)
+        By epoch.
+    real : (value, low, high)
+        Of real traces.
+    label : str
+        What is shared.
+    """
+    ax.axhspan(*real[1:], color=FLOOR, alpha=0.3, lw=0)
+    ax.axhline(real[0], color=REAL, linestyle="--")
+    ax.annotate("real", (1, real[0]), (4, 0), ("axes fraction", "data"), "offset points", va="center", color=REAL)
+    if shares:
+        value, low, high = np.array(list(shares.values())).T
+        ends = [value - low, high - value]
+        drawn = ax.errorbar(list(shares), value, ends, color=GENERATED, marker="o", ms=4, capsize=2, label="generated")
+        label_end(ax, drawn.lines[0], "generated")
+    ax.set(xlabel="epoch", ylabel=label, ylim=(0, 1))
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    return ax
+
+
+def spectra(ax: Axes, curves: Mapping[str, np.ndarray], dt: float) -> Axes:
     """Draw mean amplitude spectra, "generated" and "real", of traces sampled at `dt` seconds."""
     for label, values in curves.items():
-        color = _BY_LABEL[label]
-        axis.semilogy(np.fft.rfftfreq(2 * values.size - 1, dt), values, color=color, label=label)
-    axis.set(xlabel="frequency (Hz)", ylabel="mean amplitude")
-    axis.legend()
+        ax.semilogy(np.fft.rfftfreq(2 * values.size - 1, dt), values, color=_BY_LABEL[label], label=label)
+    ax.set(xlabel="frequency (Hz)", ylabel="mean amplitude")
+    ax.legend()
+    return ax
 
 
-def events(axis: Axes, sets: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:
+def events(ax: Axes, sets: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Axes:
     """Draw histograms of first-event times (s) of "generated" and "real", negative polarity downwards."""
     bins = np.linspace(0, 2, 41)
     for label, (times, polarity) in sets.items():
-        color = _BY_LABEL[label]
         for sign in (1, -1):
             height, _ = np.histogram(times[polarity == sign], bins)
-            axis.stairs(sign * height / times.size, bins, color=color, label=label if sign == 1 else None)
-    axis.axhline(0, color="black", lw=0.6)
-    axis.set(xlabel="time of the first event (s)", ylabel="share, − for negative polarity")
-    axis.legend()
+            name = label if sign == 1 else None
+            ax.stairs(sign * height / times.size, bins, color=_BY_LABEL[label], label=name)
+    ax.axhline(0, color=INK, lw=0.6)
+    ax.set(xlabel="time of the first event (s)", ylabel="share, − for negative polarity")
+    if len(sets) > 1:
+        ax.legend()
+    return ax
 
 
-def stops(axis: Axes, values: np.ndarray, epochs: Mapping[str, int | None]) -> None:
+def stops(ax: Axes, values: np.ndarray, epochs: Mapping[str, int | None]) -> Axes:
     """Draw a discrepancy over epochs, and the epochs at which rules stop; a rule that does not stop has no line."""
-    axis.semilogy(np.arange(1, values.size + 1), values, color=GENERATED)
+    ax.semilogy(np.arange(1, values.size + 1), values, color=GENERATED)
     colors = ("vermilion", "green", "purple")
     for name, dash, (label, epoch) in zip(colors, ("-", "--", ":"), epochs.items(), strict=False):
         if epoch is not None:
-            axis.axvline(epoch, color=COLORS[name], linestyle=dash, label=label)
-    axis.set(xlabel="epoch")
+            ax.axvline(epoch, color=COLORS[name], linestyle=dash, label=label)
+    ax.set(xlabel="epoch")
+    return ax
 
 
-def asked_obtained(axis: Axes, asked: np.ndarray, sets: Mapping[str, np.ndarray], label: str) -> None:
-    """Draw what was obtained against what was asked for, "real" and "generated", over the line of equality."""
+def asked_obtained(ax: Axes, asked: np.ndarray, sets: Mapping[str, np.ndarray], label: str) -> Axes:
+    """Draw what was obtained against what was asked for, "modelled" and "generated", over the line of equality."""
     for name, values in sets.items():
-        axis.plot(asked, values, ".", color=_BY_LABEL[name], ms=3, alpha=0.6, label=name)
+        ax.plot(asked, values, ".", color=_BY_LABEL[name], ms=3, alpha=0.6, label=name, rasterized=True)
     ends = [asked.min(), asked.max()]
-    axis.plot(ends, ends, color="black", lw=0.8)
+    ax.plot(ends, ends, color=FLOOR, lw=0.8)
     margin = 0.3 * (ends[1] - ends[0])
-    axis.set(xlabel=f"{label}, asked", ylabel=f"{label}, obtained", ylim=(ends[0] - margin, ends[1] + margin))
+    ax.set(xlabel=f"{label}, asked", ylabel=f"{label}, obtained", ylim=(ends[0] - margin, ends[1] + margin))
+    return ax
 
 
 def gathers(axes: Sequence[Axes], images: np.ndarray, dt: float, spacing: float) -> None:
     """Draw shot gathers `(n, nt, n_receivers)` sampled at `dt` seconds, receivers `spacing` metres apart, in grey."""
-    for axis, image in zip(axes, images, strict=False):
+    for ax, image in zip(axes, images, strict=False):
         half = image.shape[1] * spacing / 2000
         extent = (-half, half, image.shape[0] * dt, 0.0)
-        axis.imshow(image, cmap="gray", vmin=-0.4, vmax=0.4, aspect="auto", extent=extent, interpolation="nearest")
-        axis.tick_params(labelsize=7)
+        ax.imshow(image, cmap="gray", vmin=-0.4, vmax=0.4, aspect="auto", extent=extent, interpolation="nearest")
 
 
 def film(frames: np.ndarray, dt: float, epochs: Sequence[int] | None = None) -> bytes:
     """Return an animated GIF of traces `(frames, n, nt)` sampled at `dt` seconds, numbered by `epochs` or 1, 2, ..."""
     numbers = list(epochs) if epochs is not None else list(range(1, len(frames) + 1))
-    figure, axis = plt.subplots(figsize=(5, 3), dpi=90)
+    figure, ax = plt.subplots(figsize=(5, 3), dpi=90)
 
     def draw(index: int) -> None:
-        axis.clear()
-        wiggles(axis, frames[index], dt, GENERATED)
-        axis.set_title(f"epoch {numbers[index]}")
+        ax.clear()
+        wiggles(ax, frames[index], dt, GENERATED)
+        ax.set_title(f"epoch {numbers[index]}")
 
     return gif(figure, range(len(frames)), draw, seconds=1 / 3)

@@ -112,10 +112,15 @@ def table(units: Mapping[str, Arrays], columns: Mapping[str, str]) -> str:
     """Return the measures as a Markdown table with a column for each (heading, unit)."""
     there = {heading: units[name] for heading, name in columns.items() if name in units}
     rows = [
-        [label, *(interval(arrays, name) for arrays in there.values())]
+        [label, *(_told(interval(arrays, name)) for arrays in there.values())]
         for name, label in traces.LABELS.items()
     ]
     return markdown(["Measure", *there], rows)
+
+
+def _told(measure: Measure) -> str:
+    # Few digits: five columns of intervals are to fit a phone.
+    return f"{measure.value:.2g} [{measure.low:.2g}, {measure.high:.2g}]"
 
 
 def judged(units: Mapping[str, Arrays]) -> list[int]:

@@ -1,0 +1,51 @@
+"""Figures of traces: what is drawn for whom."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from geolib.plots import style, traces
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+def test_a_measure_is_drawn_on_a_logarithmic_scale_only_where_it_is_positive(ax):
+    values, floor = np.array([[0.5, 0.4], [0.05, 0.04]]), np.array([-1e-4, 2e-4])
+    assert traces.against_floor(ax, values, floor, "measure", log=True).get_yscale() == "log"
+    other = ax.figure.add_subplot()
+    assert traces.against_floor(other, values - 0.1, floor, "measure", log=True).get_yscale() == "linear"
+
+
+def test_shares_have_their_intervals_and_no_shares_no_curve(ax):
+    drawn = traces.drift(ax, {1: (0.5, 0.4, 0.6), 9: (0.7, 0.65, 0.8)}, (0.55, 0.5, 0.6), "share")
+    ends = drawn.collections[-1].get_segments()
+    assert np.allclose([segment[:, 1] for segment in ends], [(0.4, 0.6), (0.65, 0.8)])
+    other = traces.drift(ax.figure.add_subplot(), {}, (0.55, 0.5, 0.6), "share")
+    assert not other.containers and len(other.lines) == 1
+
+
+def test_losses_have_a_mean_for_each_epoch_and_their_names_at_the_end(ax):
+    traces.loss_curves(ax, {"critic": np.arange(6.0), "generator": np.ones(6)}, 3)
+    assert np.array_equal(ax.lines[0].get_ydata(), [1, 4])
+    assert [text.get_text() for text in ax.texts] == ["critic", "generator"]
+    assert to_hex(ax.lines[0].get_color()) == style.PALETTE["critic"].lower()
+
+
+def test_scores_are_named_with_their_means(ax):
+    rng = np.random.default_rng(0)
+    sets = {"generated": rng.standard_normal(200) - 3, "real": rng.standard_normal(200)}
+    traces.score_distributions(ax, sets, {"silence": -2.5})
+    told = [text.get_text().strip() for text in ax.texts]
+    assert told == [f"{k}, mean {v.mean():.2f}".replace("-", "−") for k, v in sets.items()] + ["silence, −2.50"]
+
+
+def test_one_set_of_events_needs_no_legend(ax):
+    picks = np.array([0.2, 0.4]), np.array([1, -1])
+    assert traces.events(ax, {"real": picks}).get_legend() is None
+    assert traces.events(ax.figure.add_subplot(), {"real": picks, "generated": picks}).get_legend() is not None

@@ -1,0 +1,184 @@
+"""Numbers and messages of the chapter on traces, on runs whose answers are known, and on the shipped one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from geolib import studies
+from geolib.book import show
+from geolib.gans import wgan
+from geolib.runs.measure import Measure
+from geolib.runs.store import Results
+from geolib.studies.wgan_traces import again, appendix, story, tables
+from geolib.studies.wgan_traces.study import STUDY as study
+
+RNG = np.random.default_rng(0)
+
+
+def epoch(number, **changes):
+    """An epoch of which every measure is its number, with scores as they should be."""
+    arrays = dict.fromkeys(tables.QUALITY, np.full(3, float(number)))
+    arrays |= {f"mean_{name}": np.array(float(number)) for name in tables.QUALITY}
+    arrays |= {name: np.array([float(number)] * 4) for name in ("critic_loss", "generator_loss", "penalty")}
+    arrays |= {"spectrum": np.full(250, 2.0)}
+    arrays |= {"samples": RNG.standard_normal((16, 499)).astype(np.float32)}
+    return arrays | changes
+
+
+def data(**changes):
+    floors = {f"floor_{name}": np.array([0.9, 1.1]) for name in tables.QUALITY}
+    signs = {"event_polarity": np.array([1] * 55 + [-1] * 45), "event_time": np.zeros(100)}
+    models = {"velocity": np.arange(4.0 * 240).reshape(240, 4), "thickness": np.arange(3.0 * 240).reshape(240, 3)}
+    traces = {"traces": RNG.standard_normal((16, 499)).astype(np.float32)}
+    floors |= {"spectrum": np.ones(250)}
+    return {**floors, **signs, **models, **traces, "signed_mean": np.array(0.1), "scale": np.array(10.0), **changes}
+
+
+def scores(real, fake, zero):
+    one = {"score_validation": np.array(real), "score_generated": np.array(fake), "score_zero": np.array([zero])}
+    return {name: value.astype(np.float32) for name, value in one.items()}
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return studies.shipped(study)
+
+
+def test_the_shipped_run_has_every_number_and_a_short_one_says_what_is_not_run(shipped):
+    facts = story.facts(shipped.units)
+    assert story.NOT_RUN not in facts.values()
+    last = tables.epochs(shipped.units)[-1]
+    assert facts["gap"] == f"{last['score_generated'].mean() - last['score_validation'].mean():.2f}".replace("-", "−")
+    short = story.facts({"data": data(), "epoch-0001": epoch(1)})
+    assert short.keys() == facts.keys()
+    assert short["gap"] == short["correlation"] == short["positive_47"] == story.NOT_RUN
+    assert short["hiss"] == "2"
+    assert short["epochs"] == "1" and short["positive_real"] == "55 %"
+
+
+def test_every_number_in_a_sentence_is_made():
+    import nbformat
+
+    from geolib.runs import paths
+
+    for page in study.pages:
+        cells = nbformat.read(paths.notebook(page), as_version=4).cells
+        glued = {
+            out.metadata["scrapbook"]["name"]
+            for cell in cells
+            for out in cell.get("outputs", ())
+            if "scrapbook" in out.get("metadata", {})
+        }
+        text = "".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        named = {part.partition("`")[0] for part in text.split("{glue:text}`")[1:]}
+        assert named and named <= glued, page
+
+
+def test_a_run_with_few_epochs_has_messages_too():
+    run, one = [epoch(1, **scores([1.0], [0.0], 0.5))], data()
+    assert story.losses_message(run) == "The losses of both networks"
+    assert story.shown_epochs(run) == [1]
+    assert story.evolution_message(run, one) == "Distance to real traces after epoch 1: 1.0 times the floor"
+    assert story.polarity_message({}, Measure.count(1, 2)) == "No first events"
+
+
+def test_the_losses_mirror_one_another_or_do_not():
+    falling = [epoch(n, generator_loss=np.array([-float(n)])) for n in range(5)]
+    assert story.losses_message(falling) == "From epoch 2 on the losses mirror one another (correlation −1.00)"
+    assert "do not mirror one another (correlation 1.00)" in story.losses_message([epoch(n) for n in range(5)])
+    # The first epoch does not count.
+    falling[0]["critic_loss"] = np.array([-1e6])
+    assert "correlation −1.00" in story.losses_message(falling)
+
+
+def test_measures_outside_the_range_of_real_traces_are_counted():
+    run = [epoch(1, coverage=np.array([0.5]), swd=np.array([1.2]))]
+    assert story.quality_message(run, data()).startswith("At epoch 1, 2 of 5 measures are outside")
+
+
+def test_scores_are_near_silence_or_near_real_traces():
+    near, far = scores([0.0, 0.2], [-1.0, -1.2], -1.0), scores([0.0, 0.2], [0.0, 0.1], -1.0)
+    assert story.scores_message(near) == "The critic scores generated traces like silence"
+    assert story.scores_message(far) == "The critic scores generated traces like real traces"
+    assert story.gap_of_silence(near) == pytest.approx(1.2 / 1.1)
+    assert story.picked_right(near) == 1.0
+    assert story.picked_right(far) == pytest.approx(0.625)  # two of four pairs, and one tie that counts half
+
+
+def test_polarities_agree_or_have_drifted():
+    real = Measure.count(550, 1000)
+    shares = story.polarity_shares([epoch(1), epoch(2, event_polarity=np.array([1, 1, 1, -1, 0]))])
+    assert shares == {2: Measure.count(3, 4)}
+    for count, told in ((560, "agree with the data"), (747, "have drifted"), (400, "have drifted")):
+        assert told in story.polarity_message({7: Measure.count(count, 1000)}, real)
+
+
+def test_a_collapsed_run_is_told_from_another():
+    real = RNG.standard_normal((16, 499))
+    narrow = [epoch(n, samples=real * size, mmd2=np.full(3, 4.0 + n)) for n, size in ((1, 0.05), (2, 0.02), (3, 0.5))]
+    wide = [epoch(n, samples=real, mmd2=np.full(3, 2.0)) for n in range(1, 6)]
+    runs = {0.2: wide, 0.02: narrow}
+    assert story.narrowest(runs, real) == 2
+    titles = story.deviation_titles(runs, real)
+    assert titles == {0.2: "from 0.2: 0 of 3 epochs collapsed", 0.02: "from 0.02: 2 of 3 epochs collapsed"}
+    facts = story.deviation_facts(runs, real)
+    assert facts["deviation_collapsed"] == "2" and facts["deviation_spread_other"] == "2.0"
+    assert facts["deviation_ratio"] == "3"  # medians of epochs 2 and 3: 6.5 over 2
+    assert set(story.deviation_facts({0.2: wide}, real)) == set(facts)
+    found = [Results({"init_std": deviation}, {"epoch-0001": run[0]}) for deviation, run in runs.items()]
+    assert list(story.by_deviation(found)) == [0.2, 0.02]
+
+
+def test_the_unseen_earths_follow_those_trained_on():
+    velocity, thickness = story.unseen_models(data(), 3)
+    assert np.array_equal(velocity, data()["velocity"][40:43]) and len(thickness) == 3
+
+
+def test_a_long_run_is_made_again_and_other_networks_are_not_it(shipped):
+    networks = wgan.load_pretrained()
+    config = study.Config.from_namespace(shipped.config)
+    rows = again.again(config, shipped.units, networks)
+    # Single precision on any processor; the earths are kept in it as well.
+    assert min(show.digits(*pair) for pair in rows.values()) >= 3
+    other = dataclasses.replace(networks, generator=wgan.make_generator(rng=torch.Generator().manual_seed(1)).eval())
+    changed = again.again(config, shipped.units, other)
+    assert show.digits(*changed["traces drawn from their latents"]) == 0
+
+
+def test_a_reader_sees_what_both_runs_have():
+    own, published = {"coverage": Measure(0.5), "other": Measure(1)}, {"coverage": Measure(0.7)}
+    assert again.beside(own, published) == {"coverage": (0.5, 0.7)}
+
+
+def test_the_tables_of_the_appendix(shipped):
+    layers = appendix.layers()
+    assert "| 8 | 16 × 249 | — |" in layers and layers.endswith("| output | 1 × 499 | 1 × 1 |")
+    config = study.Config.from_namespace(shipped.config)
+    assert "| Interval velocities (m/s), uniform | 1500 to 4500 | our choice |" in appendix.settings(config)
+    run = tables.epochs(shipped.units)
+    assert "| Stops with a patience of 3 | 15 |" in appendix.stopping(run)
+    proofs = appendix.errata(shipped.units["data"]["traces"])
+    assert "| 817 | 499 |" in proofs and "| 491 | 499 |" in proofs and "| 15 | 1 |" in proofs
+
+
+def test_a_factor_is_told_with_its_interval_where_it_has_one():
+    made = {"factor_1_to_ten": Measure(0.358, 0.0922, 1.388, 3), "factor_7_to_ten": Measure(2.0), "other": Measure(1)}
+    assert appendix.factor_facts(made) == {"factor_1": "0.36 (0.092 to 1.4)", "factor_7": "2"}
+
+
+def test_hiss_is_what_is_above_the_source():
+    spectrum = np.ones(250)
+    spectrum[:115] = 1000  # 57 Hz and less
+    assert story.hiss(spectrum, np.full(250, 0.5)) == 2
+
+
+def test_two_number_formats_are_far_apart_or_not():
+    def run(first, second):
+        return [epoch(1, critic_loss=np.array([first])), epoch(2, critic_loss=np.array([second]))]
+
+    near = {"float32": run(70.0, 2.0), "bfloat16": run(71.0, 2.5)}
+    assert appendix.arithmetic_change(near) == pytest.approx(1 / 68)
+    assert appendix.arithmetic_change({"float32": run(70.0, 2.0), "bfloat16": run(170.0, 2.0)}) > 1
+    assert "| 1 | critic loss | 70 | 71 | -68 |" in appendix.arithmetic(near)
