@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -17,10 +16,11 @@ from geolib.studies.wgan_traces.config import TracesConfig
 from geolib.studies.wgan_traces.training import torch_rng
 from geolib.studies.wgan_traces.units import DATA
 
+#: What is made here, and what was before.
+Pair = tuple[np.ndarray | float, np.ndarray | float]
 
-def again(
-    config: TracesConfig, units: Units, networks: wgan.Pretrained
-) -> dict[str, tuple[Any, Any]]:
+
+def again(config: TracesConfig, units: Units, networks: wgan.Pretrained) -> dict[str, Pair]:
     """Return what can be made again of a long run in a second, beside what it kept: ours first.
 
     Parameters
@@ -63,9 +63,7 @@ def _modelled(config: TracesConfig, data: Mapping[str, np.ndarray]) -> np.ndarra
     return np.asarray(made / data["scale"], dtype=np.float32)
 
 
-def beside(
-    own: Mapping[str, Measure], published: Mapping[str, Measure]
-) -> dict[str, tuple[Any, Any]]:
+def beside(own: Mapping[str, Measure], published: Mapping[str, Measure]) -> dict[str, Pair]:
     """Return what a reader's own run measures, beside the precomputed one, where both have it."""
     names = {
         "loss_correlation": "correlation of the two losses",
