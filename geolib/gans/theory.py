@@ -266,13 +266,16 @@ def bilinear_game(method: str, rate: float, steps: int, damping: float = 1.0) ->
 
 
 def _bilinear_matrix(method: str, rate: float, damping: float) -> Tensor:
-    one, turn = torch.eye(2, dtype=torch.float64), torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
+    one = torch.eye(2, dtype=torch.float64)
+    turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
+    brake = torch.diag(torch.tensor([0.0, damping], dtype=torch.float64))
     if method == "simultaneous":
         return one + rate * turn
     if method == "extragradient":
         return one + rate * turn @ (one + rate * turn)
     if method == "damped":
-        return one + rate * (turn - torch.diag(torch.tensor([0.0, damping], dtype=torch.float64)))
+        return one + rate * (turn - brake)
+    # Alternating: y answers the new x.
     return torch.tensor([[1.0, -rate], [rate, 1.0 - rate**2]], dtype=torch.float64)
 
 

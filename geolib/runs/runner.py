@@ -55,8 +55,9 @@ def run(
     only_finished: bool = False,
     address: str | None = None,
     jobs: int = 1,
+    units: Sequence[Unit] | None = None,
 ) -> Results:
-    """Return the results of all units of `config`, computing what is missing.
+    """Return the results of all units of `config`, or of some, computing what is missing.
 
     Parameters
     ----------
@@ -75,6 +76,8 @@ def run(
         Dask scheduler that computes the units; by default the one of the variable DASK_SCHEDULER_ADDRESS, if it is set.
     jobs : int
         Processes on this machine where there is no scheduler; 1 computes in this process.
+    units : sequence of Unit, optional
+        Those wanted, where not all of the configuration are.
 
     Notes
     -----
@@ -94,7 +97,8 @@ def run(
         address, jobs = None, 1
     published = reused(study, config, reuse)
     results = Results(config.as_dict())
-    for part in _parts(study, config, study.units(config)):
+    wanted = study.units(config) if units is None else units
+    for part in _parts(study, config, wanted):
         known = None
         if inputs.ABSENT in part.others.values():
             real = dataclasses.replace(part, others={n: s for n, s in part.others.items() if s != inputs.ABSENT})

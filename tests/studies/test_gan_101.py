@@ -1,6 +1,5 @@
 """The study's units, its judgements, its claims, and the code of the chapter's exercises."""
 
-import json
 import re
 
 import numpy as np
@@ -13,8 +12,9 @@ from geolib.book import ledger as claims
 from geolib.gans.train import Players
 from geolib.runs import paths, store
 from geolib.runs.measure import Measure
-from geolib.studies.gan_101 import ablation, theory
+from geolib.studies.gan_101 import ablation, tables, theory, words
 from geolib.studies.gan_101.study import STUDY as study
+from geolib.studies.gan_101.units import Theory
 
 TINY = {
     "n_samples": 400,
@@ -88,6 +88,11 @@ def test_a_unit_depends_on_its_name_and_config_alone(tiny):
         ((_, again),) = computed(study, config, [name])
         for key, array in again.items():
             assert np.array_equal(array, results.units[name][key], equal_nan=True), (name, key)
+
+
+def test_some_units_are_computed_on_their_own():
+    results = studies.run(study, study.Config(), units=[Theory("starvation"), Theory("bilinear")])
+    assert list(results.units) == list(results.records) == ["starvation", "bilinear"]
 
 
 def test_measures_cope_with_any_subset(tiny):
@@ -177,21 +182,82 @@ def test_every_claim_names_a_measure_that_the_study_makes():
     assert missing == {"augmentation.spread_ratio", "limited.floor_ratio"}
 
 
-def solutions():
-    """Return the code blocks of the hidden solutions, as a reader sees them."""
-    notebook = json.loads(paths.notebook("gan_101").read_text())
-    text = "\n".join("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown")
-    blocks = re.findall(r"````\{admonition\} Solution\n:class: dropdown\n(.*?)\n````(?!`)", text, re.S)
-    return [re.findall(r"```python\n(.*?)\n```", block, re.S) for block in blocks]
+def test_titles_follow_what_was_trained():
+    x, frames = np.linspace(-1, 1, 21), np.array([0, 10])
+    flat = np.full((2, 21), 0.5)
+
+    def ended(divergence, half):
+        history = np.array([[1, 0.6, 0, 0.5], [0.1, divergence, 0, 0.5]])
+        arrays = {"x": x, "target": flat[0], "densities": flat, "frames": frames}
+        return {**arrays, "history": history, "half_error": np.array(half)}
+
+    near, far, sure = ended(0.003, 0.01), ended(0.1, 0.01), ended(0.1, 0.3)
+    assert "finds the data" in words.training(near)
+    assert words.training(far) == "The divergence from the data goes from 0.6 to 0.1 nats"
+    assert "only one generator" in words.undecided_title({"unaided": far, "mixture": near})
+    assert words.undecided_title({"unaided": far, "mixture": far}) == "Both discriminators answer one half"
+    assert "one half" not in words.undecided_title({"unaided": sure, "mixture": near})
+    assert "0.1 nats from the data, those of the second 0.003" in words.undecided({"unaided": far, "mixture": near})
 
 
-def test_every_exercise_has_a_solution_with_code():
-    notebook = paths.notebook("gan_101").read_text()
-    found = solutions()
-    assert len(found) == len(re.findall(r"\{admonition\} Exercise \d", notebook)) == 11
-    assert all(len(codes) == 1 and "assert" in codes[0] for codes in found)
+def trained(end, trick="plain", data="channels"):
+    spread = 0.02 * (trick != "plain")
+    return {
+        f"trick-{data}-{trick}-{seed}": series(np.geomspace(1.0, end * (1 + spread * seed), 24)) for seed in range(6)
+    }
 
 
-@pytest.mark.parametrize("number", range(11))
-def test_solutions_run(number):
-    exec(compile(solutions()[number][0], f"solution {number + 1}", "exec"), {})
+def test_a_trick_on_a_stuck_baseline_is_not_praised():
+    stuck = trained(0.9) | trained(0.1, "leaky")
+    text = words.tricks(stuck, 5)
+    assert "hardly learns" in text and "Helps" not in text and re.search(r"leaky ReLU is 0\.1\d,", text)
+    assert "helps" not in ablation.ablation_table(5, stuck, "channels")
+    learning = words.tricks(trained(0.2) | trained(0.1, "leaky"), 5)
+    assert "hardly learns" not in learning and "chance of 5 %" in learning
+    assert words.tricks({}, 5) == ""
+    few = {name: run for name, run in (trained(0.2) | trained(0.1, "leaky")).items() if name.endswith("0")}
+    assert "no verdict" in words.tricks(few, 5)
+
+
+def test_runs_against_a_swept_baseline_are_told_or_said_to_be_missing():
+    assert "not run yet" in words.swept({}, 5)
+    second = trained(0.2) | trained(0.1, "leaky")
+    assert "So we swept" in words.swept(second, 5)
+    shown = words.panels(trained(0.9) | trained(0.1, "leaky"), second, 5)
+    assert list(shown) == [
+        "channels: plain ends at 0.91 of its start",
+        "channels, rate swept: plain ends at 0.24 of its start",
+    ]
+    assert words.tricks_title(shown) == (
+        "Clearly nearer to the data than plain: no verdict on channels and 1 of 1 tricks on channels, rate swept"
+    )
+    assert words.tricks_title({}) == "No tricks were run."
+
+
+def test_an_interval_decides_only_what_it_excludes():
+    assert words.clear(Measure(0.5, 0.4, 0.6, 3)) == "clearly less"
+    assert words.clear(Measure(1.5, 1.1, 1.9, 3)) == "clearly more"
+    assert words.clear(Measure(0.5, 0.1, 2.6, 3)) == "undecided with 3 seeds"
+    assert words.clear(Measure(0.5, n=1)) == "one seed decides nothing"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [words.wasserstein, words.convolutions, words.conditional, words.code, words.detail, words.skips, words.lines],
+)
+def test_what_was_not_run_is_not_told(text):
+    assert re.fullmatch(r"|.* not run\.", text({}))
+
+
+def test_every_variant_that_was_run_is_told(tiny):
+    config, results = tiny
+    found = study.measures(config, results.units)
+    assert "dB" in words.detail(found) and "superres" in tables.statistics(found)
+    assert "adversarial" in tables.superresolution(found)
+    assert words.album_title("dcgan", found) == "Not run with these parameters."
+    assert "greyness" in words.album_title("superres", found)
+    assert "Not run" in tables.superresolution({})
+    assert "| 0.0308 |" in tables.printed(results.units)
+    assert "1.0198" in tables.steps(results.units)
+    assert "| 32, 16 |" in tables.settings(config)
+    assert words.power(0.000156) == "{math}`2\\times10^{-4}`"

@@ -11,6 +11,8 @@ from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 
 RATIOS = ("distance", "unrest", "jumps", "time", "equal_cost")
 OUTCOMES = (*RATIOS, "critic_error", "accuracy", "extreme")
+# A plain recipe that ends above this share of its first distance hardly learns.
+STUCK = 0.5
 # Below this number of seeds an interval says more about the seeds than about the trick.
 ENOUGH_SEEDS = 5
 
@@ -90,6 +92,14 @@ def judgement(outcome: str, measure: Measure) -> str:
     return "helps" if (measure.high < neutral) != (outcome == "accuracy") else "harms"
 
 
+def learnt(units: Units, data: str) -> Measure | None:
+    """Return the plain recipe's last distance over that at its first record, if it was run."""
+    traces = [run["trace"] for run in select(units, Trick, data=data, trick="plain").values()]
+    if not traces:
+        return None
+    return effect("distance", np.array([t[-(len(t) // 4) :].mean() / t[0] for t in traces]))
+
+
 def ablation(critic_steps: int, units: Units) -> list[tuple[str, str, dict[str, Measure]]]:
     """Return data, trick and measures by outcome for every comparison that the units allow."""
     rows = []
@@ -103,41 +113,39 @@ def ablation(critic_steps: int, units: Units) -> list[tuple[str, str, dict[str, 
 
 
 def ablation_table(critic_steps: int, units: Units, data: str) -> str:
-    """Return a Markdown table of one data set's ablation: effect, interval, computed verdict."""
-    heads = [
-        "Trick",
-        "Final distance",
-        "Unrest",
-        "Time",
-        "At equal cost",
-        "Discriminator's accuracy",
-        "Extreme answers",
-    ]
-    keys = ("distance", "unrest", "time", "equal_cost", "accuracy", "extreme")
-    rows = []
-    for where, trick, found in ablation(critic_steps, units):
-        if where == data:
-            cells = [f"{with_interval(found[k])}: {judgement(k, found[k])}" for k in keys]
-            rows.append([trick.replace("_", " "), *cells])
-    return markdown(heads, rows)
+    """Return a Markdown table of one data set's ablation: effect, interval, computed verdict.
 
-
-def with_interval(measure: Measure) -> str:
-    """Return a value with its interval, two decimals each."""
-    ends = "" if measure.low is None else f" [{measure.low:.2f}, {measure.high:.2f}]"
-    return f"{measure.value:.2f}{ends}"
-
-
-def tally(critic_steps: int, units: Units) -> dict[str, int]:
-    """Return how many comparisons of the distance end in each judgement."""
-    found = [
-        judgement("distance", values["distance"])
-        for _, _, values in ablation(critic_steps, units)
-        if "distance" in values
-    ]
-    return {
-        word: found.count(word) for word in ("helps", "harms", "no clear effect", "too few seeds")
+    None is given where the plain recipe hardly learns.
+    """
+    told = {
+        "distance": "final distance",
+        "unrest": "unrest",
+        "time": "time",
+        "equal_cost": "at equal cost",
+        "accuracy": "discriminator's accuracy",
+        "extreme": "extreme answers",
     }
+    reached = learnt(units, data)
+    stuck = reached is not None and reached.value > STUCK
+    rows = [
+        [
+            trick.replace("_", " "),
+            name,
+            with_interval(found[key]),
+            "none" if stuck else judgement(key, found[key]),
+        ]
+        for where, trick, found in ablation(critic_steps, units)
+        for key, name in told.items()
+        if where == data and key in found
+    ]
+    heads = ["Trick", "Outcome", "Effect", "Verdict"]
+    return markdown(heads, rows, "llr", empty="Not run with these parameters.")
+
+
+def with_interval(measure: Measure, digits: int = 2) -> str:
+    """Return a value with its interval, with so many decimals each."""
+    ends = "" if measure.low is None else f" [{measure.low:.{digits}f}, {measure.high:.{digits}f}]"
+    return f"{measure.value:.{digits}f}{ends}"
 
 
 def average(values: np.ndarray | list[float]) -> Measure:

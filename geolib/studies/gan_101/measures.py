@@ -121,15 +121,19 @@ def _turns(u: Arrays) -> dict[str, Measure]:
     return {"accuracy_before": Measure(float(before)), "accuracy_after": Measure(float(after))}
 
 
+def best_accuracy(u: Arrays, frame: int) -> float:
+    """Return how often the best discriminator would be right, at one moment of a training."""
+    width = u["x"][1] - u["x"][0]
+    return float(0.5 * np.maximum(u["target"], u["densities"][frame]).sum() * width)
+
+
 def _mixture(u: Arrays) -> dict[str, Measure]:
     history = u["history"]
-    # The accuracy that the best discriminator has against the untrained generator.
-    best = 0.5 * np.maximum(u["target"], u["densities"][0]).sum() * (u["x"][1] - u["x"][0])
     return {
         "half_error": Measure(float(u["half_error"])),
         "accuracy": Measure(float(history[-1, 3])),
         "first_accuracy": Measure(float(history[1:6, 3].max())),
-        "first_best_accuracy": Measure(float(best)),
+        "first_best_accuracy": Measure(best_accuracy(u, 0)),
         "distance": Measure(float(history[-1, 0])),
         "distance_ratio": Measure(float(history[-1, 0] / history[0, 0])),
         "jsd": Measure(float(history[-1, 1])),
@@ -148,6 +152,7 @@ _THEORY = {
 }
 
 
+#: What a variant's statistics are of, row by row.
 ROWS = {
     "wgan": ("minimax", "wasserstein", "floor"),
     "dcgan": ("convolutional", "dense", "floor"),

@@ -25,7 +25,7 @@ from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, select
 from geolib.studies.gan_101 import otherwise, recheck
-from geolib.studies.gan_101.ablation import ablation, effect
+from geolib.studies.gan_101.ablation import ablation, learnt
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 from geolib.studies.gan_101.variants import trick
 
@@ -86,14 +86,6 @@ def swept(units: Units, data: str) -> dict[float, np.ndarray]:
         trace = arrays["trace"]
         found.setdefault(unit.rate, []).append(float(trace[-(len(trace) // 4) :].mean()))
     return {rate: np.array(ends) for rate, ends in sorted(found.items())}
-
-
-def learnt(units: Units, data: str) -> Measure | None:
-    """Return the plain recipe's last distance over that at its first record, if it was run."""
-    traces = [run["trace"] for run in select(units, Trick, data=data, trick="plain").values()]
-    if not traces:
-        return None
-    return effect("distance", np.array([t[-(len(t) // 4) :].mean() / t[0] for t in traces]))
 
 
 def sweep_table(units: Units) -> str:

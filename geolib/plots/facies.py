@@ -1,0 +1,208 @@
+"""Figures of channel patches and of many trainings on them: rows of patches, effects of tricks, what a code means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from geolib.plots.distributions import headline, legend_below, nothing
+from geolib.plots.style import COLORS, FACIES_MAP, INK, PALETTE, new_figure
+
+#: What a verdict on a trick is drawn in.
+VERDICTS = {"helps": COLORS["green"], "harms": COLORS["vermilion"]}
+SETS = (PALETTE["real"], PALETTE["generated"], COLORS["orange"])
+
+
+def patch_rows(figure: Figure, axes: Sequence[Axes], samples: np.ndarray, labels: Sequence[str]) -> None:
+    """Draw rows of patches `(row, n, size, size)` in [-1, 1], each row one image with its label on the left."""
+    for axis, row, label in zip(axes, samples, labels, strict=True):
+        # A gap between patches, as between photographs in an album.
+        framed = np.pad(row, ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)
+        axis.imshow(np.concatenate(list(framed), axis=1)[:, :-1], cmap=FACIES_MAP, vmin=-1, vmax=1, aspect="equal")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+        axis.set_ylabel(label, rotation=0, ha="right", va="center")
+    figure.align_ylabels(list(axes))
+
+
+def album(unit: Mapping[str, Any] | None, labels: Sequence[str], title: str, heads: Sequence[str] = ()) -> Figure:
+    """Return a figure of a unit's patches, a row for each label, under a title; without a unit it says so.
+
+    Parameters
+    ----------
+    unit : mapping, optional
+        With `samples` `(row, n, size, size)`.
+    labels : sequence of str
+        One for each row.
+    title : str
+        The figure's message.
+    heads : sequence of str
+        What stands above each column, if anything.
+    """
+    if unit is None:
+        figure, axes = new_figure(height=1.0)
+        nothing(axes[0], title)
+        return figure
+    count = unit["samples"].shape[1]
+    figure, axes = new_figure(len(labels), 1, height=0.45 + len(labels) * 6.3 / count)
+    patch_rows(figure, axes, unit["samples"], labels)
+    if heads:
+        size = unit["samples"].shape[-1]
+        axes[0].set_xticks([size / 2 + (size + 1) * number for number in range(count)], heads)
+        axes[0].tick_params(top=False, labeltop=True, bottom=False, labelbottom=False)
+    headline(figure, title)
+    return figure
+
+
+def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Figure:
+    """Return a figure of what tricks do to the final distance: each seed, and the mean with its interval.
+
+    Parameters
+    ----------
+    groups : mapping
+        By the head of a panel its rows: ``trick``, ``ratios`` `(n_seeds,)`, ``mean``, ``low``, ``high``, ``verdict``.
+    title : str
+        The figure's message.
+    """
+    import seaborn as sns
+
+    lines = -(-len(groups) // 2)
+    figure, axes = new_figure(
+        max(1, lines), min(2, max(1, len(groups))), height=0.5 + 2.6 * lines + (not groups), sharey=True
+    )
+    for axis in axes[len(groups) :]:
+        nothing(axis, "" if groups else title)
+    for axis, (head, rows) in zip(axes, groups.items(), strict=False):
+        names = [row["trick"] for row in rows for _ in row["ratios"]]
+        ratios = [ratio for row in rows for ratio in row["ratios"]]
+        sns.stripplot(x=ratios, y=names, ax=axis, color=PALETTE["floor"], size=3, alpha=0.6, jitter=False)
+        for place, row in enumerate(rows):
+            color = VERDICTS.get(row["verdict"], PALETTE["floor"])
+            if row["low"] is not None:
+                axis.plot([row["low"], row["high"]], [place, place], color=color, lw=2)
+            axis.plot(row["mean"], place, "o", color=color, ms=5)
+            if row["verdict"] in VERDICTS:
+                words = {"textcoords": "offset points", "color": color, "fontsize": 8, "ha": "center"}
+                axis.annotate(row["verdict"], (row["mean"], place), (0, 5), **words)
+        axis.axvline(1, color=INK, lw=0.8)
+        axis.set(
+            xscale="log",
+            xlim=(0.08, 6),
+            ylim=(len(rows) - 0.6, -0.8),
+            xlabel="final distance, ratio to plain",
+            ylabel="",
+        )
+        axis.set_xticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+        axis.minorticks_off()
+        axis.set_title(head)
+    headline(figure, title)
+    return figure
+
+
+def outcomes(rows: Sequence[tuple[str, str, Mapping[str, Any]]], shown: Mapping[str, str]) -> Figure:
+    """Return a figure of effects with their intervals, a panel for each outcome shown, colour by data."""
+    figure, axes = new_figure(1, len(shown), height=3.7)
+    tricks = list(dict.fromkeys(trick for _, trick, _ in rows))
+    data = list(dict.fromkeys(where for where, _, _ in rows))
+    for axis, (outcome, label) in zip(axes, shown.items(), strict=True):
+        for where, trick, found in rows:
+            if outcome not in found:
+                continue
+            place = tricks.index(trick) + 0.24 * (data.index(where) - 0.5 * (len(data) - 1))
+            measure = found[outcome]
+            color = (PALETTE["generated"], COLORS["orange"])[data.index(where)]
+            axis.plot(measure.value, place, "o", color=color, ms=4, label=where if trick == tricks[0] else None)
+            if measure.low is not None:
+                axis.plot([measure.low, measure.high], [place, place], color=color)
+        ratio = outcome in ("distance", "unrest", "time", "equal_cost")
+        axis.axvline(1.0 if ratio else 0.0, color=INK, lw=0.8)
+        if ratio:
+            axis.set_xscale("log")
+            axis.set_xlim(0.08, 12)
+            axis.set_xticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
+            axis.minorticks_off()
+        else:
+            axis.set_xlim(-0.45, 0.45)
+        axis.set_yticks(range(len(tricks)), [t.replace("_", " ") for t in tricks] if axis is axes[0] else [])
+        axis.invert_yaxis()
+        axis.set_xlabel(label)
+    headline(figure, "Effects of the tricks, against the plain recipe")
+    legend_below(figure, axes[0])
+    return figure
+
+
+def sketch(
+    draw: Callable[..., None], unit: Mapping[str, Any] | None, columns: int = 2, *, title: str, **size: float
+) -> Figure:
+    """Return a titled figure of a row of panels that `draw(axes, unit)` fills; without a unit it says so."""
+    figure, axes = new_figure(1, columns if unit is not None else 1, **(size if unit is not None else {"height": 1.0}))
+    if unit is None:
+        nothing(axes[0], "Not run with these parameters.")
+    else:
+        draw(axes, unit)
+        headline(figure, title)
+    return figure
+
+
+def convergence(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
+    """Draw the distance to held-out patches over the training (left) and the critic's gain against it (right)."""
+    left, right = axes
+    trace, gain, floor = unit["trace"], unit["critic_gain"], unit["table"][-1, -1]
+    for index, name in enumerate(("minimax", "Wasserstein")):
+        share, color = np.linspace(0, 1, trace.shape[1] + 1)[1:], PALETTE[name]
+        left.plot(share, trace[index], "o-", ms=3, color=color, label=name)
+        right.plot(gain[index] / np.abs(gain[index]).max(), trace[index], "o", ms=4, color=color, label=name)
+    left.axhline(floor, color=PALETTE["floor"], lw=0.8, ls="--", label="two sets of real patches")
+    left.set(
+        xlabel="share of the training (1: its end)",
+        ylabel="sliced Wasserstein-2 distance",
+        ylim=(0, 1.35 * trace.max()),
+    )
+    left.legend(loc="upper left")
+    right.set(xlabel="critic's gain over its largest size", ylabel="sliced Wasserstein-2 distance", ylim=(0, None))
+    right.legend()
+
+
+def variograms(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
+    """Draw mean indicator variograms along z (left) and x (right), of real and of generated patches."""
+    curves, names = unit["variograms"], ("real", "convolutional", "dense")
+    for index, (axis, title) in enumerate(zip(axes, ("vertical", "horizontal"), strict=True)):
+        for curve, name, color in zip(curves, names, SETS, strict=True):
+            axis.plot(np.arange(1, curve.shape[-1] + 1), curve[index], color=color, label=name)
+        axis.set(xlabel=f"{title} lag (pixels)", ylabel="indicator variogram", ylim=(0, None))
+    axes[0].legend()
+
+
+def asked_and_obtained(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
+    """Draw obtained against asked channel proportions, every sample and the mean of each level."""
+    (axis,), asked, obtained = axes, unit["asked"], unit["obtained"]
+    axis.plot(asked, obtained, ".", color=PALETTE["generated"], alpha=0.25, ms=4)
+    levels = np.unique(asked)
+    means = [obtained[asked == level].mean() for level in levels]
+    spread = [obtained[asked == level].std() for level in levels]
+    axis.errorbar(levels, means, spread, fmt="o", color=COLORS["orange"], capsize=3, label="mean, standard deviation")
+    axis.plot([0, 0.65], [0, 0.65], color=INK, lw=0.8, label="what was asked")
+    axis.set(xlabel="asked channel proportion", ylabel="obtained proportion", xlim=(0.05, 0.55), ylim=(0, 0.75))
+    axis.legend(loc="upper left")
+
+
+def information(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
+    """Draw the information bound with and without its term (left) and the code against the proportion (right)."""
+    left, right = axes
+    share = np.linspace(0, 1, unit["bound"].shape[1] + 1)[1:]
+    left.plot(share, unit["bound"][0], "o-", ms=3, color=PALETTE["generated"], label="with the information term")
+    left.plot(share, unit["bound"][1], "s-", ms=3, color=COLORS["orange"], label="without")
+    left.axhline(0, color=INK, lw=0.8)
+    low, high = np.nanmin(unit["bound"]), np.nanmax(unit["bound"])
+    left.set(xlabel="share of the training (1: its end)", ylabel="lower bound of I(c; x) (nats)")
+    # Room for the legend; single records of a bound can plunge while the reader catches up.
+    left.set_ylim(max(low, -1.0) - 0.1, high + 0.45 * (high - max(low, -1.0)) + 0.1)
+    left.legend(loc="upper left")
+    right.plot(unit["code"], unit["proportion"], ".", color=PALETTE["generated"], ms=4)
+    right.set(xlabel="code c", ylabel="channel proportion of G(z, c)")

@@ -1,0 +1,377 @@
+"""What the chapter says of its results: sentences and titles, true of the runs they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from geolib.runs.measure import Measure
+from geolib.runs.unit import Units, select
+from geolib.studies.gan_101.ablation import (
+    ENOUGH_SEEDS,
+    STUCK,
+    effect,
+    judgement,
+    learnt,
+    outcomes,
+    with_interval,
+)
+from geolib.studies.gan_101.measures import best_accuracy
+from geolib.studies.gan_101.study import GanConfig
+from geolib.studies.gan_101.units import DATA, TRICKS, Theory, Trick, Variant
+
+NAMES = {
+    "batch_norm": "batch norm",
+    "critic_steps": "more D steps",
+    "critic_rate": "faster D",
+    "leaky": "leaky ReLU",
+    "smooth_label": "smoothed label",
+    "all": "all together",
+}
+#: The measure that a variant's picture is headed by.
+TITLED = {
+    "dcgan": "dcgan.patterns_ratio",
+    "conditional": "conditional.error_ratio",
+    "infogan": "infogan.correlation",
+    "superres": "superres.greyness_gain",
+    "wgan": "wgan.distance_ratio",
+}
+Measures = Mapping[str, Measure]
+Arrays = Mapping[str, np.ndarray]
+Row = dict[str, Any]
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def runs(units: Units) -> str:
+    """Return how many runs there are of each kind."""
+    seeds = {unit.seed for unit in select(units, Trick)}
+    again = {unit.seed for unit in select(units, Variant)}
+    return (
+        f"This page speaks of {len(units)} runs: {len(select(units, Theory))} on the equations "
+        f"and sketches, {len(select(units, Trick))} trainings with a trick or without (seeds: "
+        f"{len(seeds)}), and {len(select(units, Variant))} of variants (seeds: {len(again)})."
+    )
+
+
+def training(unit: Arrays) -> str:
+    """Return the title of a training's four moments."""
+    first, last = unit["history"][[0, -1], 1]
+    if last < 0.02 and unit["half_error"] < 0.05:
+        return "The generator finds the data, and the discriminator is left guessing"
+    return f"The divergence from the data goes from {first:.1g} to {last:.1g} nats"
+
+
+def ratio(found: Measures, unit: Arrays) -> str:
+    """Return how well a trained discriminator finds the ratio of densities."""
+    first, last = unit["pull_errors"][[1, -1]]
+    return (
+        f"After {unit['steps'][-1]} steps its mean distance from the ratio is "
+        f"{found['discriminator.error'].value:.1g}. Nowhere among the data is it off by more "
+        f"than {found['discriminator.largest_error'].value:.1g}. And the *slope* of D, from "
+        f"which a generator learns, is wrong by {percent(last)} of its size; after "
+        f"{unit['steps'][1]} steps it was wrong by {percent(first)}."
+    )
+
+
+def ratio_title(found: Measures) -> str:
+    """Return the title of the trained discriminator's figure."""
+    error = found["discriminator.error"].value
+    return f"A trained discriminator is {error:.1g} from the ratio of densities"
+
+
+def undecided(units: Units) -> str:
+    """Return how two trainings end that leave their discriminators undecided, or not."""
+    plain, aided = units["unaided"], units["mixture"]
+    return (
+        "At the end the discriminator of the first is off one half by "
+        f"{float(plain['half_error']):.1g}, that of the second by "
+        f"{float(aided['half_error']):.1g}. The samples of the first are "
+        f"{plain['history'][-1, 1]:.1g} nats from the data, those of the second "
+        f"{aided['history'][-1, 1]:.1g}. The best discriminator of the first generator would "
+        f"still tell real from generated in {percent(best_accuracy(plain, -1))} of the cases; of "
+        f"the second in {percent(best_accuracy(aided, -1))}, where 50 % is a guess."
+    )
+
+
+def undecided_title(units: Units) -> str:
+    """Return the title of the two ends."""
+    plain, aided = units["unaided"], units["mixture"]
+    if max(plain["half_error"], aided["half_error"]) > 0.05:
+        return "Two ends of one training"
+    if plain["history"][-1, 1] > 3 * aided["history"][-1, 1]:
+        return "Both discriminators answer one half; only one generator is right"
+    return "Both discriminators answer one half"
+
+
+def turning_title(unit: Arrays) -> str:
+    """Return the title of the figure of the smallest game."""
+    ends = dict(zip(unit["methods"].tolist(), unit["converges"], strict=True))
+    inward = [name for name, end in ends.items() if end]
+    return f"Of {len(ends)} ways to step, {len(inward)} reach the equilibrium"
+
+
+def starving(found: Measures) -> str:
+    """Return what the losses say from far away."""
+    text = (
+        "Eight standard deviations away, the minimax push is "
+        f"{power(found['starvation.ratio_at_8'].value)} of the non-saturating one."
+    )
+    if "wgan.js_push" not in found:
+        return text
+    return (
+        f"{text} With lines that share no point, at the largest gap the trained critics push "
+        f"with {found['wgan.wasserstein_push'].value:.1f} (Wasserstein) and "
+        f"{power(found['wgan.js_push'].value)} (minimax)."
+    )
+
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * share:.0f} %"
+
+
+def power(value: float) -> str:
+    """Return a small number as a person would write it: digit times power of ten."""
+    digit, exponent = f"{value:.0e}".split("e")
+    return f"{{math}}`{digit}\\times10^{{{int(exponent)}}}`"
+
+
+def strengths(config: GanConfig) -> str:
+    """Return how strong the tricks are that have a strength."""
+    return (
+        f"*More D steps* are {config.critic_steps} for each step of G, *faster D* has "
+        f"{config.critic_rate:g} times G's learning rate, and the *smoothed label* of real samples "
+        f"is {config.real_label:g}."
+    )
+
+
+def compared(units: Units, critic_steps: int, data: str) -> list[Row]:
+    """Return for each trick its ratio of final distances, seed by seed and in the mean."""
+    rows: list[Row] = []
+    reached = learnt(units, data)
+    stuck = reached is not None and reached.value > STUCK
+    for trick in TRICKS:
+        ratios = outcomes(units, data, trick, critic_steps)["distance"]
+        if ratios.size:
+            mean = effect("distance", ratios)
+            rows.append(
+                {
+                    "trick": NAMES[trick],
+                    "ratios": ratios,
+                    "mean": mean.value,
+                    "low": mean.low,
+                    "high": mean.high,
+                    "verdict": "" if stuck else judgement("distance", mean),
+                }
+            )
+    return rows
+
+
+def panels(first: Units, second: Units, critic_steps: int) -> dict[str, list[Row]]:
+    """Return the comparisons of tricks by panel, headed by how far the plain recipe itself gets.
+
+    Parameters
+    ----------
+    first, second : mapping
+        Results by unit name: with the chapter's own plain recipe, and with one that learns.
+    critic_steps : int
+        Of the recipes that take several.
+    """
+    found = {}
+    for units, kind in ((first, ""), (second, ", rate swept")):
+        for data in DATA:
+            rows, reached = compared(units, critic_steps, data), learnt(units, data)
+            if rows and reached is not None:
+                found[f"{data}{kind}: plain ends at {reached.value:.2f} of its start"] = rows
+    return found
+
+
+def tricks_title(shown: Mapping[str, Sequence[Row]]) -> str:
+    """Return the title of the tricks' figure: how many help, of how many."""
+    counts = []
+    for head, rows in shown.items():
+        helping = sum(row["verdict"] == "helps" for row in rows)
+        told = f"{helping} of {len(rows)} tricks" if rows[0]["verdict"] else "no verdict"
+        counts.append(f"{told} on {head.partition(':')[0]}")
+    return (
+        f"Clearly nearer to the data than plain: {listed(counts)}"
+        if counts
+        else "No tricks were run."
+    )
+
+
+def tricks(units: Units, critic_steps: int) -> str:
+    """Return what the comparisons of tricks say, one paragraph for each kind of data."""
+    parts = [_tricks_on(units, critic_steps, data) for data in DATA]
+    return "\n\n".join(part for part in parts if part)
+
+
+def swept(second: Units, critic_steps: int) -> str:
+    """Return what the comparisons say where the plain recipe's rate was swept first."""
+    if text := tricks(second, critic_steps):
+        return (
+            f"So we swept the plain recipe's rate, enlarged its batches and asked again.\n\n{text}"
+        )
+    return (
+        "A fair baseline needs its learning rate swept first, and larger batches. Trainings "
+        "against it were not run yet. Until then the ledger calls no trick good or bad."
+    )
+
+
+def _tricks_on(units: Units, critic_steps: int, data: str) -> str:
+    rows, reached = compared(units, critic_steps, data), learnt(units, data)
+    if reached is None:
+        return ""
+    where = {"mixture": "On the *mixture*", "channels": "On *channel patches*"}[data]
+    text = f"{where} the plain run ends at {with_interval(reached)} times its first distance."
+    if not rows:
+        return f"{text} No trick was run."
+    if rows[0]["verdict"] == "too few seeds":
+        return f"{text} With fewer than {ENOUGH_SEEDS} seeds no verdict is given."
+    if not rows[0]["verdict"]:
+        least = min(rows, key=lambda row: row["mean"])
+        return (
+            f"{text} This baseline hardly learns, so there is no verdict. The ratio of "
+            f"{least['trick']} is {least['mean']:.2f}, and that is no praise: what frees a stuck "
+            "training need not improve one that runs."
+        )
+    for verdict in ("helps", "harms"):
+        named = [_with_ratio(row) for row in rows if row["verdict"] == verdict]
+        text += f" {verdict.capitalize()}: {listed(named) if named else 'none'}."
+    unclear = [row["trick"] for row in rows if row["verdict"] == "no clear effect"]
+    text += f" No clear effect: {listed(unclear)}." if unclear else ""
+    chance = 1 - 0.95 ** len(rows)
+    return (
+        f"{text} If no trick did anything, one of {len(rows)} or more would still look clear "
+        f"with a chance of {percent(chance)}."
+    )
+
+
+def _with_ratio(row: Row) -> str:
+    return f"{row['trick']} ({row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}])"
+
+
+def clear(measure: Measure) -> str:
+    """Return what an interval of a ratio leaves open."""
+    if measure.low is None or measure.high is None:
+        return "one seed decides nothing"
+    if measure.low <= 1 <= measure.high:
+        return f"undecided with {measure.n} seeds"
+    return "clearly less" if measure.high < 1 else "clearly more"
+
+
+def wasserstein(found: Measures) -> str:
+    """Return how the two games compare on channels, and how near the better is to data."""
+    if "wgan.distance_ratio" not in found:
+        return "The Wasserstein GAN was not run."
+    ratio, floor = found["wgan.distance_ratio"], found["wgan.floor_ratio"]
+    return (
+        f"Its samples end at {with_interval(ratio)} times the minimax game's distance: "
+        f"{clear(ratio)}. They are {with_interval(floor)} times as far from held-out patches as "
+        f"other real patches are: {clear(floor)}."
+    )
+
+
+def convolutions(found: Measures) -> str:
+    """Return how convolutional and dense networks compare."""
+    if "dcgan.patterns_ratio" not in found:
+        return "Convolutional and dense networks were not run."
+    patterns, two_point = found["dcgan.patterns_ratio"], found["dcgan.two_point_ratio"]
+    return (
+        f"The dense networks have {found['dcgan.parameter_ratio'].value:.1f} times the weights. "
+        f"The convolutions' misfit of 3 by 3 pixel patterns is {with_interval(patterns)} of "
+        f"theirs: {clear(patterns)}. That of the variogram is {with_interval(two_point)}: "
+        f"{clear(two_point)}."
+    )
+
+
+def levels(unit: Arrays | None) -> list[str]:
+    """Return the channel proportions that were asked for, column by column."""
+    return [] if unit is None else [f"{level:.2f}" for level in np.unique(unit["asked"])]
+
+
+def lines(found: Measures) -> str:
+    """Return how well a penalised critic measures the gap between two lines."""
+    if "wgan.wasserstein_error" not in found:
+        return ""
+    measured = found["wgan.distance_measured"]
+    return (
+        "That slope predicts the trained estimate to "
+        f"{found['wgan.wasserstein_error'].value:.1g} of its size (median), and within 5 % in "
+        f"{found['wgan.wasserstein_measured']} trainings. Taken for the gap itself the estimate "
+        f"is too large: within 5 % in {measured} trainings only."
+    )
+
+
+def skips(found: Measures) -> str:
+    """Return what skip connections are worth in three residual blocks."""
+    if "superres.psnr_gain_of_skips" not in found:
+        return ""
+    gain = found["superres.psnr_gain_of_skips"]
+    return (
+        "The skip connections of the three residual blocks change the PSNR by "
+        f"{with_interval(gain)} dB. They are made for networks that are deep; ours is not."
+    )
+
+
+def conditional(found: Measures) -> str:
+    """Return how well a label steers the channel proportion."""
+    if "conditional.error" not in found:
+        return "The conditional GAN was not run."
+    blind, strict = found["conditional.error_ratio"], found["conditional.strict_error_ratio"]
+    return (
+        "Asked for channel proportions from 0.1 to 0.5, it misses by "
+        f"{found['conditional.error'].value:.2f} (root mean square). That is "
+        f"{with_interval(blind)} of the error of a generator that ignores the question, and "
+        f"{with_interval(strict)} of that of one that always answers the mean of what is asked: "
+        f"{clear(strict)}."
+    )
+
+
+def code(found: Measures) -> str:
+    """Return what the code of InfoGAN came to mean."""
+    if "infogan.correlation" not in found:
+        return "InfoGAN was not run."
+    with_it, without = found["infogan.correlation"], found["infogan.correlation_without"]
+    return (
+        f"The rank correlation of the code with the channel proportion is {with_it.value:.2f} in "
+        f"the mean of {with_it.n} seeds, and {without.value:.2f} without the reward."
+    )
+
+
+def detail(found: Measures) -> str:
+    """Return what the adversarial loss buys in super-resolution, and for how much."""
+    if "superres.psnr_gain" not in found:
+        return "Super-resolution was not run."
+    grey = [found[f"superres.{name}.greyness"].value for name in ("content", "adversarial")]
+    return (
+        f"It changes the {{term}}`PSNR` by {found['superres.psnr_gain'].value:.1f} dB. The mean "
+        f"distance of a pixel from the nearer facies goes from {grey[0]:.2f} to {grey[1]:.2f}: "
+        "the grey is gone from the edges."
+        if grey[1] < grey[0]
+        else f"It changes the {{term}}`PSNR` by {found['superres.psnr_gain'].value:.1f} dB and no "
+        f"grey."
+    )
+
+
+def album_title(variant: str, found: Measures) -> str:
+    """Return the title of a variant's patches, or that there are none."""
+    if (key := TITLED[variant]) not in found:
+        return "Not run with these parameters."
+    ours = found[key].value
+    if variant == "dcgan":
+        return f"The pattern misfit of convolutions is {ours:.2f} of that of dense layers"
+    if variant == "conditional":
+        more = "Asked for more channel, it draws more" if ours < 1 else "Asked for more channel"
+        return f"{more}: {ours:.2f} of a blind generator's error"
+    if variant == "infogan":
+        return f"A code that nobody explained: correlation {ours:.2f} with the proportion"
+    if variant == "wgan":
+        return f"The Wasserstein game ends at {ours:.2f} of the minimax game's distance"
+    return f"The adversarial loss changes the greyness by {ours:.2f}"

@@ -1,0 +1,78 @@
+"""Figures of the adversarial chapter: what they say where runs are missing, and what is drawn where."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from geolib.plots import distributions, facies
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def texts(figure):
+    return [text.get_text() for axis in figure.axes for text in axis.texts]
+
+
+def test_a_variant_that_was_not_run_is_said_to_be_missing():
+    assert texts(facies.album(None, ("real",), "Not run.")) == ["Not run."]
+    assert texts(facies.sketch(facies.convergence, None, title="t")) == ["Not run with these parameters."]
+    assert texts(facies.effects({}, "No tricks were run.")) == ["No tricks were run."]
+    figure, axes = plt.subplots(1, 2)
+    shifts = np.linspace(0, 10, 41)
+    push = {"shifts": shifts, "saturating": np.exp(-shifts), "non_saturating": shifts + 0.1}
+    distributions.pushes(axes, push, None)
+    assert "The Wasserstein GAN was not run\nwith these parameters." in texts(figure)
+    assert {"minimax", "non-saturating", "Wasserstein"} <= set(texts(figure))
+
+
+def test_patches_are_labelled_by_row_and_column():
+    unit = {"samples": np.zeros((2, 3, 8, 8))}
+    figure = facies.album(unit, ("real", "made"), "title", ["0.1", "0.2", "0.3"])
+    assert figure.get_suptitle() == "title"
+    assert [axis.get_ylabel() for axis in figure.axes] == ["real", "made"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0.1", "0.2", "0.3"]
+
+
+def row(verdict, mean):
+    return {
+        "trick": verdict,
+        "ratios": np.array([mean, 1.1 * mean]),
+        "mean": mean,
+        "low": None,
+        "high": None,
+        "verdict": verdict,
+    }
+
+
+def test_tricks_are_coloured_by_their_verdict():
+    figure = facies.effects({"a": [row("helps", 0.5), row("harms", 2.0), row("no clear effect", 1.0)]}, "t")
+    (axis,) = figure.axes
+    assert texts(figure) == ["helps", "harms"]
+    means = {float(line.get_xdata()[0]): line.get_color() for line in axis.lines if line.get_marker() == "o"}
+    assert means[0.5] == facies.VERDICTS["helps"] and means[2.0] == facies.VERDICTS["harms"]
+    assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first trick on top
+
+
+def test_ends_of_trainings_are_named_with_their_distance():
+    unit = {
+        "x": np.linspace(-1, 1, 5),
+        "target": np.ones(5),
+        "densities": np.ones((2, 5)),
+        "curves": np.ones((2, 5)),
+        "optimal": np.ones((2, 5)),
+        "frames": np.array([0, 9]),
+        "history": np.array([[1, 0.6], [1, 0.02]]),
+    }
+    figure = distributions.ends({"Alone": unit}, "message")
+    assert figure.axes[0].get_title(loc="left") == "Alone: 0.02 nats from the data" or (
+        figure.axes[0].get_title() == "Alone: 0.02 nats from the data"
+    )
+    figure = distributions.moments(unit, "message")
+    assert figure.get_suptitle() == "message"
+    first, last = figure.axes[0], figure.axes[-1]
+    titles = [axis.get_title(loc="left") or axis.get_title() for axis in (first, last)]
+    assert titles == ["step 0: 0.6 nats from the data", "step 9: 0.02 nats from the data"]
