@@ -61,6 +61,9 @@ PALETTE = {
     "Gauss-Newton, exact": COLORS["sky"],
     "DREAM": COLORS["violet"],
     "pooled": COLORS["orange"],
+    # Rays through the right cells, and through those that the published code sums.
+    "true rays": COLORS["blue"],
+    "scrambled": COLORS["brown"],
 }
 VELOCITY_MAP = "viridis"
 SIGNED_MAP = "RdBu_r"

@@ -192,7 +192,7 @@ def draw_found(
     for axis, trial, rank in zip(axes[1:3], trials[:: max(1, len(trials) - 1)], ("best", "worst"), strict=False):
         draw_model(axis, image_of(trial["best_latent"]) >= 0.5, f"{rank}, WRMSE {trial['best'][-1]:.3f}", depths)
     for axis in axes[1 + min(len(trials), 2) : 3]:
-        draw_nothing(axis, "no such trial\nshipped yet")
+        draw_nothing(axis, "no such trial\nwas run")
     draw_misfits(axes[3], [(t["iteration"], t["trajectory"]) for t in trials], f"{len(trials)} trials")
 
 
@@ -230,11 +230,18 @@ def draw_recoveries(
         draw_latents(axes[4 + column], truth, each.latent, f"squared error {each.error:.2g}")
     for column in range(len(examples) + 1, 4):
         for axis in (axes[column], axes[4 + column]):
-            draw_nothing(
-                axis, "no such inversion\nshipped yet" if trials else "no inversion of the\nwhole image shipped yet"
-            )
+            draw_nothing(axis, "no such inversion\nwas made" if trials else "none of the whole image\nwas run")
     draw_misfits(axes[4], [(t["iteration"], t["trajectory"]) for t in trials], f"{len(trials)} trials", level=limit)
     axes[4].set_ylabel("RMSE of the image")
+
+
+def draw_picture(axes: Axes, picture: np.ndarray | None, title: str) -> Axes:
+    """Draw an image of facies, or say that there is none; without a title leave the panel empty; return `axes`."""
+    if picture is not None:
+        draw_image(axes, picture, title)
+    else:
+        draw_nothing(axes, f"{title}:\nnot trained" if title else "")
+    return axes
 
 
 def draw_nothing(axes: Axes, text: str) -> None:

@@ -91,8 +91,8 @@ def test_latents_are_drawn_over_the_true_ones_with_their_common_factor(axes):
 def test_an_empty_panel_says_why(axes):
     draw.draw_model(axes, np.eye(5, 3), "model")
     panel = axes.figure.add_subplot()
-    draw.draw_nothing(panel, "none shipped yet")
-    assert panel.texts[0].get_text() == "none shipped yet" and not panel.axison
+    draw.draw_nothing(panel, "none was run")
+    assert panel.texts[0].get_text() == "none was run" and not panel.axison
 
 
 def trial(level):

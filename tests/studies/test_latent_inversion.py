@@ -358,7 +358,7 @@ def test_effects_are_judged_by_the_largest_comparison():
         "| damping | 10.0 | 3 | 6 | 1.00 | 6 of 6 | 0.031 |" in text
         and "| clipping | none | 3 | 6 | 2.00 | 0 of 6 |" in text
     )
-    assert "shipped yet" in latent_effects.as_markdown({})
+    assert "was run" in latent_effects.as_markdown({})
 
 
 def test_each_generator_of_a_comparison_has_true_models_of_its_own(world, monkeypatch, tmp_path):
@@ -374,11 +374,7 @@ def test_each_generator_of_a_comparison_has_true_models_of_its_own(world, monkey
     assert found["updates"] == 2 and found["outcome"].shape == (2, 4) and np.isfinite(found["outcome"]).all()
     assert (found["core_seconds"] > 0).all() and not np.array_equal(*found["outcome"])
     text = latent_effects.apart_as_markdown({Comparison("latents", 40, 2).name: found}, "latents")
-    assert (
-        "| uniform |" in text
-        and "| normal |" in text
-        and "shipped yet" in latent_effects.apart_as_markdown({}, "width")
-    )
+    assert "| uniform |" in text and "| normal |" in text and "was run" in latent_effects.apart_as_markdown({}, "width")
 
 
 def test_normal_latents_are_alike_if_a_rank_test_over_twenty_starts_is_silent():
@@ -762,4 +758,4 @@ def test_chains_are_told_by_arviz():
     assert rows[0]["r_hat"] < 1.02 and rows[0]["run"] == 3
     assert "| scrambled | II | I | 3 | 25.0 % | 300 | 1.0" in text
     short = {name: arrays | {"draws": arrays["draws"][:, :3]}}
-    assert "No chain has been shipped yet" in searches.chains_markdown(searches.chains(short))
+    assert "No chain was run" in searches.chains_markdown(searches.chains(short))

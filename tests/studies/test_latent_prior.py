@@ -85,6 +85,6 @@ def test_the_table_shows_what_a_training_has(units):
     assert prior.at(units["working-w2-b2-i4-s0"], 2)["proportion"] == units["working-w2-b2-i4-s0"]["proportion"][0]
     with pytest.raises(ValueError, match=r"iteration must be one of a checkpoint, \[2, 4\]; got 3"):
         prior.at(units["working-w2-b2-i4-s0"], 3)
-    assert "shipped yet" in prior.as_markdown({})
+    assert "was run" in prior.as_markdown({})
     found = study.measures(SMALL, units)
     assert found["prior.published.w2.b2.i4.score"].value == pytest.approx(units["published-w2-b2-i4-s0"]["score"].min())

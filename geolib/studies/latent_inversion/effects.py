@@ -239,7 +239,7 @@ def as_markdown(units: Units) -> str:
             better, _, p = _sign_test(outcome[row], outcome[0])
             cells += [f"{better} of {outcome.shape[1]}", f"{p:.2g}"] if row else ["—", "—"]
             rows.append(cells)
-    return markdown(heads, rows, "llrrrrr", empty="No comparison has been shipped yet.")
+    return markdown(heads, rows, "llrrrrr", empty="No comparison was run.")
 
 
 def apart_as_markdown(units: Units, kind: str) -> str:
@@ -268,5 +268,5 @@ def apart_as_markdown(units: Units, kind: str) -> str:
             str(outcome.size),
         ]
         rows.append([*cells, f"{np.median(outcome):#.3g}", f"{outcome.min():#.3g}", p])
-    nothing = "No comparison of this kind has been shipped yet."
+    nothing = "No comparison of this kind was run."
     return markdown([*heads, "p (rank test)"], rows, "r" * 7, empty=nothing)

@@ -47,6 +47,8 @@ MEASURES = (
     "patterns",
 )
 SUMMED = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "patterns")
+#: A last score above which a training has ended in noise.
+NOISE = 1.0
 #: Checkpoints of which realisations are kept, and how many of each.
 MOMENTS, PICTURES = 6, 2
 #: Share of the training image's columns that is trained on; the rest judges.
@@ -238,9 +240,35 @@ def as_markdown(units: Units, iterations: Iterable[int] = ()) -> str:
             cells = [unit.recipe, str(unit.width), str(unit.batch), str(unit.number + 1), label]
             cells += [f"{value:.3f}" for value in at(arrays, moment).values()]
             rows.append(cells)
-    return markdown(
-        heads, rows, "l" + "r" * (len(heads) - 1), empty="No training has been shipped yet."
-    )
+    return markdown(heads, rows, "l" + "r" * (len(heads) - 1), empty="No training was run.")
+
+
+def pictured(units: Units, recipe: str) -> list[tuple[str, np.ndarray | None]]:
+    """Return by width a title and the last picture of a recipe, or None where it was not run."""
+    found = []
+    for width in PriorConfig.preset("paper").widths:
+        arrays = units.get(Training(recipe, width, 16, 900, 0).name)
+        picture = None if arrays is None else arrays["pictures"][-1, 0] / 255
+        found.append((f"{recipe}, width {width}", picture))
+    return found
+
+
+def scores_markdown(units: Units) -> str:
+    """Return by width and recipe, as Markdown, the best score and how many end in noise."""
+    lines = []
+    for width in PriorConfig.preset("paper").widths:
+        for recipe in ("working", "published", "released"):
+            kept = list(
+                select(
+                    units, Training, recipe=recipe, width=width, batch=16, iterations=900
+                ).values()
+            )
+            if kept:
+                best = np.mean([arrays["score"].min() for arrays in kept])
+                noise = sum(float(arrays["score"][-1]) > NOISE for arrays in kept)
+                lines.append([width, recipe, f"{best:.2f}", f"{noise} of {len(kept)}"])
+    heads = ["Width", "Recipe", "Best score", "End in noise"]
+    return markdown(heads, lines, "rlrr", empty="No training was run.")
 
 
 def _order(unit: Training) -> tuple[int, ...]:

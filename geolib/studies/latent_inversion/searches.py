@@ -228,7 +228,7 @@ def chains_markdown(rows: Sequence[Chain]) -> str:
         [*heads, "Worst R-hat", "Least ESS, bulk", "tail"],
         lines,
         "lllrrrrrr",
-        empty="No chain has been shipped yet.",
+        empty="No chain was run.",
     )
 
 

@@ -23,7 +23,7 @@ EARLY_STOP = (100, 1000.0)
 ROMAN = {1: "I", 2: "II"}
 #: What the page calls the cell orders.
 ORDERS = {"consistent": "true rays", "as_published": "scrambled"}
-NO_TRIAL = "No trial of this kind has been shipped yet."
+NO_TRIAL = "No trial of this kind was run."
 
 
 class Row(TypedDict):
@@ -185,6 +185,36 @@ def summary_markdown(
     return markdown(
         ["Case", "Strategy", "Iterations", "Paper", *columns], lines, "l" + "r" * (3 + len(columns))
     )
+
+
+def pooled_count(units: Units, operator: str, iterations: int) -> tuple[int, int]:
+    """Return how many binary trials of strategy 1 are within 1 % of the noise, of how many."""
+    rows = [
+        row
+        for row in table(units, "binary", operator)
+        if (row["strategy"], row["iterations"]) == (1, iterations)
+    ]
+    return sum(row["counts"][-1] for row in rows), sum(row["trials"] for row in rows)
+
+
+def early_stop(units: Units, operator: str) -> tuple[int, int, int, int]:
+    """Return trials, fits, trials and fits that the released early stop would have ended early.
+
+    Binary trials of strategy 1, of as many updates as the paper's; a fit that comes later is lost.
+    """
+    wanted = {"operator": operator, "case": "binary", "method": "adam", "budget": MARKS[-1]}
+    trials = list(select(units, Trial, **wanted).values())
+    hits = [arrays for arrays in trials if arrays["best"][-1] <= LIMITS[-1]]
+    ended = sum(int(arrays["stopped"]) >= 0 for arrays in trials)
+    lost = sum(float(arrays["best_if_stopped"]) > LIMITS[-1] for arrays in hits)
+    return len(trials), len(hits), ended, lost
+
+
+def early_stop_markdown(units: Units) -> str:
+    """Return by cell order what the early stop of the released code would have ended."""
+    rows = [[rays, *early_stop(units, operator)] for operator, rays in ORDERS.items()]
+    heads = ["Rays", "Trials", "Fit", "Ended early", "Fit, and ended before"]
+    return markdown(heads, [row for row in rows if row[1]], "lrrrr", empty=NO_TRIAL)
 
 
 def compatible(theirs: int, of: int, ours: int, trials: int) -> float:

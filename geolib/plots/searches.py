@@ -1,0 +1,203 @@
+"""Figures of searches in a latent space: shares that fit, what fits look like, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from geolib.plots.style import COLORS, INK, color_of
+from geolib.plots.tomography import draw_latents, draw_model, draw_nothing
+
+#: Dashes and marks of the generators, where a figure has several.
+_MARKS = {"width 64": ("--", "s"), "published": ("-", "D")}
+
+
+def draw_progress(axes: Axes, series: Mapping[str, Mapping[int, Any]], title: str) -> Axes:
+    """Draw shares of trials over the updates, with their intervals; return `axes`.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    series : mapping
+        By label, a measure with ``value``, ``low`` and ``high`` for each number of updates.
+    title : str
+        What the panel tells.
+    """
+    shown = {label: found for label, found in series.items() if found}
+    for number, (label, found) in enumerate(shown.items()):
+        dashes, mark = next((m for key, m in _MARKS.items() if key in label), ("-", "o"))
+        # Intervals that begin at the same updates would hide one another.
+        updates = np.array(list(found)) * 1.07 ** (number - (len(shown) - 1) / 2)
+        values = np.array([measure.value for measure in found.values()])
+        ends = np.array([(m.value - m.low, m.high - m.value) for m in found.values()]).T
+        axes.errorbar(
+            updates,
+            values,
+            np.clip(ends, 0, None),
+            color=color_of(label),
+            ls=dashes,
+            marker=mark,
+            ms=4,
+            lw=1.4,
+            elinewidth=1,
+            label=label,
+        )
+    axes.set(title=title, xlabel="updates", ylabel="share of trials", xscale="log")
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    if shown:
+        axes.legend(loc="upper left")
+    return axes
+
+
+def draw_recovery(axes: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]], limit: float, title: str) -> Axes:
+    """Draw the share of wrong cells of models over their WRMSE, a mark for each trial; return `axes`.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    series : mapping
+        By label, WRMSE and share of wrong cells.
+    limit : float
+        WRMSE up to which a model counts as a fit.
+    title : str
+        What the panel tells.
+    """
+    for label, (misfit, wrong) in series.items():
+        if misfit.size:
+            sns.scatterplot(x=misfit, y=wrong, ax=axes, color=color_of(label), label=label, s=26, alpha=0.7)
+    axes.axvline(limit, color=INK, lw=0.8, ls=":")
+    axes.set(title=title, xlabel="best WRMSE", ylabel="cells with the wrong facies", xscale="log")
+    axes.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
+    axes.minorticks_off()
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.legend(loc="upper right")
+    return axes
+
+
+def draw_solves(axes: Axes, series: Mapping[str, np.ndarray], title: str) -> Axes:
+    """Draw the share of runs that fit within so many solves, a staircase for each search; return `axes`.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    series : mapping
+        By search, the solves of each run, infinite where it did not fit.
+    title : str
+        What the panel tells.
+    """
+    for label, solves in series.items():
+        taken = np.sort(solves[np.isfinite(solves)])
+        done = int(taken.size)
+        x = np.concatenate([[1e3], taken, [1e6]])
+        y = np.concatenate([np.arange(done + 1), [done]]) / len(solves)
+        text = f"{label}, {done} of {len(solves)}"
+        axes.step(x, y, where="post", color=color_of(label), label=text)
+    axes.set(title=title, xlabel="solves", ylabel="share of runs that fit", xscale="log")
+    axes.set_xlim(1e3, 1e6)
+    axes.set_ylim(-0.03, 1.6)  # room for the legend above the curves
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    if series:
+        axes.legend(loc="upper left")
+    return axes
+
+
+def draw_by_generator(
+    axes: Axes, values: Mapping[str, np.ndarray], label: str, title: str, *, log: bool = False
+) -> Axes:
+    """Draw the runs of each generator as points, with a line at their median; return `axes`.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    values : mapping
+        By generator, its numbers.
+    label : str
+        What they are.
+    title : str
+        What the panel tells.
+    log : bool
+        Whether the axis is logarithmic.
+    """
+    listed = {name: np.atleast_1d(each) for name, each in values.items()}
+    names = np.repeat(list(listed), [each.size for each in listed.values()])
+    numbers = np.concatenate(list(listed.values()))
+    sns.stripplot(x=names, y=numbers, ax=axes, color=COLORS["blue"], alpha=0.6, size=5, jitter=0.15, legend=False)
+    for place, each in enumerate(listed.values()):
+        axes.hlines(np.median(each), place - 0.3, place + 0.3, color=INK, lw=2)
+    axes.set(title=title, xlabel="", ylabel=label)
+    if log:
+        axes.set_yscale("log")
+        axes.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+        axes.minorticks_off()
+    return axes
+
+
+def draw_ends(
+    axes: Sequence[Axes],
+    ends: Mapping[str, Sequence[Mapping[str, np.ndarray]]],
+    image_of: Callable[[np.ndarray], np.ndarray],
+) -> Sequence[Axes]:
+    """Draw the models of the best and the worst trial of each label, two panels each; return the axes.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        Two for each label.
+    ends : mapping
+        By label, arrays of trials, the best first.
+    image_of : callable
+        Takes a latent, returns a model in [0, 1], which is cut at one half.
+    """
+    pairs = zip(axes[::2], axes[1::2], strict=True)
+    for pair, (label, trials) in zip(pairs, ends.items(), strict=True):
+        for axis, rank in zip(pair, ("best", "worst"), strict=True):
+            if not trials:
+                draw_nothing(axis, f"{label}:\nnot run")
+                continue
+            trial = trials[0 if rank == "best" else -1]
+            title = f"{label}\n{rank}, {trial['best'][-1]:.2f}"
+            draw_model(axis, image_of(trial["best_latent"]) >= 0.5, title)
+    for axis in axes:
+        axis.set_ylabel("")
+    return axes
+
+
+def draw_rescaled(axes: Axes, shown: Sequence[Any], truth: np.ndarray) -> Axes:
+    """Draw the latent with the largest error among those whose image was recovered over the true one; return `axes`.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    shown : sequence
+        Inversions with ``recovered``, ``latent`` and ``error``.
+    truth : ndarray, shape (d,)
+        The true latent.
+    """
+    good = [each for each in shown if each.recovered]
+    if good:
+        worst = max(good, key=lambda each: each.error)
+        draw_latents(axes, truth, worst.latent, "A latent whose image was recovered")
+    else:
+        draw_nothing(axes, "no image was recovered:\nnone was inverted, or none found")
+    return axes
+
+
+def draw_times(axes: Axes, true: np.ndarray, other: np.ndarray, title: str) -> Axes:
+    """Draw the traveltimes (ns) of scrambled rays over those of true ones; return `axes`."""
+    span = np.array([min(true.min(), other.min()), max(true.max(), other.max())])
+    axes.plot(span, span, ":", color=INK, lw=0.8)
+    axes.plot(true, other, ".", color=color_of("scrambled"), ms=3, alpha=0.6, rasterized=True)
+    axes.set(title=title, xlabel="true rays (ns)", ylabel="scrambled (ns)", aspect="equal")
+    return axes

@@ -1,0 +1,230 @@
+"""What the chapter's figures and sentences rest on, from whatever trials there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from geolib.inversion import crosshole
+from geolib.runs.measure import Measure
+from geolib.runs.tables import markdown
+from geolib.runs.unit import Units, select
+from geolib.studies.latent_inversion.tables import LIMITS, MARKS
+from geolib.studies.latent_inversion.units import GENERATOR, SCENARIOS, Trial
+from geolib.studies.latent_inversion.world import World
+
+#: Solves that an update takes: forward and backward, or central differences.
+SOLVES = {"adam": 2, "gn": 31, "gnx": 16}
+#: What the book calls the searches; the names of its palette.
+SEARCHES = {"adam": "Adam", "gn": "Gauss-Newton", "dream": "DREAM", "pool": "pooled"}
+#: How far a strategy is followed where it is computed again: its path grows round-off, and one that
+#: is computed in another group has parted from itself by a per cent or more some steps later.
+FOLLOWED = {
+    "adam": ("strategy 1, the first 40 updates", 40),
+    "gn": ("strategy 2, its start", 0),
+}
+_NAMES = {"adam": "strategy 1", "gn": "strategy 2", "dream": "DREAM(ZS)", "pool": "pooled"}
+#: Draws of the prior over which traveltimes vary.
+DRAWS = 64
+
+
+def progress(
+    units: Units, operator: str, case: str, method: str, limit: float
+) -> dict[int, Measure]:
+    """Return by updates the share of trials that a limit on WRMSE was reached in.
+
+    All four scenarios are pooled; a number of updates that one of them lacks is left out. The four
+    share their starts: the intervals are from a bootstrap over these.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    operator, case, method : str
+        Fields of `Trial`.
+    limit : float
+        WRMSE that counts as a fit.
+    """
+    wanted = {"operator": operator, "case": case, "method": method}
+    trials = {u: a for u, a in select(units, Trial, **wanted).items() if "marks" in a}
+    marks = sorted({int(mark) for arrays in trials.values() for mark in arrays["marks"]})
+    found: dict[int, Measure] = {}
+    for mark in marks:
+        starts: dict[int, dict[tuple[int, int], bool]] = {}
+        for unit, arrays in trials.items():
+            at = np.flatnonzero(arrays["marks"] == mark)
+            if at.size:
+                hit = bool(arrays["best"][at[0]] <= limit)
+                starts.setdefault(unit.trial, {}).setdefault((unit.model, unit.noise), hit)
+        if {pair for hits in starts.values() for pair in hits} == set(SCENARIOS):
+            clusters = [list(hits.values()) for _, hits in sorted(starts.items())]
+            found[mark] = Measure.clustered(clusters)
+    return found
+
+
+def published_progress(
+    published: Mapping[str, Sequence[int]], table: str, strategy: int, limit: float
+) -> dict[int, Measure]:
+    """Return by updates the share of the paper's trials that reached a limit, all four scenarios.
+
+    Parameters
+    ----------
+    published : mapping
+        Counts of 100 by claim id, such as ``latent_inversion.table3.s1-100-I-I``.
+    table : str
+        ``table2`` (continuous) or ``table3`` (binary).
+    strategy : int
+        1 or 2.
+    limit : float
+        One of `LIMITS`.
+    """
+    place, found = LIMITS.index(limit), {}
+    for updates in (*MARKS, 5000):
+        head = f"latent_inversion.{table}.s{strategy}-{updates}-"
+        counts = [row[place] for name, row in published.items() if name.startswith(head)]
+        if len(counts) == len(SCENARIOS):
+            found[updates] = Measure.count(sum(counts), 100 * len(counts))
+    return dict(sorted(found.items()))
+
+
+def wrong_cells(world: World, units: Units, operator: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return best WRMSE and share of wrong cells of the longest binary trials of strategy 1.
+
+    Parameters
+    ----------
+    world : World
+        Whose generator made the models.
+    units : mapping
+        Results by unit name.
+    operator : str
+        Cell order of the rays.
+
+    Notes
+    -----
+    An image each: some 10 ms at width 32.
+    """
+    trials = select(units, Trial, operator=operator, case="binary", method="adam")
+    budget = max((trial.budget for trial in trials), default=0)
+    kept = [arrays for trial, arrays in trials.items() if trial.budget == budget]
+    if not kept:
+        return np.empty(0), np.empty(0)
+    with torch.no_grad():
+        found, true = (
+            world.models(torch.as_tensor(np.stack([a[name] for a in kept]))) >= 0.5
+            for name in ("best_latent", "true_latent")
+        )
+    best = np.array([float(arrays["best"][-1]) for arrays in kept])
+    return best, (found != true).float().mean(1).numpy()
+
+
+def solves_to_fit(units: Units, operator: str, limit: float = LIMITS[-1]) -> dict[str, np.ndarray]:
+    """Return by search the solves that each binary run took to fit, infinite where it did not.
+
+    Of the two strategies the budget with the most trials counts, of two such the longer; the global
+    searches stop where they fit.
+    """
+    found: dict[str, np.ndarray] = {}
+    for method, name in SEARCHES.items():
+        runs = select(units, Trial, operator=operator, case="binary", method=method)
+        budgets = [trial.budget for trial in runs]
+        most = max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)
+        kept = [a for trial, a in runs.items() if trial.budget == most]
+        if kept:
+            found[name] = np.array([_solves(arrays, method, limit) for arrays in kept])
+    return found
+
+
+def _solves(arrays: Mapping[str, np.ndarray], method: str, limit: float) -> float:
+    if "record" in arrays:
+        solves, misfit = arrays["record"].T
+        return float(solves[misfit <= limit].min(initial=np.inf))
+    fitted = np.flatnonzero(arrays["running_best"] <= limit)
+    # A misfit is that before an update, whose solves are needed to know it.
+    return SOLVES[method] * (1 + float(arrays["iteration"][fitted[0]])) if fitted.size else np.inf
+
+
+def spread(world: World) -> dict[str, float]:
+    """Return by cell order how a traveltime (ns) varies over the prior, the mean over rays."""
+    source = torch.Generator().manual_seed(6)
+    latents = torch.rand(DRAWS, world.true_latents[1].shape[1], generator=source) * 2 - 1
+    with torch.no_grad():
+        slowness = torch.from_numpy(1 / crosshole.velocity(world.models(latents).numpy()))
+    return {
+        order: float(crosshole.times_of(matrix, slowness).std(0).mean())
+        for order, matrix in world.matrices.items()
+    }
+
+
+def times(world: World) -> dict[str, np.ndarray]:
+    """Return by cell order the noise-free traveltimes (ns) of true model I."""
+    with torch.no_grad():
+        return {
+            order: world.simulate(order, "binary", world.true_latents[1])[0].numpy()
+            for order in world.matrices
+        }
+
+
+def runs_markdown(columns: Mapping[str, tuple[Units, str]]) -> str:
+    """Return what was run as Markdown: trials of each search and kind of model, or a bar.
+
+    Parameters
+    ----------
+    columns : mapping
+        Results and their cell order by the head of a column. Of several budgets the one with the
+        most trials counts.
+    """
+    lines = []
+    for method, name in _NAMES.items():
+        for case in ("binary", "continuous"):
+            cells = []
+            for units, operator in columns.values():
+                trials = select(units, Trial, operator=operator, case=case, method=method)
+                counts = Counter(trial.budget for trial in trials)
+                cells.append(str(max(counts.values(), default="—")))
+            if method in SOLVES or case == "binary":  # global searches are of binary models alone
+                lines.append([f"{name}, {case}", *cells])
+    return markdown(["Search, models", *columns], lines, "l" + "r" * len(columns))
+
+
+def again(precomputed: Units, here: Units) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return by name what was computed here and the same of the precomputed runs.
+
+    Of a trial the beginning counts, as far as both have kept it and round-off lets it be followed.
+    """
+    rows: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    mine, theirs = here.get(GENERATOR.name), precomputed.get(GENERATOR.name)
+    if mine is not None and theirs is not None:
+        for label, name in (
+            ("singular values of the Jacobian", "singular_values"),
+            ("map of the misfit", "landscape"),
+        ):
+            rows[label] = (mine[name], theirs[name])
+    for method, (label, last) in FOLLOWED.items():
+        pairs = [
+            pair
+            for trial, arrays in select(here, Trial, method=method).items()
+            for pair in _common(arrays, _longer(precomputed, trial), last)
+        ]
+        if pairs:
+            ours, before = zip(*pairs, strict=True)
+            rows[label] = (np.array(ours), np.array(before))
+    return rows
+
+
+def _longer(units: Units, trial: Trial) -> Mapping[str, np.ndarray]:
+    fields = {name: value for name, value in vars(trial).items() if name != "budget"}
+    found = {u.budget: a for u, a in select(units, Trial, **fields).items()}
+    return found[max(found)] if found else {}
+
+
+def _common(
+    one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], last: int
+) -> list[tuple[float, float]]:
+    if not other:
+        return []
+    shared, here, there = np.intersect1d(one["iteration"], other["iteration"], return_indices=True)
+    kept = shared <= last
+    return list(zip(one["trajectory"][here[kept]], other["trajectory"][there[kept]], strict=True))

@@ -1,0 +1,195 @@
+"""What the chapter on latent inversion says: numbers behind its figures, and sentences about the precomputed runs."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from geolib import studies
+from geolib.book import ledger, verify
+from geolib.runs import paths
+from geolib.studies.latent_inversion import facies, findings, prior, tables
+from geolib.studies.latent_inversion import trials as descents
+from geolib.studies.latent_inversion.story import NARROW, WIDE, Story
+from geolib.studies.latent_inversion.study import STUDY
+from geolib.studies.latent_inversion.units import GENERATOR, SCENARIOS, Trial
+from geolib.studies.latent_inversion.world import World
+
+
+def trial(ratio, model=1, noise=1, number=0, method="adam", **latents):
+    ratio = np.asarray(ratio, float)
+    unit = Trial("consistent", "binary", method, len(ratio), model, noise, number)
+    return {unit.name: descents.kept_of(ratio, 1.0, 576) | latents}
+
+
+@pytest.fixture(scope="module")
+def world():
+    return World(STUDY.Config(), "cpu")
+
+
+@pytest.fixture(scope="module")
+def story():
+    claims = [claim for claim in ledger.load(paths.ledger()) if claim.paper == STUDY.name]
+    return Story(
+        studies.shipped(STUDY).units,
+        studies.shipped(STUDY, "width64").units,
+        {claim.id: claim.published for claim in claims if ".table" in claim.id},
+        {row["id"]: row for row in verify.rows([STUDY.name])[STUDY.name]},
+        studies.shipped_measures(STUDY),
+    )
+
+
+def test_progress_pools_the_scenarios_and_leaves_out_what_one_of_them_lacks():
+    falling = np.linspace(9, 1, 1000)
+    units = {}
+    for number, (model, noise) in enumerate(SCENARIOS):
+        units |= trial(falling if number else falling + 1, model, noise)
+    units |= trial(falling, 1, 1, number=1)
+    found = findings.progress(units, "consistent", "binary", "adam", 1.01)
+    assert {updates: (m.k, m.n) for updates, m in found.items()} == {100: (0, 5), 1000: (4, 5)}
+    del units[Trial("consistent", "binary", "adam", 1000, 2, 2, 0).name]
+    assert findings.progress(units, "consistent", "binary", "adam", 1.01) == {}
+
+
+def test_progress_agrees_with_the_ledgers_measures(story):
+    for method, strategy, limit in (("adam", 1, 1.01), ("gn", 2, 1.1)):
+        for order, prefix in (("consistent", ""), ("as_published", "as_published.")):
+            for updates, share in findings.progress(story.units, order, "binary", method, limit).items():
+                name = f"{prefix}table3.s{strategy}-{updates}.le{limit}.all"
+                assert (share.k, share.n) == (story.measures[name].k, story.measures[name].n), name
+
+
+def test_the_papers_shares_are_its_counts(story):
+    found = findings.published_progress(story.published, "table3", 1, 1.01)
+    assert {updates: str(share) for updates, share in found.items()} == {
+        100: "0 of 400",
+        1000: "0 of 400",
+        10_000: "51 of 400",
+    }
+
+
+def test_wrong_cells_are_those_of_another_facies(world):
+    truth = world.true_latents[1][0].numpy()
+    other = world.true_latents[2][0].numpy()
+    units = trial([2.0, 1.5], best_latent=truth, true_latent=truth)
+    units |= trial([3.0, 2.5], number=1, best_latent=other, true_latent=truth)
+    units |= trial([9.0], number=2, best_latent=other, true_latent=other)  # shorter: does not count
+    misfit, wrong = findings.wrong_cells(world, units, "consistent")
+    differing = np.mean((world.image(truth) >= 0.5) != (world.image(other) >= 0.5))
+    assert misfit == pytest.approx([1.5, 2.5]) and wrong == pytest.approx([0, differing]) and differing > 0.1
+    assert findings.wrong_cells(world, units, "as_published")[0].size == 0
+
+
+def test_solves_count_both_passes_and_all_differences():
+    ratio = np.full(200, 2.0)
+    ratio[50:] = 1.0
+    units = trial(ratio) | trial(np.full(200, 2.0), number=1) | trial(ratio, method="gn")
+    units[Trial("consistent", "binary", "pool", 256, 1, 1, 0).name] = {"record": np.array([[256, 2.0], [900, 1.0]])}
+    found = findings.solves_to_fit(units, "consistent")
+    assert found["Adam"].tolist() == [2 * 51, np.inf] and found["Gauss-Newton"].tolist() == [31 * 51]
+    assert found["pooled"].tolist() == [900] and "DREAM" not in found
+
+
+def test_true_rays_vary_more_and_the_orders_give_other_times(world):
+    spread = findings.spread(world)
+    assert spread["consistent"] > 1.5 * spread["as_published"]
+    times = findings.times(world)
+    with torch.no_grad():
+        whole = world.simulate("consistent", "binary", world.true_latents[1])[0]
+    assert times["consistent"] == pytest.approx(whole.numpy())
+    assert np.sqrt(np.square(times["consistent"] - times["as_published"]).mean()) > 2
+
+
+def test_what_was_not_run_has_a_bar():
+    units = trial([2.0, 1.0]) | trial([2.0] * 3, number=1) | trial([2.0] * 3)
+    text = findings.runs_markdown({"mine": (units, "consistent"), "other": (units, "as_published")})
+    assert "| strategy 1, binary | 2 | — |" in text and "| pooled, binary | — | — |" in text
+    assert "DREAM(ZS), continuous" not in text and text.count("\n") == 7
+
+
+def test_what_is_computed_again_meets_the_longer_run():
+    long = 2 + 1 / np.arange(1.0, 1001)
+    (row,) = findings.again(trial(long), trial(long[:100] + 1e-6)).values()
+    assert row[0] == pytest.approx(row[1] + 1e-6) and 8 < len(row[0]) < 12  # every fourth point is kept, to 40
+    assert findings.again({}, trial(long)) == {}
+
+
+def test_every_number_of_the_story_is_found(story, world):
+    judged = studies.shipped(facies.STUDY).units
+    wrong = {order: findings.wrong_cells(world, story.units, order) for order in tables.ORDERS}
+    told = [
+        story.rays(story.units[GENERATOR.name]["operator_misfit"]),
+        story.success(),
+        story.success_title(),
+        story.landscape(findings.spread(world)),
+        story.landscape_title(),
+        story.recovery(wrong),
+        story.recovery_title(wrong),
+        story.latents(),
+        story.generators(judged),
+        story.searches(),
+        story.searches_title(),
+        story.verdicts(),
+        story.early_stop(),
+    ]
+    for text in told:
+        assert text and not re.search(r"\bnan\b|None|inf\b", text), text
+    assert len(" ".join(told).split()) < 1200
+
+
+def test_the_story_names_the_generator_and_quotes_the_ledger(story):
+    text = story.success()
+    for name in (WIDE, NARROW):
+        assert name in text
+    verdict = story.judged["latent_inversion.pooled.table3.s1"]["verdict"]
+    assert f"the ledger says *{verdict}*" in text.replace("\n", " ")
+    count = story.measures["width64.as_published.table3.s1-10000.le1.01.all"]
+    assert f"**{count}** binary trials" in text.replace("\n", " ")
+    # What the words claim without a number.
+    true, scrambled = (story.last("adam", 1.01)[f"{rays}, {NARROW}"][1] for rays in tables.ORDERS.values())
+    assert true.low > scrambled.high, "'mostly' and 'seldom' no longer hold"
+
+
+def test_the_words_about_generators_and_searches_hold(story):
+    found = {order: findings.solves_to_fit(story.units, order) for order in tables.ORDERS}
+    for each in found.values():
+        fits = {name: np.isfinite(solves).mean() for name, solves in each.items()}
+        assert fits["pooled"] > fits["Adam"] / 2 and fits["DREAM"] == 1
+        assert np.median(each["DREAM"]) > 3 * np.median(each["pooled"][np.isfinite(each["pooled"])])
+    judged = studies.shipped(facies.STUDY).units
+    pieces = [float(judged[f"generator-{width}"]["misfit.components"]) for width in (64, 32, 16)]
+    assert pieces == sorted(pieces)
+    medians = [story.measures[f"effect.width.{width}"].value for width in (64, 32, 16)]
+    assert medians[0] > 2 * max(medians[1:])
+
+
+def test_a_readers_run_is_told_without_the_precomputed_results(story):
+    falling = np.linspace(9, 1, 1000)
+    units = {}
+    for model, noise in SCENARIOS:
+        units |= trial(falling, model, noise)
+    own = Story(units, {}, story.published, story.judged, STUDY.measures(STUDY.Config(), units), True, "width 16")
+    text = own.success()
+    assert "true rays, width 16: 4 of 4 trials" in text and WIDE not in text and NARROW not in text
+    assert own.searches().startswith("What the searches of this run") and own.early_stop() == ""
+    assert own.recovery({"consistent": (np.empty(0), np.empty(0))}).startswith("No trial of this run")
+    assert own.success_title() == "Share of trials that fit"
+
+
+def test_the_early_stop_and_the_pooled_count(story):
+    text = tables.early_stop_markdown(story.units)
+    for order, rays in tables.ORDERS.items():
+        hits, of = tables.pooled_count(story.units, order, 10_000)
+        assert f"| {rays} | {of} | {hits} | {of} | {hits} |" in text
+    assert tables.NO_TRIAL in tables.early_stop_markdown({})
+
+
+def test_recipes_that_end_in_noise_are_counted():
+    units = studies.shipped(prior.STUDY).units
+    text = prior.scores_markdown(units)
+    rows = {tuple(row.split(" | ")[:2]): row for row in text.replace("| ", "", 1).splitlines()[2:]}
+    assert len(rows) == 8 and sum("| 0 of 2 |" in row for row in rows.values()) >= 5
+    titles = [title for title, picture in prior.pictured(units, "published") if picture is not None]
+    assert titles == ["published, width 64", "published, width 32", "published, width 16"]
+    assert prior.pictured({}, "released")[0][1] is None
