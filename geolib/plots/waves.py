@@ -1,4 +1,4 @@
-"""Figures of waves and of velocity inversion, as functions of arrays and axes."""
+"""Figures of waves and of velocity models, as functions of arrays and axes."""
 
 from __future__ import annotations
 
@@ -10,78 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
-from geolib.plots.style import COLORS, SIGNED_MAP, VELOCITY_MAP, gif, new_figure
+from geolib.plots.style import COLORS, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, new_figure
 
 Arrays = Mapping[str, np.ndarray]
-ORDER = ("blue", "vermilion", "green", "purple", "orange", "sky", "black")
 
 
-def profiles(axis: Axes, runs: Mapping[str, Arrays], spacing: float = 10.0) -> None:
-    """Draw the final models of 1-D runs against depth, over the truth (black) and the start (dotted).
-
-    Parameters
-    ----------
-    axis : Axes
-        Where to draw.
-    runs : mapping of str to mapping
-        Each with ``model``, ``truth`` and ``start``, (nz,) in m/s, by legend text.
-    spacing : float
-        Distance of the cells, m.
-    """
-    first = next(iter(runs.values()))
-    depth = np.arange(first["truth"].size) * spacing / 1000
-    axis.plot(first["truth"] / 1000, depth, color=COLORS["black"], label="truth")
-    axis.plot(first["start"] / 1000, depth, color=COLORS["black"], linestyle=":", label="start")
-    for color, (name, run) in zip(ORDER, runs.items(), strict=False):
-        axis.plot(run["model"] / 1000, depth, color=COLORS[color], linewidth=1, label=name)
-    axis.set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], 0))
-
-
-def histories(axis: Axes, runs: Mapping[str, Arrays], name: str = "misfit", limit: int | None = None) -> None:
-    """Draw misfit or model error of runs against the number of evaluations.
+def shot_gather(ax: Axes, gather: np.ndarray, dt: float, spacing: float, clip: float = 0.02) -> Axes:
+    """Draw a shot gather as an image, early times on top, clipped at a share of its largest amplitude; return the axes.
 
     Parameters
     ----------
-    axis : Axes
-        Where to draw.
-    runs : mapping of str to mapping
-        Each with ``misfit`` or ``error`` by evaluation, by legend text.
-    name : str
-        ``misfit`` (as a share of the first), ``error`` (m/s) or ``ssim``.
-    limit : int, optional
-        Last evaluation drawn.
-    """
-    texts = {"misfit": "misfit / first misfit", "error": "model error (m/s)", "ssim": "structural similarity"}
-    for color, (key, run) in zip(ORDER, runs.items(), strict=False):
-        values = run[name][: limit + 1 if limit else None]
-        values = values / values[0] if name == "misfit" else values
-        axis.plot(values, color=COLORS[color], linewidth=1, label=key)
-    if name == "misfit":
-        axis.set_yscale("log")
-    axis.set(xlabel="evaluations", ylabel=texts[name])
-
-
-def study(runs: Mapping[str, Arrays], limit: int | None = None) -> Figure:
-    """Return the figure of a comparison: final models, misfits and model errors of 1-D runs."""
-    figure, axes = new_figure(1, 3, width=9.0, height=4.0)
-    profiles(axes[0], runs)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
-    histories(axes[1], runs, limit=limit)
-    histories(axes[2], runs, "error", limit=limit)
-    # A descent that diverges would flatten the others.
-    start = next(iter(runs.values()))["error"][0]
-    axes[2].set_ylim(0.5 * start, 1.6 * start)
-    for axis, text in zip(axes, "abc", strict=True):
-        axis.set_title(f"({text})", loc="left")
-    return figure
-
-
-def shot_gather(axis: Axes, gather: np.ndarray, dt: float, spacing: float, clip: float = 0.02) -> None:
-    """Draw a shot gather as an image, early times on top, clipped at a share of its largest amplitude.
-
-    Parameters
-    ----------
-    axis : Axes
+    ax : Axes
         Where to draw.
     gather : (n_receivers, nt) array
         Traces.
@@ -95,229 +34,158 @@ def shot_gather(axis: Axes, gather: np.ndarray, dt: float, spacing: float, clip:
     n, nt = gather.shape
     limit = clip * np.abs(gather).max()
     extent = (0, n * spacing / 1000, nt * dt, 0)
-    axis.imshow(gather.T, aspect="auto", cmap=SIGNED_MAP, vmin=-limit, vmax=limit, extent=extent)
-    axis.set(xlabel="distance (km)", ylabel="time (s)")
-    axis.grid(False)
+    ax.imshow(gather.T, aspect="auto", cmap=SIGNED_MAP, vmin=-limit, vmax=limit, extent=extent)
+    ax.set(xlabel="distance (km)", ylabel="time (s)")
+    ax.grid(False)
+    return ax
 
 
-def velocity(axis: Axes, model: np.ndarray, spacing: float = 10.0, limits: tuple[float, float] = (1.5, 4.7)) -> Any:
+def velocity(ax: Axes, model: np.ndarray, spacing: float = 10.0, limits: tuple[float, float] = (1.5, 4.7)) -> Any:
     """Draw a velocity model (nz, nx) in m/s as an image in km/s and return the image, for a colour bar."""
     nz, nx = model.shape
     extent = (0, nx * spacing / 1000, nz * spacing / 1000, 0)
-    image = axis.imshow(model / 1000, cmap=VELOCITY_MAP, vmin=limits[0], vmax=limits[1], extent=extent)
-    axis.set(xlabel="distance (km)", ylabel="depth (km)")
-    axis.grid(False)
+    image = ax.imshow(model / 1000, cmap=VELOCITY_MAP, vmin=limits[0], vmax=limits[1], extent=extent)
+    ax.set(xlabel="distance (km)", ylabel="depth (km)")
+    ax.grid(False)
     return image
 
 
-def panels(models: Mapping[str, np.ndarray], columns: int = 2, spacing: float = 10.0) -> Figure:
-    """Return the figure of several velocity models under one colour bar, titled by their keys."""
+def panels(models: Mapping[str, np.ndarray], columns: int = 2, spacing: float = 10.0, title: str = "") -> Figure:
+    """Return the figure of several velocity models under one colour bar, each named by its key."""
     rows = -(-len(models) // columns)
-    figure, axes = new_figure(rows, columns, width=8.0, height=1.4 * rows + 0.5)
-    for axis in axes[len(models) :]:
-        axis.remove()
-    for axis, (title, model) in zip(axes, models.items(), strict=False):
-        image = velocity(axis, model, spacing)
-        axis.set_title(title)
-        axis.label_outer()
+    figure, axes = new_figure(rows, columns, height=1.35 * rows + 0.5)
+    for ax in axes[len(models) :]:
+        ax.remove()
+    for ax, (name, model) in zip(axes, models.items(), strict=False):
+        image = velocity(ax, model, spacing)
+        ax.set_title(name)
+        ax.label_outer()
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", weight="bold")
     figure.colorbar(image, ax=axes[: len(models)], label="velocity (km/s)", shrink=0.8)
     return figure
 
 
-def frame(run: Arrays, evaluation: int) -> np.ndarray:
-    """Return the model of a Marmousi run at the kept evaluation nearest to the one asked for, (nz, nx) in m/s."""
-    return run["frames"][int(np.abs(run["frame_at"] - evaluation).argmin())]
-
-
-def taylor(axis: Axes, steps: np.ndarray, remainders: np.ndarray) -> None:
-    """Draw the Taylor remainders without a derivative, with the printed one and with the corrected one.
+def taylor(ax: Axes, steps: np.ndarray, remainders: np.ndarray) -> Axes:
+    """Draw the Taylor remainders without a derivative, with the field named dJ/du, with the gradient; return the axes.
 
     Parameters
     ----------
-    axis : Axes
+    ax : Axes
         Where to draw.
     steps : (n,) array
         Lengths of the step, in units of the direction.
     remainders : (3, n) array
         Absolute remainders.
     """
-    texts = ("no derivative", "A-9 as printed", "A-9 corrected")
-    for color, marker, text, values in zip(("black", "vermilion", "blue"), "so^", texts, remainders, strict=True):
-        axis.loglog(steps, values, marker=marker, markersize=4, color=COLORS[color], label=text)
-    axis.loglog(steps, remainders[2, 0] * steps**2, linestyle=":", color=COLORS["blue"], label="slope 2")
-    axis.loglog(steps, remainders[1, 0] * steps, linestyle=":", color=COLORS["vermilion"], label="slope 1")
-    axis.set(xlabel="step along the direction", ylabel="Taylor remainder of the misfit")
-    axis.legend(fontsize=8)
+    texts = ("no derivative", "the field named ∂J/∂u", "the gradient")
+    beside = {"textcoords": "offset points", "va": "center"}
+    drawn = zip(("grey", "vermilion", "blue"), "so^", texts, (7, -5, 0), remainders, strict=True)
+    for color, marker, text, shift, values in drawn:
+        ax.loglog(steps, values, marker=marker, markersize=4, color=COLORS[color])
+        ax.annotate(text, (steps[0], values[0]), xytext=(8, shift), color=COLORS[color], **beside)
+    for color, power, anchor in (("blue", 2, remainders[2, -1]), ("vermilion", 1, remainders[1, -1])):
+        ax.loglog(steps, anchor * (steps / steps[-1]) ** power, ":", color=COLORS[color], linewidth=3, alpha=0.4)
+        ax.annotate(f"slope {power}", (steps[-1], anchor), xytext=(-6, 0), ha="right", color=COLORS[color], **beside)
+    ax.set(xlabel="step along the direction", ylabel="Taylor remainder of the misfit")
+    ax.set_xlim(steps.min() / 3, steps.max() * 20)
+    return ax
 
 
-def power_iteration(axis: Axes, estimates: np.ndarray, rates: Sequence[float]) -> None:
-    """Draw the estimates of the largest eigenvalue, and the eigenvalues at which given rates turn unstable."""
+def power_iteration(ax: Axes, estimates: np.ndarray, rates: Sequence[float]) -> Axes:
+    """Draw estimates of the largest eigenvalue, and those at which given rates turn unstable; return the axes."""
     count = np.arange(1, len(estimates) + 1)
-    axis.plot(count, estimates, marker="o", markersize=4, color=COLORS["blue"], label="estimate")
-    for color, rate in zip(("green", "vermilion", "purple"), rates, strict=False):
-        axis.axhline(2 / rate, color=COLORS[color], linestyle="--", linewidth=1, label=f"2 / {rate:g}")
-    axis.set(xlabel="power iteration", ylabel="largest eigenvalue", ylim=(0, None))
-    axis.legend(fontsize=8)
-
-
-def rate_map(axis: Axes, runs: Mapping[str, Sequence[tuple[float, float]]], limit: float) -> None:
-    """Draw evaluations to convergence against learning rate for each method; crosses on top never converged.
-
-    Parameters
-    ----------
-    axis : Axes
-        Where to draw.
-    runs : mapping of str to sequence of (rate, evaluations)
-        Infinity for a run that did not converge.
-    limit : float
-        Evaluations there were.
-    """
-    for color, (name, points) in zip(ORDER, runs.items(), strict=False):
-        rates, counts = np.array(sorted(points)).T
-        lost = ~np.isfinite(counts)
-        axis.loglog(rates, np.where(lost, np.nan, counts), marker="o", markersize=4, color=COLORS[color], label=name)
-        axis.loglog(rates[lost], np.full(lost.sum(), 1.3 * limit), "x", color=COLORS[color])
-    axis.axhline(limit, color=COLORS["black"], linewidth=0.8, linestyle=":")
-    axis.set(xlabel="learning rate", ylabel="evaluations to 1 % of the misfit")
-    axis.legend(fontsize=8)
-
-
-def rate_figure(runs: Mapping[str, Sequence[tuple[float, float]]], limit: float) -> Figure:
-    """Return the figure of `rate_map`."""
-    figure, (axis,) = new_figure(width=6.0, height=3.6)
-    rate_map(axis, runs, limit)
-    return figure
+    ax.plot(count, estimates, marker="o", markersize=4, color=COLORS["blue"])
+    for rate in rates:
+        ax.axhline(2 / rate, color=PALETTE["gradient descent"], linestyle="--", linewidth=1)
+        ax.annotate(f"rate {rate:g}", (count[-1], 2 / rate), ha="right", va="bottom")
+    ax.set(xlabel="power iteration", ylabel="largest eigenvalue", ylim=(0, None))
+    return ax
 
 
 def missing(text: str) -> Figure:
     """Return a figure that says what there is not."""
-    figure, (axis,) = new_figure(width=6.0, height=0.8)
-    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes)
-    axis.set_axis_off()
+    figure, (ax,) = new_figure(height=0.8)
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
+    ax.set_axis_off()
     return figure
 
 
-def gather_figure(velocity_model: np.ndarray, gather: np.ndarray, source: tuple[int, int], dt: float) -> Figure:
+def gather_figure(
+    velocity_model: np.ndarray, gather: np.ndarray, source: tuple[int, int], dt: float, title: str = ""
+) -> Figure:
     """Return the figure of a model with 10 m cells, its source (row, column), and the shot gather beside it."""
-    figure, axes = new_figure(1, 2, width=8.0, height=3.2)
+    figure, axes = new_figure(1, 2, height=2.8)
     image = velocity(axes[0], velocity_model, limits=(velocity_model.min() / 1000, velocity_model.max() / 1000))
     axes[0].plot(source[1] * 0.01, source[0] * 0.01, "*", color=COLORS["vermilion"], markersize=10)
+    axes[0].set_title("the weights: velocity")
     figure.colorbar(image, ax=axes[0], label="velocity (km/s)", shrink=0.7)
     shot_gather(axes[1], gather, dt, 10.0, clip=0.2)
+    axes[1].set_title("the output: a shot gather")
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
     return figure
 
 
-def taylor_figure(steps: np.ndarray, remainders: np.ndarray) -> Figure:
+def taylor_figure(steps: np.ndarray, remainders: np.ndarray, title: str = "") -> Figure:
     """Return the figure of `taylor`."""
-    figure, (axis,) = new_figure(width=5.4, height=3.6)
-    taylor(axis, steps, remainders)
+    figure, (ax,) = new_figure(height=3.2)
+    taylor(ax, steps, remainders).set_title(title, weight="bold")
     return figure
 
 
 def hessian_figure(estimates: np.ndarray, vector: np.ndarray, rates: Sequence[float]) -> Figure:
     """Return the figure of `power_iteration` with the eigenvector against depth, 10 m cells."""
-    figure, axes = new_figure(1, 2, width=8.0, height=3.0)
+    figure, axes = new_figure(1, 2, height=2.8)
     power_iteration(axes[0], estimates, rates)
     axes[1].plot(vector, np.arange(vector.size) * 0.01, color=COLORS["blue"])
     axes[1].set(xlabel="eigenvector", ylabel="depth (km)", ylim=(vector.size * 0.01, 0))
     return figure
 
 
-def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1) -> Figure:
+def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1, title: str = "") -> Figure:
     """Return the figure of a 1-D problem: truth and start, and the trace with the primaries' arrival times."""
-    figure, axes = new_figure(1, 2, width=8.0, height=3.2, width_ratios=(1, 2))
-    truth = run["truth"]
+    figure, axes = new_figure(1, 2, height=2.9, width_ratios=(1, 2))
+    truth, trace = run["truth"], run["trace"]
     depth = np.arange(truth.size) * 0.01
-    axes[0].plot(truth / 1000, depth, color=COLORS["black"], label="truth")
-    axes[0].plot(run["start"] / 1000, depth, color=COLORS["vermilion"], label="start")
+    axes[0].plot(truth / 1000, depth, color=PALETTE["truth"], label="truth")
+    axes[0].plot(run["start"] / 1000, depth, color=PALETTE["start"], linestyle="--", label="start")
     axes[0].set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], 0))
-    axes[0].legend(fontsize=8)
-    trace = run["trace"]
+    axes[0].legend()
     time = np.arange(trace.size) * dt
     # The direct wave is a hundred times as strong as what comes after it.
     late = time > 3 * peak
-    axes[1].plot(time[late], trace[late], color=COLORS["blue"])
+    axes[1].plot(time[late], trace[late], color=PALETTE["real"], linewidth=1)
     delay = peak + np.cumsum(2 * 10.0 / truth)
-    for jump in np.flatnonzero(np.diff(truth)):
-        axes[1].axvline(delay[jump], color=COLORS["vermilion"], linestyle="--", linewidth=1)
-    axes[1].set(xlabel="time (s)", ylabel="recorded u")
+    for number, jump in enumerate(np.flatnonzero(np.diff(truth)), 1):
+        axes[1].axvline(delay[jump], color=COLORS["grey"], linestyle="--", linewidth=1)
+        place = {"xytext": (3, 0), "textcoords": "offset points", "va": "top"}
+        axes[1].annotate(f"{number}", (delay[jump], 1), xycoords=("data", "axes fraction"), **place)
+    axes[1].set(xlabel="time (s)", ylabel="recorded u", xlim=(3 * peak, time[-1]))
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
     return figure
-
-
-def bars(axis: Axes, table: Mapping[str, Mapping[str, float]], label: str) -> None:
-    """Draw grouped bars: a group for each key of `table`, a bar for each key within; a missing value leaves a gap."""
-    groups, names = list(table), list(dict.fromkeys(name for group in table.values() for name in group))
-    width = 0.8 / len(names)
-    for index, (color, name) in enumerate(zip(ORDER, names, strict=False)):
-        values = [table[group].get(name, np.nan) for group in groups]
-        axis.bar(np.arange(len(groups)) + (index + 0.5) * width - 0.4, values, width, color=COLORS[color], label=name)
-    axis.set_xticks(range(len(groups)), groups)
-    axis.set_ylabel(label)
-    axis.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
 def vertical_profiles(
     axes: Sequence[Axes], truth: np.ndarray, models: Mapping[str, np.ndarray], columns: Sequence[int]
 ) -> None:
-    """Draw velocity against depth at some columns of 2-D models with 10 m cells, one axis for each column."""
+    """Draw velocity against depth at some columns of 2-D models with 10 m cells, one axes for each column."""
     depth = np.arange(len(truth)) * 0.01
-    for axis, column in zip(axes, columns, strict=True):
-        axis.plot(truth[:, column] / 1000, depth, color=COLORS["black"], label="truth")
-        for color, (name, model) in zip(ORDER, models.items(), strict=False):
-            axis.plot(model[:, column] / 1000, depth, color=COLORS[color], linewidth=1, label=name)
-        axis.set(title=f"x = {10 * column} m", xlabel="velocity (km/s)", ylim=(depth[-1], 0))
+    for ax, column in zip(axes, columns, strict=True):
+        ax.plot(truth[:, column] / 1000, depth, color=PALETTE["truth"], label="truth")
+        for name, model in models.items():
+            ax.plot(model[:, column] / 1000, depth, color=color_of(name), linewidth=1, label=name)
+        ax.set(title=f"x = {10 * column} m", xlabel="velocity (km/s)", ylim=(depth[-1], 0))
     axes[0].set_ylabel("depth (km)")
-    axes[-1].legend(fontsize=7)
-
-
-def bars_figure(tables: Mapping[str, Mapping[str, Mapping[str, float]]], lines: Sequence[float | None]) -> Figure:
-    """Return the figure of several tables as `bars` side by side, titled by their labels, with a line for reference."""
-    figure, axes = new_figure(1, len(tables), width=9.0, height=3.4)
-    for axis, (label, table), line in zip(axes, tables.items(), lines, strict=True):
-        bars(axis, table, label)
-        axis.tick_params(axis="x", labelrotation=30, labelsize=8)
-        if line is not None:
-            axis.axhline(line, color=COLORS["black"], linewidth=1)
-    return figure
+    axes[-1].legend()
 
 
 def gathers(shots: np.ndarray, dt: float, spacing: float) -> Figure:
     """Return the figure of up to ten shot gathers, (n, n_receivers, nt), in two rows."""
-    figure, axes = new_figure(2, 5, width=9.0, height=5.0)
-    for number, (axis, shot) in enumerate(zip(axes, shots, strict=False), start=1):
-        shot_gather(axis, shot, dt, spacing, clip=0.05)
-        axis.set_title(f"shot {number}")
-        axis.label_outer()
-    return figure
-
-
-def stages(truth: np.ndarray, run: Arrays, evaluations: Sequence[int]) -> Figure:
-    """Return the figure of the truth and a Marmousi run's models at some evaluations."""
-    last = int(run["frame_at"][-1])
-    # A run that is still under way shows how far it has come.
-    reached = [n for n in evaluations if n < last] + [min(last, max(evaluations))]
-    return panels({"truth": truth, **{quality(run, n): frame(run, n) for n in reached}})
-
-
-def quality(run: Arrays, evaluation: int) -> str:
-    """Return a title: the evaluation with the model's error and similarity there."""
-    n = min(evaluation, len(run["error"]) - 1)  # a line search may end before its budget does
-    return f"evaluation {evaluation}: {run['error'][n]:.0f} m/s, SSIM {run['ssim'][n]:.2f}"
-
-
-def losses(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> Figure:
-    """Return the figure of misfit, model error and similarity by evaluation, and of the misfit by seconds.
-
-    `cost` holds the seconds of one evaluation by legend text; without it the seconds of each evaluation as it was made.
-    """
-    figure, axes = new_figure(2, 2, width=8.0, height=5.4)
-    for axis, name in zip(axes, ("misfit", "error", "ssim"), strict=False):
-        histories(axis, runs, name)
-    for color, (name, run) in zip(ORDER, runs.items(), strict=False):
-        seconds = cost[name] * np.arange(run["misfit"].size) if cost else np.cumsum(run["seconds"])
-        axes[3].semilogy(seconds, run["misfit"] / run["misfit"][0], color=COLORS[color], label=name)
-    axes[3].set(xlabel="seconds of one core", ylabel="misfit / first misfit")
-    axes[0].legend(fontsize=8)
+    figure, axes = new_figure(2, 5, height=4.2)
+    for number, (ax, shot) in enumerate(zip(axes, shots, strict=False), start=1):
+        shot_gather(ax, shot, dt, spacing, clip=0.05)
+        ax.set_title(f"shot {number}")
+        ax.label_outer()
     return figure
 
 
@@ -360,19 +228,19 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int] = (20, 150, 250)) -> Figure:
     """Return the figure of `vertical_profiles` through the last models of Marmousi runs."""
-    figure, axes = new_figure(1, len(chosen), width=8.0, height=3.8, sharey=True)
+    figure, axes = new_figure(1, len(chosen), height=3.2, sharey=True)
     vertical_profiles(axes, truth, {name: run["frames"][-1] for name, run in runs.items()}, chosen)
     return figure
 
 
-def film(run: Arrays, title: str) -> bytes:
-    """Return the kept models of a Marmousi run as an animated GIF of four frames per second."""
-    figure, (axis,) = new_figure(width=5.4, height=2.2, dpi=80)
-    image = velocity(axis, run["frames"][0])
-    figure.colorbar(image, ax=axis, label="km/s")
+def film(models: np.ndarray, titles: Sequence[str]) -> bytes:
+    """Return models (n, nz, nx) in m/s as an animated GIF of four frames per second, each under its title."""
+    figure, (ax,) = new_figure(width=5.4, height=2.2, dpi=80)
+    image = velocity(ax, models[0])
+    figure.colorbar(image, ax=ax, label="km/s")
 
     def draw(number: int) -> None:
-        image.set_data(run["frames"][number] / 1000)
-        axis.set_title(f"{title}, {quality(run, int(run['frame_at'][number]))}")
+        image.set_data(models[number] / 1000)
+        ax.set_title(titles[number])
 
-    return gif(figure, range(len(run["frames"])), draw)
+    return gif(figure, range(len(models)), draw)

@@ -155,6 +155,49 @@ def errata(units: Units) -> str:
     return markdown(("Where", "What", "Number", "Right"), rows)
 
 
+def slopes(theory: Arrays) -> str:
+    """Return a Markdown table of the misfit's slope along one direction, by what the adjoint is taken for."""
+    exact = float(theory["derivative"])
+    rows = [
+        (text, f"{float(theory[key]):.2f}", f"{float(theory[key]) / exact:.6f}")
+        for text, key in (
+            ("the gradient", "corrected"),
+            ("the field of A-9 taken for ∂J/∂u", "printed"),
+            ("A-10 with its printed time index", "late"),
+        )
+    ]
+    rows.append(("differences of the misfit", f"{exact:.2f}", "1"))
+    return markdown(("Slope by", "Value", "Ratio"), rows, "lrr")
+
+
+def network(unit: Arrays) -> str:
+    """Return a Markdown table of the unrolled network's descents beside those of the kernels."""
+    misfits, kernels = unit["misfit_network"], unit["misfit_kernels"]
+    gaps = abs(misfits / kernels - 1).max(axis=1)
+    rows = [
+        (str(name), misfit.size - 1, f"{misfit[-1] / misfit[0]:.4f}", f"{error[-1]:.1f}", gap)
+        for name, misfit, error, gap in zip(
+            unit["methods"],
+            misfits,
+            unit["error_network"],
+            ("below 1e-10" if each < 1e-10 else f"{each:.1e}" for each in gaps),
+            strict=True,
+        )
+    ]
+    heads = ("Run", "Evaluations", "Misfit / first", "Model error (m/s)", "Difference")
+    return markdown(heads, rows, "lrrrr")
+
+
+def curvatures(units: Units) -> str:
+    """Return a Markdown table of the Hessian's largest eigenvalue by setting."""
+    rows = [
+        (setting, f"{at_truth:.3f}", f"{at_start:.3f}")
+        for setting, (at_truth, at_start) in eigenvalues(units).items()
+    ]
+    heads = ("Setting", "At the truth", "At the start")
+    return markdown(heads, rows, "lrr", empty="The Hessian was not run.")
+
+
 def speeds(units: Units, method: str) -> list[tuple[float, float]]:
     """Return rate and evaluations to 1 % of every double-precision run of a step method."""
     runs = legend(units, method)

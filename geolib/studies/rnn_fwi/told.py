@@ -1,0 +1,331 @@
+"""What the rnn_fwi chapter says of whatever runs it is given: the messages of its figures and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import stats
+
+from geolib.inversion import descent
+from geolib.runs.measure import Measure
+from geolib.runs.unit import Units
+from geolib.studies.rnn_fwi import tables
+from geolib.studies.rnn_fwi.measures import (
+    CONVERGED,
+    ROUGH,
+    Arrays,
+    evaluations,
+    interfaces,
+    roughness,
+)
+
+#: The paper's best rates, and the methods without one: the eight optimisers compared.
+BEST = ("gd-0.4", "momentum-0.8", "adagrad-40", "rmsprop-4", "adam-40", "cg", "lbfgs", "tnc")
+#: The paper's recommended rates, by a legend's text.
+RANGES = {"RMSprop": (1.0, 10.0), "Adagrad": (10.0, 100.0), "Adam": (10.0, 100.0)}
+#: Methods whose rate multiplies the gradient, and those whose rate is a step in m/s.
+GROUPS = {
+    "rate times gradient": ("gd", "momentum", "momentum_b"),
+    "rate is a step in m/s": ("adagrad", "rmsprop", "adam"),
+}
+#: Settings of Marmousi that differ in their data alone.
+NEAR = ("as in the paper", "noise at 10 dB", "finer grid's data")
+#: What sentences of the chapter and its appendix quote.
+QUOTED = (
+    "adam",
+    "adam_100",
+    "adam_errors",
+    "adam_fine",
+    "adam_step",
+    "alike_high",
+    "alike_low",
+    "alike_rho",
+    "cg",
+    "cg_100",
+    "cg_last",
+    "eigenvalue",
+    "eigenvalue_at_start",
+    "gd",
+    "gd_error",
+    "gd_interfaces",
+    "gd_limit",
+    "lbfgs",
+    "lbfgs_100",
+    "lbfgs_last",
+    "lbfgs_last_error",
+    "line_digits",
+    "momentum",
+    "momentum_b_limit",
+    "momentum_error",
+    "momentum_fine",
+    "momentum_limit",
+    "momentum_times",
+    "network_digits",
+    "start_error",
+    "wins_adam_error",
+    "wins_adam_ssim",
+    "wins_cg_last",
+    "wins_lbfgs_error",
+    "wins_settings",
+)
+#: Model errors (m/s) that differ by less are level: a line search is determined no better.
+LEVEL = 10.0
+
+
+def rounded(value: float) -> str:
+    """Return a number to two digits: what line searches end at is determined no better."""
+    return f"{float(f'{value:.1e}'):.0f}"
+
+
+def between(values: list[float]) -> str:
+    """Return the range of some whole numbers, or the one that there is."""
+    low, high = min(values), max(values)
+    return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+
+
+def order(runs: Mapping[str, Arrays]) -> str:
+    """Return who needed how many evaluations to 1 % of the misfit, the fastest first."""
+    counts = {name: evaluations(run) for name, run in runs.items()}
+    there = sorted((count, name) for name, count in counts.items() if np.isfinite(count))
+    told = [f"{name} in {count:.0f}" for count, name in there]
+    return "To 1 % of the misfit: " + ", ".join(told) if told else "None came to 1 % of the misfit"
+
+
+def settling(runs: Mapping[str, Arrays]) -> str:
+    """Return at which rates of a method the misfit falls to the end and at which it rises again on the way."""
+    rises = {name.rpartition(" ")[2]: roughness(run) > ROUGH for name, run in runs.items()}
+    told = {
+        word: " and ".join(rate for rate, rising in rises.items() if rising == which)
+        for which, word in ((False, "falls"), (True, "rises again"))
+    }
+    return "The misfit " + ", ".join(f"{word} at {rates}" for word, rates in told.items() if rates)
+
+
+def alike(runs: Mapping[str, Arrays]) -> dict[str, float]:
+    """Return how the last misfits of runs rank beside the errors of their models, among those that fit to 1 %.
+
+    Returns
+    -------
+    dict
+        `count` of these runs, rank correlation `rho`, its 95 % interval `low` to `high` as if runs were independent.
+    """
+    ends = [(run["misfit"][-1] / run["misfit"][0], run["error"][-1]) for run in runs.values()]
+    ranks = stats.rankdata([end for end in ends if end[0] < CONVERGED], axis=0)
+    if len(ranks) < 4:
+        return {"count": float(len(ranks))}
+    found = stats.pearsonr(*ranks.T)
+    low, high = found.confidence_interval()
+    return {"count": float(len(ranks)), "rho": float(found.statistic), "low": low, "high": high}
+
+
+def alike_title(runs: Mapping[str, Arrays]) -> str:
+    """Return what `alike` says, as a figure's message."""
+    found = alike(runs)
+    told = f"{found['count']:.0f} runs fit to 1 %"
+    if "rho" not in found:
+        return told
+    minus = f"{found['rho']:.2f}".replace("-", "−")
+    return f"{told}; rank correlation of misfit and model error {minus}"
+
+
+def after(runs: Mapping[str, Arrays], mark: int) -> str:
+    """Return the model errors of runs at an evaluation, to two digits."""
+    errors = {name: run["error"][min(mark, len(run["error"]) - 1)] for name, run in runs.items()}
+    told = ", ".join(f"{name} {rounded(value)}" for name, value in errors.items())
+    return f"Model error after {mark} evaluations: {told} m/s"
+
+
+def level(errors: tables.Table) -> dict[str, int]:
+    """Return in how many settings CG is last, Adam and L-BFGS are level, and either is ahead by more than that."""
+    whole = [row for row in errors.values() if len(row) == len(tables.MARMOUSI)]
+    gaps = [row["Adam"] - row["L-BFGS"] for row in whole]
+    return {
+        "settings": len(whole),
+        "level": sum(abs(gap) <= LEVEL for gap in gaps),
+        "lbfgs": sum(gap > LEVEL for gap in gaps),
+        "adam": sum(gap < -LEVEL for gap in gaps),
+        "cg_last": sum(row["CG"] == max(row.values()) for row in whole),
+    }
+
+
+def level_title(errors: tables.Table) -> str:
+    """Return what `level` says, as a figure's message."""
+    found = level(errors)
+    of = found["settings"]
+    told = f"CG is last in {found['cg_last']} of {of} settings; Adam and L-BFGS level in {found['level']}"
+    return f"{told}, L-BFGS ahead in {found['lbfgs']}" if found["lbfgs"] else told
+
+
+def frame(run: Arrays, evaluation: int) -> np.ndarray:
+    """Return the model of a Marmousi run kept nearest to an evaluation, (nz, nx) in m/s."""
+    return run["frames"][int(np.abs(run["frame_at"] - evaluation).argmin())]
+
+
+def quality(run: Arrays, evaluation: int) -> str:
+    """Return a model's title: the evaluation, or the run's last one, with error and similarity there."""
+    n = min(evaluation, len(run["error"]) - 1)  # a line search may end before its budget does
+    return f"evaluation {n}: about {rounded(run['error'][n])} m/s, SSIM {run['ssim'][n]:.2f}"
+
+
+def stages(truth: np.ndarray, run: Arrays, stops: Sequence[int]) -> dict[str, np.ndarray]:
+    """Return the truth and a Marmousi run's models at some evaluations, or where it ended, by title."""
+    last = len(run["misfit"]) - 1
+    reached = dict.fromkeys(min(n, last) for n in stops)
+    return {"truth": truth, **{quality(run, n): frame(run, n) for n in reached}}
+
+
+def film(name: str, run: Arrays) -> tuple[np.ndarray, list[str]]:
+    """Return the models kept of a Marmousi run and a title for each."""
+    return run["frames"], [f"{name}, {quality(run, int(n))}" for n in run["frame_at"]]
+
+
+def opening(setup: Arrays, runs: Mapping[str, Arrays]) -> dict[str, np.ndarray]:
+    """Return the models that the chapter opens with, by title: truth, start, Adam's and L-BFGS's last."""
+    wrong = rounded(next(iter(runs.values()))["error"][0]) if runs else ""
+    found = {"the truth": setup["velocity"], f"the start: {wrong} m/s off": setup["first"]}
+    for name in ("Adam", "L-BFGS"):
+        if name in runs:
+            run, last = runs[name], len(runs[name]["misfit"]) - 1
+            text = f"{name}, {last} evaluations: about {rounded(run['error'][-1])} m/s off"
+            found[text] = run["frames"][-1]
+    return found
+
+
+def rates(units: Units) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Return learning rates and evaluations to 1 % of each method, by the unit of the rate."""
+    found = {
+        group: {tables.LABELS[m]: each for m in methods if (each := tables.speeds(units, m))}
+        for group, methods in GROUPS.items()
+    }
+    return {group: runs for group, runs in found.items() if runs}
+
+
+def limits(measures: Mapping[str, Measure]) -> dict[str, float]:
+    """Return the rates at which theory expects a method to turn unstable, by a legend's text."""
+    names = {"gd": "gd_rate_limit", "momentum": "momentum_rate_limit"}
+    return {tables.LABELS[m]: measures[name].value for m, name in names.items() if name in measures}
+
+
+def best(units: Units) -> dict[str, Arrays]:
+    """Return the double-precision runs at the paper's best rates, by a legend's text."""
+    return tables.legend(units, *BEST)
+
+
+def everything(units: Units) -> dict[str, Arrays]:
+    """Return all double-precision runs, by a legend's text."""
+    return tables.legend(units, *descent.METHODS)
+
+
+def spent(units: Units) -> int:
+    """Return how many evaluations the one-dimensional runs had."""
+    return max((run["misfit"].size - 1 for run in everything(units).values()), default=0)
+
+
+def numbers(units: Units, measures: Mapping[str, Measure]) -> dict[str, str]:
+    """Return what sentences quote, as one would say it; what is missing is "(not run)"."""
+    found = _theory(measures) | _speeds(units) | _ends(units) | _marmousi(units)
+    return dict.fromkeys(QUOTED, "(not run)") | found
+
+
+def _theory(measures: Mapping[str, Measure]) -> dict[str, str]:
+    names = {
+        "eigenvalue": "hessian_eigenvalue",
+        "eigenvalue_at_start": "hessian_eigenvalue_at_start",
+        "gd_limit": "gd_rate_limit",
+        "momentum_limit": "momentum_rate_limit",
+        "adam_step": "adam_largest_step",
+    }
+    found = {key: f"{measures[name].value:.2f}" for key, name in names.items() if name in measures}
+    if "momentum_b_rate_limit" in measures:
+        found["momentum_b_limit"] = f"{measures['momentum_b_rate_limit'].value:.1f}"
+    # Beyond ten digits there is nothing but round-off, which differs from one machine to the next.
+    for key, name in {
+        "network_digits": "network_to_kernels",
+        "line_digits": "a11_last_line",
+    }.items():
+        if name in measures:
+            gap = max(measures[name].value, 1e-16)
+            found[key] = str(min(10, int(np.floor(-np.log10(gap)))))
+    return found
+
+
+def _speeds(units: Units) -> dict[str, str]:
+    """Return evaluations to 1 % of the misfit, over both precisions: round-off moves line searches."""
+    found = {}
+    methods = {"gd-0.4": "gd", "momentum-0.8": "momentum", "adam-40": "adam"}
+    for method, key in {**methods, "cg": "cg", "lbfgs": "lbfgs"}.items():
+        both = [tables.legend(units, method, precision=each) for each in ("float64", "float32")]
+        counts = [evaluations(run) for runs in both for run in runs.values()]
+        if counts and np.isfinite(counts).all():
+            found[key] = between(counts)
+    for method in ("momentum-0.8", "adam-40"):
+        for run in tables.legend(units, method).values():
+            if np.isfinite(count := evaluations(run, CONVERGED / 10)):
+                found[f"{methods[method]}_fine"] = f"{count:.0f}"
+    return found
+
+
+def _ends(units: Units) -> dict[str, str]:
+    """Return what the double-precision runs end at."""
+    runs = everything(units)
+    found = {f"alike_{key}": f"{value:.2f}" for key, value in alike(runs).items()}
+    if "gradient descent 0.4" in runs:
+        slow = runs["gradient descent 0.4"]
+        found |= {"gd_error": f"{slow['error'][-1]:.0f}", "gd_interfaces": str(interfaces(slow))}
+        if "momentum 0.8" in runs:
+            fast = runs["momentum 0.8"]
+            ratio = slow["misfit"][-1] / fast["misfit"][-1]
+            found |= {
+                "momentum_error": f"{fast['error'][-1]:.0f}",
+                "momentum_times": f"{ratio:.0f}",
+            }
+    if errors := [run["error"][-1] for run in tables.legend(units, "adam").values()]:
+        found["adam_errors"] = between(errors)
+    return found
+
+
+def _marmousi(units: Units) -> dict[str, str]:
+    found = {}
+    for label, run in tables.marmousi(units).items():
+        key = label.lower().replace("-", "")
+        found |= {"start_error": rounded(run["error"][0])}
+        found |= {f"{key}_last": str(len(run["misfit"]) - 1)}
+        found |= {f"{key}_last_error": rounded(run["error"][-1])}
+    errors, _ = tables.extras(units)
+    # Noise and a finer grid change the data a little and the answer less: a range in place of a digit.
+    near = [errors[name] for name in NEAR if name in errors]
+    for label in (tables.LABELS[method] for method in tables.MARMOUSI):
+        if values := [row[label] for row in near if label in row]:
+            found[f"{label.lower().replace('-', '')}_100"] = between(values)
+    return found | {f"wins_{key}": str(value) for key, value in tables.wins(units).items()}
+
+
+def recheck(here: Units, before: Units) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return by what it is what this build computed beside what is precomputed, as far as both are there.
+
+    Notes
+    -----
+    Line searches amplify round-off: of theirs the misfits of the first twenty evaluations are compared.
+    """
+    texts = {
+        "gd-0.4": ("misfits of gradient descent at 0.4", 151),
+        "adam-40": ("misfits of Adam at 40 m/s", 151),
+        "momentum-0.8": ("misfits of momentum at 0.8", 151),
+        "cg": ("first misfits of CG", 20),
+        "lbfgs": ("first misfits of L-BFGS", 20),
+    }
+    found = {}
+    for method, (text, count) in texts.items():
+        pair = [tables.legend(units, method) for units in (here, before)]
+        if all(pair):
+            one, other = (next(iter(runs.values()))["misfit"][:count] for runs in pair)
+            found[text] = (one, other)
+    for name, key, text in (
+        ("theory", "derivative", "slope of the misfit by differences"),
+        ("theory", "corrected", "slope by the gradient"),
+        ("hessian", "estimates", "largest eigenvalue, by power iteration"),
+    ):
+        if name in here and name in before:
+            found[text] = (here[name][key], before[name][key])
+    return found
