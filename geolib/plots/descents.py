@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ TEXTS = {
 }
 
 
-def label_ends(ax: Axes, ends: Sequence[tuple[str, float, object]], gap: float = 0.075) -> Axes:
+def label_ends(ax: Axes, ends: Sequence[tuple[str, float, Any]], gap: float = 0.075) -> Axes:
     """Write the names of curves to the right of an axes, level with their ends, and return the axes.
 
     Parameters
@@ -45,7 +46,7 @@ def label_ends(ax: Axes, ends: Sequence[tuple[str, float, object]], gap: float =
         placed[number] = min(placed[number], above)
     for which, height in zip(order, placed, strict=True):
         name, _, color = ends[which]
-        place = {"xy": (1.02, height), "xycoords": "axes fraction", "va": "center"}
+        place: dict[str, Any] = {"xy": (1.02, height), "xycoords": "axes fraction", "va": "center"}
         ax.annotate(name, **place, color=color, annotation_clip=False)
     return ax
 
@@ -98,7 +99,8 @@ def profiles(ax: Axes, runs: Mapping[str, Arrays], spacing: float = 10.0) -> Axe
 
 def _frame_errors(ax: Axes, start: float) -> None:
     # A descent that diverges would flatten the others.
-    ax.set_ylim(0.5 * start, 1.6 * start)
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, 0.5 * start), min(high, 1.6 * start))
 
 
 def race(runs: Mapping[str, Arrays], limit: int | None = None, title: str = "") -> Figure:
@@ -265,7 +267,7 @@ def long_race(runs: Mapping[str, Arrays], mark: int, title: str = "") -> Figure:
         ax.axvline(mark, color=COLORS["grey"], linewidth=0.8, linestyle=":")
         for line, key in zip(ax.lines, runs, strict=False):
             x, y = line.get_data()
-            place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
+            place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
             ax.annotate(key, (x[-1], y[-1]), **place, color=line.get_color(), annotation_clip=False)
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     return figure

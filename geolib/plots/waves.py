@@ -79,7 +79,7 @@ def taylor(ax: Axes, steps: np.ndarray, remainders: np.ndarray) -> Axes:
         Absolute remainders.
     """
     texts = ("no derivative", "the field named ∂J/∂u", "the gradient")
-    beside = {"textcoords": "offset points", "va": "center"}
+    beside: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     drawn = zip(("grey", "vermilion", "blue"), "so^", texts, (7, -5, 0), remainders, strict=True)
     for color, marker, text, shift, values in drawn:
         ax.loglog(steps, values, marker=marker, markersize=4, color=COLORS[color])
@@ -158,7 +158,7 @@ def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1, title: str = "
     delay = peak + np.cumsum(2 * 10.0 / truth)
     for number, jump in enumerate(np.flatnonzero(np.diff(truth)), 1):
         axes[1].axvline(delay[jump], color=COLORS["grey"], linestyle="--", linewidth=1)
-        place = {"xytext": (3, 0), "textcoords": "offset points", "va": "top"}
+        place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "va": "top"}
         axes[1].annotate(f"{number}", (delay[jump], 1), xycoords=("data", "axes fraction"), **place)
     axes[1].set(xlabel="time (s)", ylabel="recorded u", xlim=(3 * peak, time[-1]))
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
@@ -243,4 +243,4 @@ def film(models: np.ndarray, titles: Sequence[str]) -> bytes:
         image.set_data(models[number] / 1000)
         ax.set_title(titles[number])
 
-    return gif(figure, range(len(models)), draw)
+    return gif(figure, range(len(models)), draw, colors=64)

@@ -1,5 +1,8 @@
 """The rnn_fwi study: its units, its physics against theory, its measures, tables and figures."""
 
+import json
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -9,10 +12,13 @@ from matplotlib.figure import Figure
 
 from geolib import studies
 from geolib.book import ledger as claims
+from geolib.book import show
 from geolib.datasets import velocity
+from geolib.plots import descents as courses
+from geolib.plots import style
 from geolib.plots import waves as plots
 from geolib.runs import paths
-from geolib.studies.rnn_fwi import curves, descents, measures, otherwise, problems, tables
+from geolib.studies.rnn_fwi import curves, descents, measures, otherwise, problems, tables, told
 from geolib.studies.rnn_fwi import theory as _rnn_theory
 from geolib.studies.rnn_fwi.study import STUDY as study
 from geolib.waves import Grid, Survey, propagate, ricker
@@ -303,6 +309,12 @@ def test_tables_and_selections():
     assert len(lines) == 2 + 3 * 9 and " 50.0 |" in next(line for line in lines if "| CG | 1500 |" in line)
     assert cost == {"Adam": 2.0, "L-BFGS": 2.5, "CG": 2.0} and tables.costs({}) == {}
     assert "derivative" in tables.errata({"theory": units["theory"]})
+    assert "| the gradient | 1.50 | 1.000000 |" in tables.slopes(units["theory"])
+    assert len(tables.curvatures(units).splitlines()) == 2 + 5 and "not run" in tables.curvatures({})
+    network = {**units["network"], "methods": np.array(["gd", "adam", "cg"]), "error_network": np.full((3, 12), 99.0)}
+    assert "| gd | 11 | 0.1000 | 99.0 | below 1e-10 |" in tables.network(network)
+    far = {**network, "misfit_kernels": 1.001 * network["misfit_network"]}
+    assert "below" not in tables.network(far)
 
 
 def test_the_closest_model_wins_a_harder_setting():
@@ -313,8 +325,11 @@ def test_the_closest_model_wins_a_harder_setting():
         unit |= {"error": np.linspace(400, error, 101), "ssim": np.linspace(0.1, 1e-3 * error, 101)}
         unit |= {"misfit": np.linspace(1, misfit, 101)}
     rows = [line for line in tables.winners(units).splitlines() if line.startswith("| noise")]
-    start, results = "400 / 0.100 / 100", "300 / 0.300 / 1.00 | 200 / 0.200 / 2.00 | 250 / 0.250 / 3.00"
+    start, results = "400 / 0.10 / 100", "300 / 0.30 / 1 | 200 / 0.20 / 2 | 250 / 0.25 / 3"
     assert rows == [f"| noise at 10 dB | {start} | {results} | CG | Adam |"]
+    # Ten metres per second apart is no victory.
+    units["noise-lbfgs"]["error"] = np.linspace(400, 210, 101)
+    assert " 210 / 0.25 / 3 | level | Adam |" in tables.winners(units)
     for name in set(tables.HARDER) - {"noise"}:
         del units[f"{name}-cg"]
     assert len(tables.winners(units).splitlines()) == 2 + 2
@@ -335,18 +350,23 @@ def test_figures_have_labelled_axes():
     units = fake(study.names(study.Config.preset("paper")))
     run, film, setup = units["1d-cg-f64"], units["marmousi-cg-1420"], units["marmousi-setup"]
     speed, error = tables.sensitivity(units)
+    everything = told.everything(units)
     figures = [
-        plots.study({"a": run, "b": run}, limit=9),
+        courses.study({"Adam 4": run, "Adam 40": run}, limit=9),
+        courses.race({"CG": run, "Adam 40": run}, limit=9, title="a message"),
+        courses.rate_figure(told.rates(units), 10, {"momentum": 1.0}, told.RANGES, "two"),
+        courses.rate_figure({"a": {"Adam": [(1.0, 3.0), (2.0, np.inf)]}}, 10, {}, {}),
+        courses.ends(everything, list(tables.LABELS.values()), told.alike_title(everything)),
+        courses.long_race({"CG": film}, 100),
+        courses.losses({"CG": film}, {"CG": 2.0}),
+        courses.losses({"CG": film}, {}),
+        courses.dots_figure({"speed": speed, "error": error}, "a message"),
         plots.taylor_figure(units["theory"]["steps"], units["theory"]["remainders"]),
         plots.hessian_figure(np.ones(3), np.ones(5), [0.4, 0.6]),
         plots.line_figure(run),
-        plots.rate_figure({"a": [(1.0, 3.0), (2.0, np.inf)]}, 10),
         plots.gather_figure(np.eye(9), np.ones((9, 20)), (2, 3), 1e-3),
-        plots.bars_figure({"speed": speed, "error": error}, [None, 1.0]),
         plots.gathers(setup["gathers"], 1e-3, 10.0),
-        plots.stages(setup["velocity"], film, (100, 800, 1420)),
-        plots.losses({"a": film}, {"a": 2.0}),
-        plots.losses({"a": film}, {}),
+        plots.panels(told.stages(setup["velocity"], film, (100, 800, 1420)), title="a message"),
         plots.scaling(
             [
                 {"varied": v, v: n, "forward_s": n, "gradient_s": 5 * n, "workspace_bytes": 2**20}
@@ -354,16 +374,102 @@ def test_figures_have_labelled_axes():
                 for n in (1, 2, 4)
             ]
         ),
-        plots.columns(setup["velocity"], {"a": film}),
+        plots.columns(setup["velocity"], {"CG": film}),
     ]
     for figure in figures:
-        assert isinstance(figure, Figure) and any(axis.get_ylabel() for axis in figure.axes)
+        assert isinstance(figure, Figure) and any(axis.get_xlabel() for axis in figure.axes)
         figure.canvas.draw()
         plt.close(figure)
-    np.testing.assert_array_equal(plots.frame(film, 110), film["frames"][3])
-    assert plots.film(film, "CG").startswith(b"GIF89a")
+    assert plots.film(*told.film("CG", film)).startswith(b"GIF89a")
     assert plots.missing("nothing").axes[0].texts[0].get_text() == "nothing"
     plt.close("all")
+
+
+def test_a_method_has_its_colour_and_names_at_the_ends_keep_apart():
+    figure = courses.race({name: descent_of(1e-3, 90.0) for name in ("Adam 40", "CG", "L-BFGS")})
+    assert [line.get_color() for line in figure.axes[0].lines] == [
+        style.PALETTE[name] for name in ("Adam", "CG", "L-BFGS")
+    ]
+    names = [text for text in figure.axes[1].texts if text.get_text() in ("Adam 40", "CG", "L-BFGS")]
+    heights = sorted(name.xy[1] for name in names)
+    assert len(heights) == 3 and np.diff(heights).min() > 0.07 and 0 <= heights[0] <= heights[-1] <= 1
+    plt.close(figure)
+
+
+def descent_of(misfit, error, n=200):
+    """Return a 1-D run that ends at a share of the first misfit and at a model error."""
+    truth = velocity.four_layers()
+    run = {"misfit": np.geomspace(1, misfit, n + 1), "error": np.linspace(140, error, n + 1)}
+    return {**run, "truth": truth, "start": truth, "model": truth}
+
+
+def test_messages_are_made_from_what_is_drawn():
+    runs = {"Adam 40": descent_of(1e-4, 100.0), "CG": descent_of(1e-8, 90.0), "TNC": descent_of(0.5, 99.0)}
+    assert told.order(runs) == "To 1 % of the misfit: CG in 51, Adam 40 in 101"
+    assert told.order({"TNC": runs["TNC"]}) == "None came to 1 % of the misfit"
+    rising = {**runs["CG"], "misfit": np.append(runs["CG"]["misfit"], 0.2)}
+    gd = {"gradient descent 0.2": runs["CG"], "gradient descent 0.4": rising}
+    assert told.settling(gd) == "The misfit falls at 0.2, rises again at 0.4"
+    assert told.settling({"gradient descent 0.2": runs["CG"]}) == "The misfit falls at 0.2"
+    assert told.after(runs, 1000) == "Model error after 1000 evaluations: Adam 40 100, CG 90, TNC 99 m/s"
+    assert tables.rounded(317.4) == "320" and told.between([28.0, 29.0, 28.0]) == "28 to 29"
+
+
+def test_misfit_and_model_are_compared_among_the_runs_that_fit():
+    agree = {f"Adam {n}": descent_of(10.0 ** -(3 + n), 120.0 - n) for n in range(6)}
+    unfit = {"Adam 9": descent_of(0.5, 10.0)}
+    found = told.alike({**agree, **unfit})
+    assert found["count"] == 6 and found["rho"] == pytest.approx(1)
+    against = {f"Adam {n}": descent_of(10.0 ** -(3 + n), 100.0 + n) for n in range(6)}
+    assert told.alike(against)["rho"] == pytest.approx(-1)
+    assert told.alike_title(against) == "6 runs fit to 1 %; rank correlation of misfit and model error −1.00"
+    assert told.alike_title(unfit) == "0 runs fit to 1 %"
+    assert told.alike({f"Adam {n}": descent_of(1e-3, 100.0) for n in range(6)}) == {"count": 6}
+
+
+def test_a_page_with_other_parameters_says_whose_run_it_shows():
+    assert told.scope(False) == "" and "your run" in told.scope(True)
+
+
+def test_ten_metres_per_second_are_level():
+    rows = {"a": {"Adam": 300, "CG": 350, "L-BFGS": 291}, "b": {"Adam": 300, "CG": 310, "L-BFGS": 280}}
+    assert told.level(rows) == {"settings": 2, "level": 1, "lbfgs": 1, "adam": 0, "cg_last": 2}
+    assert told.level_title(rows).startswith("CG is last in 2 of 2 settings; Adam and L-BFGS level in 1")
+    assert told.level({"a": {"Adam": 300}})["settings"] == 0
+
+
+def test_a_run_that_ended_is_shown_where_it_ended():
+    """Non-linear CG had 1420 evaluations and stopped at 1014."""
+    film = fake(["marmousi-cg-1420"])["marmousi-cg-1420"]
+    short = {**film, **{name: film[name][:1015] for name in ("misfit", "error", "ssim")}}
+    titles = list(told.stages(np.ones((3, 4)), short, (400, 800, 1420, 1500)))
+    assert titles[0] == "truth" and [title.split(":")[0] for title in titles[1:]] == [
+        f"evaluation {n}" for n in (400, 800, 1014)
+    ]
+    np.testing.assert_array_equal(told.frame(film, 110), film["frames"][3])
+    assert list(told.opening({"velocity": 1, "first": 2}, {"L-BFGS": short}))[2].startswith("L-BFGS after 1014: about")
+
+
+def test_every_number_that_sentences_quote_is_there_and_no_other():
+    quoted = set()
+    for page in study.pages:
+        for cell in json.loads(paths.notebook(page).read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                quoted |= set(re.findall(r"\{glue:text\}`(\w+)`", "".join(cell["source"])))
+    assert quoted == set(told.QUOTED)
+    shipped = studies.shipped(study)
+    found = told.numbers(shipped.units, studies.shipped_measures(study))
+    assert "(not run)" not in {found[name] for name in quoted}
+    assert set(told.numbers({}, {}).values()) == {"(not run)", "0"}  # no setting was run, so none was won
+
+
+def test_what_is_computed_again_is_compared_as_far_as_both_go(tiny):
+    before = {**tiny.units, "hessian": {"estimates": np.ones(3)}}
+    longer = {**before, "1d-gd-0.4-f64": {"misfit": np.append(tiny.units["1d-gd-0.4-f64"]["misfit"], 0.1)}}
+    rows = told.recheck(tiny.units, longer)
+    assert list(rows) == ["misfits of gradient descent at 0.4", "first misfits of L-BFGS"]
+    assert [show.digits(*pair) for pair in rows.values()] == [12, 12]
+    assert told.recheck(tiny.units, {}) == {} and told.recheck({}, before) == {}
 
 
 def test_the_printed_algorithm_ends_at_the_gradient_and_the_errata_say_how_far_its_middle_is_off():
@@ -373,12 +479,12 @@ def test_the_printed_algorithm_ends_at_the_gradient_and_the_errata_say_how_far_i
     assert found["named_scale"] < 1e-12 and 0.5 < found["named_cosine"] < 0.99
     ratio = found["named_ratio"]
     (entry,) = (e for e in claims.errata(paths.ledger()) if e["place"] == "Equations A-8 to A-11 and 7b")
-    for told in (
+    for text in (
         f"{ratio.min():.1f} to {ratio.max():.0f} times",
         f"in the median {np.median(ratio):.2f}",
         f"cosine {found['named_cosine']:.2f}",
     ):
-        assert told in entry["why"], told
+        assert text in entry["why"], text
 
 
 def test_a_gradient_that_sees_the_wrong_step_or_place_is_none():

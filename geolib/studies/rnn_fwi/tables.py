@@ -43,6 +43,15 @@ MARMOUSI = ("adam", "cg", "lbfgs")
 Table = dict[str, dict[str, float]]
 
 
+#: Model errors (m/s) that differ by less are level: a line search is determined no better.
+LEVEL = 10.0
+
+
+def rounded(value: float) -> str:
+    """Return a number to two digits: what line searches end at is determined no better."""
+    return f"{float(f'{value:.1e}'):.0f}"
+
+
 def legend(
     units: Units, *methods: str, precision: str = "float64", setting: str = "1d"
 ) -> dict[str, Arrays]:
@@ -83,8 +92,8 @@ def table(runs: Mapping[str, Arrays]) -> str:
         count, misfit = evaluations(run), 100 * run["misfit"][-1] / run["misfit"][0]
         ends = [f"{misfit:.3g}", f"{100 * roughness(run):.2g}", f"{run['error'][-1]:.0f}"]
         if name in LINE_SEARCHES:
-            error = float(f"{run['error'][-1]:.1e}")  # two digits
-            ends = [_below(misfit), _below(max(1.0, 100 * roughness(run))), f"about {error:.0f}"]
+            error = rounded(run["error"][-1])
+            ends = [_below(misfit), _below(max(1.0, 100 * roughness(run))), f"about {error}"]
         reached = f"{count:.0f}" if np.isfinite(count) else f"more than {run['misfit'].size - 1}"
         rows.append([name, reached, *ends, interfaces(run)])
     return markdown(heads, rows)
@@ -156,7 +165,7 @@ def errata(units: Units) -> str:
 
 
 def slopes(theory: Arrays) -> str:
-    """Return a Markdown table of the misfit's slope along one direction, by what the adjoint is taken for."""
+    """Return a Markdown table of the misfit's slope, by what the adjoint is taken for."""
     exact = float(theory["derivative"])
     rows = [
         (text, f"{float(theory[key]):.2f}", f"{float(theory[key]) / exact:.6f}")
@@ -278,13 +287,13 @@ def winners(units: Units) -> str:
         else:
             shares = {m: values.min() / values[0] for m, values in misfits.items()}
         start = next(iter(runs.values()))
-        cells = [f"{start['error'][0]:.0f} / {start['ssim'][0]:.3f} / 100"]
+        cells = [f"{rounded(start['error'][0])} / {start['ssim'][0]:.2f} / 100"]
+        quality = ((errors[setting][m], similarities[setting][m], 100 * shares[m]) for m in methods)
+        cells += [f"{rounded(error)} / {ssim:.2f} / {share:.1g}" for error, ssim, share in quality]
+        first_two = sorted(errors[setting].values())[:2]
+        level = first_two[1] - first_two[0] <= LEVEL
         cells += [
-            f"{errors[setting][m]:.0f} / {similarities[setting][m]:.3f} / {100 * shares[m]:.2f}"
-            for m in methods
-        ]
-        cells += [
-            min(methods, key=errors[setting].__getitem__),
+            "level" if level else min(methods, key=errors[setting].__getitem__),
             max(methods, key=similarities[setting].__getitem__),
         ]
         rows.append([setting, *cells])
@@ -327,8 +336,8 @@ def marmousi_table(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> str
         for n in [stop for stop in stops if stop < last] + [last]:
             minutes = f"{n * cost[name] / 60:.1f}" if cost else "—"
             misfit = 100 * run["misfit"][: n + 1].min() / run["misfit"][0]
-            errors = (f"{run[key][n]:.0f}" for key in ("error", "error_shallow", "error_deep"))
-            rows.append([name, n, minutes, f"{misfit:.3g}", *errors, f"{run['ssim'][n]:.3f}"])
+            errors = (rounded(run[key][n]) for key in ("error", "error_shallow", "error_deep"))
+            rows.append([name, n, minutes, f"{misfit:.1g}", *errors, f"{run['ssim'][n]:.2f}"])
     heads += ["Upper half", "Lower half", "Structural similarity"]
     return markdown(heads, rows, "l" + "r" * 7)
 

@@ -1,4 +1,4 @@
-"""What the rnn_fwi chapter says of whatever runs it is given: the messages of its figures and its numbers."""
+"""What the rnn_fwi chapter says of the runs it is given: messages of figures, and numbers."""
 
 from __future__ import annotations
 
@@ -63,19 +63,23 @@ QUOTED = (
     "momentum_times",
     "network_digits",
     "start_error",
-    "wins_adam_error",
-    "wins_adam_ssim",
-    "wins_cg_last",
-    "wins_lbfgs_error",
-    "wins_settings",
+    "harder_adam",
+    "harder_similar",
+    "harder_cg_last",
+    "harder_lbfgs",
+    "harder_settings",
+    "harder_level",
 )
-#: Model errors (m/s) that differ by less are level: a line search is determined no better.
-LEVEL = 10.0
 
 
-def rounded(value: float) -> str:
-    """Return a number to two digits: what line searches end at is determined no better."""
-    return f"{float(f'{value:.1e}'):.0f}"
+def scope(rerun: bool) -> str:
+    """Return whose runs a page speaks of, as Markdown; nothing where they are precomputed."""
+    if not rerun:
+        return ""
+    return (
+        ":::{note}\nFigures, tables and bold numbers are of your run. The sentences around them, "
+        "and the verdicts, were written for the precomputed runs of the book.\n:::"
+    )
 
 
 def between(values: list[float]) -> str:
@@ -93,7 +97,7 @@ def order(runs: Mapping[str, Arrays]) -> str:
 
 
 def settling(runs: Mapping[str, Arrays]) -> str:
-    """Return at which rates of a method the misfit falls to the end and at which it rises again on the way."""
+    """Return at which rates of a method the misfit falls to the end, at which it rises again."""
     rises = {name.rpartition(" ")[2]: roughness(run) > ROUGH for name, run in runs.items()}
     told = {
         word: " and ".join(rate for rate, rising in rises.items() if rising == which)
@@ -103,16 +107,17 @@ def settling(runs: Mapping[str, Arrays]) -> str:
 
 
 def alike(runs: Mapping[str, Arrays]) -> dict[str, float]:
-    """Return how the last misfits of runs rank beside the errors of their models, among those that fit to 1 %.
+    """Return how misfits rank beside the errors of models, among runs that fit to 1 %.
 
     Returns
     -------
     dict
-        `count` of these runs, rank correlation `rho`, its 95 % interval `low` to `high` as if runs were independent.
+        `count` of these runs, rank correlation `rho`, and its 95 % interval `low` to `high`, as if
+        the runs were independent.
     """
     ends = [(run["misfit"][-1] / run["misfit"][0], run["error"][-1]) for run in runs.values()]
     ranks = stats.rankdata([end for end in ends if end[0] < CONVERGED], axis=0)
-    if len(ranks) < 4:
+    if len(ranks) < 4 or not np.ptp(ranks, axis=0).all():
         return {"count": float(len(ranks))}
     found = stats.pearsonr(*ranks.T)
     low, high = found.confidence_interval()
@@ -132,19 +137,19 @@ def alike_title(runs: Mapping[str, Arrays]) -> str:
 def after(runs: Mapping[str, Arrays], mark: int) -> str:
     """Return the model errors of runs at an evaluation, to two digits."""
     errors = {name: run["error"][min(mark, len(run["error"]) - 1)] for name, run in runs.items()}
-    told = ", ".join(f"{name} {rounded(value)}" for name, value in errors.items())
+    told = ", ".join(f"{name} {tables.rounded(value)}" for name, value in errors.items())
     return f"Model error after {mark} evaluations: {told} m/s"
 
 
 def level(errors: tables.Table) -> dict[str, int]:
-    """Return in how many settings CG is last, Adam and L-BFGS are level, and either is ahead by more than that."""
+    """Return in how many settings CG is last, Adam and L-BFGS are level, and either is ahead."""
     whole = [row for row in errors.values() if len(row) == len(tables.MARMOUSI)]
     gaps = [row["Adam"] - row["L-BFGS"] for row in whole]
     return {
         "settings": len(whole),
-        "level": sum(abs(gap) <= LEVEL for gap in gaps),
-        "lbfgs": sum(gap > LEVEL for gap in gaps),
-        "adam": sum(gap < -LEVEL for gap in gaps),
+        "level": sum(abs(gap) <= tables.LEVEL for gap in gaps),
+        "lbfgs": sum(gap > tables.LEVEL for gap in gaps),
+        "adam": sum(gap < -tables.LEVEL for gap in gaps),
         "cg_last": sum(row["CG"] == max(row.values()) for row in whole),
     }
 
@@ -153,7 +158,8 @@ def level_title(errors: tables.Table) -> str:
     """Return what `level` says, as a figure's message."""
     found = level(errors)
     of = found["settings"]
-    told = f"CG is last in {found['cg_last']} of {of} settings; Adam and L-BFGS level in {found['level']}"
+    told = f"CG is last in {found['cg_last']} of {of} settings"
+    told += f"; Adam and L-BFGS level in {found['level']}"
     return f"{told}, L-BFGS ahead in {found['lbfgs']}" if found["lbfgs"] else told
 
 
@@ -163,13 +169,13 @@ def frame(run: Arrays, evaluation: int) -> np.ndarray:
 
 
 def quality(run: Arrays, evaluation: int) -> str:
-    """Return a model's title: the evaluation, or the run's last one, with error and similarity there."""
+    """Return a model's title: the evaluation, or the run's last one, and how good the model is."""
     n = min(evaluation, len(run["error"]) - 1)  # a line search may end before its budget does
-    return f"evaluation {n}: about {rounded(run['error'][n])} m/s, SSIM {run['ssim'][n]:.2f}"
+    return f"evaluation {n}: about {tables.rounded(run['error'][n])} m/s, SSIM {run['ssim'][n]:.2f}"
 
 
 def stages(truth: np.ndarray, run: Arrays, stops: Sequence[int]) -> dict[str, np.ndarray]:
-    """Return the truth and a Marmousi run's models at some evaluations, or where it ended, by title."""
+    """Return the truth and a run's models at some evaluations, or where it ended, by title."""
     last = len(run["misfit"]) - 1
     reached = dict.fromkeys(min(n, last) for n in stops)
     return {"truth": truth, **{quality(run, n): frame(run, n) for n in reached}}
@@ -181,13 +187,13 @@ def film(name: str, run: Arrays) -> tuple[np.ndarray, list[str]]:
 
 
 def opening(setup: Arrays, runs: Mapping[str, Arrays]) -> dict[str, np.ndarray]:
-    """Return the models that the chapter opens with, by title: truth, start, Adam's and L-BFGS's last."""
-    wrong = rounded(next(iter(runs.values()))["error"][0]) if runs else ""
+    """Return the models that the chapter opens with, by title: truth, start, two last ones."""
+    wrong = tables.rounded(next(iter(runs.values()))["error"][0]) if runs else ""
     found = {"the truth": setup["velocity"], f"the start: {wrong} m/s off": setup["first"]}
     for name in ("Adam", "L-BFGS"):
         if name in runs:
             run, last = runs[name], len(runs[name]["misfit"]) - 1
-            text = f"{name}, {last} evaluations: about {rounded(run['error'][-1])} m/s off"
+            text = f"{name} after {last}: about {tables.rounded(run['error'][-1])} m/s off"
             found[text] = run["frames"][-1]
     return found
 
@@ -225,7 +231,7 @@ def spent(units: Units) -> int:
 def numbers(units: Units, measures: Mapping[str, Measure]) -> dict[str, str]:
     """Return what sentences quote, as one would say it; what is missing is "(not run)"."""
     found = _theory(measures) | _speeds(units) | _ends(units) | _marmousi(units)
-    return dict.fromkeys(QUOTED, "(not run)") | found
+    return {name: found.get(name, "(not run)") for name in QUOTED}
 
 
 def _theory(measures: Mapping[str, Measure]) -> dict[str, str]:
@@ -251,7 +257,7 @@ def _theory(measures: Mapping[str, Measure]) -> dict[str, str]:
 
 
 def _speeds(units: Units) -> dict[str, str]:
-    """Return evaluations to 1 % of the misfit, over both precisions: round-off moves line searches."""
+    """Return evaluations to 1 % of the misfit, over both precisions: round-off moves searches."""
     found = {}
     methods = {"gd-0.4": "gd", "momentum-0.8": "momentum", "adam-40": "adam"}
     for method, key in {**methods, "cg": "cg", "lbfgs": "lbfgs"}.items():
@@ -286,27 +292,28 @@ def _ends(units: Units) -> dict[str, str]:
 
 
 def _marmousi(units: Units) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for label, run in tables.marmousi(units).items():
         key = label.lower().replace("-", "")
-        found |= {"start_error": rounded(run["error"][0])}
+        found |= {"start_error": tables.rounded(run["error"][0])}
         found |= {f"{key}_last": str(len(run["misfit"]) - 1)}
-        found |= {f"{key}_last_error": rounded(run["error"][-1])}
+        found |= {f"{key}_last_error": tables.rounded(run["error"][-1])}
     errors, _ = tables.extras(units)
-    # Noise and a finer grid change the data a little and the answer less: a range in place of a digit.
+    # Noise and a finer grid change the data a little: a range in place of a digit.
     near = [errors[name] for name in NEAR if name in errors]
     for label in (tables.LABELS[method] for method in tables.MARMOUSI):
         if values := [row[label] for row in near if label in row]:
             found[f"{label.lower().replace('-', '')}_100"] = between(values)
-    return found | {f"wins_{key}": str(value) for key, value in tables.wins(units).items()}
+    alike = level(errors) | {"similar": tables.wins(units)["adam_ssim"]}
+    return found | {f"harder_{key}": str(value) for key, value in alike.items()}
 
 
 def recheck(here: Units, before: Units) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return by what it is what this build computed beside what is precomputed, as far as both are there.
+    """Return what this build computed beside what is precomputed, as far as both are there.
 
     Notes
     -----
-    Line searches amplify round-off: of theirs the misfits of the first twenty evaluations are compared.
+    Line searches amplify round-off: of theirs the first twenty misfits are compared.
     """
     texts = {
         "gd-0.4": ("misfits of gradient descent at 0.4", 151),
