@@ -11,7 +11,7 @@ from geolib.inversion import descent
 from geolib.runs.measure import Measure
 from geolib.runs.unit import Units
 from geolib.studies.rnn_fwi import tables
-from geolib.studies.rnn_fwi.measures import (
+from geolib.studies.rnn_fwi.curves import (
     CONVERGED,
     ROUGH,
     Arrays,
