@@ -165,7 +165,8 @@ def level_title(errors: tables.Table) -> str:
 
 def frame(run: Arrays, evaluation: int) -> np.ndarray:
     """Return the model of a Marmousi run kept nearest to an evaluation, (nz, nx) in m/s."""
-    return run["frames"][int(np.abs(run["frame_at"] - evaluation).argmin())]
+    model: np.ndarray = run["frames"][int(np.abs(run["frame_at"] - evaluation).argmin())]
+    return model
 
 
 def quality(run: Arrays, evaluation: int) -> str:
