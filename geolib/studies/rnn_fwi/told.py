@@ -49,6 +49,7 @@ QUOTED = (
     "gd",
     "gd_error",
     "gd_interfaces",
+    "gd_interfaces_far",
     "gd_limit",
     "lbfgs",
     "lbfgs_100",
@@ -287,6 +288,8 @@ def _ends(units: Units) -> dict[str, str]:
                 "momentum_error": f"{fast['error'][-1]:.0f}",
                 "momentum_times": f"{ratio:.0f}",
             }
+    for far in tables.legend(units, "gd-0.4", setting="sigma10").values():
+        found["gd_interfaces_far"] = str(interfaces(far))
     if errors := [run["error"][-1] for run in tables.legend(units, "adam").values()]:
         found["adam_errors"] = between(errors)
     return found
