@@ -129,17 +129,19 @@ def draw_by_generator(
     log : bool
         Whether the axis is logarithmic.
     """
+    if log:  # before the points, whose places depend on it
+        axes.set_yscale("log")
+        axes.set_ylim(0.9, 1.15 * max(np.max(each) for each in values.values()))
+        axes.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+        axes.minorticks_off()
     listed = {name: np.atleast_1d(each) for name, each in values.items()}
     names = np.repeat(list(listed), [each.size for each in listed.values()])
     numbers = np.concatenate(list(listed.values()))
-    sns.stripplot(x=names, y=numbers, ax=axes, color=COLORS["blue"], alpha=0.6, size=5, jitter=0.15, legend=False)
+    # A swarm's places follow from its numbers; a strip's would be drawn anew in every build.
+    sns.swarmplot(x=names, y=numbers, ax=axes, color=COLORS["blue"], alpha=0.6, size=4.5, legend=False)
     for place, each in enumerate(listed.values()):
         axes.hlines(np.median(each), place - 0.3, place + 0.3, color=INK, lw=2)
     axes.set(title=title, xlabel="", ylabel=label)
-    if log:
-        axes.set_yscale("log")
-        axes.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
-        axes.minorticks_off()
     return axes
 
 
