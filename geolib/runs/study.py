@@ -27,6 +27,8 @@ class Study(ABC, Generic[C]):
     ----------
     name : str
         Under which it is registered, and the beginning of its files' names.
+    paper, address : str
+        Key of its paper in `book/references.bib`, and where it is read.
     title, question : str
         One line, and one sentence for the landing page.
     version : int
@@ -45,6 +47,8 @@ class Study(ABC, Generic[C]):
     """
 
     name: ClassVar[str]
+    paper: ClassVar[str] = ""
+    address: ClassVar[str] = ""
     title: ClassVar[str]
     question: ClassVar[str] = ""
     version: ClassVar[int] = 1

@@ -115,6 +115,7 @@ class Gan101(Study[GanConfig]):
     """Equations, tricks and variants, each unit by its configuration and seed alone."""
 
     name = "gan_101"
+    paper = "li2022"
     title = "GAN 101: the adversarial game, its tricks and its variants"
     question = (
         "What do the equations, tricks and variants of an introduction to GANs do when each of "

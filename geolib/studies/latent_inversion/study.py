@@ -48,6 +48,8 @@ class LatentInversion(Study[LatentConfig]):
     """Trials of the paper's strategies and of global searches; comparisons of single choices."""
 
     name = "latent_inversion"
+    paper = "laloy2019"
+    address = "https://doi.org/10.1016/j.cageo.2019.104333"
     title = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
     question = (
         "Can gradients find an earth in a generator's latent space, and which earth did the "

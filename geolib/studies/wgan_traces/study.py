@@ -43,6 +43,7 @@ class WganTraces(Study[TracesConfig]):
     """The data, then the epochs, each of which needs the one before."""
 
     name = "wgan_traces"
+    paper = "niu2020"
     title = "Seismic traces from a Wasserstein GAN (Niu et al. 2020)"
     question = (
         "Can an adversarial network learn to draw seismic traces, and how does one know when to "

@@ -1,0 +1,136 @@
+// What a page's theme leaves out: names and focus for what one reaches by keyboard, tables that fit a phone, figures
+// that open at full size.
+(function () {
+  "use strict";
+
+  function names() {
+    document.querySelectorAll("summary").forEach(function (summary) {
+      if (!summary.textContent.trim() && !summary.getAttribute("aria-label")) {
+        var link = summary.closest("li");
+        link = link && link.querySelector("a");
+        summary.setAttribute("aria-label", "Pages of " + (link ? link.textContent.trim() : "this part"));
+      }
+    });
+    // The button shows words of its own; a label beside them would be another name.
+    document.querySelectorAll(".search-button-field").forEach(function (button) {
+      button.removeAttribute("aria-label");
+    });
+    document.querySelectorAll("canvas[role=img]").forEach(function (canvas) {
+      if (!canvas.getAttribute("aria-label")) {
+        var caption = canvas.parentElement && canvas.parentElement.querySelector("figcaption");
+        canvas.setAttribute("aria-label", (caption && caption.textContent.trim()) || "A picture of the laboratory");
+      }
+    });
+  }
+
+  // On a phone a row becomes a card, and each cell says which column it is of.
+  function columns() {
+    document.querySelectorAll(".bd-article table.table").forEach(function (table) {
+      var heads = [].map.call(table.querySelectorAll("thead th"), function (head) { return head.textContent.trim(); });
+      if (heads.length < 3) { return; }
+      table.classList.add("stacks");
+      table.querySelectorAll("tbody tr").forEach(function (row) {
+        [].forEach.call(row.children, function (cell, n) {
+          if (heads[n]) { cell.setAttribute("data-label", heads[n]); }
+        });
+      });
+    });
+  }
+
+  // What scrolls must be reached by keyboard.
+  function focus() {
+    var boxes = ".bd-article pre, .pst-scrollable-table-container, .bd-article table, .bd-article .math, .bd-sidebar," +
+      " mjx-container, .tag_long-table table";
+    document.querySelectorAll(boxes).forEach(function (box) {
+      var wide = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
+      var scrolls = wide && /auto|scroll/.test(getComputedStyle(box).overflow);
+      if (scrolls && !box.hasAttribute("tabindex")) { box.setAttribute("tabindex", "0"); box.dataset.focus = ""; }
+      if (!scrolls && box.dataset.focus === "") { box.removeAttribute("tabindex"); delete box.dataset.focus; }
+    });
+  }
+
+  // A click, or Enter, shows a figure as large as the window.
+  function enlarge() {
+    if (!window.HTMLDialogElement) { return; }
+    var dialog = document.createElement("dialog"), shown = document.createElement("img");
+    dialog.className = "enlarged";
+    dialog.setAttribute("aria-label", "Figure at full size; Escape closes it");
+    dialog.appendChild(shown);
+    dialog.addEventListener("click", function () { dialog.close(); });
+    document.querySelectorAll(".bd-article figure img, .bd-article .cell_output img").forEach(function (image) {
+      if (image.closest("a") || image.closest(".sd-card")) { return; }
+      var button = document.createElement("button");
+      button.type = "button";
+      button.className = "enlarge";
+      button.setAttribute("aria-label", "Enlarge: " + image.alt);
+      image.parentNode.insertBefore(button, image);
+      button.appendChild(image);
+      button.addEventListener("click", function () {
+        shown.src = image.src;
+        shown.alt = image.alt;
+        if (!dialog.isConnected) { document.body.appendChild(dialog); }
+        dialog.showModal();
+      });
+    });
+  }
+
+  // Words narrow the gallery; a chapter's button shows its figures alone.
+  function gallery() {
+    var place = document.getElementById("gallery-filter");
+    if (!place) { return; }
+    var parts = [].slice.call(document.querySelectorAll(".gallery-part")), chosen = "";
+    var words = document.createElement("input"), told = document.createElement("span");
+    words.type = "search";
+    words.placeholder = "words in a caption";
+    words.setAttribute("aria-label", "words in a caption");
+    told.setAttribute("role", "status");
+    function show() {
+      var wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean), count = 0;
+      parts.forEach(function (part) {
+        var own = 0;
+        part.querySelectorAll(".sd-col").forEach(function (card) {
+          var text = (card.textContent + " " + (card.querySelector("img") || {}).alt).toLowerCase();
+          var hit = wanted.every(function (word) { return text.indexOf(word) >= 0; });
+          hit = hit && (!chosen || part.dataset.part === chosen);
+          card.hidden = !hit;
+          own += hit;
+        });
+        part.hidden = !own;
+        count += own;
+      });
+      told.textContent = wanted.length || chosen ? count + (count === 1 ? " figure" : " figures") : "";
+    }
+    place.appendChild(words);
+    [""].concat(parts.map(function (part) { return part.dataset.part; })).forEach(function (name) {
+      var button = document.createElement("button");
+      button.type = "button";
+      button.textContent = name || "all";
+      button.setAttribute("aria-pressed", String(name === chosen));
+      button.addEventListener("click", function () {
+        chosen = name;
+        place.querySelectorAll("button").forEach(function (other) {
+          other.setAttribute("aria-pressed", String(other === button));
+        });
+        show();
+      });
+      place.appendChild(button);
+    });
+    place.appendChild(told);
+    words.addEventListener("input", show);
+  }
+
+  function start() {
+    names();
+    columns();
+    enlarge();
+    gallery();
+    focus();
+    window.addEventListener("resize", focus);
+    window.addEventListener("load", function () { names(); focus(); });
+    if (window.MathJax && window.MathJax.startup && window.MathJax.startup.promise) {
+      window.MathJax.startup.promise.then(focus);
+    }
+  }
+
+  if (document.readyState === "loading") { document.addEventListener("DOMContentLoaded", start); } else { start(); }
+})();

@@ -1,0 +1,196 @@
+"""The first page: the book's finest picture, four surprises, three ways in, the scorecard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from geolib import studies
+from geolib.book import ledger, verify
+from geolib.runs.tables import markdown
+from geolib.runs.unit import Units
+
+#: Depths (m) of the antennas of the ray on the first page.
+RAY = (3.0, 9.5)
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """One finding in a sentence and a picture.
+
+    Attributes
+    ----------
+    study : str
+        Whose chapter tells of it.
+    sentence : str
+        With its numbers, from the precomputed results.
+    drawing : str
+        SVG.
+    alternative : str
+        The picture in words.
+    """
+
+    study: str
+    sentence: str
+    drawing: str
+    alternative: str
+
+
+def ray() -> str:
+    """Return the book's finest picture: a ray, the cells it crosses, the cells that were summed."""
+    from geolib.datasets.channels import procedural_channels
+    from geolib.inversion.crosshole import Crosshole, ray_matrix
+    from geolib.plots import landing, style
+
+    survey = Crosshole()
+    number = survey.source_depths.index(RAY[0]) * len(survey.receiver_depths)
+    number += survey.receiver_depths.index(RAY[1])
+    crossed, summed = (
+        np.asarray(ray_matrix(survey, order)[number].todense()).reshape(survey.shape)
+        for order in ("consistent", "as_published")
+    )
+    nz, nx = survey.shape
+    model = procedural_channels((2 * nz, 2 * nx), np.random.default_rng(7))[:nz, :nx]
+    style.use_style()
+    figure, (ax,) = style.new_figure(width=3.4, height=5.6)
+    ends = ((survey.source_x, RAY[0]), (survey.receiver_x, RAY[1]))
+    landing.crossings(ax, model, crossed, summed, ends, survey.spacing)
+    return style.svg(figure)
+
+
+def surprises() -> Iterator[Surprise]:
+    """Yield a finding of each chapter whose precomputed results are there."""
+    import matplotlib.pyplot as plt
+
+    for name, draw in _SURPRISES.items():
+        results = studies.shipped(studies.get(name))
+        if results is not None:
+            yield draw(results.units)
+        plt.close("all")
+
+
+def _game(units: Units) -> Surprise:
+    from geolib.plots import landing, style
+
+    unit = units["bilinear"]
+    row = unit["methods"].tolist().index("simultaneous")
+    steps = unit["distance"].shape[1] - 1
+    figure, (ax,) = style.new_figure(width=3.4, height=2.5)
+    landing.spiral(ax, unit["paths"][row][:120])
+    first, last = unit["distance"][row][[0, -1]]
+    sentence = (
+        "In the simplest adversarial game, plain gradient steps run away from the solution: "
+        f"after {steps} of them the players are {last / first:,.0f} times as far from it."
+    )
+    alternative = "A path that spirals outwards around the solution of a game."
+    return Surprise("gan_101", sentence, style.svg(figure), alternative)
+
+
+def _collapse(units: Units) -> Surprise:
+    from geolib.plots import landing, style
+    from geolib.studies.wgan_traces import gallery, tables
+
+    study = studies.get("wgan_traces")
+    usual = studies.shipped(study, "init002")
+    printed, other = tables.epochs(units), tables.epochs(usual.units if usual else units)
+    count = min(len(printed), len(other))
+    real = units["data"]["traces"]
+    spreads = [tables.spread(e["samples"][: gallery.N_ANIMATED], real) for e in other[:count]]
+    narrow = int(np.argmin(spreads))
+    collapsed = sum(spread < 0.1 for spread in spreads)
+    figure, axes = style.new_figure(1, 2, width=3.4, height=2.5)
+    color = style.PALETTE["generated"]
+    landing.stacked(axes[0], printed[narrow]["samples"][:5], color, "deviation 0.2")
+    landing.stacked(axes[1], other[narrow]["samples"][:5], style.COLORS["vermilion"], "0.02")
+    sentence = (
+        "A printed 0.2 looks like a slip for the usual 0.02. Yet it is 0.2 that works: from 0.02 "
+        f"the generator draws one and the same trace in {collapsed} of {count} epochs."
+    )
+    alternative = "Five different generated traces, and five that are all alike."
+    return Surprise("wgan_traces", sentence, style.svg(figure), alternative)
+
+
+def _valleys(units: Units) -> Surprise:
+    from geolib.plots import landing, style
+
+    study = studies.get("latent_inversion")
+    found = studies.shipped_measures(study)
+    near = [found[f"{front}landscape.near.minima"].value for front in ("", "as_published.")]
+    unit = units["generator"]
+    figure, axes = style.new_figure(1, 2, width=3.4, height=2.5)
+    grids = (unit["landscape"][1], unit["landscape_published"][1])
+    for ax, grid, text in zip(axes, grids, ("true rays", "as published"), strict=True):
+        landing.valleys(ax, grid, unit["axes"][1], text)
+    sentence = (
+        "Published rays sum cells that they never touch (picture above). With them the misfit "
+        f"near the truth has {near[1]:.0f} valleys; with true rays it has {near[0]:.0f}."
+    )
+    alternative = "Two maps of a misfit: a smooth valley with true rays, a broken one as published."
+    return Surprise("latent_inversion", sentence, style.svg(figure), alternative)
+
+
+def _misfit(units: Units) -> Surprise:
+    from geolib.plots import landing, style
+
+    plain, heavy = units["1d-gd-0.4-f64"], units["1d-momentum-0.8-f64"]
+    ratio = plain["misfit"][-1] / heavy["misfit"][-1]
+    figure, (ax,) = style.new_figure(width=3.4, height=2.5)
+    models = [("gradient descent", plain["model"]), ("momentum", heavy["model"])]
+    landing.depth_profiles(ax, plain["truth"], models)
+    sentence = (
+        f"Momentum fits the waves {ratio:.0f} times as well as gradient descent, and its model is "
+        f"the worse one: wrong by {heavy['error'][-1]:.0f} m/s against {plain['error'][-1]:.0f}."
+    )
+    alternative = "Velocity against depth: a stepped truth and two inversions that wiggle around it."
+    return Surprise("rnn_fwi", sentence, style.svg(figure), alternative)
+
+
+_SURPRISES = {
+    "gan_101": _game,
+    "wgan_traces": _collapse,
+    "latent_inversion": _valleys,
+    "rnn_fwi": _misfit,
+}
+
+
+def cards(found: Sequence[Surprise]) -> str:
+    """Return the surprises as Markdown: a picture and a sentence each, leading to its chapter."""
+    made = [
+        f""":::{{grid-item-card}}
+:link: chapter-{each.study}
+:link-type: ref
+:img-top: /_generated/surprise-{each.study}.svg
+:img-alt: {each.alternative}
+
+{each.sentence}
+:::
+"""
+        for each in found
+    ]
+    return "\n".join(["::::{grid} 1 2 4 4\n:gutter: 2\n:class-container: surprises\n", *made, "::::\n"])
+
+
+def card(judged: Mapping[str, Sequence[dict[str, Any]]]) -> str:
+    """Return the scorecard of all papers as a table of one row."""
+    total = verify.scorecard([row for rows in judged.values() for row in rows])
+    keys = ("claims", *ledger.VERDICTS)
+    return markdown(["statements tested", *ledger.VERDICTS], [[total[key] for key in keys]], "r" * len(keys))
+
+
+def reproduce(address: str) -> str:
+    """Return the commands that build and check the book on a fresh machine."""
+    clone = f"git clone {address}" if address else "git clone ADDRESS geolib"
+    folder = address.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git") if address else "geolib"
+    return f"```bash\n{clone} && cd {folder}\nmake book\nmake test\n```\n"
+
+
+def content(judged: Mapping[str, Sequence[dict[str, Any]]], address: str) -> dict[str, bytes]:
+    """Return the generated files of the first page by name."""
+    found = list(surprises())
+    made = {f"surprise-{each.study}.svg": each.drawing for each in found}
+    made |= {"ray.svg": ray(), "surprises.md": cards(found), "card.md": card(judged)}
+    made["reproduce.md"] = reproduce(address)
+    return {name: text.encode() for name, text in made.items()}

@@ -1,0 +1,98 @@
+"""The pictures of the first page: small, one idea each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from geolib.plots.style import COLORS, PALETTE
+
+
+def crossings(
+    ax: Axes,
+    model: np.ndarray,
+    crossed: np.ndarray,
+    summed: np.ndarray,
+    ends: Sequence[tuple[float, float]],
+    spacing: float = 0.1,
+) -> Axes:
+    """Draw a ray between two boreholes, the cells that it crosses and those that were summed.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    model : (nz, nx) array
+        Facies in [0, 1], drawn pale.
+    crossed, summed : (nz, nx) array
+        Length in each cell, m: of the ray, and as the published code has it.
+    ends : two pairs of float
+        x and depth of source and receiver, m.
+    spacing : float
+        Side of a cell, m.
+    """
+    nz, nx = model.shape
+    extent = (0.0, nx * spacing, nz * spacing, 0.0)
+    ax.imshow(model, cmap="Greys", vmin=0, vmax=6, extent=extent, interpolation="nearest", alpha=0.9)
+    for lengths, color, size in ((summed, COLORS["vermilion"], 5), (crossed, COLORS["blue"], 5)):
+        rows, columns = np.nonzero(lengths)
+        x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
+        ax.scatter(x, z, s=size, marker="s", color=color, linewidths=0, rasterized=True)
+    ax.plot(*zip(*ends, strict=True), color=PALETTE["truth"], linewidth=1)
+    for (x, z), marker in zip(ends, ("<", ">"), strict=True):
+        ax.plot(x, z, marker, color=PALETTE["truth"], markersize=7, clip_on=False)
+    ax.set(xlim=(0, nx * spacing), ylim=(nz * spacing, 0), xticks=[], yticks=[])
+    for side in ax.spines.values():
+        side.set_visible(False)
+    ax.grid(False)
+    return ax
+
+
+def spiral(ax: Axes, path: np.ndarray) -> Axes:
+    """Draw the steps of both players `(n, 2)` around the solution of a game."""
+    ax.plot(*path.T, color=PALETTE["minimax"], marker=".", markersize=3, linewidth=1)
+    ax.plot(0, 0, "+", color=PALETTE["truth"], markersize=10)
+    ax.annotate("solution", (0, 0), xytext=(6, 4), textcoords="offset points")
+    limit = 1.05 * np.abs(path).max()
+    return bare(ax, xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+
+
+def stacked(ax: Axes, traces: np.ndarray, color: str, text: str) -> Axes:
+    """Draw traces `(n, nt)` one below the other under a line of text."""
+    step = 1.1 * np.abs(traces).max()
+    for index, trace in enumerate(traces):
+        ax.plot(trace - index * step, color=color, linewidth=0.8)
+    ax.set_title(text)
+    return bare(ax)
+
+
+def valleys(ax: Axes, grid: np.ndarray, axes: np.ndarray, text: str) -> Axes:
+    """Draw a misfit `(n, n)` over two latents, `axes` (2, n), under a line of text."""
+    z1, z2 = axes
+    ax.contourf(z1, z2, grid, levels=np.quantile(grid, np.linspace(0, 1, 14)), cmap="viridis")
+    for drawn in ax.collections:
+        drawn.set_rasterized(True)
+    ax.set_title(text)
+    return bare(ax, aspect="equal")
+
+
+def bare(ax: Axes, **settings: object) -> Axes:
+    """Take ticks, frame and grid off."""
+    ax.set(xticks=[], yticks=[], **settings)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    ax.grid(False)
+    return ax
+
+
+def depth_profiles(ax: Axes, truth: np.ndarray, models: Sequence[tuple[str, np.ndarray]], spacing: float = 10.0) -> Axes:
+    """Draw velocities (m/s) of a 1-D truth and of models, named in their colours, against depth."""
+    depth = np.arange(truth.size) * spacing / 1000
+    ax.plot(truth / 1000, depth, color=PALETTE["truth"], linewidth=1.6)
+    for n, (name, model) in enumerate(models):
+        ax.plot(model / 1000, depth, color=PALETTE[name], linewidth=1)
+        ax.text(0.98, 0.95 - 0.1 * n, name, color=PALETTE[name], ha="right", transform=ax.transAxes)
+    ax.set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], 0))
+    return ax
