@@ -15,12 +15,6 @@
     document.querySelectorAll(".search-button-field").forEach(function (button) {
       button.removeAttribute("aria-label");
     });
-    document.querySelectorAll("canvas[role=img]").forEach(function (canvas) {
-      if (!canvas.getAttribute("aria-label")) {
-        var caption = canvas.parentElement && canvas.parentElement.querySelector("figcaption");
-        canvas.setAttribute("aria-label", (caption && caption.textContent.trim()) || "A picture of the laboratory");
-      }
-    });
   }
 
   // On a phone a row becomes a card, and each cell says which column it is of.
@@ -46,6 +40,16 @@
       var scrolls = wide && /auto|scroll/.test(getComputedStyle(box).overflow);
       if (scrolls && !box.hasAttribute("tabindex")) { box.setAttribute("tabindex", "0"); box.dataset.focus = ""; }
       if (!scrolls && box.dataset.focus === "") { box.removeAttribute("tabindex"); delete box.dataset.focus; }
+    });
+  }
+
+  // An equation wider than its column gets smaller letters, down to three fifths.
+  function fit() {
+    document.querySelectorAll('.bd-article mjx-container[display="true"]').forEach(function (formula) {
+      formula.style.fontSize = "";
+      var drawing = formula.querySelector("svg"), room = formula.clientWidth;
+      var wide = drawing ? drawing.getBoundingClientRect().width : 0;
+      if (wide > room && room > 0) { formula.style.fontSize = Math.max(60, 100 * room / wide - 1) + "%"; }
     });
   }
 
@@ -125,11 +129,12 @@
     enlarge();
     gallery();
     focus();
-    window.addEventListener("resize", focus);
-    window.addEventListener("load", function () { names(); focus(); });
-    if (window.MathJax && window.MathJax.startup && window.MathJax.startup.promise) {
-      window.MathJax.startup.promise.then(focus);
-    }
+    function again() { names(); fit(); focus(); }
+    window.addEventListener("resize", again);
+    window.addEventListener("load", function () {
+      again();
+      if (window.MathJax && window.MathJax.startup) { window.MathJax.startup.promise.then(again); }
+    });
   }
 
   if (document.readyState === "loading") { document.addEventListener("DOMContentLoaded", start); } else { start(); }

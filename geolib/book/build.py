@@ -158,6 +158,7 @@ def _book_inputs(root: Path) -> list[tuple[str, bytes]]:
     files = [
         root / "_config.yml",
         root / "constraints.txt",
+        root / "CITATION.cff",
         root / "CONTRIBUTING.md",
         root / "bench" / "scheduler.md",
         *sorted((root / "geolib").rglob("*.py")),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.book import notebooks, records, staleness
+from geolib.book import about, notebooks, reading, records, staleness
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
 from geolib.runs.study import AnyStudy
@@ -96,7 +96,9 @@ def write(
     mine = [file for file in files if file.chapter == study.name]
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
     label = notebook.cells[0].source.partition("\n# ")[0]
-    notebook.cells[0].source = f"{label}\n# {title}\n{_warning(found, mine)}\n{rest}"
+    data = _take_numbers(root, name, notebook)
+    line = about.line(study, name, reading.minutes(notebook), data)
+    notebook.cells[0].source = f"{label}\n# {title}\n\n{line}\n{rest}"
     cells = []
     for cell in notebook.cells:
         if cell.id in proofs:
@@ -108,11 +110,11 @@ def write(
             f"the errata must name cells of {name}.ipynb; it has none with the id "
             f"{', '.join(lost)}."
         )
-    text = records.foot(found["provenance"], mine)
+    said = [records.foot(found["provenance"], mine).strip(), *_warning(found, mine)]
+    said.append(f"Cite this page: {about.cite(title)}")
+    text = f"(cite-{name})=\n:::{{div}} foot-line\n{' '.join(said)}\n:::\n"
     if name == study.pages[-1]:  # the table is for those who read on to the appendix
-        text = _record(study, found["provenance"], mine) + f"\n:::{{div}} foot-line\n{text}:::\n"
-    else:
-        text = f":::{{div}} foot-line\n{text}:::\n"
+        text = f"{_record(study, found['provenance'], mine)}\n{text}"
     closing = nbformat.v4.new_markdown_cell(text)
     notebook.cells = [nbformat.from_dict(cell) for cell in [*cells, {**closing, "id": "record"}]]
     path = root / "book" / "papers" / f"{name}.ipynb"
@@ -168,15 +170,31 @@ def target_of(name: str, cell: str) -> str:
     return f"proof-{name}-{cell}"
 
 
-def _warning(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:
+def _warning(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> list[str]:
     warned = [found["why"]] if found["why"] else []
     warned += [
         f"`{file.path.name}` is {file.explained()}." for file in mine if file.state == "stale"
     ]
-    if not warned:
-        return ""
-    text = " ".join([*warned, "`geolib book` executes the page again."])
-    return f"\n:::{{admonition}} This page may be out of date\n:class: warning\n{text}\n:::\n"
+    head = "This page may be out of date; `geolib book` executes it again."
+    return [head, *warned] if warned else []
+
+
+def _take_numbers(root: Path, name: str, notebook: Any) -> bool:
+    """Put the numbers of figures into files that the captions lead to; return if there are any."""
+    found = about.numbers(notebook)
+    folder = root / "book" / about.DATA
+    for figure, text in found.items():
+        write_atomic(folder / name / f"{figure}.csv", text.encode())
+    if found:
+        write_atomic(folder / f"{name}.zip", about.packed(found))
+    for cell in notebook.cells:
+        figure = cell.metadata.get("mystnb", {}).get("figure", {})
+        if figure.get("name") in found:
+            place = f"/{about.DATA}/{name}/{figure['name']}.csv"
+            figure["caption"] += f" {{download}}`Data <{place}>`"
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("text/csv", None)
+    return bool(found)
 
 
 def clean(root: Path) -> None:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from geolib import studies
-from geolib.book import ledger, verify
-from geolib.runs.tables import markdown
+from geolib.book import about, ledger, ledger_page, verify
 from geolib.runs.unit import Units
 
 #: Depths (m) of the antennas of the ray on the first page.
@@ -55,7 +54,7 @@ def ray() -> str:
     nz, nx = survey.shape
     model = procedural_channels((2 * nz, 2 * nx), np.random.default_rng(7))[:nz, :nx]
     style.use_style()
-    figure, (ax,) = style.new_figure(width=3.4, height=5.6)
+    figure, (ax,) = style.new_figure(width=4.4, height=3.1)
     ends = ((survey.source_x, RAY[0]), (survey.receiver_x, RAY[1]))
     landing.crossings(ax, model, crossed, summed, ends, survey.spacing)
     return style.svg(figure)
@@ -123,9 +122,9 @@ def _valleys(units: Units) -> Surprise:
     figure, axes = style.new_figure(1, 2, width=3.4, height=2.5)
     grids = (unit["landscape"][1], unit["landscape_published"][1])
     for ax, grid, text in zip(axes, grids, ("true rays", "as published"), strict=True):
-        landing.valleys(ax, grid, unit["axes"][1], text)
+        landing.valleys(ax, grid, text)
     sentence = (
-        "Published rays sum cells that they never touch (picture above). With them the misfit "
+        "Published rays sum cells that they never touch (above). With them the misfit "
         f"near the truth has {near[1]:.0f} valleys; with true rays it has {near[0]:.0f}."
     )
     alternative = "Two maps of a misfit: a smooth valley with true rays, a broken one as published."
@@ -144,7 +143,9 @@ def _misfit(units: Units) -> Surprise:
         f"Momentum fits the waves {ratio:.0f} times as well as gradient descent, and its model is "
         f"the worse one: wrong by {heavy['error'][-1]:.0f} m/s against {plain['error'][-1]:.0f}."
     )
-    alternative = "Velocity against depth: a stepped truth and two inversions that wiggle around it."
+    alternative = (
+        "Velocity against depth: a stepped truth and two inversions that wiggle around it."
+    )
     return Surprise("rnn_fwi", sentence, style.svg(figure), alternative)
 
 
@@ -170,14 +171,36 @@ def cards(found: Sequence[Surprise]) -> str:
 """
         for each in found
     ]
-    return "\n".join(["::::{grid} 1 2 4 4\n:gutter: 2\n:class-container: surprises\n", *made, "::::\n"])
+    return "\n".join(
+        ["::::{grid} 1 2 4 4\n:gutter: 2\n:class-container: surprises\n", *made, "::::\n"]
+    )
 
 
 def card(judged: Mapping[str, Sequence[dict[str, Any]]]) -> str:
-    """Return the scorecard of all papers as a table of one row."""
+    """Return the scorecard of all papers in one row, which leads to the page of verdicts."""
     total = verify.scorecard([row for rows in judged.values() for row in rows])
-    keys = ("claims", *ledger.VERDICTS)
-    return markdown(["statements tested", *ledger.VERDICTS], [[total[key] for key in keys]], "r" * len(keys))
+    parts = [("statements tested", total["claims"])]
+    parts += [(verdict, total[verdict]) for verdict in ledger.VERDICTS]
+    items = "".join(f"<li><b>{count}</b> {name}</li>" for name, count in parts)
+    link = f'<a href="{ledger_page.PAGE}">What reproduces, and why</a>'
+    return f'```{{raw}} html\n<ul class="card-row">{items}</ul><p>{link}</p>\n```\n'
+
+
+def ways(minutes: Sequence[int]) -> str:
+    """Return the three buttons: read, play, reproduce."""
+    low, high = min(minutes), max(minutes)
+    span = f"{low} to {high}" if low < high else f"{low}"
+    buttons = [
+        ("chapter-gan_101", "ref", f"Read: {span} minutes a story", ""),
+        ("labs", "doc", "Play: laboratories in the page", ":outline:\n"),
+        ("reproduce-it", "ref", "Reproduce: two commands", ":outline:\n"),
+    ]
+    made = [
+        f":::{{grid-item}}\n```{{button-ref}} {target}\n:ref-type: {kind}\n:color: primary\n"
+        f":expand:\n{outline}{text}\n```\n:::"
+        for target, kind, text, outline in buttons
+    ]
+    return "\n".join(["::::{grid} 1 3 3 3\n:gutter: 2\n", *made, "::::\n"])
 
 
 def reproduce(address: str) -> str:
@@ -187,10 +210,12 @@ def reproduce(address: str) -> str:
     return f"```bash\n{clone} && cd {folder}\nmake book\nmake test\n```\n"
 
 
-def content(judged: Mapping[str, Sequence[dict[str, Any]]], address: str) -> dict[str, bytes]:
-    """Return the generated files of the first page by name."""
+def content(
+    judged: Mapping[str, Sequence[dict[str, Any]]], address: str, minutes: Sequence[int]
+) -> dict[str, bytes]:
+    """Return the generated files of the first page by name; `minutes` of each chapter."""
     found = list(surprises())
     made = {f"surprise-{each.study}.svg": each.drawing for each in found}
     made |= {"ray.svg": ray(), "surprises.md": cards(found), "card.md": card(judged)}
-    made["reproduce.md"] = reproduce(address)
+    made |= {"ways.md": ways(minutes), "reproduce.md": reproduce(address), "about.md": about.page()}
     return {name: text.encode() for name, text in made.items()}

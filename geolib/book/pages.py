@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import base64
 import datetime
-import io
+import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.book import chapters, house, ledger_page, records, verify
+from geolib.book import (
+    about,
+    house,
+    landing,
+    ledger_page,
+    notebooks,
+    reading,
+    records,
+    speed,
+    verify,
+)
 from geolib.runs import paths
 from geolib.runs.tables import markdown
 
-# The measurements of bench/ in the order of the page on speed; the scheduler's is on the page
-# beside it.
-SPEED = {
-    "waves": "The wave engine",
-    "wgan_traces": "The Wasserstein GAN",
-    "latent_inversion": "Inversion in a latent space",
-    "gan_101": "Adversarial networks in one dimension",
-}
+#: The link to a figure's numbers at the end of its caption.
+_DOWNLOAD = re.compile(r" \{download\}`[^`]*`$")
 
 
 def generate(
@@ -62,104 +67,28 @@ def generate(
         f.path.stem.removesuffix("-paper"): (f.results.config, len(f.results.units)) for f in files
     }
     content |= house.page(judged, {name: runs[name] for name in modules if name in runs})
-    cards, gallery = [], []
-    for name, module in modules.items():
+    gallery = []
+    for module in modules.values():
         shown = [each for page in module.pages for each in figures(executed / f"{page}.ipynb")]
-        landing = [figure for figure in shown if figure.landing]
-        if not landing:
-            raise ValueError(
-                f"{name}.ipynb must have a figure cell tagged landing; it has none. Tag one."
-            )
-        cards.append(_card(module.title, f"chapter-{name}", landing[0], module.question))
-        gallery += [f"## {module.title}\n", "::::{grid} 1 2 2 3\n:gutter: 3\n"]
-        gallery += [_card("", figure.name, figure, figure.caption) for figure in shown]
-        gallery.append("::::\n")
+        gallery.append(_gallery(module.title, shown))
         content |= {f"{figure.name}.{figure.kind}": figure.content for figure in shown}
-    root = paths.checkout()
-    content |= speed(root / "bench" if root is not None else Path())
-    if root is not None and (bench := root / "bench" / "portable.json").is_file():
-        content["drift.md"] = records.drift(json.loads(bench.read_text(encoding="utf-8"))).encode()
-    if root is not None and (bench := root / "bench" / "scheduler.json").is_file():
-        content["throughput.png"] = throughput(json.loads(bench.read_text(encoding="utf-8")))
-    content["chapters.md"] = "\n".join(
-        ["::::{grid} 1 1 2 2\n:gutter: 3\n", *cards, "::::\n"]
-    ).encode()
     content["gallery.md"] = "\n".join(gallery).encode()
+    minutes = [reading.minutes(notebooks.read(executed / f"{name}.ipynb")) for name in modules]
+    content |= landing.content(judged, about.repository(), minutes)
+    return content | _measured()
+
+
+def _measured() -> dict[str, bytes]:
+    root = paths.checkout()
+    bench = root / "bench" if root is not None else Path()
+    content = speed.page(bench)
+    if root is not None and (bench / "portable.json").is_file():
+        found = json.loads((bench / "portable.json").read_text(encoding="utf-8"))
+        content["drift.md"] = records.drift(found).encode()
+    if root is not None and (bench / "scheduler.json").is_file():
+        found = json.loads((bench / "scheduler.json").read_text(encoding="utf-8"))
+        content["throughput.svg"] = speed.throughput(found)
     return content
-
-
-def speed(bench: Path) -> dict[str, bytes]:
-    """Return what the page on speed takes in: the measured tables, one by one, and a picture."""
-    text, made = "", {}
-    for name, title in SPEED.items():
-        if (bench / f"{name}.md").is_file():
-            text += f"## {title}\n\n{(bench / f'{name}.md').read_text(encoding='utf-8')}\n"
-        if name == "waves" and (bench / "waves.json").is_file():
-            made["scaling.png"] = scaling(
-                json.loads((bench / "waves.json").read_text(encoding="utf-8"))
-            )
-            text += SCALING
-    return {"speed.md": (text or "Nothing was measured.\n").encode(), **made}
-
-
-SCALING = """:::{figure} /_generated/scaling.png
-:name: fig-scaling
-:alt: Four log-log panels: seconds against time steps, cells, shots, threads; lines of proportion.
-
-How the wave engine scales: seconds of a forward run (circles) and of misfit and gradient (squares)
-as one size varies from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion
-to the first point. The dashed line is the workspace of one thread (right axis). Two threads want
-two free cores: the note above tells whether there were.
-:::
-
-"""
-
-
-def scaling(measurement: Mapping[str, Any]) -> bytes:
-    """Return the picture of the wave engine's seconds against its sizes and threads, as a PNG."""
-    import matplotlib.pyplot as plt
-
-    from geolib.plots import style, waves
-
-    style.use_style()
-    figure = waves.scaling(measurement["scaling"])
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    plt.close(figure)
-    return chapters.smaller(buffer.getvalue())
-
-
-def throughput(measurement: Mapping[str, Any]) -> bytes:
-    """Return the picture of units and shots a second against workers, as a PNG."""
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullFormatter, StrMethodFormatter
-
-    from geolib.plots import style
-
-    style.use_style()
-    figure, axes = style.new_figure(1, 2, height=2.8)
-    for axis, name, label in zip(
-        axes, ("units_per_s", "shots_per_s"), ("units", "shots"), strict=True
-    ):
-        seen, modelled = measurement["measured"], measurement["modelled"]
-        one, most = modelled[0][name], modelled[-1]["workers"]
-        bend = min(
-            most, max(row[name] for row in modelled) / one
-        )  # from here the scheduler is the limit
-        axis.loglog([1, bend, most], [one, bend * one, modelled[-1][name]], "--", label="model")
-        axis.loglog(
-            [row["workers"] for row in seen], [row[name] for row in seen], "o", label="measured"
-        )
-        for side in (axis.xaxis, axis.yaxis):
-            side.set_major_formatter(StrMethodFormatter("{x:g}"))
-            side.set_minor_formatter(NullFormatter())
-        axis.set_xlabel("workers")
-        axis.set_ylabel(f"{label} per second")
-        axis.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    plt.close(figure)
-    return chapters.smaller(buffer.getvalue())
 
 
 @dataclass(frozen=True)
@@ -171,7 +100,6 @@ class Figure:
     alternative: str
     kind: str
     content: bytes
-    landing: bool
 
 
 def figures(notebook: Path) -> list[Figure]:
@@ -181,7 +109,6 @@ def figures(notebook: Path) -> list[Figure]:
         shown = cell["metadata"].get("mystnb", {})
         if "figure" not in shown:
             continue
-        landing = "landing" in cell["metadata"].get("tags", [])
         figure, alternative = shown["figure"], shown.get("image", {}).get("alt", "")
         if not all(
             isinstance(text, str) for text in (figure["name"], figure["caption"], alternative)
@@ -197,23 +124,30 @@ def figures(notebook: Path) -> list[Figure]:
                 # A notebook may hold a text as a list of lines.
                 raw = "".join(content).encode() if kind == "svg+xml" else base64.b64decode(content)
                 ending = kind.removesuffix("+xml")
-                found.append(
-                    Figure(figure["name"], figure["caption"], alternative, ending, raw, landing)
-                )
+                said = _DOWNLOAD.sub("", figure["caption"])
+                found.append(Figure(figure["name"], said, alternative, ending, raw))
                 break
     return found
 
 
-def _card(title: str, link: str, figure: Figure, text: str) -> str:
-    return f""":::{{grid-item-card}} {title}
-:link: {link}
+def _gallery(title: str, shown: Sequence[Figure]) -> str:
+    """Return the figures of a paper as cards, a picture each and the beginning of its caption."""
+    cards = [
+        f""":::{{grid-item-card}}
+:link: {figure.name}
 :link-type: ref
 :img-top: /_generated/{figure.name}.{figure.kind}
 :img-alt: {figure.alternative}
 
-{text}
+{figure.caption}
 :::
 """
+        for figure in shown
+    ]
+    start = f'<section class="gallery-part" data-part="{html.escape(title.split(":")[0])}">'
+    grid = ["::::{grid} 1 2 3 4", ":gutter: 2", "", *cards, "::::"]
+    parts = [f"```{{raw}} html\n{start}\n```", f"## {title}", "\n".join(grid)]
+    return "\n\n".join([*parts, "```{raw} html\n</section>\n```\n"])
 
 
 def _parameters(rows: list[dict[str, Any]]) -> str:

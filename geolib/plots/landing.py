@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from scipy.ndimage import minimum_filter
 
 from geolib.plots.style import COLORS, PALETTE
 
@@ -36,18 +37,17 @@ def crossings(
     nz, nx = model.shape
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
     ax.imshow(model, cmap="Greys", vmin=0, vmax=6, extent=extent, interpolation="nearest", alpha=0.9)
-    for lengths, color, size in ((summed, COLORS["vermilion"], 5), (crossed, COLORS["blue"], 5)):
+    for lengths, color in ((summed, COLORS["vermilion"]), (crossed, COLORS["blue"])):
         rows, columns = np.nonzero(lengths)
         x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
-        ax.scatter(x, z, s=size, marker="s", color=color, linewidths=0, rasterized=True)
+        ax.scatter(x, z, s=7, marker="s", color=color, linewidths=0)
     ax.plot(*zip(*ends, strict=True), color=PALETTE["truth"], linewidth=1)
     for (x, z), marker in zip(ends, ("<", ">"), strict=True):
         ax.plot(x, z, marker, color=PALETTE["truth"], markersize=7, clip_on=False)
-    ax.set(xlim=(0, nx * spacing), ylim=(nz * spacing, 0), xticks=[], yticks=[])
-    for side in ax.spines.values():
-        side.set_visible(False)
-    ax.grid(False)
-    return ax
+    ax.text(0.02, 1.02, "cells of the ray", color=COLORS["blue"], transform=ax.transAxes)
+    text = "cells that the published code sums"
+    ax.text(0.98, 1.02, text, color=COLORS["vermilion"], ha="right", transform=ax.transAxes)
+    return bare(ax, xlim=(0, nx * spacing), ylim=(nz * spacing, 0), aspect="auto")
 
 
 def spiral(ax: Axes, path: np.ndarray) -> Axes:
@@ -68,12 +68,12 @@ def stacked(ax: Axes, traces: np.ndarray, color: str, text: str) -> Axes:
     return bare(ax)
 
 
-def valleys(ax: Axes, grid: np.ndarray, axes: np.ndarray, text: str) -> Axes:
-    """Draw a misfit `(n, n)` over two latents, `axes` (2, n), under a line of text."""
-    z1, z2 = axes
-    ax.contourf(z1, z2, grid, levels=np.quantile(grid, np.linspace(0, 1, 14)), cmap="viridis")
-    for drawn in ax.collections:
-        drawn.set_rasterized(True)
+def valleys(ax: Axes, grid: np.ndarray, text: str) -> Axes:
+    """Draw a misfit `(n, n)` over two latents, its local minima marked, under a line of text."""
+    ax.imshow(np.log(grid), cmap="viridis", origin="lower", interpolation="nearest")
+    lowest = (grid == minimum_filter(grid, 3, mode="nearest"))[1:-1, 1:-1]
+    rows, columns = np.nonzero(lowest)
+    ax.plot(columns + 1, rows + 1, ".", color=COLORS["vermilion"], markersize=4)
     ax.set_title(text)
     return bare(ax, aspect="equal")
 
@@ -87,7 +87,9 @@ def bare(ax: Axes, **settings: object) -> Axes:
     return ax
 
 
-def depth_profiles(ax: Axes, truth: np.ndarray, models: Sequence[tuple[str, np.ndarray]], spacing: float = 10.0) -> Axes:
+def depth_profiles(
+    ax: Axes, truth: np.ndarray, models: Sequence[tuple[str, np.ndarray]], spacing: float = 10.0
+) -> Axes:
     """Draw velocities (m/s) of a 1-D truth and of models, named in their colours, against depth."""
     depth = np.arange(truth.size) * spacing / 1000
     ax.plot(truth / 1000, depth, color=PALETTE["truth"], linewidth=1.6)

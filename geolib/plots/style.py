@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -128,6 +128,8 @@ def use_style() -> None:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.linewidth": 0.8,
+        "xtick.major.size": 3,
+        "ytick.major.size": 3,
         "axes.prop_cycle": cycler(color=[COLORS[name] for name in order]),
         "font.family": ["DejaVu Sans"],
         "image.interpolation": "nearest",
@@ -234,6 +236,20 @@ def label_end(ax: Axes, line: Line2D, text: str = "", *, shift: float = 0.0) -> 
         va="center",
         annotation_clip=False,
     )
+    return ax
+
+
+def bars(ax: Axes, values: Mapping[str, float], title: str = "") -> Axes:
+    """Draw horizontal bars from zero, each with its name and its number; return `ax`."""
+    names = list(values)
+    drawn = ax.barh(names, list(values.values()), color=COLORS["blue"], height=0.65)
+    ax.bar_label(drawn, fmt="%.3g", padding=3)
+    ax.invert_yaxis()
+    ax.set(title=title, xticks=[])
+    ax.margins(x=0.12)
+    ax.spines["bottom"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False)
     return ax
 
 

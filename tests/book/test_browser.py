@@ -1,19 +1,30 @@
 """The built book in a real browser, from file://, without a network."""
 
+import re
 from pathlib import Path
 
 import pytest
 from conftest import chromium
 from playwright.sync_api import sync_playwright
+from test_reading import UNWRITTEN, waiting
+
+from geolib import studies
 
 pytestmark = [pytest.mark.browser, pytest.mark.book, pytest.mark.xdist_group("book")]
 
 SHOTS = Path(__file__).parents[2] / ".build" / "screenshots"
 VIEWS = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
+    "tablet": {"viewport": {"width": 768, "height": 1024}},
     "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 2},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
 }
+# What is wider than its box: cut where the box hides it, else to be scrolled for.
+LOUD = ("error", "warning", "assert")
+WIDER = """() => [...document.querySelectorAll('.bd-article, .bd-article *')].filter(e => {
+  if (!e.offsetParent || e.closest('mjx-assistive-mml, .visually-hidden, .geolab')) return false;
+  return e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).overflowX !== 'visible';
+}).map(e => [getComputedStyle(e).overflowX, e.tagName, e.className, e.textContent.trim().slice(0, 50)])"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +53,7 @@ def test_every_page_shows_cleanly(book, browser, view):
     for path in shown:
         problems = []
         page = context.new_page()
-        page.on("console", lambda message, p=problems: p.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message, p=problems: p.append(message.text) if message.type in LOUD else None)
         page.on("pageerror", lambda error, p=problems: p.append(str(error)))
         page.on("requestfailed", lambda request, p=problems: p.append(f"not loaded: {request.url}"))
         page.goto(path.as_uri())
@@ -60,6 +71,8 @@ def test_every_page_shows_cleanly(book, browser, view):
         assert page.evaluate("() => [...document.images].filter(i => !i.alt).map(i => i.src)") == [], path.name
         wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{path.name} scrolls {wide} px sideways on {view}"
+        cut = [found for found in page.evaluate(WIDER) if found[0] in ("hidden", "clip")]
+        assert not cut, f"{path.name} on {view}: {cut[:5]}"
         assert not problems, f"{path.name}: {problems}"
         page.screenshot(path=SHOTS / f"{path.stem}-{view}.png", full_page=True)
         page.close()
@@ -89,17 +102,97 @@ def test_every_page_prints_whole(book, browser):
     context.close()
 
 
-def test_wide_tables_scroll_in_their_own_box_on_a_phone(book, browser):
+def test_a_row_of_a_wide_table_is_a_card_on_a_phone(book, browser):
     context = browser.new_context(**VIEWS["phone"], offline=True)
     page = context.new_page()
     page.goto((book / "reproduces.html").as_uri())
-    tables = page.locator(".bd-article table.table")
+    tables = page.locator(".bd-article table.stacks")
+    assert tables.count() > 5
     boxes = tables.evaluate_all("found => found.map(e => [e.getBoundingClientRect().right, e.scrollWidth])")
-    assert all(right <= 390 for right, _ in boxes)
-    assert any(width > 390 for _, width in boxes)  # or there is nothing to test
-    tables.first.evaluate("e => e.scrollLeft = 1000")
-    assert page.evaluate("() => window.scrollX") == 0
+    assert all(right <= 390 and width <= 390 for right, width in boxes)
+    cell = page.locator("table.stacks td[data-label=Verdict], table.stacks td[data-label=Published]").first
+    assert cell.evaluate("e => getComputedStyle(e, '::before').content").startswith('"')
     context.close()
+
+
+@pytest.mark.parametrize("name", waiting(strict=False))
+def test_a_chapter_s_tables_and_equations_fit_their_column(book, browser, name):
+    for width in (390, 768, 1280):
+        for theme in ("light", "dark"):
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
+            context.add_init_script(f"localStorage.setItem('mode', '{theme}')")
+            page = context.new_page()
+            page.goto((book / "papers" / f"{name}.html").as_uri())
+            page.wait_for_load_state("load")
+            page.evaluate("() => window.MathJax?.startup?.promise")
+            page.wait_for_timeout(100)
+            wider = page.evaluate(WIDER)
+            assert not wider, f"{width} px, {theme}: {wider[:5]}"
+            context.close()
+
+
+@pytest.mark.parametrize("name", waiting(strict=False))
+def test_a_printed_chapter_has_fifteen_pages_at_most(book, browser, name):
+    page = browser.new_page()
+    page.goto((book / "papers" / f"{name}.html").as_uri())
+    page.wait_for_load_state("load")
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    printed = page.pdf(format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "18mm"))
+    page.close()
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 15
+
+
+@pytest.mark.parametrize("name", [name for name in studies.NAMES if name not in UNWRITTEN])
+def test_a_chapter_loads_three_megabytes_at_most(book, name):
+    from geolib.book.build import load_sizes
+
+    mathematics = (book / "_static" / "mathjax-tex-svg.js").stat().st_size  # once for all pages
+    assert load_sizes(book)[f"papers/{name}.html"]["sum"] - mathematics <= 3_000_000
+
+
+def test_a_figure_opens_at_full_size_by_mouse_and_keyboard(book, browser):
+    page = browser.new_page()
+    page.goto((book / "speed.html").as_uri())
+    button, dialog = page.locator("button.enlarge").first, page.locator("dialog.enlarged")
+    assert button.get_attribute("aria-label").startswith("Enlarge: ")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert dialog.is_visible() and dialog.locator("img").evaluate("e => e.naturalWidth") > 0
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    button.click()
+    dialog.click()
+    assert not dialog.is_visible()
+    page.close()
+
+
+def test_the_gallery_filters_by_word_and_chapter(book, browser):
+    page = browser.new_page()
+    page.goto((book / "gallery.html").as_uri())
+    cards, told = page.locator(".gallery-part .sd-col:visible"), page.locator("#gallery-filter span")
+    everything = cards.count()
+    assert everything > 20 and told.inner_text() == ""
+    page.fill("#gallery-filter input", "no caption has this")
+    assert cards.count() == 0 and told.inner_text() == "0 figures"
+    page.fill("#gallery-filter input", "")
+    page.locator("#gallery-filter button").nth(1).click()
+    assert 0 < cards.count() < everything and told.inner_text() == f"{cards.count()} figures"
+    page.close()
+
+
+def test_the_first_page_is_one_screen_with_three_ways_in(book, browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((book / "intro.html").as_uri())
+    for wanted in (".hero .lead", ".hero .card-row", ".hero-picture img", ".surprises"):
+        box = page.locator(wanted).first.bounding_box()
+        assert box and box["y"] + box["height"] <= 900, wanted
+    ways = page.locator(".hero a.sd-btn")
+    assert ways.count() == 3
+    for n in range(3):
+        box = ways.nth(n).bounding_box()
+        assert box and box["y"] + box["height"] <= 900
+    assert page.locator(".surprises .sd-card").count() == 4
+    page.close()
 
 
 def test_figures_stay_legible_in_the_dark(book, browser):
@@ -111,7 +204,13 @@ def test_figures_stay_legible_in_the_dark(book, browser):
         colours = page.evaluate(
             "() => [...document.querySelectorAll('.bd-article img')].map(i => getComputedStyle(i).backgroundColor)"
         )
-        assert colours and set(colours) == {"rgb(255, 255, 255)"}, name
+        assert colours, name
+        pictures = page.locator(".bd-article img:not([src$='.svg'])").count()
+        assert colours.count("rgb(255, 255, 255)") == pictures, name
+        schemes = page.locator(".bd-article img[src$='.svg']").evaluate_all(
+            "found => found.map(e => getComputedStyle(e).colorScheme + ' ' + getComputedStyle(e).filter)"
+        )
+        assert set(schemes) <= {"dark none"}, name
         page.close()
     context.close()
 

@@ -130,7 +130,10 @@
       canvas.setAttribute("aria-label", describe);
       canvas.style.aspectRatio = `1 / ${ratio}`;
       const panel = { canvas, draw, stale: true, redraw: () => { panel.stale = true; this.ask(); },
-        title: (t) => { if (caption.textContent !== t) caption.textContent = t; },
+        title: (t) => {
+          if (caption.textContent !== t) caption.textContent = t;
+          if (!describe) canvas.setAttribute("aria-label", t);
+        },
         pointer: (handlers) => pointer(canvas, handlers, () => this.redraw()) };
       new ResizeObserver(panel.redraw).observe(canvas);
       this.panels.push(panel);

@@ -1,0 +1,109 @@
+"""Who made the book, where it is, how to cite it and its papers; downloads of a chapter."""
+
+from __future__ import annotations
+
+import functools
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from geolib import studies
+from geolib.runs import paths
+from geolib.runs.study import Study
+
+#: Where figures' numbers lie, below the book's sources.
+DATA = "_generated/data"
+
+
+@functools.cache
+def _yaml(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
+
+
+def repository() -> str:
+    """Return the address of the repository from `_config.yml`, or nothing where none is set."""
+    root = paths.checkout()
+    about = _yaml(root / "_config.yml").get("repository") or {} if root is not None else {}
+    return str(about.get("url") or "").rstrip("/")
+
+
+def citation() -> Mapping[str, Any]:
+    """Return the content of `CITATION.cff`."""
+    root = paths.checkout()
+    return _yaml(root / "CITATION.cff") if root is not None else {}
+
+
+def cite(title: str = "") -> str:
+    """Return in one sentence how to cite the book, or a page of it."""
+    found = citation()
+    names = ", ".join(author["name"] for author in found.get("authors", ()))
+    year = str(found.get("date-released", ""))[:4]
+    whole = f"*{found.get('title', 'geolib')}*, version {found.get('version', '?')}"
+    address = f", {repository()}" if repository() else ""
+    return f"{names} ({year}). " + (
+        f"{title}. In: {whole}{address}." if title else f"{whole}{address}."
+    )
+
+
+def paper(study: Study) -> str:
+    """Return the link to a study's paper: its address, or else its entry in the references."""
+    return (
+        f"[the paper]({study.address})"
+        if study.address
+        else f"the paper, {{cite:t}}`{study.paper}`"
+    )
+
+
+def page() -> str:
+    """Return the closing lines of the first page."""
+    found, rows = citation(), []
+    names = ", ".join(author["name"] for author in found.get("authors", ()))
+    address = repository()
+    rows.append(f"**Authors**: {names}. **Licence**: {found.get('license', '?')}.")
+    code = (
+        f"[{address}]({address})" if address else "in the repository that this page was built from"
+    )
+    rows.append(f"**Code**: {code}.")
+    rows.append(f"**Cite**: {cite()} Please cite the paper of the chapter you used as well:")
+    papers = [
+        f"- {{cite:t}}`{study.paper}`, told in {{ref}}`chapter-{study.name}`"
+        + (f", <{study.address}>" if study.address else "")
+        for study in map(studies.get, studies.NAMES)
+    ]
+    return "\n\n".join(rows) + "\n\n" + "\n".join(papers) + "\n"
+
+
+def line(study: Study, name: str, minutes: int, has_data: bool) -> str:
+    """Return the line below a page's title: minutes, paper, how to cite, downloads."""
+    parts = [f"{minutes} minutes to read", paper(study), f"[cite this page](#cite-{name})"]
+    parts.append(f"{{download}}`notebook </papers/{name}.ipynb>`")
+    if has_data:
+        parts.append(f"{{download}}`figures' data </{DATA}/{name}.zip>`")
+    return f":::{{div}} chapter-line\n{' · '.join(parts)}\n:::\n"
+
+
+def numbers(notebook: Any) -> dict[str, str]:
+    """Return by name the numbers behind each figure of an executed notebook, as CSV."""
+    found = {}
+    for cell in notebook.cells:
+        figure = cell.metadata.get("mystnb", {}).get("figure", {})
+        for output in cell.get("outputs", ()):
+            text = output.get("data", {}).get("text/csv")
+            if figure and text:
+                found[figure["name"]] = text if isinstance(text, str) else "".join(text)
+    return found
+
+
+def packed(files: Mapping[str, str]) -> bytes:
+    """Return CSV files as one archive, the same bytes for the same content."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in sorted(files.items()):
+            entry = zipfile.ZipInfo(f"{name}.csv", (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, text)
+    return buffer.getvalue()

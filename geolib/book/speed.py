@@ -1,0 +1,143 @@
+"""The page on speed: a chart for each question, the measured table below it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+#: The measurements of `bench/` in the order of the page, each with its question.
+QUESTIONS = {
+    "waves": "How fast is the wave engine beside its alternatives?",
+    "wgan_traces": "How fast does the trace GAN train?",
+    "latent_inversion": "How fast is a step in the latent space?",
+    "gan_101": "How fast are adversarial networks in one dimension?",
+}
+SCALING = """## How do waves grow with the problem?
+
+:::{figure} /_generated/scaling.svg
+:name: fig-scaling
+:alt: Four log-log panels: seconds against time steps, cells, shots, threads; lines of proportion.
+
+How the wave engine scales: seconds of a forward run (circles) and of misfit and gradient (squares)
+as one size varies from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion
+to the first point. The dashed line is the workspace of one thread (right axis). Two threads want
+two free cores: the note above tells whether there were.
+:::
+
+"""
+
+
+def page(bench: Path) -> dict[str, bytes]:
+    """Return what the page takes in: charts and tables, one after the other."""
+    text, made = "", {}
+    for name, question in QUESTIONS.items():
+        table, numbers = (bench / f"{name}.{kind}" for kind in ("md", "json"))
+        if not table.is_file():
+            continue
+        text += f"## {question}\n\n"
+        measured = json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {}
+        if measured and name in _PANELS:
+            made[f"speed-{name}.svg"] = _drawing(_PANELS[name](measured))
+            text += _figure(name, question)
+        text += f"{table.read_text(encoding='utf-8')}\n"
+        if name == "waves" and measured:
+            made["scaling.svg"] = _scaling(measured["scaling"])
+            text += SCALING
+    return {"speed.md": (text or "Nothing was measured.\n").encode(), **made}
+
+
+def _figure(name: str, question: str) -> str:
+    return f""":::{{figure}} /_generated/speed-{name}.svg
+:name: fig-speed-{name}
+:alt: Bars that answer the question with the numbers of the table below.
+
+{question} The longer the bar, the faster.
+:::
+
+"""
+
+
+Panel = tuple[str, Mapping[str, float]]
+
+
+def _waves(measured: Mapping[str, Any]) -> list[Panel]:
+    rows = {row["what"]: float(row["ratio"]) for row in measured["rows"]}
+    memory = {name: value for name, value in rows.items() if "memory" in name}
+    times = {name: value for name, value in rows.items() if name not in memory}
+    return [("times as fast as the other", times), ("times less memory", memory)]
+
+
+def _training(measured: Mapping[str, Any]) -> list[Panel]:
+    return [
+        ("iterations a second", {name: 1 / value for name, value in measured["as_is"].items()}),
+        ("with freed memory kept", {n: 1 / v for n, v in measured["memory_kept"].items()}),
+    ]
+
+
+def _latent(measured: Mapping[str, Any]) -> list[Panel]:
+    steps = {name: 1000 / value for name, value in measured["gradient_ms"].items()}
+    runs = {name: 1000 / value for name, value in measured["dream_ms_per_run"].items()}
+    return [("gradients a second, one core", steps), ("forward runs a second, DREAM", runs)]
+
+
+_PANELS = {"waves": _waves, "wgan_traces": _training, "latent_inversion": _latent}
+
+
+def _drawing(panels: Sequence[Panel]) -> bytes:
+    import matplotlib.pyplot as plt
+
+    from geolib.plots import style
+
+    style.use_style()
+    count = max(len(values) for _, values in panels)
+    figure, axes = style.new_figure(len(panels), 1, height=0.55 + 0.32 * count * len(panels))
+    for ax, (title, values) in zip(axes, panels, strict=True):
+        style.bars(ax, values, title)
+    text = style.svg(figure)
+    plt.close(figure)
+    return text.encode()
+
+
+def _scaling(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    import matplotlib.pyplot as plt
+
+    from geolib.plots import style, waves
+
+    style.use_style()
+    figure = waves.scaling(rows)
+    text = style.svg(figure)
+    plt.close(figure)
+    return text.encode()
+
+
+def throughput(measurement: Mapping[str, Any]) -> bytes:
+    """Return runs and shots a second against workers, measured and modelled, as SVG."""
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    from geolib.plots import style
+
+    style.use_style()
+    figure, axes = style.new_figure(1, 2, height=2.8)
+    for ax, name, label in zip(
+        axes, ("units_per_s", "shots_per_s"), ("runs", "shots"), strict=True
+    ):
+        seen, modelled = measurement["measured"], measurement["modelled"]
+        one, most = modelled[0][name], modelled[-1]["workers"]
+        bend = min(
+            most, max(row[name] for row in modelled) / one
+        )  # from here the scheduler is the limit
+        ax.loglog([1, bend, most], [one, bend * one, modelled[-1][name]], "--", label="model")
+        ax.loglog(
+            [row["workers"] for row in seen], [row[name] for row in seen], "o", label="measured"
+        )
+        for side in (ax.xaxis, ax.yaxis):
+            side.set_major_formatter(StrMethodFormatter("{x:g}"))
+            side.set_minor_formatter(NullFormatter())
+        ax.set(xlabel="workers", ylabel=f"{label} per second")
+        ax.legend()
+    text = style.svg(figure)
+    plt.close(figure)
+    return text.encode()

@@ -1,0 +1,74 @@
+"""axe-core on every page, wide and narrow, light and dark: nothing serious, nothing critical."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import chromium
+from playwright.sync_api import sync_playwright
+from test_browser import names
+
+pytestmark = [pytest.mark.browser, pytest.mark.book, pytest.mark.xdist_group("book")]
+PACKAGE = "axe-core@4.14.1"
+VIEWS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+CHECK = """async () => {
+  const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'];
+  const found = await axe.run(document, {resultTypes: ['violations'], runOnly: tags});
+  return found.violations.filter(each => ['serious', 'critical'].includes(each.impact))
+    .map(each => [each.impact, each.id, each.nodes.length, each.nodes[0].html.slice(0, 200)]);
+}"""
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory) -> str:
+    """The script of axe-core, installed for this session by npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed: axe-core comes from there")
+    folder = tmp_path_factory.mktemp("axe")
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm did not answer within two minutes")
+    if done.returncode:
+        pytest.skip(f"npm could not install {PACKAGE}: {done.stderr.strip().splitlines()[-1:]}")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def violations(page, axe: str) -> list:
+    page.evaluate(axe)
+    return page.evaluate(CHECK)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.mark.parametrize(("width", "theme"), VIEWS)
+def test_nothing_serious_or_critical_on_any_page(book: Path, browser, axe, width, theme):
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
+    context.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    found = {}
+    for path in [*names(book), book / "search.html"]:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        page.wait_for_load_state("load")
+        if problems := violations(page, axe):
+            found[path.name] = problems
+        page.close()
+    context.close()
+    assert not found, "\n".join(f"{name}: {problem}" for name, problems in found.items() for problem in problems)
+
+
+def test_what_axe_must_find_it_finds(browser, axe):
+    page = browser.new_page()
+    page.set_content('<html lang="en"><title>t</title><main><h1>x</h1><p style="color:#bbb">pale</p><img src=x></main>')
+    found = {rule for _, rule, *_ in violations(page, axe)}
+    assert {"color-contrast", "image-alt"} <= found
+    page.close()
