@@ -60,7 +60,7 @@ def installed(built, tmp_path_factory):
 def test_the_wheel_carries_what_is_shipped(built):
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for name in studies.NAMES:
+    for name in studies.pages():
         assert f"geolib/_shipped/notebooks/{name}.ipynb" in names
     assert {"geolib/_shipped/ledger/rnn_fwi.yml", "geolib/_shipped/references.bib", "geolib/cli.py"} <= names
     results = {f"geolib/_shipped/results/{path.name}" for path in (ROOT / "book" / "results").glob("[!.]*")}
@@ -83,7 +83,7 @@ def test_the_sdist_can_be_built_from(built):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "book/ledger/rnn_fwi.yml", "book/_toc.yml"} <= names
-    assert {f"notebooks/{name}.ipynb" for name in studies.NAMES} <= names
+    assert {f"notebooks/{name}.ipynb" for name in studies.pages()} <= names
     assert not [name for name in names if name.startswith((".venv", "_build", "runs", "reruns", ".build"))]
 
 
@@ -107,7 +107,8 @@ def test_list_params_and_verify_find_what_is_shipped(installed):
 def test_run_finds_the_notebooks(installed, tmp_path):
     done = installed("run", "rnn_fwi", "-p", "experiments", "theory", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
-    assert sorted(os.listdir(tmp_path / "out")) == ["rnn_fwi.html", "rnn_fwi.ipynb", "run.json"]
+    pages = [f"{page}.{kind}" for page in studies.get("rnn_fwi").pages for kind in ("html", "ipynb")]
+    assert sorted(os.listdir(tmp_path / "out")) == sorted([*pages, "run.json"])
 
 
 def test_what_needs_a_checkout_says_so(installed):

@@ -13,7 +13,7 @@ import yaml
 
 from geolib import studies
 from geolib.runs import paths
-from geolib.runs.study import Study
+from geolib.runs.study import AnyStudy
 
 #: Where figures' numbers lie, below the book's sources.
 DATA = "_generated/data"
@@ -49,7 +49,7 @@ def cite(title: str = "") -> str:
     )
 
 
-def paper(study: Study) -> str:
+def paper(study: AnyStudy) -> str:
     """Return the link to a study's paper: its address, or else its entry in the references."""
     return (
         f"[the paper]({study.address})"
@@ -77,9 +77,13 @@ def page() -> str:
     return "\n\n".join(rows) + "\n\n" + "\n".join(papers) + "\n"
 
 
-def line(study: Study, name: str, minutes: int, has_data: bool) -> str:
+def line(study: AnyStudy, name: str, minutes: int, has_data: bool) -> str:
     """Return the line below a page's title: minutes, paper, how to cite, downloads."""
-    parts = [f"{minutes} minutes to read", paper(study), f"[cite this page](#cite-{name})"]
+    parts = [
+        f"{minutes} minute{'s' * (minutes > 1)} to read",
+        paper(study),
+        f"[cite this page](#cite-{name})",
+    ]
     parts.append(f"{{download}}`notebook </papers/{name}.ipynb>`")
     if has_data:
         parts.append(f"{{download}}`figures' data </{DATA}/{name}.zip>`")

@@ -144,8 +144,9 @@ def _gallery(title: str, shown: Sequence[Figure]) -> str:
 """
         for figure in shown
     ]
-    start = f'<section class="gallery-part" data-part="{html.escape(title.split(":")[0])}">'
-    grid = ["::::{grid} 1 2 3 4", ":gutter: 2", "", *cards, "::::"]
+    short = re.split(r"[:(]", title)[0].strip()
+    start = f'<section class="gallery-part" data-part="{html.escape(short)}">'
+    grid = ["::::{grid} 1 2 2 3", ":gutter: 2", "", *cards, "::::"]
     parts = [f"```{{raw}} html\n{start}\n```", f"## {title}", "\n".join(grid)]
     return "\n\n".join([*parts, "```{raw} html\n</section>\n```\n"])
 

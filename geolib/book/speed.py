@@ -91,10 +91,12 @@ def _drawing(panels: Sequence[Panel]) -> bytes:
     from geolib.plots import style
 
     style.use_style()
-    count = max(len(values) for _, values in panels)
-    figure, axes = style.new_figure(len(panels), 1, height=0.55 + 0.32 * count * len(panels))
+    counts = [len(values) for _, values in panels]
+    grid = {"height_ratios": [count + 0.5 for count in counts]}
+    height = 0.4 * len(panels) + 0.3 * sum(counts)
+    figure, axes = style.new_figure(len(panels), 1, height=height, gridspec_kw=grid)
     for ax, (title, values) in zip(axes, panels, strict=True):
-        style.bars(ax, values, title)
+        style.bars(ax, {name.replace("`", ""): value for name, value in values.items()}, title)
     text = style.svg(figure)
     plt.close(figure)
     return text.encode()

@@ -42,8 +42,8 @@ def crossings(
         x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
         ax.scatter(x, z, s=7, marker="s", color=color, linewidths=0)
     ax.plot(*zip(*ends, strict=True), color=PALETTE["truth"], linewidth=1)
-    for (x, z), marker in zip(ends, ("<", ">"), strict=True):
-        ax.plot(x, z, marker, color=PALETTE["truth"], markersize=7, clip_on=False)
+    for end, marker in zip(ends, ("<", ">"), strict=True):
+        ax.plot(*end, marker, color=PALETTE["truth"], markersize=7, clip_on=False)
     ax.text(0.02, 1.02, "cells of the ray", color=COLORS["blue"], transform=ax.transAxes)
     text = "cells that the published code sums"
     ax.text(0.98, 1.02, text, color=COLORS["vermilion"], ha="right", transform=ax.transAxes)

@@ -135,6 +135,8 @@ def use_style() -> None:
         "image.interpolation": "nearest",
         "image.cmap": VELOCITY_MAP,
         "legend.frameon": False,
+        "patch.force_edgecolor": False,
+        "patch.edgecolor": INK,
         "lines.linewidth": 1.4,
         # The same figure gives the same bytes in every build.
         "svg.hashsalt": "geolib",

@@ -3,6 +3,7 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from scipy import stats
@@ -111,6 +112,17 @@ def test_every_decided_claim_makes_its_case(judged):
 def test_every_claim_names_its_figure_or_says_why_there_is_none():
     for entry in claims.load(paths.ledger()):
         assert not entry.counted or bool(entry.figure) != ("No figure" in entry.note), entry.id
+
+
+def test_a_figure_that_a_claim_names_is_in_a_chapter_or_an_appendix():
+    shown = {
+        cell.metadata["mystnb"][kind]["name"]
+        for page in studies.pages()
+        for cell in nbformat.read(paths.notebook(page), as_version=4).cells
+        for kind in {"figure", "table"} & set(cell.metadata.get("mystnb", {}))
+    }
+    named = {entry.id: entry.figure for entry in claims.load(paths.ledger()) if entry.figure}
+    assert not {identity: name for identity, name in named.items() if name not in shown}
 
 
 def test_the_page_lists_the_experiments_and_each_row_names_its_own(judged):

@@ -144,3 +144,17 @@ def test_data_of_figures_reach_the_page(tmp_path, monkeypatch):
         "{download}`Data </_generated/data/rnn_fwi/fig-x.csv>`"
     )
     assert "text/csv" not in json.dumps(made)
+
+
+def test_figures_of_an_appendix_are_numbered_after_their_chapter():
+    from geolib.book import numbering
+
+    figures = {
+        "papers/b": {"figure": {"x": (2, 1), "y": (2, 2)}},
+        "papers/b_appendix": {"figure": {"u": (1,), "v": (2,)}, "table": {"t": (7,)}},
+        "speed": {"figure": {"s": (4,), "r": (3,)}},
+    }
+    numbering.renumber(figures, {"papers/a": 1, "papers/b": 2})
+    assert figures["papers/b"] == {"figure": {"x": (2, 1), "y": (2, 2)}}
+    assert figures["papers/b_appendix"] == {"figure": {"u": ("A2", 1), "v": ("A2", 2)}, "table": {"t": ("A2", 1)}}
+    assert figures["speed"] == {"figure": {"r": (1,), "s": (2,)}}
