@@ -17,6 +17,12 @@
     });
   }
 
+  // A list may hold nothing but its entries; here it holds links to them as well.
+  function lists() {
+    document.querySelectorAll(".citation-list[role=list]").forEach(function (list) { list.removeAttribute("role"); });
+    document.querySelectorAll(".citation[role]").forEach(function (entry) { entry.removeAttribute("role"); });
+  }
+
   // On a phone a row becomes a card, and each cell says which column it is of.
   function columns() {
     document.querySelectorAll(".bd-article table.table").forEach(function (table) {
@@ -125,6 +131,7 @@
 
   function start() {
     names();
+    lists();
     columns();
     enlarge();
     gallery();

@@ -65,6 +65,8 @@ def surprises() -> Iterator[Surprise]:
     import matplotlib.pyplot as plt
 
     for name, draw in _SURPRISES.items():
+        if name not in studies.NAMES:
+            continue
         results = studies.shipped(studies.get(name))
         if results is not None:
             yield draw(results.units)
@@ -188,7 +190,7 @@ def card(judged: Mapping[str, Sequence[dict[str, Any]]]) -> str:
 
 def ways(minutes: Sequence[int]) -> str:
     """Return the three buttons: read, play, reproduce."""
-    low, high = min(minutes), max(minutes)
+    low, high = min(minutes, default=0), max(minutes, default=0)
     span = f"{low} to {high}" if low < high else f"{low}"
     buttons = [
         ("chapter-gan_101", "ref", f"Read: {span} minutes a story", ""),
