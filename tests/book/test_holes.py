@@ -50,6 +50,7 @@ def test_a_build_with_a_hole_fails_and_is_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(builder.paths, "checkout", lambda: tmp_path)
     monkeypatch.setattr(builder.studies, "NAMES", ())
     monkeypatch.setattr(builder.standalone, "mathjax", lambda: tmp_path / "mathjax.js")
+    monkeypatch.setattr(builder.labs, "write", lambda *_: {})
     for name in ("_generate", "_jupyter_book", "_trim_icons", "_show_sizes"):
         monkeypatch.setattr(builder, name, lambda *_: None)
     for _ in range(2):
