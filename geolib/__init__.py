@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test holds it to the 
     from geolib.waves.survey import Survey as Survey
     from geolib.waves.wavelets import ricker as ricker
 
-    sample_posterior, search_latents = _dream.sample, _latent.adam
+    sample_posterior, search_latents = _dream.sample, _latent.adam  # type: ignore[has-type]
 
 __version__ = "0.1.0"
 

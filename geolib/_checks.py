@@ -149,7 +149,7 @@ def rng(name: str, value: Any, kind: type) -> None:
         numpy = kind.__module__.startswith("numpy")
         way = "numpy.random.default_rng(seed)" if numpy else "torch.Generator().manual_seed(seed)"
         kind_name = "numpy.random.Generator" if numpy else "torch.Generator"
-        raise TypeError(f"{name} must be a {kind_name}; got {type(value).__name__} {value!r:.40}. Use {way}.")
+        raise TypeError(f"{name} must be a {kind_name}; got {type(value).__name__} {shown(value)}. Use {way}.")
 
 
 def finite(name: str, value: Any, remedy: str = "Remove the NaN or infinite entries.") -> None:

@@ -76,11 +76,15 @@ def _find(options: argparse.Namespace) -> AnyStudy:
         raise UsageError(error) from None
 
 
-def _config(options: argparse.Namespace, study: AnyStudy) -> Config:
+def _config(options: argparse.Namespace) -> Config:
+    """Return what the options set; a wrong call is refused here, before what computes is loaded."""
     try:
+        kind = studies.config_of(options.study)
         given = reruns.read_parameters(options.file, options.study) if getattr(options, "file", None) else {}
         reruns.check_once([name for name, _ in options.changes])
-        return study.Config.preset(options.preset, **{**given, **dict(options.changes)})
+        config = kind.preset(options.preset, **{**given, **dict(options.changes)})
+        config.ready()
+        return config
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
 
@@ -91,7 +95,10 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _params(options: argparse.Namespace) -> int:
-    rows = _find(options).Config.describe()
+    try:
+        rows = studies.config_of(options.study).describe()
+    except (ValueError, TypeError) as error:
+        raise UsageError(error) from None
     if options.json:
         print(json.dumps(rows, indent=1))
         return 0
@@ -110,8 +117,9 @@ def _params(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    study = _with_notebook(options)
-    config = _config(options, study)
+    _must_have_notebook(options)
+    config = _config(options)
+    study = _find(options)
     folder = options.out or reruns.default_folder(study, config)
     _must_be_writable("--out", folder)
     _announce(study, config, options.preset, folder)
@@ -120,13 +128,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _with_notebook(options: argparse.Namespace) -> AnyStudy:
+def _must_have_notebook(options: argparse.Namespace) -> None:
     if chapter := studies.COMPANIONS.get(options.study):
         raise UsageError(
             f"study must have a notebook; {options.study} is shown in that of {chapter}. "
             f"Run {chapter}, or compute the units alone: geolib study {options.study}."
         )
-    return _find(options)
 
 
 def _told() -> dict[str, Any]:
@@ -137,9 +144,9 @@ def _told() -> dict[str, Any]:
 
 
 def _compute(options: argparse.Namespace) -> int:
-    study = _find(options)
-    config = _config(options, study)
+    config = _config(options)
     _must_be_writable("--folder", options.folder)
+    study = _find(options)
     results = studies.run(
         study,
         config,
@@ -192,13 +199,16 @@ def _compare(options: argparse.Namespace) -> int:
 def _sweep(options: argparse.Namespace) -> int:
     from geolib.book import compare
 
-    study = _with_notebook(options)
+    _must_have_notebook(options)
     if not options.changes:
         raise UsageError("a sweep must vary a parameter; got no -p NAME V1,V2. Add one.")
     try:
-        grid = reruns.grid(study, options.preset, options.changes)
+        grid = reruns.grid(studies.config_of(options.study), options.preset, options.changes)
+        for _, config in grid:
+            config.ready()
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
+    study = _find(options)
     _check_data(study)
     folder = options.out or Path("reruns") / f"{options.study}-sweep"
     done, problems = [], []
@@ -246,8 +256,7 @@ def _book(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
-    study = _find(options)
-    config = _config(options, study)
+    config = _config(options)
     label = options.preset if options.label is None else options.label
     if paths.checkout() is None and options.to is None:
         raise UsageError("--to must name the folder to ship to: geolib is installed, not a checkout. Give one.")
@@ -255,6 +264,7 @@ def _publish(options: argparse.Namespace) -> int:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", label) or label in {*PRESETS, "quality"} - {options.preset}:
         raise UsageError(f"--as must be a new name that begins with a letter; got {label!r}. Take one such as width64.")
     _must_be_writable("--folder", options.folder)
+    study = _find(options)
     with paths.results_in(options.to):
         _must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
         reuse = _reuse(options, study, config)

@@ -25,6 +25,7 @@ from geolib import cli, studies
 from geolib.book import compare, ledger, notebooks, reruns
 from geolib.runs import paths, store
 from geolib.runs.measure import Measure
+from tests import calls
 
 WORDS = ["", " ", "nan", "-inf", "1e400", "0x10", "true", "None", "[]", "{}", "a b", "é", "-", "--", "-p", "..", "/"]
 WORDS += ["'", '"', "%s", "{0}", "\\", "\n", "9" * 400, "1,2", "1,,2", "=", "a=b", "~", "$HOME", "*", "quick", "paper"]
@@ -166,7 +167,7 @@ def _good(kind: str, folder: Path) -> bytes:
 
 
 def values(rng: np.random.Generator, folder: Path) -> Case:
-    """A wrong value for a parameter or a public function: TypeError or ValueError of one line, or it is taken."""
+    """A wrong value for a parameter or its kin: TypeError or ValueError of one line, or it is taken."""
     wrong = [None, "", "x", float("nan"), float("inf"), -1, 0, 10**400, 1.5, True, [], {}, (), "1e999", b"1", [None]]
     wrong += [np.nan, np.array([]), np.zeros((2, 2)), object(), "9" * 400, ["a", 1], -0.0, complex(1, 1), "１"]
     value = wrong[int(rng.integers(len(wrong)))]
@@ -190,6 +191,17 @@ def values(rng: np.random.Generator, folder: Path) -> Case:
     return Case(f"value {kind}", (name, parameter, repr(value)[:40]), fault)
 
 
+def functions(rng: np.random.Generator, folder: Path) -> Case:
+    """A public function called with one argument wrong."""
+    function = list(calls.CALLS)[int(rng.integers(len(calls.CALLS)))]
+    given = calls.CALLS[function]()
+    name = str(rng.choice(list(given)))
+    given[name] = calls.wrong(given[name], rng)
+    kind = f"function of {function.__module__.split('.')[1]}"
+    told = f"{calls.named(function)}: {name}={given[name]!r:.60}"
+    return Case(kind, told, calls.fault(function, given, calls.expected(function)))
+
+
 def campaign(count: int, seed: int = 0) -> list[Case]:
     """Return what `count` inputs came to; the same ones for the same seed."""
     rng, found = np.random.default_rng(seed), []
@@ -200,7 +212,7 @@ def campaign(count: int, seed: int = 0) -> list[Case]:
             with tempfile.TemporaryDirectory() as folder:
                 os.chdir(folder)
                 try:
-                    found.append((commands, files, values)[number % 3](rng, Path(folder)))
+                    found.append((commands, files, values, functions)[number % 4](rng, Path(folder)))
                 finally:
                     os.chdir(here)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -13,23 +14,25 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from geolib.runs import store, surroundings
+from geolib import cli, studies
+from geolib.runs import scheduler, store, surroundings
 
 ROOT = Path(__file__).parents[1]
-#: Small settings of every study, with several units each.
+#: The smallest settings of every study that have several units each.
 SMALL = {
-    "gan_101": "n_samples=60 mixture_iterations=50 tricks=batch_norm trick_iterations=48 n_seeds=1 variants=wgan "
+    "gan_101": "n_samples=50 mixture_iterations=50 tricks=batch_norm trick_iterations=48 n_seeds=1 variants=wgan "
     "variant_iterations=20",
-    "rnn_fwi": "experiments=1d optimisers=gd,adam,cg gd_rates=0.1,0.2,0.3 iterations=60",
+    "rnn_fwi": "experiments=1d optimisers=gd,adam,cg gd_rates=0.1,0.2 iterations=20",
     "wgan_traces": "n_epochs=4 n_traces=64 batch=16",
-    "latent_inversion": "cases=continuous methods=adam trials=1 searches=1 adam_iterations=5 gn_iterations=1 "
+    "latent_inversion": "cases=continuous methods=adam trials=1 searches=1 adam_iterations=2 gn_iterations=1 "
     "dream_runs=16 effect_trials=1 effect_iterations=1 width=16",
 }
-WAYS = ("publish", "publish --jobs", "publish --scheduler", "run")
+WAYS = ("publish", "publish --jobs", "publish --scheduler", "run", "run --scheduler")
 
 
 @contextlib.contextmanager
@@ -37,43 +40,76 @@ def cluster(folder: Path) -> Iterator[str]:
     """A Dask scheduler with two workers."""
     file, started = folder / "scheduler.json", []
 
-    def start(*arguments: str) -> None:
+    def begin(*arguments: str) -> None:
         command = [sys.executable, "-m", "dask", *arguments, "--host", "127.0.0.1", "--no-dashboard"]
         quiet = subprocess.DEVNULL
         started.append(subprocess.Popen(command, env=surroundings.environment(), stdout=quiet, stderr=quiet))
 
     try:
-        start("scheduler", "--port", "0", "--scheduler-file", str(file))
+        begin("scheduler", "--port", "0", "--scheduler-file", str(file))
         while not file.is_file():
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
         for _ in range(2):
-            start("worker", address, "--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
+            begin("worker", address, "--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
         yield address
     finally:
         for process in started:
             process.kill()
 
 
-def command(study: str, way: str, folder: Path, address: str) -> list[str]:
-    """Return the command line of a way to compute a study into a folder."""
+def command(study: str, way: str, folder: Path, address: str) -> tuple[list[str], dict[str, str]]:
+    """Return the command line of a way to compute a study into a folder, and its variables."""
     changes = [word for change in SMALL[study].split() for word in ("-p", change)]
-    if way == "run":
-        return ["run", study, *changes, "--out", str(folder / "out")]
-    more = {"publish": [], "publish --jobs": ["--jobs", "2"], "publish --scheduler": ["--scheduler", address]}[way]
+    what, _, option = way.partition(" ")
+    if what == "run":  # whose notebook computes in its kernel, or where the variable says
+        variables = {scheduler.VARIABLE: address} if option else {}
+        return ["run", study, *changes, "--out", str(folder / "out")], variables
+    more = {"": [], "--jobs": ["--jobs", "2"], "--scheduler": ["--scheduler", address]}[option]
     places = ["--folder", str(folder / "runs"), "--to", str(folder / "shipped"), "--as", "small", "--preset", "quick"]
-    return ["publish", study, *changes, *places, *more]
+    return ["publish", study, *changes, *places, *more], {}
 
 
-def start(arguments: list[str]) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "geolib", *arguments],
-        env=surroundings.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+class Run:
+    """A command line in a fork of this process, which has the imports behind it, so that a kill hits the work."""
+
+    def __init__(self, arguments: list[str], variables: dict[str, str], log: Path) -> None:
+        self.log, self.status = log, None
+        self.process = os.fork()
+        if not self.process:
+            os.setsid()
+            with log.open("w") as file:
+                os.dup2(file.fileno(), 1)
+                os.dup2(file.fileno(), 2)
+            os.environ.clear()
+            os.environ.update(surroundings.environment(**variables))
+            status = 1
+            try:
+                status = cli.main(arguments)
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait, and return whether it has ended."""
+        end = time.monotonic() + seconds
+        while self.status is None and time.monotonic() < end:
+            found, status = os.waitpid(self.process, os.WNOHANG)
+            self.status = os.waitstatus_to_exitcode(status) if found else None
+            time.sleep(0.02)
+        return self.status is not None
+
+    def finish(self) -> None:
+        """Wait for its end, which must be a good one."""
+        self.ends_within(math.inf)
+        if self.status:
+            raise RuntimeError(f"a run that nobody killed failed: {self.log.read_text()[-500:]}")
+
+    def kill(self, alone: bool) -> None:
+        """Kill it without a warning: with all its processes, or alone, so that these are left without a parent."""
+        (os.kill if alone else os.killpg)(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
 
 
 def content(study: str, folder: Path) -> dict:
@@ -102,30 +138,40 @@ def differences(left: dict, right: dict) -> list[str]:
     return found
 
 
-def finish(process: subprocess.Popen) -> None:
-    _, told = process.communicate()
-    if process.returncode:
-        raise RuntimeError(f"a run that nobody killed failed: {told[-500:]}")
+@dataclass
+class Seen:
+    """What became of a study computed in one way, again and again killed."""
+
+    hits: int
+    starts: int
+    differs: list[str]
 
 
-def trial(study: str, way: str, kills: int, rng: np.random.Generator) -> tuple[int, list[str]]:
-    """Return how many kills found the run alive, and what then differs from an undisturbed run."""
-    with tempfile.TemporaryDirectory() as name, cluster(Path(name)) as address:
-        quiet, disturbed = Path(name, "quiet"), Path(name, "disturbed")
-        begin = time.monotonic()
-        finish(start(command(study, way, quiet, address)))
-        taken, done = time.monotonic() - begin, 0
-        for _ in range(kills):
-            process = start(command(study, way, disturbed, address))
-            try:
-                process.wait(timeout=rng.uniform(0.2, 0.7) * taken)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                done += 1
-            process.communicate()
-        finish(start(command(study, way, disturbed, address)))
-        left = [p.name for p in (disturbed / "out").glob(".*")] if way == "run" else []
-        return done, differences(content(study, quiet), content(study, disturbed)) + left
+def trial(study: str, way: str, kills: int, rng: np.random.Generator, address: str, quiet: dict) -> Seen:
+    """Kill a run at `kills` random moments and compare its end with one left alone; `quiet` keeps those."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        log, kind = Path(name, "log"), (study, way.partition(" ")[0])
+        if kind not in quiet:
+            begin, place = time.monotonic(), Path(name, "quiet")
+            Run(*command(study, kind[1], place, address), log).finish()
+            quiet[kind] = content(study, place), time.monotonic() - begin
+        expected, taken = quiet[kind]
+        seen, disturbed = Seen(0, 0, []), Path(name, "0")
+        # One that ends before its kill is compared too, and the next begins anew.
+        while seen.hits < kills and seen.starts < 4 * kills:
+            run = Run(*command(study, way, disturbed, address), log)
+            seen.starts += 1
+            if not run.ends_within(rng.uniform(0.05, 0.9) * taken):
+                run.kill(alone=rng.random() < 0.5)
+                seen.hits += 1
+                continue
+            run.finish()
+            seen.differs += differences(expected, content(study, disturbed))
+            disturbed = Path(name, str(seen.starts))
+        Run(*command(study, way, disturbed, address), log).finish()
+        left = [p.name for p in (disturbed / "out").glob(".*")] if kind[1] == "run" else []
+        seen.differs += differences(expected, content(study, disturbed)) + left
+        return seen
 
 
 def main() -> int:
@@ -135,13 +181,22 @@ def main() -> int:
     parser.add_argument("--only", nargs=2, metavar=("STUDY", "WAY"), help="one study in one way")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    rng, bad = np.random.default_rng(options.seed), 0
+    for study in SMALL:  # imported once, for all forks
+        studies.get(study)
+    rng, bad, hits, quiet = np.random.default_rng(options.seed), 0, 0, {}
     pairs = [tuple(options.only)] if options.only else [(study, way) for study in SMALL for way in WAYS]
     shares = Counter(pairs[n % len(pairs)] for n in range(options.count))
-    for (study, way), kills in shares.items():
-        done, differs = trial(study, way, kills, rng)
-        bad += bool(differs)
-        print(f"{study:18}{way:20}{done} of {kills} kills hit: {', '.join(differs) or 'equal'}", flush=True)
+    workers = any("--scheduler" in way for _, way in shares)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        cluster(Path(name)) if workers else contextlib.nullcontext("") as address,
+    ):
+        for (study, way), kills in shares.items():
+            seen = trial(study, way, kills, rng, address, quiet)
+            bad, hits = bad + bool(seen.differs), hits + seen.hits
+            told = f"{seen.hits} of {kills} kills hit in {seen.starts} starts: {', '.join(seen.differs) or 'equal'}"
+            print(f"{study:18}{way:20}{told}", flush=True)
+    print(f"{hits} kills hit, {bad} of {len(shares)} ways ended otherwise")
     return int(bool(bad))
 
 

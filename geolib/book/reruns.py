@@ -231,14 +231,14 @@ def _record(study: AnyStudy, config: Config, executed: Mapping[str, Any]) -> dic
 
 
 def grid(
-    study: AnyStudy, preset: str, changes: Sequence[tuple[str, str]]
+    kind: type[Config], preset: str, changes: Sequence[tuple[str, str]]
 ) -> list[tuple[str, Config]]:
     """Return name and configuration of every combination of values.
 
     Parameters
     ----------
-    study : module
-        One of the studies.
+    kind : type
+        A study's configuration.
     preset : str
         Where the other parameters come from.
     changes : sequence of (name, values)
@@ -250,7 +250,7 @@ def grid(
     TypeError, ValueError
         If a name or a value is refused, before anything runs.
     """
-    kinds = {row["name"]: row["type"] for row in study.Config.describe()}
+    kinds = {row["name"]: row["type"] for row in kind.describe()}
     names, columns = [name for name, _ in changes], []
     for name, values in changes:
         entries = [value.strip() for value in values.split(",") if value.strip()]
@@ -262,7 +262,7 @@ def grid(
         columns.append([_PLUS.sub(",", entry) if is_list else entry for entry in entries])
     made = {}
     for combination in itertools.product(*columns):
-        config = study.Config.preset(preset, **dict(zip(names, combination, strict=True)))
+        config = kind.preset(preset, **dict(zip(names, combination, strict=True)))
         label = "_".join(
             f"{name}-{plain(getattr(config, name)).replace(',', '+')}" for name in names
         )

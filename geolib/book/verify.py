@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from geolib import _checks, studies
 from geolib.book import ledger
+from geolib.book.claims import Claim
 from geolib.runs import paths
 from geolib.runs.measure import short
 
@@ -24,6 +28,7 @@ def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]
     for name in names:
         study = studies.get(name)
         sources = studies.shipped_sources(study)
+        check_spelling(name, claims, sources)
         found[name] = ledger.judge(
             [claim for claim in claims if claim.paper == name],
             {key: measure for key, (measure, _) in sources.items()},
@@ -31,6 +36,44 @@ def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]
             {key: file for key, (_, file) in sources.items()},
         )
     return found
+
+
+def check_spelling(study: str, claims: Sequence[Claim], found: Iterable[str]) -> None:
+    """Refuse a claim's measure that is no more than a misspelt one of those found.
+
+    What is not computed yet is not found either: a name counts as misspelt where one word of it is
+    none in the study's code and nearly that in the same place of a name that is found.
+    """
+    package = Path(studies.__file__).parent / study
+    code = " ".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
+    words, known = set(_words(code)), [(name, _words(name)) for name in found]
+    names = {name for name, _ in known}
+    for claim in claims:
+        asked = [claim.measure] if isinstance(claim.measure, str) else claim.measure
+        for name in asked if claim.paper == study else ():
+            if name in names:
+                continue
+            for right, parts in known:
+                if _misspelt(_words(name), parts, words):
+                    raise ValueError(
+                        f"measure of claim {claim.id} must be one of {study}'s; "
+                        f"got {name!r}. Did you mean {right!r}?"
+                    )
+
+
+def _words(text: str) -> list[str]:
+    return re.split(r"[\W_]+", text)
+
+
+def _misspelt(ours: list[str], theirs: list[str], words: set[str]) -> bool:
+    if len(ours) != len(theirs):
+        return False
+    other = [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
+    return (
+        len(other) == 1
+        and other[0][0] not in words
+        and difflib.SequenceMatcher(None, *other[0]).ratio() > 0.7
+    )
 
 
 def scorecard(judged: Sequence[dict[str, Any]]) -> dict[str, int]:

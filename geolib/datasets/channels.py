@@ -7,12 +7,14 @@ from scipy import ndimage
 from scipy.spatial import distance
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib.datasets import fetch
 
 #: Data file of the image that Laloy et al. (2019) trained on: 2500 x 2500 pixels, channels white.
 FILE = "laloy2019_training_image.png"
 
 
+@checked(size=(16, None))
 def load(rng: np.random.Generator, size: int = 2500) -> tuple[np.ndarray, str]:
     """Return the published training image, or a procedural one where it is not at hand.
 
@@ -45,6 +47,7 @@ def load(rng: np.random.Generator, size: int = 2500) -> tuple[np.ndarray, str]:
     return _checks.binary_image("training image", image / max(int(image.max()), 1)), "published by Laloy et al. (2019)"
 
 
+@checked(size=(1, None), n=(1, None))
 def patches(image: np.ndarray, size: tuple[int, int], n: int, rng: np.random.Generator) -> np.ndarray:
     """Return `n` random windows of an image.
 
@@ -69,8 +72,6 @@ def patches(image: np.ndarray, size: tuple[int, int], n: int, rng: np.random.Gen
         If a window is larger than the image.
     """
     _checks.shape("image", image, (None, None), "Take one channel of it.")
-    _checks.rng("rng", rng, np.random.Generator)
-    n = _checks.integer("n", n, low=1)
     room = np.subtract(image.shape, size)
     if room.min() < 0:
         raise ValueError(f"size must fit into the image of shape {image.shape}; got {tuple(size)}. Take a smaller one.")
@@ -78,6 +79,7 @@ def patches(image: np.ndarray, size: tuple[int, int], n: int, rng: np.random.Gen
     return np.stack([image[r : r + size[0], c : c + size[1]] for r, c in zip(rows, columns, strict=True)])
 
 
+@checked(shape=(16, None), proportion=(0.05, 0.6), width=(2, None))
 def procedural_channels(
     shape: tuple[int, int],
     rng: np.random.Generator,
@@ -107,10 +109,8 @@ def procedural_channels(
     -----
     One distance transform for each batch of links; about 5 s for 2500 x 2500.
     """
-    proportion = _checks.number("proportion", proportion, low=0.05, high=0.6)
-    width = _checks.number("width", width, low=2.0)
-    _checks.rng("rng", rng, np.random.Generator)
     nz, nx = shape
+    width = _checks.number("width", width, high=min(shape), unit="pixels")
     x = np.arange(nx)
     # Trunks alone reach about three fifths of the proportion; the links make up the rest.
     trunks = max(2, round(0.6 * proportion * nz / width))
@@ -155,9 +155,17 @@ def _stack(name: str, images: np.ndarray) -> np.ndarray:
     return array
 
 
+def _binary(name: str, images: np.ndarray) -> np.ndarray:
+    array = _stack(name, images)
+    if not ((array == 0) | (array == 1)).all():
+        raise ValueError(f"{name} must hold zeros and ones; they hold other values. Threshold them first.")
+    return array
+
+
 # Statistics: each takes images (n, nz, nx) of zeros and ones and returns a number or a curve for each image.
 
 
+@checked(lags=(1, None), axis=(1, 2))
 def variogram(images: np.ndarray, lags: int, axis: int) -> np.ndarray:
     """Return half the mean squared difference at lags 1..lags along an axis.
 
@@ -175,9 +183,11 @@ def variogram(images: np.ndarray, lags: int, axis: int) -> np.ndarray:
     ndarray, shape (n, lags)
     """
     moved = np.moveaxis(_stack("images", images).astype(np.float32), axis, 2)
+    lags = _checks.integer("lags", lags, high=moved.shape[2] - 1, unit="pixels")
     return np.stack([0.5 * np.square(moved[..., h:] - moved[..., :-h]).mean((1, 2)) for h in range(1, lags + 1)], 1)
 
 
+@checked(lags=(1, None), axis=(1, 2))
 def connectivity(images: np.ndarray, lags: int, axis: int) -> np.ndarray:
     """Return the probability that two channel pixels a lag apart along an axis lie in one channel body.
 
@@ -196,6 +206,7 @@ def connectivity(images: np.ndarray, lags: int, axis: int) -> np.ndarray:
         NaN where an image has no such pair.
     """
     images = _stack("images", images)
+    lags = _checks.integer("lags", lags, high=images.shape[axis] - 1, unit="pixels")
     curves = np.full((len(images), lags), np.nan)
     for number, image in enumerate(images):
         labels = np.moveaxis(ndimage.label(image)[0], axis - 1, 1)
@@ -207,15 +218,17 @@ def connectivity(images: np.ndarray, lags: int, axis: int) -> np.ndarray:
     return curves
 
 
+@checked()
 def components(images: np.ndarray) -> np.ndarray:
     """Return the number of separate channel bodies in each image `(n, nz, nx)`."""
     return np.array([ndimage.label(image)[1] for image in _stack("images", images)])
 
 
+@checked()
 def channel_width(images: np.ndarray) -> np.ndarray:
     """Return the mean vertical run of channel pixels clear of both borders, in pixels, for images `(n, nz, nx)`."""
     means = []
-    for image in _stack("images", images).astype(np.int8):
+    for image in _binary("images", images).astype(np.int8):
         step = np.diff(image, axis=0).T
         # Column by column, a run starts at +1 and ends at the next -1.
         runs = [stop - start for start, stop in _pairs(step)]
@@ -230,6 +243,7 @@ def _pairs(step: np.ndarray) -> list[tuple[int, int]]:
     return list(zip(row[:-1][whole], row[1:][whole], strict=True))
 
 
+@checked(side=(2, 4), stride=(1, None))
 def pattern_histogram(images: np.ndarray, side: int = 4, stride: int = 1) -> np.ndarray:
     """Return the relative frequency of every pattern of `side` x `side` pixels taken `stride` apart.
 
@@ -246,9 +260,13 @@ def pattern_histogram(images: np.ndarray, side: int = 4, stride: int = 1) -> np.
     -------
     ndarray, shape (2**(side * side),)
     """
-    side = _checks.integer("side", side, low=2, high=4)
-    binary = _stack("images", images).astype(np.int64)
+    binary = _binary("images", images).astype(np.int64)
     nz, nx = (length - (side - 1) * stride for length in binary.shape[1:])
+    if min(nz, nx) < 1:
+        raise ValueError(
+            f"images must have more than {(side - 1) * stride} rows and columns; got {binary.shape[1:]}. "
+            "Take a smaller side or stride."
+        )
     code = np.zeros((len(binary), nz, nx), dtype=np.int64)
     for bit in range(side * side):
         r, c = (bit // side) * stride, (bit % side) * stride
@@ -256,6 +274,7 @@ def pattern_histogram(images: np.ndarray, side: int = 4, stride: int = 1) -> np.
     return np.bincount(code.ravel(), minlength=2 ** (side * side)) / code.size
 
 
+@checked(lags=(1, None))
 def quality(images: np.ndarray, reference: np.ndarray, lags: int = 40) -> dict[str, float]:
     """Return how far realisations are from patches of the training image; zero is perfect.
 
@@ -282,6 +301,8 @@ def quality(images: np.ndarray, reference: np.ndarray, lags: int = 40) -> dict[s
         If either is no stack of images.
     """
     images, reference = _stack("images", images), _stack("reference", reference)
+    if images.min() < 0 or images.max() > 1:
+        raise ValueError(f"images must lie in [0, 1]; got {images.min():g} to {images.max():g}. Scale them first.")
     binary = (images >= 0.5).astype(np.float32)
     found: dict[str, float] = {"proportion": float(binary.mean() - reference.mean())}
     found["greyness"] = float(np.minimum(images, 1 - images).mean())

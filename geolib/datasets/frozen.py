@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from geolib._arguments import checked
+
 #: By file name; none is ever replaced, since results tell by the name which training they are of.
 FROZEN = {
     "latent_inversion-sgan16.safetensors": "2c6c7901af6ecf6b4f4d639074976b58ddaf0fc9ee25ae8aeaa1b3ca27430f2c",
@@ -29,6 +31,7 @@ def folder() -> Path:
     return shipped if shipped.is_dir() else package.parent / "book" / "results"
 
 
+@checked()
 def checksum(path: Path) -> str:
     """Return the sha256 of a weights file, or nothing where there is none.
 

@@ -9,8 +9,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from geolib import _checks
+from geolib._arguments import checked
+
+_PATCHES = (None, 1, None, None)
 
 
+@checked(n=(1, None), size=(1, None), spacing=(1e-6, None))
 def patches(
     image: Tensor, n: int, size: int, *, spacing: float, angles: Tensor | None = None, generator: torch.Generator
 ) -> Tensor:
@@ -45,8 +49,9 @@ def patches(
     -----
     Costs one linear interpolation per pixel of the result.
     """
+    if angles is not None:
+        _checks.shape("angles", angles, (n,), "Give each patch its angle.")
     _checks.shape("image", image, (None, None), "Take one channel of it.")
-    _checks.rng("generator", generator, torch.Generator)
     nz, nx = image.shape
     # A turned square of this half width reaches sqrt(2) times as far.
     half = 0.5 * size * spacing
@@ -67,11 +72,13 @@ def patches(
     return functional.grid_sample(image.expand(n, 1, nz, nx), grid, align_corners=False)
 
 
+@checked(samples=_PATCHES)
 def proportion(samples: Tensor) -> Tensor:
     """Return the share of channel of each patch `(n,)`, values in [-1, 1] read as shares between 0 and 1."""
     return (0.5 * (samples + 1)).flatten(1).mean(1)
 
 
+@checked(samples=_PATCHES)
 def orientation(samples: Tensor) -> Tensor:
     """Return the main direction of each patch `(n,)` in radians within [-pi/2, pi/2), from its structure tensor.
 
@@ -82,6 +89,8 @@ def orientation(samples: Tensor) -> Tensor:
     ----------
     Bigun and Granlund (1987): the eigenvector of the summed outer products of the gradient.
     """
+    if min(samples.shape[2:]) < 5:
+        raise ValueError(f"samples must have 5 rows and columns at least; got {tuple(samples.shape[2:])}. Take larger.")
     field = functional.avg_pool2d(samples, 3, stride=1)[:, 0]
     dz, dx = field[:, 2:, 1:-1] - field[:, :-2, 1:-1], field[:, 1:-1, 2:] - field[:, 1:-1, :-2]
     across = 0.5 * torch.atan2(2 * (dx * dz).sum((1, 2)), (dx.square() - dz.square()).sum((1, 2)))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib.datasets import fetch
 
 Model = NDArray[np.float64]
@@ -16,6 +17,7 @@ WATER = 1500.0
 """Velocity of sea water, m/s."""
 
 
+@checked(thicknesses=(0, None, "m"), velocities=(1e-9, None, "m/s"), spacing=(1e-12, None, "m"), nz=(1, None))
 def layered(thicknesses: Sequence[float], velocities: Sequence[float], spacing: float, nz: int) -> Model:
     """Return a model of flat layers.
 
@@ -46,15 +48,13 @@ def layered(thicknesses: Sequence[float], velocities: Sequence[float], spacing: 
             f"thicknesses must have one entry fewer than velocities; got {len(thicknesses)} and {len(velocities)}. "
             "Leave out the last layer's thickness."
         )
-    spacing = _checks.number("spacing", spacing, low=1e-12, unit="m")
-    thicknesses = [_checks.number("thickness", t, low=0, unit="m") for t in thicknesses]
-    velocities = [_checks.number("velocity", v, low=1e-9, unit="m/s") for v in velocities]
-    depth = np.arange(_checks.integer("nz", nz, low=1)) * spacing
+    depth = np.arange(nz) * spacing
     # A point on an interface belongs to the layer below; the tolerance keeps 50 * 10.0 from missing 500.0.
     layer = np.searchsorted(np.cumsum(thicknesses) - 1e-9 * spacing, depth, side="right")
     return np.asarray(velocities, dtype=np.float64)[layer]
 
 
+@checked(nz=(1, None), spacing=(1e-12, None, "m"))
 def four_layers(nz: int = 200, spacing: float = 10.0) -> Model:
     """Return the depth-varying model of Sun et al. (2020), Figure 5: 2000, 3000, 4000 and 5000 m/s, 500 m each.
 
@@ -73,6 +73,7 @@ def four_layers(nz: int = 200, spacing: float = 10.0) -> Model:
     return layered([500.0, 500.0, 500.0], [2000.0, 3000.0, 4000.0, 5000.0], spacing, nz)
 
 
+@checked(sigma=(0, None, "cells"), frozen=(0, None))
 def smooth(velocity: Model, sigma: float, frozen: int = 0) -> Model:
     """Return the model smoothed by a Gaussian, as a start for an inversion.
 
@@ -90,13 +91,17 @@ def smooth(velocity: Model, sigma: float, frozen: int = 0) -> Model:
     array of the same shape
         Velocity, m/s.
     """
-    sigma = _checks.number("sigma", sigma, low=0, unit="cells")
+    if np.ndim(velocity) not in (1, 2):
+        raise ValueError(f"velocity must have one or two axes; got {np.ndim(velocity)}. Give (nz,) or (nz, nx).")
     frozen = _checks.integer("frozen", frozen, low=0, high=len(velocity) - 1)
+    # Beyond the model's own size there is nothing left to smooth over.
+    sigma = _checks.number("sigma", sigma, high=10 * max(np.shape(velocity)), unit="cells")
     result = np.array(velocity, dtype=np.float64)
     result[frozen:] = ndimage.gaussian_filter(result[frozen:], sigma, mode="nearest")
     return result
 
 
+@checked(seed=(0, None))
 def marmousi(seed: int = 0) -> tuple[Model, str]:
     """Return the Marmousi model at the scale of Sun et al. (2020), or one like it where its file is absent.
 
@@ -120,6 +125,7 @@ def marmousi(seed: int = 0) -> tuple[Model, str]:
     return model, "Marmousi2 crop, every fourth point"
 
 
+@checked(shape=(16, None), water=(0, None))
 def marmousi_like(rng: np.random.Generator, shape: tuple[int, int] = (94, 288), water: int = 2) -> Model:
     """Return a procedural model like Marmousi: folded, tilted and faulted layers under water, fastest at depth.
 
@@ -137,8 +143,7 @@ def marmousi_like(rng: np.random.Generator, shape: tuple[int, int] = (94, 288), 
     (nz, nx) array
         Velocity, m/s, within 1500 and 4700.
     """
-    nz, nx = (_checks.integer("shape", n, low=16) for n in shape)
-    _checks.rng("rng", rng, np.random.Generator)
+    nz, nx = shape
     water = _checks.integer("water", water, low=0, high=nz // 2, unit="rows")
     depth, x = np.meshgrid(np.linspace(0, 1, nz), np.linspace(0, 1, nx), indexing="ij")
     # Depth before deformation: an anticline and a tilt that fade upwards, then blocks let down along dipping faults.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from geolib._arguments import checked, hold
 from geolib._autograd import taking_gradients
 
 Critic = Callable[..., Tensor]
@@ -28,6 +29,10 @@ class Loss:
 
     critic: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
+
+    def __post_init__(self) -> None:
+        """Check that both are functions."""
+        hold(self)
 
 
 def _wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
@@ -51,6 +56,7 @@ SATURATING = Loss(_cross_entropy_critic, lambda fake: functional.logsigmoid(-fak
 NON_SATURATING = Loss(_cross_entropy_critic, lambda fake: -functional.logsigmoid(fake).mean())
 
 
+@checked()
 def smoothed(real_label: float = 0.9) -> Loss:
     """Return the non-saturating loss with one-sided label smoothing (Salimans et al. 2016, section 3.4).
 
@@ -69,6 +75,14 @@ def smoothed(real_label: float = 0.9) -> Loss:
     return Loss(lambda real, fake: _cross_entropy_critic(real, fake, real_label), NON_SATURATING.generator)
 
 
+def _samples(real: Tensor) -> None:
+    if real.ndim < 2:
+        raise ValueError(
+            f"real must have an axis of samples and another; got shape {tuple(real.shape)}. Give (n, ...)."
+        )
+
+
+@checked("real", "fake")
 @taking_gradients()
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torch.Generator | None = None) -> Tensor:
     r"""Return the two-sided gradient penalty of WGAN-GP.
@@ -102,6 +116,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torc
     ----------
     Gulrajani et al. (2017), equation 3; Niu et al. (2020), equation 2, which lacks the expectation.
     """
+    _samples(real)
     if real.shape != fake.shape:
         raise ValueError(
             f"real and fake must have one shape; got {tuple(real.shape)} and {tuple(fake.shape)}. Trim one."
@@ -112,6 +127,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torc
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+@checked("real")
 @taking_gradients()
 def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
     r"""Return half the mean squared gradient norm at real samples, :math:`\frac12 E\|\nabla_x D(x)\|^2`.
@@ -120,6 +136,7 @@ def r1_penalty(critic: Critic, real: Tensor) -> Tensor:
     ----------
     Mescheder, Geiger and Nowozin (2018), equation 9, with gamma left to the caller.
     """
+    _samples(real)
     points = real.detach().clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
     return 0.5 * gradient.flatten(1).square().sum(1).mean()

@@ -16,10 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib._runtime import steps
 from geolib.gans import weights
 from geolib.gans.fast.narrow import many_to_one, one_to_many
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
+from geolib.gans.recipes import NORMS, Recipe
+from geolib.gans.recipes import PUBLISHED as PUBLISHED
+from geolib.gans.recipes import RELEASED as RELEASED
 from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 
 LATENT = (5, 3)
@@ -46,9 +50,9 @@ class Generator(nn.Module):
     Laloy et al. (2019), equation 1 and section 8.
     """
 
+    @checked(width=(2, None))
     def __init__(self, width: int = 64) -> None:
         super().__init__()
-        width = _checks.integer("width", width, low=2)
         channels = [1, 8 * width, 4 * width, 2 * width, width, 1]
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 5, stride=2, padding=2, bias=False) for a, b in itertools.pairwise(channels)
@@ -71,11 +75,6 @@ class Generator(nn.Module):
         return torch.tanh(many_to_one(x, self.merge.weight, 1, 10, 5) if frozen else self.merge(x))
 
 
-#: Where the discriminator has instance normalisation: nowhere; before the rectifiers but the first, as usual; or after
-#: all of them, as in the released code.
-NORMS = ("none", "before", "after")
-
-
 class Discriminator(nn.Module):
     """Channel image to a map of scores, one for each latent pixel.
 
@@ -92,9 +91,10 @@ class Discriminator(nn.Module):
         If norms is none of them.
     """
 
+    @checked(width=(1, None), norms=NORMS)
     def __init__(self, width: int = 64, *, norms: str = "none") -> None:
         super().__init__()
-        self.norms = _checks.choice("norms", norms, NORMS)
+        self.norms = norms
         channels = [1, width, 2 * width, 4 * width, 8 * width, 1]
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, 5, stride=2, padding=2, bias=norms == "none") for a, b in itertools.pairwise(channels)
@@ -115,61 +115,11 @@ class Discriminator(nn.Module):
         return x
 
 
+@checked("images")
 def to_model(images: Tensor) -> Tensor:
     """Return facies models in [0, 1] (1 is channel), shape (n, 125, 60), of generated images (n, 1, 129, 65)."""
     _checks.shape("images", images, (None, 1, 129, 65), "Generate them from latents (n, 1, 5, 3).")
     return (images[:, 0, CROP[0], CROP[1]] + 1) / 2
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a spatial GAN is trained; the defaults work on a CPU. `PUBLISHED` is as printed, `RELEASED` as in the code.
-
-    Attributes
-    ----------
-    width, batch, iterations : int
-        Filters of the narrowest wide layer, patches in a step, steps in all.
-    rate : float
-        Adam's learning rate at the start.
-    falling : bool
-        Whether it falls linearly to zero.
-    decay : float
-        Weight of the squared weights in both losses.
-    penalty_weight : float
-        Weight gamma of the R1 penalty, taken at every fourth step; zero leaves it out.
-    average : float
-        Memory of the running mean of the generator's weights.
-    saturating : bool
-        The loss of equation 2, in place of the non-saturating one.
-    norms : str
-        Instance normalisation in the discriminator, one of `NORMS`.
-    spread : float
-        Standard deviation of the discriminator's first weights; zero leaves PyTorch's choice. The generator's is 0.02.
-    latent : int
-        Rows and columns of the latent; 5 gives patches of 129 x 129 pixels.
-    normal : bool
-        Standard-normal latents in place of uniform ones between -1 and 1.
-    """
-
-    width: int = 32
-    batch: int = 16
-    iterations: int = 900
-    rate: float = 5e-4
-    falling: bool = True
-    decay: float = 0.0
-    penalty_weight: float = 1.0
-    average: float = 0.99
-    saturating: bool = False
-    norms: str = "none"
-    spread: float = 0.0
-    latent: int = 5
-    normal: bool = False
-
-
-#: The game as Laloy et al. (2019) print it, equation 2, with instance normalisation; what they leave open is as usual.
-PUBLISHED = Recipe(penalty_weight=0.0, average=0.0, norms="before", saturating=True, batch=32)
-#: What their released code does, but for its patches, which are 353 pixels wide by default.
-RELEASED = Recipe(penalty_weight=0.0, average=0.0, norms="after", spread=0.02, decay=1e-7, falling=False, batch=32)
 
 
 @dataclass
@@ -182,6 +132,7 @@ class State:
     iteration: int = 0
 
 
+@checked()
 def start(recipe: Recipe, seed: int, device: str = "cpu") -> State:
     """Return freshly drawn networks and optimisers.
 
@@ -194,6 +145,10 @@ def start(recipe: Recipe, seed: int, device: str = "cpu") -> State:
     device : str
         Where to train.
     """
+    try:
+        torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"device must be one of torch's; got {_checks.shown(device)}. The usual one is cpu.") from None
     # nn modules draw their weights from the global stream; a fork leaves the caller's alone.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -212,6 +167,7 @@ def start(recipe: Recipe, seed: int, device: str = "cpu") -> State:
     return State(Players(network, critic, *optimizers), copy.deepcopy(network), torch.Generator().manual_seed(seed))
 
 
+@checked(iterations=(0, None))
 def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None = None) -> Iterator[Step]:
     """Train on random patches of an image, yielding after every step; the state changes in place.
 
@@ -270,8 +226,11 @@ def _set_rate(state: State, recipe: Recipe) -> None:
         optimizer.param_groups[0]["lr"] = rate
 
 
+@checked(shape=(1, None))
 def draw_latents(shape: tuple[int, ...], recipe: Recipe, generator: torch.Generator) -> Tensor:
     """Return latents of the law that a recipe trains with, on the CPU."""
+    if not shape:
+        raise ValueError("shape must have a length at least; got none. Give (n, 1, rows, columns).")
     if recipe.normal:
         return torch.randn(*shape, generator=generator)
     return torch.rand(*shape, generator=generator) * 2 - 1
@@ -290,6 +249,7 @@ def _patch_source(pixels: Tensor, side: int, batch: int, generator: torch.Genera
     return draw
 
 
+@checked()
 def key_of(recipe: Recipe, seed: int, image: np.ndarray) -> dict[str, Any]:
     """Return all that a training depends on: recipe, seed and the image's content."""
     pixels = _checks.binary_image("image", image)
@@ -297,6 +257,7 @@ def key_of(recipe: Recipe, seed: int, image: np.ndarray) -> dict[str, Any]:
     return {"recipe": asdict(recipe), "seed": _checks.integer("seed", seed), "image": content}
 
 
+@checked()
 def checkpoint(path: Path, state: State, key: Mapping[str, Any]) -> None:
     """Save everything `resume` needs, with its key and checksum, replacing the file in one go.
 
@@ -315,6 +276,7 @@ def checkpoint(path: Path, state: State, key: Mapping[str, Any]) -> None:
     weights.write(path, weights.pack(parts, key=dict(key), iteration=state.iteration))
 
 
+@checked()
 def resume(path: Path, key: Mapping[str, Any], device: str = "cpu") -> State:
     """Return the state of a checkpoint.
 
@@ -323,6 +285,8 @@ def resume(path: Path, key: Mapping[str, Any], device: str = "cpu") -> State:
     ValueError
         If it is damaged or of another recipe, seed or image.
     """
+    if lacking := {"recipe", "seed", "image"} - key.keys():
+        raise ValueError(f"key must be of key_of; it lacks {', '.join(sorted(lacking))}. Make it anew.")
     parts, facts = weights.read(path, key)
     state = start(Recipe(**key["recipe"]), 0, device)
     averaged = {name: parts.pop(f"averaged.{name}") for name in state.averaged.state_dict()}
@@ -333,11 +297,13 @@ def resume(path: Path, key: Mapping[str, Any], device: str = "cpu") -> State:
     return state
 
 
+@checked()
 def save_weights(path: Path, network: Generator) -> None:
     """Write a generator's weights as float16 safetensors."""
     weights.write(path, weights.pack({name: value.half() for name, value in network.state_dict().items()}))
 
 
+@checked()
 def load_weights(path: Path) -> Generator:
     """Return a generator with the weights of a file, in float32, frozen and ready for use.
 
@@ -355,6 +321,7 @@ def load_weights(path: Path) -> Generator:
     return network.requires_grad_(False).eval()
 
 
+@checked(every=(1, None))
 def fit_in_folder(
     folder: Path, image: np.ndarray, recipe: Recipe, seed: int, *, every: int = 50, device: str = "cpu"
 ) -> Iterator[tuple[Step, Path | None]]:

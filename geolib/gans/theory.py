@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from geolib import _checks
+from geolib._arguments import checked, hold
 from geolib._autograd import taking_gradients
 from geolib.gans.losses import Loss
 
@@ -29,7 +30,14 @@ class Mixture:
     means: Tensor
     scales: Tensor
 
+    def __post_init__(self) -> None:
+        """Check that each is a row of numbers, as many as the others."""
+        hold(self, weights=(None,), means=(None,), scales=(None,))
+        for name in ("means", "scales"):
+            _checks.shape(name, getattr(self, name), self.weights.shape, "Give each part its own.")
+
     @classmethod
+    @checked()
     def of(cls, weights: list[float], means: list[float], scales: list[float]) -> Mixture:
         """Return the mixture of plain numbers.
 
@@ -38,7 +46,7 @@ class Mixture:
         ValueError
             If the lists differ in length, a scale is not positive, or the weights do not sum to one.
         """
-        if not len(weights) == len(means) == len(scales):
+        if not weights or not len(weights) == len(means) == len(scales):
             raise ValueError(
                 "weights, means and scales must have one length; "
                 f"got {len(weights)}, {len(means)} and {len(scales)}. Add the missing ones."
@@ -74,38 +82,56 @@ class Mixture:
         return x[right - 1] + share.clamp(0, 1) * (x[right] - x[right - 1])
 
 
+@checked(n=(2, None))
 def line(low: float = -12.0, high: float = 12.0, n: int = 4801) -> Tensor:
     """Return a uniform grid for quadrature; smooth densities that vanish at its ends are integrated to round-off."""
     return torch.linspace(low, high, n, dtype=torch.float64)
 
 
+@checked()
 def integral(f: Tensor, x: Tensor) -> Tensor:
     """Return the trapezoidal integral of f over x."""
+    _checks.shape("x", x, f.shape[-1:], "Give each value its place.")
     return torch.trapezoid(f, x)
 
 
+def _logs(*logs: Tensor) -> None:
+    """Refuse log densities and scores on one grid that are of several lengths, or too large for a density."""
+    for log in logs:
+        _checks.shape("log_p, log_q and logit", log, logs[0].shape, "Take them on one grid.")
+    if max(float(log.max()) for log in logs[:2]) > 300:
+        raise ValueError("log_p and log_q must be log densities; they reach beyond 300. Take the logarithm first.")
+
+
+@checked()
 def kl(p: Mixture, q: Mixture, x: Tensor) -> Tensor:
     r"""Return :math:`KL(p\|q) = \int p \log(p/q)`; Li and Ortiz (2022), equation 4."""
     return integral(p.density(x) * (p.log_density(x) - q.log_density(x)), x)
 
 
+@checked()
 def cross_entropy(p: Mixture, q: Mixture, x: Tensor) -> Tensor:
     r"""Return :math:`-E_p[\log q]`, what maximum likelihood minimises; Li and Ortiz (2022), equation 3."""
     return -integral(p.density(x) * q.log_density(x), x)
 
 
+@checked()
 def jensen_shannon(log_p: Tensor, log_q: Tensor, x: Tensor) -> Tensor:
     """Return the Jensen-Shannon divergence of two log densities on the grid `x`; it lies between 0 and log 2."""
+    _logs(log_p, log_q)
     log_m = torch.logaddexp(log_p, log_q) - LOG2
     terms = log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)
     return 0.5 * integral(terms, x)
 
 
+@checked()
 def optimal_logit(log_p: Tensor, log_q: Tensor) -> Tensor:
     """Return the score whose sigmoid is p / (p + q); Li and Ortiz (2022), equation 8."""
+    _logs(log_p, log_q)
     return log_p - log_q
 
 
+@checked()
 def value(log_p: Tensor, log_q: Tensor, logit: Tensor, x: Tensor) -> Tensor:
     r"""Return :math:`V = E_p[\log D] + E_q[\log(1-D)]` by quadrature, D the sigmoid of `logit`.
 
@@ -113,28 +139,34 @@ def value(log_p: Tensor, log_q: Tensor, logit: Tensor, x: Tensor) -> Tensor:
     ----------
     Li and Ortiz (2022), equations 5 to 7.
     """
+    _logs(log_p, log_q, logit)
     log_sigmoid = nn.functional.logsigmoid
     return integral(log_p.exp() * log_sigmoid(logit) + log_q.exp() * log_sigmoid(-logit), x)
 
 
+@checked()
 def printed_equation_7(log_p: Tensor, log_q: Tensor, logit: Tensor, x: Tensor) -> Tensor:
     """Return the first line of equation 7 as it is printed, with a minus sign between the two terms."""
+    _logs(log_p, log_q, logit)
     log_sigmoid = nn.functional.logsigmoid
     return integral(log_p.exp() * log_sigmoid(logit) - log_q.exp() * log_sigmoid(-logit), x)
 
 
+@checked()
 def printed_equation_9(log_p: Tensor, log_q: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the second and third line of equation 9 as printed.
 
     The second line has p over the generated samples as well; the third has two divergences to the sum of both densities
     (not a density: it integrates to two), which is right only if that is meant.
     """
+    _logs(log_p, log_q)
     log_sum = torch.logaddexp(log_p, log_q)
     second = integral((log_p.exp() + log_q.exp()) * (log_p - log_sum), x)
     third = integral(log_p.exp() * (log_p - log_sum) + log_q.exp() * (log_q - log_sum), x)
     return second, third
 
 
+@checked(n=(2, None))
 def value_monte_carlo(p: Mixture, q: Mixture, n: int, generator: torch.Generator) -> tuple[float, float]:
     """Return V at the optimal discriminator from n draws of each distribution, and its standard error."""
     log_sigmoid = nn.functional.logsigmoid
@@ -145,6 +177,7 @@ def value_monte_carlo(p: Mixture, q: Mixture, n: int, generator: torch.Generator
     return float(first.mean() + second.mean()), float(error)
 
 
+@checked(iterations=(0, None), rate=(0, None))
 @taking_gradients()
 def fit(samples: Tensor, start: Mixture, iterations: int, rate: float) -> tuple[list[Mixture], list[float]]:
     """Return the mixtures that gradient descent on the mean negative log-likelihood passes through, and that loss.
@@ -185,6 +218,7 @@ def fit(samples: Tensor, start: Mixture, iterations: int, rate: float) -> tuple[
     return path, losses
 
 
+@checked(n=(2, None))
 @taking_gradients()
 def push_of_generator(loss: Loss, shift: float, n: int = 4001) -> float:
     """Return how hard the generator G(z) = z + shift is pushed when D is optimal and the data are N(0, 1).
@@ -222,6 +256,7 @@ def push_of_generator(loss: Loss, shift: float, n: int = 4001) -> float:
 GAMES = ("simultaneous", "alternating", "extragradient", "damped", "averaged")
 
 
+@checked(method=..., steps=(0, None))
 def bilinear_game(method: str, rate: float, steps: int, damping: float = 1.0) -> Tensor:
     r"""Return the path of two players on :math:`\min_x \max_y xy` from (1, 0).
 

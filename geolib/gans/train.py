@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from geolib import _checks
+from geolib._arguments import checked, hold
 from geolib._autograd import taking_gradients
 from geolib.gans.losses import Loss
 
@@ -36,6 +36,10 @@ class Players:
     critic: nn.Module
     generator_optimizer: torch.optim.Optimizer
     critic_optimizer: torch.optim.Optimizer
+
+    def __post_init__(self) -> None:
+        """Check that each is what it should be."""
+        hold(self)
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,8 @@ class Game:
     extra: Callable[[Tensor, Inputs, Inputs], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        """Check the counts."""
-        for name in ("critic_steps", "penalty_every"):
-            object.__setattr__(self, name, _checks.integer(name, getattr(self, name), low=1))
+        """Check losses, functions and counts."""
+        hold(self, critic_steps=(1, None), penalty_every=(1, None))
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Step:
     penalty: float
 
 
+@checked(iterations=(0, None), start=(0, None))
 def train(players: Players, game: Game, iterations: int, *, start: int = 0) -> Iterator[Step]:
     """Train, yielding after every generator step; the caller records, averages, evaluates and saves.
 
@@ -182,6 +186,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = True
 
 
+@checked(iteration=(0, None), decay=(0, 1))
 @torch.no_grad()
 def average(mean: nn.Module, current: nn.Module, iteration: int, decay: float) -> None:
     """Move the weights of `mean` towards those of `current`, the less the more iterations have gone into it.
@@ -205,6 +210,7 @@ def average(mean: nn.Module, current: nn.Module, iteration: int, decay: float) -
         statistic.copy_(latest)
 
 
+@checked()
 def pack(players: Players, rng: torch.Generator) -> dict[str, np.ndarray]:
     """Return the whole state of a training as arrays: networks, optimisers and the state of `rng`.
 
@@ -220,6 +226,7 @@ def pack(players: Players, rng: torch.Generator) -> dict[str, np.ndarray]:
     return arrays
 
 
+@checked()
 def unpack(players: Players, rng: torch.Generator, arrays: Mapping[str, np.ndarray]) -> None:
     """Put the state saved by `pack` into `players` and `rng`, in place.
 

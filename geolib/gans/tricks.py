@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from geolib import _checks
+from geolib._arguments import checked, hold
 from geolib.gans import theory
 from geolib.gans.losses import NON_SATURATING, smoothed
 from geolib.gans.train import Game, Players
 from geolib.gans.variants import ConvCritic, ConvGenerator, Draw, Scores, adam, dense, initialise, leaky, normal_latent
+from geolib.gans.words import TRICKS as TRICKS
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,12 @@ class Recipe:
     leaky: bool = False
     real_label: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Check every number."""
+        hold(self, critic_steps=(1, None), critic_rate=(1e-9, None), real_label=(1e-9, 1))
 
-#: The tricks of Li and Ortiz (2022), section 3, one at a time and all together.
-TRICKS = ("plain", "batch_norm", "critic_steps", "critic_rate", "leaky", "smooth_label", "all")
 
-
+@checked(critic_steps=(1, None), critic_rate=(1e-9, None), real_label=...)
 def recipe(name: str, *, critic_steps: int = 5, critic_rate: float = 4.0, real_label: float = 0.9) -> Recipe:
     """Return the recipe of a trick; the strengths are used by the tricks that have one."""
     _checks.choice("trick", name, TRICKS)
@@ -69,6 +72,7 @@ def _game(players: tuple[nn.Module, nn.Module], draw: Draw, rule: Recipe, rate: 
     return Players(g, d, *optimizers), game
 
 
+@checked(rate=(0, None), width=(1, None), batch=(1, None))
 def mixture_game(
     target: theory.Mixture, rule: Recipe, rate: float, source: torch.Generator, *, width: int = 48, batch: int = 128
 ) -> tuple[Players, Game]:
@@ -101,6 +105,7 @@ def _critic_body(width: int, activation, batch_norm: bool) -> nn.Module:
     return nn.Sequential(body[0], *list(body)[2:]) if batch_norm else body
 
 
+@checked(rate=(0, None), size=(8, None), width=(1, None))
 def channel_game(
     draw: Draw, rule: Recipe, rate: float, source: torch.Generator, *, size: int = 16, width: int = 16
 ) -> tuple[Players, Game]:

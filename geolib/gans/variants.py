@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from geolib import _checks
+from geolib._arguments import checked
 from geolib.gans.losses import NON_SATURATING, WASSERSTEIN, Loss, gradient_penalty, r1_penalty
 from geolib.gans.train import Game, Players
 
@@ -19,6 +21,7 @@ LATENT = 32
 Draw = Callable[[], tuple[Tensor, tuple[Tensor, ...]]]
 
 
+@checked()
 def initialise(network: nn.Module, generator: torch.Generator) -> nn.Module:
     """Return the network with PyTorch's usual uniform weights drawn from `generator`, zero biases, identity norms."""
     for module in network.modules():
@@ -40,6 +43,14 @@ def dense(sizes: list[int], activation: Callable[[], nn.Module], *, batch_norm: 
 def leaky() -> nn.Module:
     """Return the leaky ReLU of Radford et al. (2016), slope 0.2."""
     return nn.LeakyReLU(0.2)
+
+
+def _stages(size: int) -> int:
+    """Return how often a patch of 4 pixels is doubled to become one of `size`."""
+    stages = round(math.log2(max(size, 1) / 4))
+    if stages < 1 or size != 4 * 2**stages:
+        raise ValueError(f"size must be 8, 16, 32 or another power of two; got {size}. Take the nearest.")
+    return stages
 
 
 class DenseGenerator(nn.Module):
@@ -70,6 +81,7 @@ class Scores(nn.Module):
 class ConvGenerator(nn.Module):
     """Latent vectors and conditions `(n, k)` to patches `(n, 1, size, size)` through transposed convolutions."""
 
+    @checked(size=(8, None), width=(1, None), n_inputs=(1, None))
     def __init__(
         self,
         size: int,
@@ -80,7 +92,7 @@ class ConvGenerator(nn.Module):
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        stages = round(math.log2(size // 4))
+        stages = _stages(size)
         widths = [width * 2 ** (stages - 1 - i) for i in range(stages)]
         norm = nn.BatchNorm2d if batch_norm else lambda _: nn.Identity()
         layers: list[nn.Module] = [nn.Linear(n_inputs, widths[0] * 16), nn.Unflatten(1, (widths[0], 4, 4))]
@@ -100,6 +112,7 @@ class ConvCritic(nn.Module):
     over the patch, so that it judges the pattern and not where things lie.
     """
 
+    @checked(size=(8, None), width=(1, None), n_conditions=(0, None), n_outputs=(1, None))
     def __init__(
         self,
         size: int,
@@ -112,7 +125,7 @@ class ConvCritic(nn.Module):
         activation: Callable[[], nn.Module] = leaky,
     ) -> None:
         super().__init__()
-        stages = round(math.log2(size // 4))
+        self.size, stages = size, _stages(size)
         widths = [1 + n_conditions, *(width * 2**i for i in range(stages))]
         layers: list[nn.Module] = []
         for index, (n_in, n_out) in enumerate(pairwise(widths)):
@@ -124,6 +137,7 @@ class ConvCritic(nn.Module):
 
     def forward(self, samples: Tensor, *conditions: Tensor) -> Tensor:
         """Return the scores."""
+        _checks.shape("samples", samples, (None, 1, self.size, self.size), "Give patches of the critic's size.")
         maps = [c[:, :, None, None].expand(-1, -1, *samples.shape[2:]) for c in conditions]
         scores = self.body(torch.cat([samples, *maps], 1))
         return scores[:, 0] if scores.shape[1] == 1 else scores
@@ -134,16 +148,19 @@ def adam(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
     return torch.optim.Adam(parameters, rate, betas=(0.5, 0.999))
 
 
+@checked(size=(1, None))
 def normal_latent(generator: torch.Generator, size: int = LATENT) -> Callable[[int, tuple], tuple[Tensor, ...]]:
     """Return a rule that draws standard normal latent vectors and appends the conditions of the batch."""
     return lambda n, conditions: (torch.randn(n, size, generator=generator), *conditions)
 
 
+@checked("real", "fake", weight=(0, None))
 def damped(critic: Callable, real: Tensor, fake: Tensor, weight: float = 2.0) -> Tensor:
     """Return the R1 penalty with the weight that suits patches of 32 pixels."""
     return weight * r1_penalty(critic, real)
 
 
+@checked(size=(8, None), width=(1, None), rate=(0, None))
 def dcgan(
     draw: Draw, size: int, width: int, rate: float, generator: torch.Generator, *, convolutional: bool = True
 ) -> tuple[Players, Game]:
@@ -187,6 +204,7 @@ def wgan(draw: Draw, size: int, width: int, rate: float, generator: torch.Genera
     return players, wasserstein(game, generator)
 
 
+@checked()
 def wasserstein(game: Game, generator: torch.Generator) -> Game:
     """Return the game under Wasserstein rules: gradient penalty of weight 10 and two critic steps."""
 
@@ -196,6 +214,7 @@ def wasserstein(game: Game, generator: torch.Generator) -> Game:
     return replace(game, loss=WASSERSTEIN, penalty=penalty, penalty_every=1, critic_steps=2)
 
 
+@checked(size=(8, None), width=(1, None), rate=(0, None))
 def conditional(draw: Draw, size: int, width: int, rate: float, generator: torch.Generator) -> tuple[Players, Game]:
     """Return a GAN whose networks are both told the label that `draw` gives with each patch, `(n, 1)` in [-1, 1].
 
@@ -210,15 +229,20 @@ def conditional(draw: Draw, size: int, width: int, rate: float, generator: torch
     return players, Game(NON_SATURATING, draw, normal_latent(generator), penalty=damped, penalty_every=4)
 
 
-def code_log_likelihood(reader: nn.Module, samples: Tensor, code: Tensor) -> Tensor:
+@checked("samples")
+def code_log_likelihood(reader: Callable[[Tensor], Tensor], samples: Tensor, code: Tensor) -> Tensor:
     """Return log Q(c | x) for each sample and code component, Q a normal law with mean and log scale from `reader`."""
-    mean, log_scale = reader(samples).chunk(2, dim=1)
+    if samples.dtype != code.dtype:
+        raise TypeError(f"samples must be {code.dtype} as the code is; got {samples.dtype}. Convert one.")
+    read = reader(samples)
+    _checks.shape("reader's result", read, (len(code), 2 * code.shape[-1]), "Return mean and log scale of the code.")
+    mean, log_scale = read.chunk(2, dim=1)
     # A floor under the scale keeps a confident reader from exploding the gradient.
     log_scale = log_scale.clamp(-3, 2)
     return -0.5 * ((code - mean) / log_scale.exp()).square() - log_scale - 0.5 * math.log(2 * math.pi)
 
 
-def information_bound(reader: nn.Module, samples: Tensor, code: Tensor) -> Tensor:
+def information_bound(reader: Callable[[Tensor], Tensor], samples: Tensor, code: Tensor) -> Tensor:
     """Return the lower bound of the mutual information I(c; x) in nats for each component of a uniform code.
 
     References
@@ -228,6 +252,7 @@ def information_bound(reader: nn.Module, samples: Tensor, code: Tensor) -> Tenso
     return code_log_likelihood(reader, samples, code).mean(0) + math.log(2)
 
 
+@checked(size=(8, None), width=(1, None), rate=(0, None), n_codes=(1, None), weight=(0, None))
 def infogan(
     draw: Draw,
     size: int,
@@ -319,11 +344,15 @@ class Unconditional(nn.Module):
         return self.critic(samples)
 
 
+@checked("fine", factor=(1, None))
 def coarsen(fine: Tensor, factor: int = 4) -> Tensor:
     """Return block means, the coarse view that super-resolution starts from."""
+    _checks.shape("fine", fine, (None, None, None, None), "Give patches (n, 1, size, size).")
+    _checks.integer("factor", factor, high=min(fine.shape[2:]), unit="pixels")
     return functional.avg_pool2d(fine, factor)
 
 
+@checked(size=(8, None), width=(1, None), rate=(0, None), adversarial=(0, None))
 def superres(
     draw: Draw,
     size: int,

@@ -16,11 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from geolib._arguments import checked
 from geolib.datasets import frozen
 
 _KINDS = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I64": np.int64}
 
 
+@checked()
 def pack(tensors: Mapping[str, Tensor], **facts: Any) -> bytes:
     """Return tensors and a few JSON-ready facts about them as the bytes of a safetensors file.
 
@@ -38,6 +40,7 @@ def pack(tensors: Mapping[str, Tensor], **facts: Any) -> bytes:
     return save(kept, metadata={"facts": json.dumps(facts), "sha256": _checksum(kept, facts)})
 
 
+@checked()
 def write(path: Path, content: bytes) -> None:
     """Write a file in one go: it holds all of the content or what it held before, even across a kill."""
     path = Path(path)
@@ -55,6 +58,7 @@ def write(path: Path, content: bytes) -> None:
         raise
 
 
+@checked()
 def whole(path: Path) -> bool:
     """Return whether a file matches its checksum; one that does not is moved aside with a warning."""
     try:
@@ -68,6 +72,7 @@ def whole(path: Path) -> bool:
     return True
 
 
+@checked()
 def read(path: Path, key: Mapping[str, Any] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and facts of a file that `pack` made, read by hand: a bare machine needs no further package.
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib.datasets import frozen
 from geolib.gans import weights
 from geolib.gans.fast.layers import LEAKY_SLOPE, Convolution, Kink
@@ -48,9 +49,9 @@ class Critic(nn.Module):
         Channels of the input: the trace, and what a conditional critic is told beside it.
     """
 
+    @checked(precision=("float32", "bfloat16"), channels=(1, None))
     def __init__(self, precision: str = "float32", channels: int = 1) -> None:
         super().__init__()
-        _checks.choice("precision", precision, ("float32", "bfloat16"))
         self.reduced = precision == "bfloat16"
         self.channels = channels
         layers: list[nn.Module] = []
@@ -69,6 +70,7 @@ class Critic(nn.Module):
         return self.head(features.to(traces.dtype).transpose(1, 2)).flatten()
 
 
+@checked(std=(0, None))
 def make_generator(std: float | None = 0.2, *, rng: torch.Generator) -> nn.Sequential:
     """Return the generator of table 1: latents `(n, 100, 1)` to traces `(n, 1, 499)`.
 
@@ -97,6 +99,7 @@ def make_generator(std: float | None = 0.2, *, rng: torch.Generator) -> nn.Seque
     return initialise(network, std, rng)
 
 
+@checked(std=(0, None), channels=(1, None))
 def make_critic(
     std: float | None = 0.2, *, rng: torch.Generator, precision: str = "float32", channels: int = 1
 ) -> Critic:
@@ -106,9 +109,9 @@ def make_critic(
     return initialise(network, std, rng)
 
 
-def initialise(network: Any, std: float | None, rng: torch.Generator) -> Any:
+@checked(std=(0, None))
+def initialise(network: nn.Module, std: float | None, rng: torch.Generator) -> Any:
     """Fill `network` on the CPU: normal kernels and zero biases, or PyTorch's default without `std`; returns it."""
-    std = None if std is None else _checks.number("std", std, low=0)
     network = network.to_empty(device="cpu")
     for module in network.modules():
         if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)) and module.bias is not None:
@@ -125,11 +128,13 @@ def initialise(network: Any, std: float | None, rng: torch.Generator) -> Any:
     return network
 
 
+@checked()
 def n_parameters(network: nn.Module) -> int:
     """Return the number of trainable numbers of a network."""
     return sum(p.numel() for p in network.parameters())
 
 
+@checked(inputs=(None, None, None))
 def layer_inputs(network: nn.Module, inputs: Tensor) -> list[tuple[int, int]]:
     """Return channels and length of what reaches each convolution of `network`, found by running it on `inputs`."""
     shapes: list[tuple[int, int]] = []
@@ -147,6 +152,7 @@ def layer_inputs(network: nn.Module, inputs: Tensor) -> list[tuple[int, int]]:
     return shapes
 
 
+@checked()
 def layer_lengths(as_printed: bool = False) -> list[int]:
     r"""Return the nine lengths along the generator, from 1 to 499.
 
@@ -163,13 +169,13 @@ def layer_lengths(as_printed: bool = False) -> list[int]:
     return lengths
 
 
+@checked(n=(1, None))
 def draw_latents(n: int, rng: torch.Generator, low: float = -1.0) -> Tensor:
     """Return n latents `(n, 100, 1)`, uniform between `low` and 1 (the paper gives no range)."""
-    n = _checks.integer("n", n, low=1)
-    _checks.rng("rng", rng, torch.Generator)
     return low + (1 - low) * torch.rand(n, N_LATENT, 1, generator=rng)
 
 
+@checked(n=(1, None))
 @torch.no_grad()
 def sample(generator: nn.Module, n: int, rng: torch.Generator, low: float = -1.0) -> np.ndarray:
     """Return n generated traces `(n, 1, 499)`, normalised like the training data.
@@ -191,6 +197,7 @@ def sample(generator: nn.Module, n: int, rng: torch.Generator, low: float = -1.0
     return np.concatenate(traces)
 
 
+@checked()
 @torch.no_grad()
 def score(critic: nn.Module, traces: np.ndarray) -> np.ndarray:
     """Return the critic's scores `(n,)` of traces `(n, 1, 499)`; only differences between scores mean anything.
@@ -200,7 +207,6 @@ def score(critic: nn.Module, traces: np.ndarray) -> np.ndarray:
     ValueError
         If the traces have another shape or hold NaN.
     """
-    _checks.finite("traces", traces)
     parts = torch.as_tensor(np.ascontiguousarray(traces), dtype=torch.float32).split(500)
     return np.concatenate([critic(part).numpy() for part in parts])
 
@@ -237,6 +243,7 @@ def weights_path() -> Path:
     return frozen.folder() / "wgan_traces.safetensors"
 
 
+@checked()
 def pack_weights(networks: Pretrained) -> bytes:
     """Return the networks as the bytes of a safetensors file."""
     tensors = {f"generator.{k}": v for k, v in networks.generator.state_dict().items()}
@@ -244,6 +251,7 @@ def pack_weights(networks: Pretrained) -> bytes:
     return weights.pack(tensors, scale=networks.scale, latent_low=networks.latent_low, epoch=networks.epoch)
 
 
+@checked()
 def load_pretrained(path: Path | None = None) -> Pretrained:
     """Return the shipped generator and critic.
 

@@ -11,8 +11,9 @@ from scipy import sparse
 from torch import Tensor
 
 from geolib import _checks
+from geolib._arguments import array, checked, taken
+from geolib.inversion.words import CELL_ORDERS as CELL_ORDERS
 
-CELL_ORDERS = ("consistent", "as_published")
 #: Velocities of the two facies in m/ns: outside and inside channels.
 MATRIX_VELOCITY, CHANNEL_VELOCITY = 0.08, 0.06
 
@@ -53,17 +54,21 @@ class Crosshole:
         """Check that the cells hold every antenna."""
         object.__setattr__(self, "spacing", _checks.number("spacing", self.spacing, low=1e-6, unit="m"))
         if not isinstance(self.shape, tuple | list) or len(self.shape) != 2:
-            raise ValueError(f"shape must be rows and columns of cells; got {self.shape!r}. Give (nz, nx).")
+            raise ValueError(
+                f"shape must be rows and columns of cells; got {_checks.shown(self.shape)}. Give (nz, nx)."
+            )
         object.__setattr__(self, "shape", tuple(_checks.integer("shape", n, low=1) for n in self.shape))
         depth, width = (length * self.spacing for length in self.shape)
         for name in ("source", "receiver"):
-            _checks.number(f"{name}_x", getattr(self, f"{name}_x"), low=0, high=width, unit="m")
-            if not len(getattr(self, f"{name}_depths")):
+            x = _checks.number(f"{name}_x", getattr(self, f"{name}_x"), low=0, high=width, unit="m")
+            object.__setattr__(self, f"{name}_x", x)
+            depths = taken(f"{name}_depths", getattr(self, f"{name}_depths"), tuple[float, ...], (0, depth, "m"))
+            if not depths:
                 raise ValueError(f"{name}_depths must hold at least one depth; got none. Place an antenna.")
-            for value in getattr(self, f"{name}_depths"):
-                _checks.number(f"{name}_depths", value, low=0, high=depth, unit="m")
+            object.__setattr__(self, f"{name}_depths", depths)
 
 
+@checked(cell_order=CELL_ORDERS)
 def ray_matrix(survey: Crosshole, cell_order: str = "consistent") -> sparse.csr_matrix:
     r"""Return the path length of every ray in every cell, :math:`A` of :math:`d = A s`.
 
@@ -95,7 +100,6 @@ def ray_matrix(survey: Crosshole, cell_order: str = "consistent") -> sparse.csr_
     ----------
     Laloy et al. (2019), equation 13 and section 3.4.
     """
-    _checks.choice("cell_order", cell_order, CELL_ORDERS)
     nz, nx = survey.shape
     rows, columns, lengths = [], [], []
     number = 0
@@ -133,6 +137,7 @@ def _cut(start: tuple[float, float], stop: tuple[float, float], survey: Crosshol
     return (cell[:, 0] * survey.shape[1] + cell[:, 1])[kept], pieces[kept]
 
 
+@checked()
 def velocity(models: np.ndarray) -> np.ndarray:
     """Return velocities in m/ns of facies models in [0, 1], 0.08 outside and 0.06 inside channels, linear between.
 
@@ -168,13 +173,13 @@ def traveltimes(matrix: sparse.csr_matrix, velocities: np.ndarray) -> np.ndarray
     """
     if isinstance(velocities, Tensor):
         raise TypeError("velocities must be a NumPy array; got a tensor. Use times_of for derivatives.")
-    models = np.asarray(velocities, dtype=float)
+    models = array("velocities", velocities).astype(float)
+    taken("matrix", matrix, sparse.csr_matrix)
     if models.ndim not in (2, 3):
         raise ValueError(f"velocities must have two or three axes; got {models.ndim}. Use the survey's shape.")
     cells = models.shape[-2] * models.shape[-1]
     if cells != matrix.shape[1]:
         raise ValueError(f"velocities must have {matrix.shape[1]} cells; got {cells}. Use the survey's shape.")
-    _checks.finite("velocities", models)
     if models.min() <= 0:
         raise ValueError(f"velocities must be positive; got {models.min():g} m/ns. Correct the model.")
     flat = (1 / models).reshape(-1, cells)
@@ -212,10 +217,12 @@ def times_of(matrix: sparse.csr_matrix, slowness: Tensor) -> Tensor:
     if not isinstance(slowness, Tensor) or slowness.device.type != "cpu":
         got = slowness.device if isinstance(slowness, Tensor) else type(slowness).__name__
         raise TypeError(f"slowness must be a tensor on the CPU; got {got}. Use torch.as_tensor or traveltimes.")
+    taken("matrix", matrix, sparse.csr_matrix)
     _checks.shape("slowness", slowness, (None, matrix.shape[1]), "Flatten each model to one row.")
     return _Product.apply(slowness, matrix)
 
 
+@checked()
 def noisy(times: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """Return times with independent Gaussian errors of standard deviation `sigma` (ns) added.
 
@@ -226,5 +233,4 @@ def noisy(times: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarr
     """
     if not sigma > 0:
         raise ValueError(f"sigma must be positive; got {sigma:g} ns. The paper uses 1 ns.")
-    _checks.rng("rng", rng, np.random.Generator)
     return times + sigma * rng.standard_normal(np.shape(times))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,13 +11,13 @@ import torch
 from scipy import optimize
 
 from geolib import _checks
+from geolib._arguments import array, checked, tensor
+from geolib.inversion.words import METHODS as METHODS
+from geolib.inversion.words import SEARCH_METHODS as SEARCH_METHODS
+from geolib.inversion.words import STEP_METHODS as STEP_METHODS
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Watch = Callable[[np.ndarray], Sequence[float]]
-
-STEP_METHODS = ("gd", "momentum", "momentum_b", "adagrad", "rmsprop", "adam")
-SEARCH_METHODS = ("cg", "lbfgs", "tnc")
-METHODS = STEP_METHODS + SEARCH_METHODS
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class _Recorder:
         return Result(np.array(self.misfit), np.array(self.watched), self.model, self.snapshots, message)
 
 
+@checked(start=..., method=METHODS, iterations=(0, None), rate=..., bounds=..., keep=(0, None))
 def minimize(
     objective: Objective,
     start: np.ndarray,
@@ -136,13 +138,11 @@ def minimize(
     ----------
     Sun et al., appendix B, algorithms 1 to 4. Torch's own optimisers serve where they follow the same formula.
     """
-    _checks.choice("method", method, METHODS)
-    iterations = _checks.integer("iterations", iterations, low=0)
     if not isinstance(start, np.ndarray):
         raise TypeError(f"start must be a NumPy array; got {type(start).__name__}. Use numpy.asarray.")
     if start.dtype not in (np.float32, np.float64):
         raise TypeError(f"start must be float32 or float64; got {start.dtype}. Convert it with astype.")
-    _checks.finite("start", start)
+    start = array("start", start)
     bounds = None if bounds is None else _box(bounds)
     if bounds is not None and not (bounds[0] <= start.min() and start.max() <= bounds[1]):
         raise ValueError(
@@ -167,8 +167,8 @@ def _box(bounds: Sequence[float]) -> tuple[float, float]:
     remedy = "Give (low, high), -math.inf or math.inf for an open side."
     try:
         low, high = map(float, bounds)
-    except (TypeError, ValueError):
-        raise TypeError(f"bounds must be two numbers; got {bounds!r}. {remedy}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"bounds must be two numbers; got {_checks.shown(bounds)}. {remedy}") from None
     if not low < high:
         raise ValueError(f"bounds must rise; got {low:g} to {high:g}. {remedy}")
     return low, high
@@ -241,8 +241,13 @@ class AppendixB(torch.optim.Optimizer):
     Sun et al., appendix B, algorithms 1 to 3. Their delta v is g in the formulae and -g in the text; here it is g.
     """
 
+    @checked(rule=("momentum_b", "adagrad", "rmsprop"), lr=(0, None))
     def __init__(self, parameters: Sequence[torch.Tensor], rule: str, lr: float) -> None:
-        _checks.choice("rule", rule, ("momentum_b", "adagrad", "rmsprop"))
+        parameters = list(parameters)
+        if not parameters:
+            raise ValueError("parameters must be tensors; got none. Give those to optimise.")
+        for parameter in parameters:
+            tensor("parameters", parameter)
         super().__init__(parameters, {"lr": lr})
         self.rule = rule
 
@@ -268,6 +273,7 @@ class AppendixB(torch.optim.Optimizer):
         return gradient / ((memory / (1 - beta**k)).sqrt() + epsilon)
 
 
+@checked(step=(1e-300, None), iterations=(1, None))
 def largest_eigenvalue(
     gradient: Callable[[np.ndarray], np.ndarray],
     model: np.ndarray,
@@ -305,12 +311,18 @@ def largest_eigenvalue(
     -----
     Two gradients for each iteration.
     """
-    _checks.rng("generator", generator, np.random.Generator)
     vector = generator.standard_normal(model.shape)
     vector /= np.linalg.norm(vector)
     estimates = []
-    for _ in range(_checks.integer("iterations", iterations, low=1)):
-        product = (gradient(model + step * vector) - gradient(model - step * vector)) / (2 * step)
+    for _ in range(iterations):
+        ahead, behind = (np.asarray(gradient(model + side * step * vector)) for side in (1, -1))
+        _checks.shape("gradient", ahead, model.shape, "Return one derivative for each cell.")
+        product = (ahead - behind) / (2 * step)
         estimates.append(float(np.linalg.norm(product)))
+        if not 0 < estimates[-1] < math.inf:
+            raise FloatingPointError(
+                f"gradient must change along a direction, by a finite amount; it changes by {estimates[-1]:g}. "
+                "Take another step."
+            )
         vector = product / estimates[-1]
     return np.array(estimates), vector

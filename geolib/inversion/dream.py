@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib._runtime import steps
 
 LogLikelihood = Callable[[np.ndarray], np.ndarray]
@@ -96,6 +97,7 @@ class Chains:
     runs: int
 
 
+@checked()
 def gaussian(simulate: Callable[[np.ndarray], np.ndarray], data: np.ndarray, sigma: float) -> LogLikelihood:
     """Return the log likelihood, up to a constant, of independent Gaussian errors of standard deviation `sigma`.
 
@@ -109,6 +111,7 @@ def gaussian(simulate: Callable[[np.ndarray], np.ndarray], data: np.ndarray, sig
     return lambda latents: -0.5 * np.square((simulate(latents) - data) / sigma).sum(1)
 
 
+@checked(n_dim=(1, None), generations=(1, None), thin=(1, None), target=...)
 def sample(
     log_likelihood: LogLikelihood,
     n_dim: int,
@@ -158,10 +161,8 @@ def sample(
     Vrugt (2016), sections 3.3 and 4; Laloy et al. (2019), section 3.3.
     """
     use = settings or Settings()
-    generations = _checks.integer("generations", generations, low=1)
     thin = _checks.integer("thin", thin, low=1, high=generations)
-    n_dim = _checks.integer("n_dim", n_dim, low=1)
-    _checks.rng("rng", rng, np.random.Generator)
+    _must_be_log(target)
     n = use.n_chains
     size = use.archive_per_dimension * n_dim
     archive = np.empty((size + n * (generations // use.append_every + 1), n_dim))
@@ -239,6 +240,13 @@ def _first_values(log_likelihood: LogLikelihood, states: np.ndarray) -> np.ndarr
             f"log_likelihood must be a number at every first state; got {got}. Return -inf where it is zero."
         )
     return value
+
+
+def _must_be_log(target: float) -> None:
+    if isinstance(target, bool) or not isinstance(target, (int, float)) or target != target:
+        raise TypeError(
+            f"target must be a log likelihood; got {_checks.shown(target)}. Give a number, or math.inf for none."
+        )
 
 
 def _values(log_likelihood: LogLikelihood, states: np.ndarray) -> np.ndarray:

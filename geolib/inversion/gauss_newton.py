@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib._runtime import steps
-from geolib.inversion.latent import Search, Simulate, check_start, root_mean_square
+from geolib.inversion.latent import Search, Simulate, check_start, data_of, root_mean_square
 
 #: Takes latents (n, d) and returns predictions (n, n_data) and Jacobians (n, n_data, d).
 Linearise = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
+@checked(perturbation=(1e-6, None))
 def central_differences(simulate: Simulate, perturbation: float) -> Linearise:
     r"""Return predictions and Jacobians by :math:`(F(\xi + h e_i) - F(\xi - h e_i)) / 2h`.
 
@@ -34,7 +36,6 @@ def central_differences(simulate: Simulate, perturbation: float) -> Linearise:
     ----------
     Laloy et al. (2019), section 3.4.
     """
-    perturbation = _checks.number("perturbation", perturbation, low=1e-6)
 
     def linearise(latents: Tensor) -> tuple[Tensor, Tensor]:
         n, d = latents.shape
@@ -48,6 +49,7 @@ def central_differences(simulate: Simulate, perturbation: float) -> Linearise:
     return linearise
 
 
+@checked()
 def forward_mode(simulate: Simulate) -> Linearise:
     """Return predictions and exact Jacobians of a differentiable simulation, by d forward-mode products.
 
@@ -70,6 +72,7 @@ def forward_mode(simulate: Simulate) -> Linearise:
     return linearise
 
 
+@checked(iterations=(1, None), damping=(0, None))
 def gauss_newton(
     linearise: Linearise,
     data: Tensor,
@@ -118,8 +121,6 @@ def gauss_newton(
     Laloy et al. (2019), equation 11, printed with a transpose too many in its first bracket.
     """
     check_start(start, data)
-    iterations = _checks.integer("iterations", iterations, low=1)
-    damping = _checks.number("damping", damping, low=0)
     if not sigma > 0:
         raise ValueError(f"sigma must be positive; got {sigma:g}. Give the standard deviation of the errors.")
     search = Search(start, iterations, enough)
@@ -127,7 +128,7 @@ def gauss_newton(
     bar = steps(0, iterations, "strategy 2")
     for iteration in bar:
         predictions, jacobian = linearise(latent)
-        residual = data - predictions
+        residual = data - data_of(predictions, data)
         going_on = search.add(iteration, root_mean_square(residual), latent)
         bar.set_postfix_str(search.standing, refresh=False)
         if not going_on:
@@ -149,6 +150,7 @@ def _solved(matrices: Tensor, right: Tensor) -> Tensor:
     return torch.where(failed[:, None] == 0, solution, torch.nan)
 
 
+@checked(iterations=(1, None))
 def levenberg_marquardt(
     linearise: Linearise,
     simulate: Simulate,
@@ -193,13 +195,14 @@ def levenberg_marquardt(
     About 2 d + 2 solves for each start and iteration. D is the diagonal of the first term (Marquardt's scaling).
     """
     check_start(start, data)
-    iterations = _checks.integer("iterations", iterations, low=1)
+    if damping is not None:
+        _checks.shape("damping", damping, (len(start),), "Give each start its factor.")
     mu = torch.full((len(start),), 0.1, dtype=torch.float64, device=start.device) if damping is None else damping
     latent = start.clone()
     misfit = torch.full_like(mu, math.inf)
     for _ in range(iterations):
         predictions, jacobian = linearise(latent)
-        residual, wide = (data - predictions).double(), jacobian.double()
+        residual, wide = (data - data_of(predictions, data)).double(), jacobian.double()
         now = residual.square().mean(1).sqrt()
         misfit = torch.where(now.isfinite(), now, misfit)
         if not misfit.isfinite().all():

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib._autograd import taking_gradients
 from geolib._runtime import steps
+from geolib.inversion.words import CLIPPING as CLIPPING
 
 Simulate = Callable[[Tensor], Tensor]
-CLIPPING = ("stochastic", "standard", "none", "released")
 
 
 class Search:
@@ -54,6 +55,7 @@ class Search:
         If `enough` is not one number for each start, or a first misfit is not finite.
     """
 
+    @checked(iterations=(1, None))
     def __init__(self, start: Tensor, iterations: int, enough: Tensor | None = None) -> None:
         n = len(start)
         if enough is not None:
@@ -106,6 +108,7 @@ class Search:
         return self.last_latent
 
 
+@checked()
 def check_start(start: Tensor, data: Tensor) -> None:
     """Check latents `(n, d)` against data `(n, n_data)`.
 
@@ -116,15 +119,24 @@ def check_start(start: Tensor, data: Tensor) -> None:
     """
     _checks.shape("start", start, (None, None), "Flatten each latent to one row.")
     _checks.shape("data", data, (len(start), None), "Give each start its row of data.")
-    _checks.finite("start", start)
-    _checks.finite("data", data)
+    for name, value in (("start", start), ("data", data)):
+        if not value.is_floating_point():
+            raise TypeError(f"{name} must be a floating-point tensor; got {value.dtype}. Use {name}.double().")
 
 
+def data_of(predictions: Tensor, data: Tensor) -> Tensor:
+    """Return predictions if they are of the data's shape; ValueError if the two do not go together."""
+    _checks.shape("predictions", predictions, data.shape, "Simulate what the data were measured of.")
+    return predictions
+
+
+@checked("residual", residual=(None, None))
 def root_mean_square(residual: Tensor) -> Tensor:
     """Return the root mean squares `(n,)` of rows; summed in float64, whose order of summing is not felt in float32."""
     return residual.double().square().mean(1).sqrt().to(residual.dtype)
 
 
+@checked("models")
 def threshold(models: Tensor) -> Tensor:
     r"""Return models cut at 0.5 to zeros and ones, whose gradient is that of the uncut model.
 
@@ -138,6 +150,7 @@ def threshold(models: Tensor) -> Tensor:
     return models + ((models >= 0.5).to(models.dtype) - models).detach()
 
 
+@checked("latents", latents=(None, None), rule=CLIPPING, draws=(None, None))
 def clip(latents: Tensor, rule: str, draws: Tensor) -> Tensor:
     """Return latents brought back into [-1, 1] by a rule.
 
@@ -155,6 +168,9 @@ def clip(latents: Tensor, rule: str, draws: Tensor) -> Tensor:
     ----------
     Lipton and Tripathi (2017); Laloy et al. (2019), section 3.2.
     """
+    _checks.shape("draws", draws, latents.shape, "Draw a number for each component.")
+    if rule == "released" and latents.shape[1] < 2:
+        raise ValueError("latents must have two components at least for the rule released; got one. Take another rule.")
     if rule == "stochastic":
         return torch.where(latents.abs() > 1, draws, latents)
     if rule == "standard":
@@ -162,10 +178,10 @@ def clip(latents: Tensor, rule: str, draws: Tensor) -> Tensor:
     if rule == "released":
         high = torch.where(latents > 1, draws[:, :1], latents)
         return torch.where(high < -1, draws[:, 1:2], high)
-    _checks.choice("clipping", rule, CLIPPING)
     return latents
 
 
+@checked(rate=(0, None), clipping=CLIPPING)
 def adam(
     simulate: Simulate,
     data: Tensor,
@@ -214,16 +230,14 @@ def adam(
     Laloy et al. (2019), equation 14 and section 3.4; Kingma and Ba (2015).
     """
     check_start(start, data)
-    _checks.choice("clipping", clipping, CLIPPING)
     _checks.shape("draws", draws, (len(start), None, start.shape[1]), "Draw one row for each start and iteration.")
-    rate = _checks.number("rate", rate, low=0)
     with taking_gradients():
         search = Search(start, draws.shape[1], enough)
         latent = start.clone().requires_grad_(True)
         optimizer = torch.optim.Adam([latent], lr=rate)
         bar = steps(0, draws.shape[1], "strategy 1")
         for iteration in bar:
-            residual = simulate(latent) - data
+            residual = data_of(simulate(latent), data) - data
             (latent.grad,) = torch.autograd.grad(residual.square().sum(), latent)
             going_on = search.add(iteration, root_mean_square(residual.detach()), latent.detach())
             bar.set_postfix_str(search.standing, refresh=False)
@@ -235,6 +249,7 @@ def adam(
     return search
 
 
+@checked("normal")
 def to_uniform(normal: Tensor) -> Tensor:
     r"""Return uniform numbers in (-1, 1) of standard-normal ones, :math:`z = 2\Phi(\xi) - 1`.
 
@@ -245,6 +260,9 @@ def to_uniform(normal: Tensor) -> Tensor:
     return torch.erf(normal / math.sqrt(2))
 
 
+@checked("uniform")
 def to_normal(uniform: Tensor) -> Tensor:
     """Return standard-normal numbers of uniform ones in (-1, 1); the inverse of `to_uniform`."""
+    if not (uniform.abs() < 1).all():
+        raise ValueError("uniform must lie within (-1, 1); it does not. Draw it anew.")
     return math.sqrt(2) * torch.erfinv(uniform)

@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib.datasets.channels import channel_width, components, connectivity, patches, variogram
 
+_STACK = (None, None, None)
 
+
+@checked(images=_STACK, lags=(1, None))
 def statistics(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
     """Return what a geostatistician compares, for each image `(n, nz, nx)` of zeros and ones.
 
@@ -19,7 +23,6 @@ def statistics(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
         ``proportion``, ``components`` and ``width``, shape (n,); ``vertical``, ``horizontal`` (variograms), ``connected
         down`` and ``connected along``, shape (n, lags).
     """
-    _checks.shape("images", np.asarray(images), (None, None, None), "Give one image as image[None].")
     return {
         "proportion": np.asarray(images).mean((1, 2)),
         "components": components(images).astype(float),
@@ -31,6 +34,7 @@ def statistics(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
     }
 
 
+@checked(images=_STACK, lags=(1, None))
 def shapes(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
     """Return `statistics` and what scikit-image tells of the bodies in each image `(n, nz, nx)` of zeros and ones.
 
@@ -60,7 +64,6 @@ def shapes(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
     from skimage import measure, morphology
 
     binary = np.asarray(images) > 0.5
-    _checks.shape("images", binary, (None, None, None), "Give one image as image[None].")
     if min(binary.shape[1:]) <= 2 * _BORDER:
         raise ValueError(
             f"images must have more than {2 * _BORDER} rows and columns; got {binary.shape[1:]}. Take larger ones."
@@ -76,6 +79,7 @@ def shapes(images: np.ndarray, lags: int = 40) -> dict[str, np.ndarray]:
     return {**statistics(images, lags), "Euler number": euler, "width across": across}
 
 
+@checked()
 def fitted_range(variogram: np.ndarray) -> float:
     """Return the distance at which a variogram reaches its sill, by GSTools' fit of a spherical model without nugget.
 
@@ -124,6 +128,14 @@ Measure = Callable[[np.ndarray], dict[str, np.ndarray]]
 _BORDER = 12
 
 
+@checked(
+    image=(None, None),
+    size=(1, None),
+    n=(1, None),
+    blocks=(2, None),
+    windows=(1, None),
+    repeats=(1, None),
+)
 def block_means(
     image: np.ndarray,
     size: tuple[int, int],
@@ -178,8 +190,6 @@ def block_means(
     ----------
     Kuensch (1989), Annals of Statistics 17, for blocks; Efron and Tibshirani (1993) for percentiles.
     """
-    blocks = _checks.integer("blocks", blocks, low=2)
-    _checks.rng("rng", rng, np.random.Generator)
     parts = [part for rows in np.array_split(image, blocks) for part in np.array_split(rows, blocks, axis=1)]
     measured = [measure(patches(part, size, windows, rng)) for part in parts]
     drawn_blocks = rng.integers(len(parts), size=(repeats, len(parts)))
@@ -193,11 +203,13 @@ def block_means(
     return found
 
 
+@checked()
 def envelope_of(means: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the 2.5 % and the 97.5 % point of means from `block_means`: shape (2,) or (2, lags)."""
     return {name: np.percentile(values, [2.5, 97.5], axis=0) for name, values in means.items()}
 
 
+@checked(images=_STACK)
 def judged(
     images: np.ndarray, envelope: Mapping[str, np.ndarray], measure: Measure = statistics
 ) -> dict[str, tuple[float, float]]:
@@ -218,7 +230,10 @@ def judged(
         Mean over images (and lags); share of lags inside, one or zero for a number.
     """
     found = {}
-    for name, values in measure(images).items():
+    measured = measure(images)
+    if lacking := measured.keys() - envelope.keys():
+        raise ValueError(f"envelope must have what is measured; it lacks {', '.join(sorted(lacking))}. Make it anew.")
+    for name, values in measured.items():
         mean = np.nanmean(values, axis=0)
         low, high = envelope[name]
         found[name] = (float(np.mean(mean)), float(np.mean((mean >= low) & (mean <= high))))

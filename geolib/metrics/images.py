@@ -8,14 +8,21 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
+from geolib import _checks
+from geolib._arguments import checked
+
 Blur = Callable[[np.ndarray], np.ndarray]
 
 
+@checked(span=(1e-100, 1e100))
 def psnr(estimate: np.ndarray, truth: np.ndarray, span: float) -> float:
-    """Return the peak signal-to-noise ratio in dB over all pixels, for values with a range of `span`."""
-    return 10 * math.log10(span**2 / float(np.square(np.subtract(estimate, truth, dtype=float)).mean()))
+    """Return the peak signal-to-noise ratio in dB over all pixels, for values with a range of `span`; inf of equals."""
+    _checks.shape("estimate", estimate, truth.shape, "Compare images of one shape.")
+    error = float(np.square(np.subtract(estimate, truth, dtype=float)).mean())
+    return 10 * math.log10(span**2 / error) if error else math.inf
 
 
+@checked(span=(1e-100, 1e100), width=(3, None), sigma=(1e-3, 1e3))
 def ssim(
     estimate: np.ndarray, truth: np.ndarray, span: float, *, width: int | None = None, sigma: float = 1.5
 ) -> float:
@@ -37,6 +44,12 @@ def ssim(
     ----------
     Wang et al. (2004), IEEE Trans. Image Process. 13, p. 605, equation 13.
     """
+    _checks.shape("estimate", estimate, truth.shape, "Compare images of one shape.")
+    if truth.ndim < 2 or (width is not None and (width % 2 == 0 or width > min(truth.shape[-2:]))):
+        raise ValueError(
+            f"images must have two axes at least and hold a window of odd width; got shape {truth.shape} and width "
+            f"{width}. Give (..., nz, nx)."
+        )
     x, y = (np.asarray(image, dtype=float) for image in (estimate, truth))
     blur, unbias = (_gaussian(sigma), 1.0) if width is None else (_square(width), width**2 / (width**2 - 1))
     c1, c2 = ((k * span) ** 2 for k in (0.01, 0.03))

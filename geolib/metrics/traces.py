@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from geolib import _checks
+from geolib._arguments import checked
 from geolib.metrics import samples
 
 #: What a perfect generator reaches is in every case what other real traces reach, the floor.
@@ -40,6 +40,7 @@ class Interval(NamedTuple):
     """Upper end."""
 
 
+@checked(dt=(1e-12, None, "s"), n_resamples=(2, None))
 def compare(
     real: np.ndarray,
     fake: np.ndarray,
@@ -77,9 +78,8 @@ def compare(
     ----------
     Efron and Tibshirani (1993), An introduction to the bootstrap, chapter 10, on the bias of resampled statistics.
     """
-    n_resamples = _checks.integer("n_resamples", n_resamples, low=2)
-    _checks.rng("rng", rng, np.random.Generator)
-    a, b = (np.asarray(x, dtype=np.float64).reshape(len(x), -1) for x in (real, fake))
+    a, b = samples.pair(real, fake)
+    samples.pair(real, training)
     weights = [rng.multinomial(len(x), np.full(len(x), 1 / len(x)), n_resamples).astype(float) for x in (a, b)]
     ones = [np.ones((1, len(x))) for x in (a, b)]
 
@@ -107,6 +107,9 @@ def compare(
         return np.linalg.norm(f - r, axis=1) / np.linalg.norm(r, axis=1)
 
     (times_a, signs_a), (times_b, signs_b) = samples.first_event(a, dt), samples.first_event(b, dt)
+
+    if not (np.isfinite(times_a).any() and np.isfinite(times_b).any()):
+        raise ValueError("traces must have a first event somewhere; none has one. Give traces that vary.")
 
     def event_time(wa: np.ndarray, wb: np.ndarray) -> np.ndarray:
         ra, rb = np.isfinite(times_a), np.isfinite(times_b)
@@ -137,6 +140,7 @@ def _neighbours(real: np.ndarray, fake: np.ndarray, training: np.ndarray) -> dic
     return {np.mean: terms, np.median: {"nearest": samples.nearest(training, fake)[0], "spacing": within.min(axis=1)}}
 
 
+@checked()
 def classifier_accuracy(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> Interval:
     """Return the accuracy of a small neural network, trained on half of both sets, on the other halves; 0.5 is chance.
 
@@ -154,7 +158,7 @@ def classifier_accuracy(real: np.ndarray, fake: np.ndarray, rng: np.random.Gener
     from sklearn.neural_network import MLPClassifier
     from sklearn.pipeline import make_pipeline
 
-    both = np.concatenate([x.reshape(len(x), -1) for x in (real, fake)]).astype(np.float64)
+    both = np.concatenate(samples.pair(real, fake))
     label = np.repeat([0, 1], [len(real), len(fake)])
     order = rng.permutation(len(both))
     first, second = order[: len(order) // 2], order[len(order) // 2 :]

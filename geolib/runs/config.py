@@ -88,6 +88,9 @@ class Config:
     def check(self) -> None:
         """Check the rules between fields; studies override it and raise ValueError."""
 
+    def ready(self) -> None:
+        """Check that what the parameters ask for is at hand; studies override it and raise ValueError."""
+
     @classmethod
     def preset(cls, name: str = "quick", **changes: Any) -> Self:
         """Return the preset `name` with `changes`; an unknown name raises ValueError with the nearest one."""

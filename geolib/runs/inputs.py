@@ -58,4 +58,4 @@ def loose(files: Mapping[str, str]) -> list[str]:
 def _here(name: str) -> str:
     if name in fetch.FILES:
         return fetch.FILES[name][0] if fetch.locate(name) is not None else ABSENT
-    return frozen.checksum(paths.results() / name) or ABSENT
+    return frozen.checksum(paths.weights(name)) or ABSENT

@@ -26,6 +26,12 @@ def results() -> Path:
     return frozen.folder()
 
 
+def weights(name: str) -> Path:
+    """Return a weights file: those that are shipped serve wherever results are shipped to."""
+    found = results() / name
+    return found if found.exists() else frozen.folder() / name
+
+
 @contextlib.contextmanager
 def results_in(folder: Path | None) -> Iterator[None]:
     """Let results be shipped to another folder within the block; None changes nothing."""

@@ -18,6 +18,7 @@ __all__ = [
     "COMPANIONS",
     "NAMES",
     "check_reuse",
+    "config_of",
     "get",
     "key",
     "module_of",
@@ -43,6 +44,12 @@ COMPANIONS |= dict.fromkeys(("latent_prior", "latent_facies"), "latent_inversion
 COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}
 #: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
 APART = "quality"
+_CONFIGS = {
+    "gan_101": "GanConfig",
+    "wgan_traces": "TracesConfig",
+    "latent_inversion": "LatentConfig",
+    "rnn_fwi": "FwiConfig",
+}
 _MODULES = {name: f"{name}.study" for name in NAMES}
 _MODULES |= {name: f"{chapter}.{name.split('_')[1]}" for name, chapter in COMPANIONS.items()}
 
@@ -52,6 +59,23 @@ def get(name: str) -> AnyStudy:
     if name not in COMPANIONS:
         _checks.choice("study", name, NAMES)
     found: AnyStudy = importlib.import_module(module_of(name)).STUDY
+    return found
+
+
+def config_of(name: str) -> type[Config]:
+    """Return the configuration of a study or companion: of a chapter's, without what computes.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the nearest study is named.
+    """
+    if name in COMPANIONS:
+        return get(name).Config
+    _checks.choice("study", name, NAMES)
+    found: type[Config] = getattr(
+        importlib.import_module(f"geolib.studies.{name}.config"), _CONFIGS[name]
+    )
     return found
 
 
@@ -96,6 +120,8 @@ def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
         for label in (*PRESETS, *others):
             results = shipped(part, label)
             if results is not None:
+                for unit in results.units:
+                    _must_be_of(part, unit, f"{head}{label}.nc")
                 made = part.measures(part.Config.stored(results.config), results.units)
                 front = "" if label in PRESETS else f"{label}."
                 found |= {
@@ -103,6 +129,14 @@ def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
                     for name, measure in made.items()
                 }
     return found
+
+
+def _must_be_of(study: AnyStudy, unit: str, file: str) -> None:
+    if all(kind.read(unit) is None for kind in study.kinds):
+        raise ValueError(
+            f"results file {file} must hold units of {study.name}; {unit!r} is none. "
+            "Restore the file or publish again."
+        )
 
 
 def shown(study: AnyStudy, config: Config, computed: Results | None = None) -> Units:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from geolib._arguments import checked
 from geolib.waves.survey import Survey
 
 REFLECTION = 1e-5
@@ -26,6 +27,7 @@ class Layer(NamedTuple):
     gain_half: torch.Tensor
 
 
+@checked()
 def layers(survey: Survey) -> tuple[Layer, ...]:
     """Return the absorbing layer along each axis of the padded grid.
 

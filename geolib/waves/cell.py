@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from geolib._arguments import checked
 from geolib.waves.absorbing import Layer, layers
 from geolib.waves.survey import Survey, space_order_of
 
@@ -50,6 +51,7 @@ class WaveCell(nn.Module):
     Sun et al. (2020), equation 2 and Figure 3.
     """
 
+    @checked(space_order=...)
     def __init__(self, velocity: torch.Tensor, survey: Survey, space_order: int = 2):
         super().__init__()
         self.velocity = velocity

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from geolib import _checks
+from geolib._arguments import checked, tensor
 from geolib._autograd import refused, taking_gradients
 from geolib.waves.absorbing import layers
 from geolib.waves.cell import WaveCell, pad, padded_index, padded_shape
@@ -106,11 +107,10 @@ def misfit_and_gradient(
     ----------
     Sun et al. (2020), equations 3 and A-11 with the adjoint equation corrected.
     """
-    _checks.shape("observed", observed, (*survey.receiver_locations.shape[:2], survey.nt), "Record the same survey.")
+    space_order = _options(velocity, survey, space_order, backend)
+    tensor("observed", observed, (*survey.receiver_locations.shape[:2], survey.nt))
     if observed.dtype != velocity.dtype:
         raise TypeError(f"observed must be {velocity.dtype} as velocity is; got {observed.dtype}. Use observed.to().")
-    _checks.finite("observed", observed)
-    space_order = _options(velocity, survey, space_order, backend)
     with taking_gradients():
         model = velocity.detach().clone().requires_grad_()
         if backend == "fused":
@@ -125,6 +125,7 @@ def misfit_and_gradient(
     return misfit.detach(), gradient
 
 
+@checked(space_order=...)
 def workspace_bytes(survey: Survey, *, space_order: int = 2) -> int:
     """Return the bytes that one thread of the fused backend works in to compute a gradient.
 
@@ -145,8 +146,7 @@ def workspace_bytes(survey: Survey, *, space_order: int = 2) -> int:
     The result of a shot, its gradient and its traces, come on top of it.
     """
     ones = torch.ones(survey.grid.shape, dtype=survey.source_amplitudes.dtype)
-    order = space_order_of(space_order)
-    workspace = _Shots(pad(ones, survey), survey.source_amplitudes, survey, order)._workspace()
+    workspace = _Shots(pad(ones, survey), survey.source_amplitudes, survey, space_order_of(space_order))._workspace()
     return sum(part.nbytes for part in workspace)
 
 

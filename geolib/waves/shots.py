@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import torch
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib.waves.propagate import misfit_and_gradient as of_all
 from geolib.waves.survey import Survey, space_order_of
 
@@ -17,6 +18,7 @@ Result = tuple[torch.Tensor, torch.Tensor]
 Map = Callable[[Callable[[Task], Result], list[Task]], Iterable[Result]]
 
 
+@checked(at_once=(1, None), space_order=...)
 def misfit_and_gradient(
     velocity: torch.Tensor,
     survey: Survey,
@@ -61,7 +63,6 @@ def misfit_and_gradient(
     Groups are added in their order, whoever is done first. A task takes the model and the data
     of its shots over the network and brings one gradient back.
     """
-    at_once = _checks.integer("at_once", at_once, low=1)
     space_order = space_order_of(space_order)
     survey.check_velocity(velocity, space_order)
     _checks.shape("velocity", velocity, survey.grid.shape, "Give one model for all shots.")

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from geolib import _checks
+from geolib._arguments import checked
 
 KINDS = ("free", "absorbing")
 
@@ -33,7 +34,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple) or len(self.shape) not in (1, 2):
-            raise ValueError(f"grid shape must be (nz,) or (nz, nx); got {self.shape!r}. Give a tuple of one or two.")
+            raise ValueError(
+                f"grid shape must be (nz,) or (nz, nx); got {_checks.shown(self.shape)}. Give a tuple of one or two."
+            )
         object.__setattr__(self, "shape", tuple(_checks.integer("grid shape", n, low=3) for n in self.shape))
         object.__setattr__(self, "spacing", _checks.number("spacing", self.spacing, low=1e-12, unit="m"))
 
@@ -73,7 +76,9 @@ class Boundary:
         if isinstance(self.sides, str):
             object.__setattr__(self, "sides", (self.sides, self.sides))
         if not isinstance(self.sides, tuple) or len(self.sides) != 2:
-            raise ValueError(f"sides must be a kind or a pair of kinds; got {self.sides!r}. Give (left, right).")
+            raise ValueError(
+                f"sides must be a kind or a pair of kinds; got {_checks.shown(self.sides)}. Give (left, right)."
+            )
         for name, kind in (("top", self.top), *(("sides", side) for side in self.sides), ("bottom", self.bottom)):
             _checks.choice(name, kind, KINDS)
         object.__setattr__(self, "width", _checks.integer("width", self.width, low=1, unit="cells"))
@@ -274,11 +279,12 @@ class Survey:
 
 def space_order_of(value: Any) -> int:
     """Return the order of the spatial differences, 2 or 4, as an int; 4.0 is one too."""
-    if isinstance(value, bool) or value not in (2, 4):
-        raise ValueError(f"space_order must be 2 or 4; got {value!r}. Choose one of the two.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value not in (2, 4):
+        raise ValueError(f"space_order must be 2 or 4; got {_checks.shown(value)}. Choose one of the two.")
     return int(value)
 
 
+@checked(velocity=(1e-12, None, "m/s"), space_order=...)
 def longest_step(grid: Grid, velocity: float, space_order: int = 2) -> float:
     """Return the longest stable time step (s) on `grid` for velocities (m/s) up to `velocity`.
 

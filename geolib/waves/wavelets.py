@@ -7,8 +7,10 @@ import math
 import torch
 
 from geolib import _checks
+from geolib._arguments import checked
 
 
+@checked(frequency=(1e-9, None, "Hz"), dt=(1e-15, None, "s"), nt=(1, None))
 def ricker(
     frequency: float, dt: float, nt: int, delay: float | None = None, *, dtype: torch.dtype = torch.float32
 ) -> torch.Tensor:
@@ -36,6 +38,7 @@ def ricker(
     return ((1 - 2 * a) * torch.exp(-a)).to(dtype)
 
 
+@checked(frequency=(1e-9, None, "Hz"), dt=(1e-15, None, "s"), nt=(1, None))
 def gaussian(
     frequency: float, dt: float, nt: int, delay: float | None = None, *, dtype: torch.dtype = torch.float32
 ) -> torch.Tensor:

@@ -25,8 +25,8 @@ def test_the_depth_varying_model_has_four_layers_of_fifty_points():
     ("arguments", "message"),
     [
         (([1.0], [1.0], 1.0, 5), r"thicknesses must have one entry fewer than velocities; got 1 and 1\. Leave out"),
-        (([-1.0], [1.0, 2.0], 1.0, 5), r"thickness must be at least 0 m; got -1\."),
-        (([1.0], [1.0, 0.0], 1.0, 5), r"velocity must be at least 1e-09 m/s; got 0\."),
+        (([-1.0], [1.0, 2.0], 1.0, 5), r"thicknesses must be at least 0 m; got -1\."),
+        (([1.0], [1.0, 0.0], 1.0, 5), r"velocities must be at least 1e-09 m/s; got 0\."),
         (([1.0], [1.0, 2.0], 0.0, 5), r"spacing must be at least 1e-12 m; got 0\."),
         (([1.0], [1.0, 2.0], 1.0, 0), r"nz must be at least 1; got 0\."),
     ],

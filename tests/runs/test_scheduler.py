@@ -190,14 +190,17 @@ def test_tasks_in_this_process_come_in_order(slow):
 
 
 def test_processes_give_what_one_process_gives(slow, tmp_path):
-    config = slow.Config(units=6, seconds=0)
+    config = slow.Config(units=6, seconds=0.05)
     alone = studies.run(slow.STUDY, config, folder=tmp_path / "alone")
+    begin = time.perf_counter()
     spread = studies.run(slow.STUDY, config, folder=tmp_path / "spread", jobs=2)
+    taken = time.perf_counter() - begin
     same(alone, spread)
     here = str(os.getpid())
     assert [pid for _, pid in log(tmp_path)[:6]] == [here] * 6
     assert here not in {pid for _, pid in log(tmp_path)[6:]}
-    assert all(record["seconds"] < 5 for record in spread.records.values())  # the worker's time, not the queue's
+    # The workers' time and not the queue's: two of them are busy for no longer than twice the whole.
+    assert 0 < sum(record["seconds"] for record in spread.records.values()) <= 2 * taken
 
 
 def test_processes_compute_with_one_thread(slow, monkeypatch):

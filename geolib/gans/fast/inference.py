@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from geolib import _checks
+from geolib._arguments import checked
 from geolib._autograd import refused
 from geolib.gans.sgan import Generator
 
@@ -44,6 +45,7 @@ class Frozen:
     here; for forward mode take the network.
     """
 
+    @checked()
     def __init__(self, network: Generator, precision: torch.dtype = torch.float32) -> None:
         weights = [parameter.detach() for parameter in network.up.parameters()]
         self.kind = weights[0].dtype

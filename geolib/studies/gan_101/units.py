@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from geolib.gans import tricks as recipes
+from geolib.gans import words
 from geolib.runs.unit import Single, Unit
 
-TRICKS = tuple(name for name in recipes.TRICKS if name != "plain")
+TRICKS = tuple(name for name in words.TRICKS if name != "plain")
 DATA = ("mixture", "channels")
 VARIANTS = ("wgan", "dcgan", "conditional", "infogan", "superres")
 THEORY = (

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from geolib.inversion import crosshole, latent
+from geolib.inversion import words
+from geolib.runs import paths
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
 from geolib.studies.latent_inversion.units import KINDS
+
+
+def weights_name(width: int | str) -> str:
+    """Return the name of the file of the shipped generator of a width."""
+    return f"latent_inversion-sgan{width}.safetensors"
+
+
+def check_width(width: int) -> None:
+    """Refuse a width of which no generator is shipped."""
+    if not paths.weights(weights_name(width)).is_file():
+        files = paths.weights(weights_name(32)).parent.glob(weights_name("*"))
+        known = ", ".join(map(str, sorted(int(path.stem.split("sgan")[1]) for path in files)))
+        raise ValueError(
+            f"width must be one with shipped weights, {known}; got {width}. "
+            "Train others with geolib.gans.sgan."
+        )
 
 
 @dataclass(frozen=True)
@@ -23,7 +40,7 @@ class LatentConfig(BaseConfig):
     )
     learning_rate: float = param(0.01, "Adam's learning rate (strategy 1)", low=1e-6, high=10.0)
     clipping: str = param(
-        "stochastic", "what becomes of latents that leave the box", choices=latent.CLIPPING
+        "stochastic", "what becomes of latents that leave the box", choices=words.CLIPPING
     )
     perturbation: float = param(
         0.1, "step of the central differences (strategy 2)", low=1e-4, high=2.0
@@ -35,7 +52,7 @@ class LatentConfig(BaseConfig):
         ("consistent",),
         "what is observed: traveltimes in either cell order, or the whole image",
         paper=("consistent", "as_published", "image"),
-        choices=(*crosshole.CELL_ORDERS, "image"),
+        choices=(*words.CELL_ORDERS, "image"),
         extent=True,
     )
     cases: tuple[str, ...] = param(
@@ -93,3 +110,7 @@ class LatentConfig(BaseConfig):
 
     #: How many trials were computed together, before the groups below were fixed.
     GONE = frozenset({"batch"})
+
+    def ready(self) -> None:
+        """Refuse a width of which no generator is shipped."""
+        check_width(self.width)

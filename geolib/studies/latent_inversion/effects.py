@@ -18,8 +18,9 @@ from geolib.runs.measure import Measure
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Units, select
 from geolib.studies.latent_inversion import searches
+from geolib.studies.latent_inversion.config import weights_name
 from geolib.studies.latent_inversion.units import Comparison, Trial
-from geolib.studies.latent_inversion.world import World, weights_name
+from geolib.studies.latent_inversion.world import World
 
 WIDTHS = (64, 32, 16)
 #: One value of a choice.
@@ -99,7 +100,7 @@ def _apart(world: World, kind: str, choice: Choice) -> World:
         made = World(
             replace(world.config, width=width),
             str(world.device),
-            sgan.load_weights(paths.results() / NORMAL),
+            sgan.load_weights(paths.weights(NORMAL)),
         )
         made.true_latents = {
             model: latent.to_normal(drawn) for model, drawn in made.true_latents.items()

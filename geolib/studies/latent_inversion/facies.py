@@ -22,7 +22,8 @@ from geolib.runs import config
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
-from geolib.studies.latent_inversion.world import weights_name, weights_path
+from geolib.studies.latent_inversion.config import weights_name
+from geolib.studies.latent_inversion.world import weights_path
 
 SIZE, ENVELOPE_LAGS, CURVE_LAGS = (129, 129), 60, 40
 _measure = functools.partial(facies.shapes, lags=ENVELOPE_LAGS)

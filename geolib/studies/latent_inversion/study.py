@@ -15,7 +15,7 @@ from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
 from geolib.studies.latent_inversion import effects, facts, measures, recheck, searches, trials
-from geolib.studies.latent_inversion.config import LatentConfig
+from geolib.studies.latent_inversion.config import LatentConfig, weights_name
 from geolib.studies.latent_inversion.units import (
     GENERATOR,
     Comparison,
@@ -24,7 +24,7 @@ from geolib.studies.latent_inversion.units import (
     group,
     scenarios,
 )
-from geolib.studies.latent_inversion.world import World, weights_name
+from geolib.studies.latent_inversion.world import World
 
 DIMS = {
     "marks": ("mark",),

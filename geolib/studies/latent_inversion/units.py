@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from geolib.inversion import crosshole
+from geolib.inversion import words
 from geolib.runs.unit import Single, Unit
 
 Words = Mapping[str, tuple[str, ...]]
@@ -15,7 +15,7 @@ Words = Mapping[str, tuple[str, ...]]
 SCENARIOS = ((1, 1), (1, 2), (2, 1), (2, 2))
 #: The same where the whole image is observed, without noise.
 IMAGE_SCENARIOS = ((1, 0), (2, 0))
-OPERATORS = (*crosshole.CELL_ORDERS, "image")
+OPERATORS = (*words.CELL_ORDERS, "image")
 CASES = ("continuous", "binary")
 METHODS = ("adam", "gn", "gnx", "dream", "pool")
 #: Choices of the method that are varied, each in a comparison.

@@ -13,30 +13,16 @@ from geolib.gans import sgan
 from geolib.gans.fast import inference
 from geolib.inversion import crosshole, latent
 from geolib.runs import paths
-from geolib.studies.latent_inversion.config import LatentConfig
+from geolib.studies.latent_inversion.config import LatentConfig, check_width, weights_name
 from geolib.studies.latent_inversion.units import Trial
 
 N_LATENT = sgan.LATENT[0] * sgan.LATENT[1]
 
 
-def weights_name(width: int) -> str:
-    """Return the name of the file of the shipped generator of a width."""
-    return f"latent_inversion-sgan{width}.safetensors"
-
-
 def weights_path(width: int) -> Path:
     """Return the file of the shipped generator of a width."""
-    path = paths.results() / weights_name(width)
-    if not path.is_file():
-        known = sorted(
-            int(p.stem.split("sgan")[1])
-            for p in paths.results().glob("latent_inversion-sgan*.safetensors")
-        )
-        raise ValueError(
-            f"width must be one with shipped weights, {known}; got {width}. "
-            "Train others with geolib.gans.sgan."
-        )
-    return path
+    check_width(width)
+    return paths.weights(weights_name(width))
 
 
 class World:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from geolib.inversion import descent
+from geolib.inversion import words
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
 from geolib.studies.rnn_fwi.units import WIDTHS
@@ -27,8 +27,8 @@ class FwiConfig(BaseConfig):
     optimisers: tuple[str, ...] = param(
         ("gd", "momentum", "momentum_b", "adam", "cg", "lbfgs"),
         "optimisers of the 1-D inversion",
-        paper=descent.METHODS,
-        choices=descent.METHODS,
+        paper=words.METHODS,
+        choices=words.METHODS,
         extent=True,
     )
     gd_rates: tuple[float, ...] = param(
@@ -101,7 +101,7 @@ class FwiConfig(BaseConfig):
 
 def rates(config: FwiConfig, method: str) -> Sequence[float | None]:
     """Return the learning rates that a configuration gives a method; (None,) for a line search."""
-    if method not in descent.STEP_METHODS:
+    if method not in words.STEP_METHODS:
         return (None,)
     lists = {
         "gd": config.gd_rates,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from geolib.inversion import descent
+from geolib.inversion import words
 from geolib.runs.unit import Single, Unit
 
 Words = Mapping[str, tuple[str, ...]]
@@ -44,7 +44,7 @@ class Line(Unit):
     TEMPLATE: ClassVar[str] = "{setting}-{method}-{width}"
     ALLOWED: ClassVar[Words] = {
         "setting": ("1d", *VARIANTS),
-        "method": descent.SEARCH_METHODS,
+        "method": words.SEARCH_METHODS,
         "width": tuple(WIDTHS.values()),
     }
 
@@ -65,7 +65,7 @@ class Steps(Unit):
     TEMPLATE: ClassVar[str] = "{setting}-{method}-{rate:g}-{width}"
     ALLOWED: ClassVar[Words] = {
         "setting": ("1d", *VARIANTS),
-        "method": descent.STEP_METHODS,
+        "method": words.STEP_METHODS,
         "width": tuple(WIDTHS.values()),
     }
 

@@ -1,0 +1,62 @@
+"""A wrong call is refused before what computes is loaded: told by what is imported, not by a clock."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SLOW = {"torch", "numba", "matplotlib", "scipy", "h5py", "h5netcdf", "nbformat", "papermill", "distributed", "seaborn"}
+CODE = """
+import sys
+from geolib import cli
+try:
+    status = cli.main(sys.argv[1:])
+except SystemExit as stop:  # --help
+    status = stop.code
+print(status, *sorted(name for name in sys.modules if "." not in name))
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "status"),
+    [
+        ("--help", 0),
+        ("run --help", 0),
+        ("params rnn_fwi", 0),
+        ("", 2),
+        ("runn", 2),
+        ("study X", 2),
+        ("list X", 2),
+        ("run rnn_fwi -p nonsense 1", 2),
+        ("run rnn_fwi --preset X", 2),
+        ("run rnn_fwi -f absent.yml", 2),
+        ("run gan_101 -p n_samples X", 2),
+        ("run gan_101 -p tricks X", 2),
+        ("run wgan_traces -p n_epochs 0", 2),
+        ("run latent_inversion -p clipping X", 2),
+        ("run latent_inversion -p width 1", 2),
+        ("run latent_inversion -p width 7", 2),
+        ("sweep latent_inversion -p width 16,7", 2),
+        ("run latent_inversion -p seed 1 -p seed 2", 2),
+        ("run latent_prior", 2),
+        ("sweep rnn_fwi -p frequency 8,X", 2),
+        ("sweep rnn_fwi", 2),
+        ("publish rnn_fwi --as 9", 2),
+        ("publish rnn_fwi --scheduler X", 2),
+        ("study rnn_fwi --jobs 0", 2),
+        ("params X", 2),
+        ("verify --X", 2),
+    ],
+)
+def test_a_wrong_call_loads_nothing_slow(call, status, tmp_path):
+    command = [sys.executable, "-P", "-c", CODE, *call.split()]
+    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=env)
+    found, *loaded = done.stdout.splitlines()[-1].split()
+    assert found == str(status), done.stderr
+    assert not SLOW & set(loaded)
+    assert "numpy" in loaded  # the list would tell
+    if status:
+        assert done.stderr.startswith("geolib: ") and done.stderr.count("\n") == 1
