@@ -18,8 +18,8 @@ from geolib.studies.gan_101.ablation import (
     outcomes,
     with_interval,
 )
-from geolib.studies.gan_101.measures import best_accuracy
 from geolib.studies.gan_101.config import GanConfig
+from geolib.studies.gan_101.measures import best_accuracy
 from geolib.studies.gan_101.units import DATA, TRICKS, Theory, Trick, Variant
 
 NAMES = {
