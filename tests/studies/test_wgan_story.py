@@ -102,6 +102,10 @@ def test_scores_are_near_silence_or_near_real_traces():
     near, far = scores([0.0, 0.2], [-1.0, -1.2], -1.0), scores([0.0, 0.2], [0.0, 0.1], -1.0)
     assert story.scores_message(near) == "The critic scores generated traces like silence"
     assert story.scores_message(far) == "The critic scores generated traces like real traces"
+    # A gap far beyond both is like neither, on whichever side it lies.
+    for fake in (-4.0, -0.5, 3.0):
+        told = story.scores_message(scores([0.0, 0.2], [fake], -1.0))
+        assert told == "The critic scores generated traces neither like real traces nor like silence"
     assert story.gap_of_silence(near) == pytest.approx(1.2 / 1.1)
     assert story.picked_right(near) == 1.0
     assert story.picked_right(far) == pytest.approx(0.625)  # two of four pairs, and one tie that counts half

@@ -71,7 +71,7 @@ def beside(own: Mapping[str, Measure], published: Mapping[str, Measure]) -> dict
         "swd_over_floor": "distance to real traces over its floor",
         "coverage": "coverage",
         "generated_positive_share": "share of positive first events",
-        "real_positive_share": "the same of real traces",
+        "real_positive_share": "the same share of real traces",
     }
     there = {name: told for name, told in names.items() if name in own and name in published}
     return {told: (own[name].value, published[name].value) for name, told in there.items()}

@@ -24,6 +24,8 @@ NOT_RUN = "(not run)"
 COLLAPSED = 0.1
 #: The epochs at which the paper shows traces, and those at which this book looks at the polarity.
 SHOWN, LOOKED_AT = (1, 5, 20, 47, 100), (47, 60, 80, 100)
+#: Scores are alike within this share of the distance between real traces and silence.
+CLOSE = 0.25
 #: Hz: above it the source has next to nothing.
 QUIET = 60.0
 #: Titles of panels.
@@ -227,10 +229,15 @@ def quality_message(run: Run, data: Mapping[str, np.ndarray]) -> str:
 
 
 def scores_message(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return whether a critic scores generated traces like real ones or like a trace of zeros."""
+    """Return whether a critic scores generated traces like real ones, zeros, or neither."""
     real, fake = (float(arrays[f"score_{name}"].mean()) for name in ("validation", "generated"))
-    near = "silence" if abs(fake - arrays["score_zero"][0]) < abs(fake - real) else "real traces"
-    return f"The critic scores generated traces like {near}"
+    zero = float(arrays["score_zero"][0])
+    close = CLOSE * abs(real - zero)
+    if abs(fake - zero) < close:
+        return "The critic scores generated traces like silence"
+    if abs(fake - real) < close:
+        return "The critic scores generated traces like real traces"
+    return "The critic scores generated traces neither like real traces nor like silence"
 
 
 def polarity_message(shares: Mapping[int, Measure], real: Measure) -> str:
