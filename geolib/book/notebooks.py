@@ -253,6 +253,8 @@ def tidy(notebook: Any) -> None:
             prompts = {"code_prompt_show": prompt, "code_prompt_hide": prompt}
             cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
         _number_table(cell)
+        # An empty sentence would be shown as the name of the object that holds it.
+        cell.outputs = [output for output in cell.outputs if not _says_nothing(output)]
     # Start and end times would make every build of the same notebook differ.
     for key in (
         "start_time",
@@ -266,6 +268,11 @@ def tidy(notebook: Any) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+
+
+def _says_nothing(output: Any) -> bool:
+    text = output.get("data", {}).get("text/markdown")
+    return text is not None and not "".join(text).strip()
 
 
 _GLUED = "application/papermill.record/text/plain"

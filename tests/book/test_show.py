@@ -90,3 +90,15 @@ def test_a_solution_is_folded_and_a_cell_to_be_read_is_shown():
     notebooks.tidy(notebook)
     added = [set(cell.metadata.tags) & {"hide-cell", "hide-input", "remove-input"} for cell in notebook.cells]
     assert added == [{"hide-cell"}, set(), {"hide-input"}, {"remove-input"}]
+
+
+def test_a_sentence_that_is_empty_leaves_no_trace_on_the_page():
+    import nbformat
+
+    cells = [nbformat.v4.new_code_cell(f"Markdown({text!r})") for text in ("", "words")]
+    for cell, text in zip(cells, ("", "words"), strict=True):
+        data = {"text/markdown": text, "text/plain": "<IPython.core.display.Markdown object>"}
+        cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebooks.tidy(notebook)
+    assert [len(cell.outputs) for cell in notebook.cells] == [0, 1]
