@@ -427,8 +427,13 @@ def test_misfit_and_model_are_compared_among_the_runs_that_fit():
     assert told.alike({f"Adam {n}": descent_of(1e-3, 100.0) for n in range(6)}) == {"count": 6}
 
 
-def test_a_page_with_other_parameters_says_whose_run_it_shows():
-    assert told.scope(False) == "" and "your run" in told.scope(True)
+def test_a_page_says_whose_run_it_shows_where_the_parameters_are_a_readers_own():
+    cells = json.loads(paths.notebook("rnn_fwi").read_text(encoding="utf-8"))["cells"]
+    (cell,) = (cell for cell in cells if cell["id"] == "scope")
+    config, shown = study.Config(), {"told": told, "Markdown": str}
+    assert cell["outputs"] == [] and eval("".join(cell["source"]), {**shown, "config": config}) is None
+    mine = eval("".join(cell["source"]), {**shown, "config": study.Config(iterations=3)})
+    assert "your run" in mine and "precomputed" in mine
 
 
 def test_ten_metres_per_second_are_level():

@@ -73,10 +73,8 @@ QUOTED = (
 )
 
 
-def scope(rerun: bool) -> str:
-    """Return whose runs a page speaks of, as Markdown; nothing where they are precomputed."""
-    if not rerun:
-        return ""
+def scope() -> str:
+    """Return, for a page with a reader's own parameters, whose run it shows, as Markdown."""
     return (
         ":::{note}\nFigures, tables and bold numbers are of your run. The sentences around them, "
         "and the verdicts, were written for the precomputed runs of the book.\n:::"
