@@ -56,6 +56,18 @@ def book() -> Path:
     return ROOT / "_build" / "html"
 
 
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests of a process: a second one beside it would not start."""
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium(), args=options)
+        yield started
+        started.close()
+
+
 @pytest.fixture
 def geolib_command():
     """Run the command line in a process of its own and return status, stdout and stderr."""

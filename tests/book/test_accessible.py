@@ -5,8 +5,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import chromium
-from playwright.sync_api import sync_playwright
 from test_browser import names
 
 pytestmark = [pytest.mark.browser, pytest.mark.book, pytest.mark.xdist_group("book")]
@@ -40,14 +38,6 @@ def axe(tmp_path_factory) -> str:
 def violations(page, axe: str) -> list:
     page.evaluate(axe)
     return page.evaluate(CHECK)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize(("width", "theme"), VIEWS)

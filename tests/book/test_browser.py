@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import chromium
-from playwright.sync_api import sync_playwright
 from test_reading import UNWRITTEN, waiting
 
 from geolib import studies
@@ -25,15 +23,6 @@ WIDER = """() => [...document.querySelectorAll('.bd-article, .bd-article *')].fi
   if (!e.offsetParent || e.closest('mjx-assistive-mml, .visually-hidden, .geolab')) return false;
   return e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).overflowX !== 'visible';
 }).map(e => [getComputedStyle(e).overflowX, e.tagName, e.className, e.textContent.trim().slice(0, 50)])"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=options)
-        yield started
-        started.close()
 
 
 def names(book):

@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, chromium
-from playwright.sync_api import sync_playwright
+from conftest import ROOT
 
 from geolib.book import labs
 
@@ -25,12 +24,8 @@ def site(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def chrome():
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=options)
-        yield started
-        started.close()
+def chrome(browser):
+    return browser
 
 
 @pytest.fixture
