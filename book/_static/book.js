@@ -67,6 +67,9 @@
     dialog.setAttribute("aria-label", "Figure at full size; Escape closes it");
     dialog.appendChild(shown);
     dialog.addEventListener("click", function () { dialog.close(); });
+    document.addEventListener("keydown", function (event) {
+      if (event.key === "Escape" && dialog.open) { dialog.close(); }
+    }, true);
     document.querySelectorAll(".bd-article figure img, .bd-article .cell_output img").forEach(function (image) {
       if (image.closest("a") || image.closest(".sd-card")) { return; }
       var button = document.createElement("button");
@@ -89,6 +92,10 @@
     var place = document.getElementById("gallery-filter");
     if (!place) { return; }
     var parts = [].slice.call(document.querySelectorAll(".gallery-part")), chosen = "";
+    parts.forEach(function (part) {
+      var title = part.closest("section").querySelector("h2").firstChild.textContent;
+      part.dataset.part = title.split(/[:(]/)[0].trim();
+    });
     var words = document.createElement("input"), told = document.createElement("span");
     words.type = "search";
     words.placeholder = "words in a caption";
@@ -105,7 +112,7 @@
           card.hidden = !hit;
           own += hit;
         });
-        part.hidden = !own;
+        part.closest("section").hidden = !own;
         count += own;
       });
       told.textContent = wanted.length || chosen ? count + (count === 1 ? " figure" : " figures") : "";

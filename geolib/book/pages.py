@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import datetime
-import html
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -144,11 +143,8 @@ def _gallery(title: str, shown: Sequence[Figure]) -> str:
 """
         for figure in shown
     ]
-    short = re.split(r"[:(]", title)[0].strip()
-    start = f'<section class="gallery-part" data-part="{html.escape(short)}">'
-    grid = ["::::{grid} 1 2 2 3", ":gutter: 2", "", *cards, "::::"]
-    parts = [f"```{{raw}} html\n{start}\n```", f"## {title}", "\n".join(grid)]
-    return "\n\n".join([*parts, "```{raw} html\n</section>\n```\n"])
+    grid = ["::::{grid} 1 2 2 3", ":gutter: 2", ":class-container: gallery-part", "", *cards]
+    return "\n\n".join([f"## {title}", "\n".join([*grid, "::::"])]) + "\n"
 
 
 def _parameters(rows: list[dict[str, Any]]) -> str:
