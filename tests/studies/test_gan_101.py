@@ -75,7 +75,8 @@ def test_a_smoothed_label_does_not_lower_the_accuracy_of_the_best_discriminator(
             target, other = (m.density(x.double()) for m in (theory.TARGET, theory.Mixture.of([1.0], [0.0], [1.0])))
             return torch.logit(self.label * target / (target + other))[:, 0]
 
-    players = [Players(torch.nn.Identity(), Best(label), None, None) for label in (1.0, 0.9)]
+    rest = torch.optim.SGD([torch.zeros(1)])  # nobody is trained here
+    players = [Players(torch.nn.Identity(), Best(label), rest, rest) for label in (1.0, 0.9)]
     plain, smooth = (theory.Judge(label).critic(p) for label, p in zip((1.0, 0.9), players, strict=True))
     assert smooth == pytest.approx(
         plain, abs=1e-6
