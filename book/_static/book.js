@@ -11,9 +11,9 @@
         summary.setAttribute("aria-label", "Pages of " + (link ? link.textContent.trim() : "this part"));
       }
     });
-    // The button shows words of its own; a label beside them would be another name.
-    document.querySelectorAll(".search-button-field").forEach(function (button) {
-      button.removeAttribute("aria-label");
+    // What shows words of its own has its name; a label beside them would be another one.
+    document.querySelectorAll(".search-button-field, details.hide > summary").forEach(function (named) {
+      if (named.textContent.trim()) { named.removeAttribute("aria-label"); }
     });
   }
 
