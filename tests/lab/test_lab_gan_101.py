@@ -110,7 +110,7 @@ def run(page, steps):
 @pytest.mark.parametrize("loss", lab.LOSSES)
 def test_the_code_of_two_networks_plays_as_many_steps(open_lab, loss):
     page = open_lab("gan_101-game")
-    page.get_by_label("Loss").select_option(loss)
+    page.get_by_label("Loss", exact=True).select_option(loss)
     made = run(page, 3)
     assert made["step"].iteration + 1 == page.evaluate("() => geolab.labs['gan_101-game'].steps")
     # The density that the code draws from is the one on the screen.
@@ -136,7 +136,7 @@ def test_the_code_of_one_number_each_ends_where_the_page_is(open_lab, turns):
 def test_far_data_starve_the_minimax_loss_only(open_lab):
     page = open_lab("gan_101-game")
     page.get_by_label("Data", exact=True).select_option("far away")
-    page.get_by_label("Loss").select_option("minimax")
+    page.get_by_label("Loss", exact=True).select_option("minimax")
     page.get_by_label("Gradient penalty").press("Home")
     page.get_by_label("Discriminator's rate").press("End")
     page.get_by_label("Generator's rate").press("Home")
