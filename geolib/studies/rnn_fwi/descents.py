@@ -252,7 +252,7 @@ def _marmousi(
             rate=ADAM_RATE if method == "adam" else None,
             bounds=BOUNDS,
             watch=functools.partial(qualities, problem),
-            keep=[k - done for k in frames],
+            keep=[k - done for k in frames if k >= done],
         )
         start = found.model
         parts.append(found)
