@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -40,7 +40,17 @@ TITLED = {
 }
 Measures = Mapping[str, Measure]
 Arrays = Mapping[str, np.ndarray]
-Row = dict[str, Any]
+
+
+class Row(TypedDict):
+    """A trick in the comparison: its effect with the interval, every seed's, and the verdict."""
+
+    trick: str
+    mean: float
+    low: float | None
+    high: float | None
+    ratios: np.ndarray
+    verdict: str
 
 
 def listed(words: Sequence[str]) -> str:
