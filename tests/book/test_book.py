@@ -17,6 +17,7 @@ from PIL import Image
 from geolib import studies
 from geolib.book import build as builder
 from geolib.book import chapters, ledger_page, notebooks, records, staleness
+from geolib.datasets import frozen
 from geolib.runs import locks, paths
 
 pytestmark = [pytest.mark.book, pytest.mark.xdist_group("book")]
@@ -179,6 +180,7 @@ def copy(tmp_path, monkeypatch):
     shutil.copy(ROOT / "constraints.txt", root)
     monkeypatch.setattr(staleness, "_package", lambda: root / "geolib")
     monkeypatch.setattr(paths, "_PACKAGE", root / "geolib")
+    monkeypatch.setattr(frozen, "folder", lambda: root / "book" / "results")
     return root
 
 
