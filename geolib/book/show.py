@@ -40,7 +40,9 @@ def caption(item: Any, text: str) -> None:
 
 
 def source(item: Callable[..., Any] | type, start: str = "", stop: str = "") -> Markdown:
-    """Return the code of a function or class as it stands in the package, without docstrings.
+    """Return the code of a function or class as it stands in the package.
+
+    Docstrings and the check of arguments (`geolib._arguments.checked`) are left out.
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def source(item: Callable[..., Any] | type, start: str = "", stop: str = "") -> 
     """
     from IPython.display import Markdown
 
-    lines = _without_docstring(textwrap.dedent(inspect.getsource(item)))
+    lines = _without_plumbing(textwrap.dedent(inspect.getsource(item)))
     if start or stop:
         lines = _part(lines, start, stop, item)
     if len(lines) > LINES:
@@ -69,12 +71,14 @@ def source(item: Callable[..., Any] | type, start: str = "", stop: str = "") -> 
     return Markdown(f"```python\n{code}\n```\n\n*From* {where}.")
 
 
-def _without_docstring(text: str) -> list[str]:
+def _without_plumbing(text: str) -> list[str]:
     lines, dropped = text.rstrip().splitlines(), set()
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
-            first = node.body[0]
-            dropped |= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            continue
+        checks = [each for each in node.decorator_list if ast.unparse(each).startswith("checked(")]
+        for part in (*checks, *node.body[: ast.get_docstring(node) is not None]):
+            dropped |= set(range(part.lineno, (part.end_lineno or part.lineno) + 1))
     kept = [line for number, line in enumerate(lines, 1) if number not in dropped]
     # An empty line that followed the docstring leads nowhere.
     return [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from geolib.book import notebooks, show
-from geolib.inversion import descent
+from geolib.inversion import descent, latent
 from geolib.waves.cell import WaveCell
 
 
@@ -14,6 +14,11 @@ def test_code_is_that_of_the_package_without_its_docstring():
     assert text.endswith("*From* `geolib.waves.cell.WaveCell.start`.")
     part = show.source(WaveCell, "def start", "zero =").data
     assert [line.split(" ")[0] for line in part.splitlines()[1:3]] == ["def", ""] and len(part.splitlines()) == 7
+
+
+def test_the_check_of_arguments_is_no_part_of_what_is_read():
+    text = show.source(latent.threshold).data
+    assert text.startswith("```python\ndef threshold(models: Tensor) -> Tensor:\n    return")
 
 
 def test_code_of_more_than_twelve_lines_or_a_lost_line_is_refused():
