@@ -233,7 +233,6 @@ def _make_offline(path: Path, site: Path) -> None:
     cleaned = labs.attach(_ONLINE.sub("", text), path, site)
     if path.name == "gallery.html":  # its pictures are loaded as one scrolls to them
         cleaned = cleaned.replace("<img alt", '<img loading="lazy" alt')
-        cleaned = cleaned.replace("<img class", '<img loading="lazy" class')
     if 'class="math' not in cleaned:
         cleaned = _MATHJAX.sub("", cleaned)  # two megabytes for nothing
     if cleaned != text:

@@ -23,6 +23,7 @@ from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.latent_inversion.config import weights_name
+from geolib.studies.latent_inversion.prior import MEASURES
 from geolib.studies.latent_inversion.world import weights_path
 
 SIZE, ENVELOPE_LAGS, CURVE_LAGS = (129, 129), 60, 40
@@ -34,16 +35,6 @@ CURVES = {
     "along": (channels.variogram, 2),
     "connected, down": (channels.connectivity, 1),
 }
-MISFITS = (
-    "proportion",
-    "greyness",
-    "vertical",
-    "horizontal",
-    "connectivity",
-    "components",
-    "width",
-    "patterns",
-)
 
 
 @dataclass(frozen=True)
@@ -162,7 +153,7 @@ def as_markdown(units: Units, names: Mapping[str, str]) -> str:
 def misfits_as_markdown(units: Units, names: Mapping[str, str]) -> str:
     """Return the misfits of units to the training image, by each column's title, as Markdown."""
     rows = []
-    for label in MISFITS:
+    for label in MEASURES:
         cells = [f"{float(units[name][f'misfit.{label}']):.3f}" for name in names.values()]
         rows.append([label, *cells])
     return markdown(["Misfit", *names], rows, "l" + "r" * len(names))

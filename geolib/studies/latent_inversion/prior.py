@@ -34,7 +34,7 @@ RECIPES = {
     "released": sgan.RELEASED,
     "normal": sgan.Recipe(normal=True),
 }
-#: What `training_images.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED`
+#: What `channels.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED`
 #: chooses among them.
 MEASURES = (
     "proportion",
