@@ -77,7 +77,9 @@ def _without_plumbing(text: str) -> list[str]:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             continue
         checks = [each for each in node.decorator_list if ast.unparse(each).startswith("checked(")]
-        for part in (*checks, *node.body[: ast.get_docstring(node) is not None]):
+        parts: list[ast.expr | ast.stmt] = [*checks]
+        parts += node.body[: ast.get_docstring(node) is not None]
+        for part in parts:
             dropped |= set(range(part.lineno, (part.end_lineno or part.lineno) + 1))
     kept = [line for number, line in enumerate(lines, 1) if number not in dropped]
     # An empty line that followed the docstring leads nowhere.
