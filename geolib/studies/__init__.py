@@ -38,7 +38,7 @@ __all__ = [
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
 COMPANIONS = dict.fromkeys(
-    ("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers"), "wgan_traces"
+    ("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers", "wgan_use"), "wgan_traces"
 )
 COMPANIONS |= dict.fromkeys(("latent_prior", "latent_facies"), "latent_inversion")
 COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}

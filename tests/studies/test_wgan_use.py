@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from geolib import studies
+from geolib.studies.wgan_traces import use
+from geolib.studies.wgan_traces.use import STUDY as study
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return use.Sets(study.Config(labelled=(60,), n_test=60, n_generated=60))
+
+
+def test_the_rule_reads_the_labels_of_modelled_traces(sets):
+    labels = sets.rule.label(sets.test.traces)
+    assert len(labels.time) == len(sets.test.time)
+    close = np.abs(labels.time - sets.test.time) <= use.CLOSE / use.SAMPLING
+    assert close.mean() > 0.9 and (labels.polarity == sets.test.polarity).mean() > 0.9
+    assert use.hits(use._judge_rule(sets)).mean() > 0.9
+
+
+def test_a_trace_without_an_event_after_the_delay_has_no_label(sets):
+    early = np.zeros((2, 499), dtype=np.float32)
+    early[:, 3] = 1
+    assert len(sets.rule.label(early).time) == 0 and sets.rule.delay > 3
+
+
+def test_altered_traces_keep_their_labels(sets):
+    altered = use._altered(sets.test, np.random.default_rng(0))
+    moved = np.abs(altered.time - sets.test.time)
+    assert moved.max() <= use.SHIFT and moved.mean() > use.SHIFT / 4
+    # What is shifted out of the window, or turned over, must be so in trace and label alike.
+    kept = altered[altered.time >= 2]  # what is picked before the delay has no label by the rule
+    read = sets.rule.label(kept.traces)
+    assert (np.abs(read.time - kept.time) <= 3).mean() > 0.9
+    assert (read.polarity == kept.polarity).mean() > 0.9
+    assert 0.2 < (altered.polarity != sets.test.polarity).mean() < 0.8
+
+
+def test_a_picker_learns(sets):
+    config = study.Config(labelled=(60,), n_test=60, steps=100, batch=32, noise=0.02)
+    found = use._train(config, use.Sets(config), use.Picker("real", 60, 1))
+    untrained = use._train(study.Config(labelled=(60,), n_test=60, steps=1), sets, use.Picker("real", 60, 1))
+    assert use.hits(found).mean() > use.hits(untrained).mean() + 0.15
+
+
+def test_every_picker_has_its_own_labelled_traces_and_all_the_same_test(sets):
+    one, other = (sets.of(use.Picker("real", 30, seed)) for seed in (1, 2))
+    assert not np.array_equal(one.time, other.time)
+    np.testing.assert_array_equal(one.time, sets.of(use.Picker("both", 30, 1)).time)
+    results = studies.run(study, study.Config())
+    assert set(results.units) == set(study.names(study.Config()))
+    measures = study.measures(study.Config(), results.units)
+    assert {"use_rule", "use_generated", "use_both_20", "use_gain_over_real_20"} <= set(measures)
+
+
+def test_gains_are_paired_by_seed():
+    def unit(share):
+        right = np.arange(100) < 100 * share
+        return {"time_error": np.zeros(100), "polarity_right": right}
+
+    made = {"real": (0.5, 0.7), "both": (0.6, 0.8), "altered": (0.8, 0.9)}
+    units = {use.Picker(s, 50, i).name: unit(v) for s, values in made.items() for i, v in enumerate(values)}
+    found = study.measures(study.Config(), units)
+    assert found["use_gain_over_real_50"].value == pytest.approx(0.1)
+    assert found["use_gain_over_altered_50"].value == pytest.approx(-0.15)
