@@ -156,6 +156,6 @@ def test_a_paper_more_is_run_shipped_and_judged(checkout):
     done = subprocess.run([sys.executable, "-c", code], cwd=checkout, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     where, row, status, measures = json.loads(done.stdout.splitlines()[-1])
-    assert Path(where).is_relative_to(checkout) and status == [0, 0, 0]
+    assert Path(where).is_relative_to(checkout) and status == [0, 0, 0], done.stderr
     assert row["verdict"] in ("reproduced", "undecided") and row["n"] == 1000
     assert measures == ["share"] and (checkout / "book/results/toy-paper.nc").is_file()

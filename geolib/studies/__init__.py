@@ -44,6 +44,7 @@ COMPANIONS |= dict.fromkeys(("latent_prior", "latent_facies"), "latent_inversion
 COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}
 #: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
 APART = "quality"
+#: Studies whose configuration has a module of its own, so that it is known before what computes.
 _CONFIGS = {
     "gan_101": "GanConfig",
     "wgan_traces": "TracesConfig",
@@ -70,9 +71,8 @@ def config_of(name: str) -> type[Config]:
     ValueError
         If the name is unknown; the nearest study is named.
     """
-    if name in COMPANIONS:
+    if name not in _CONFIGS:
         return get(name).Config
-    _checks.choice("study", name, NAMES)
     found: type[Config] = getattr(
         importlib.import_module(f"geolib.studies.{name}.config"), _CONFIGS[name]
     )
