@@ -1,15 +1,18 @@
 """Acoustic waves on a grid: surveys, wavelets, one time step, and propagation with its gradient."""
 
 from geolib.waves.cell import WaveCell
+from geolib.waves.certify import Certificate, certify
 from geolib.waves.propagate import misfit_and_gradient, propagate, workspace_bytes
 from geolib.waves.survey import Boundary, Grid, Survey, longest_step
 from geolib.waves.wavelets import gaussian, ricker
 
 __all__ = [
     "Boundary",
+    "Certificate",
     "Grid",
     "Survey",
     "WaveCell",
+    "certify",
     "gaussian",
     "longest_step",
     "misfit_and_gradient",

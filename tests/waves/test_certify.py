@@ -1,0 +1,198 @@
+"""The certificate catches 200 faults of the adjoint that are put in on purpose, and raises no alarm without one."""
+
+import dataclasses
+import importlib
+import math
+import re
+
+import pytest
+import torch
+
+from geolib.waves import Boundary, Grid, Survey, certify, longest_step, propagate, ricker
+
+# The package's attribute of this name is the function.
+engine = importlib.import_module("geolib.waves.propagate")
+
+FAULTS = ("sign", "index", "shift", "term", "boundary", "layer", "weight")
+SEEDS = range(200)
+
+
+def draws(seed):
+    rng = torch.Generator().manual_seed(seed)
+
+    def whole(low, high):
+        return int(torch.randint(low, high + 1, (1,), generator=rng))
+
+    def real(low, high):
+        return low + (high - low) * float(torch.rand(1, generator=rng))
+
+    return rng, whole, real
+
+
+def drawn(seed, *, order=None, layer=False):
+    """A survey of any scale, shape, boundary and precision, with at least 18 points to its slowest wavelength."""
+    rng, whole, real = draws(seed)
+    shape = (whole(15, 60),) if whole(0, 4) == 0 else (whole(12, 30), whole(12, 30))
+    order = order or 2 * whole(1, 2)
+    dtype = (torch.float32, torch.float64)[whole(0, 1)]
+    velocity = 10 ** real(-1, 4) * (1 + real(0, 0.5) * torch.rand(shape, generator=rng, dtype=torch.float64))
+    grid = Grid(shape, 10 ** real(-3, 3))
+    dt = real(0.3, 0.99) * longest_step(grid, float(velocity.max()), order)
+    frequency = float(velocity.min()) / grid.spacing / real(18, 25)
+    nt = round(real(3, 6) / frequency / dt)
+    n_shots, n_sources = whole(1, 4), whole(1, 2)
+
+    def places(n):
+        return torch.stack([torch.randint(0, m, (n_shots, n), generator=rng) for m in shape], -1)
+
+    top, left, right, bottom = (("free", "absorbing")[whole(0, 1)] for _ in range(4))
+    edge = Boundary("absorbing" if layer else top, (left, right), bottom, width=whole(10, 20))
+    wavelet = 10 ** real(-6, 6) * ricker(frequency, dt, nt, dtype=dtype)
+    sources = wavelet.expand(n_shots, n_sources, nt)
+    return velocity.to(dtype), Survey(grid, dt, nt, places(n_sources), places(whole(2, 8)), sources, edge), order
+
+
+def put_in(fault, seed, monkeypatch):
+    """Let every gradient of the kernels have a fault; what they propagate stays right."""
+    right, (_, whole, real) = engine._Shots.gradient, draws(seed)
+    choices = [whole(0, 10**6) for _ in range(4)]
+    sign, by = 1 - 2 * (choices[0] % 2), real(0.05, 0.5)
+
+    def wrong(shots, data, *, fit):
+        n_shots, n_receivers, _ = data.shape
+        residual = (shots.gathers() - data) / n_shots if fit else data
+        misfit = float((n_shots * residual.square().double()).sum() / 2) if fit else 0.0
+        residual = residual.clone()
+        if fault == "shift":  # the adjoint's sources come a sample early or late
+            residual = residual.roll(sign, -1)
+        elif fault == "weight":
+            residual[:, choices[1] % n_receivers] *= 1 + sign * by
+        elif fault == "index":
+            shots.receivers = shots.receivers.copy()
+            shots.receivers[:, choices[1] % n_receivers] += sign * (1 if choices[2] % 2 else shots.setup.stride)
+        elif fault == "term":
+            shots.far = None
+        elif fault == "layer":
+            parts = {name: getattr(shots.setup, name) for name in ("along_x", "top", "bottom")}
+            for name, strip in parts.items():
+                parts[name] = strip._replace(coefficients=strip.coefficients.copy())
+                parts[name].coefficients[choices[1] % 2 :: 2] = 0  # memory fades, or nothing enters it
+            shots.setup = shots.setup._replace(**parts)
+        _, gradient, source = right(shots, residual, fit=False)
+        if fault == "sign":
+            gradient = -gradient
+        elif fault == "boundary":
+            padding = shots.survey.boundary.padding(len(shots.survey.grid.shape))
+            axis = choices[1] % len(padding)
+            first = padding[axis][0], gradient.shape[axis - len(padding)] - padding[axis][1] - 1
+            gradient = gradient.clone()
+            gradient.select(axis - len(padding), first[choices[2] % 2]).mul_(1 + sign * by)
+        return misfit, gradient, source
+
+    monkeypatch.setattr(engine._Shots, "gradient", wrong)
+
+
+def with_fault(seed, monkeypatch):
+    fault = FAULTS[seed % len(FAULTS)]
+    # The fourth-order term and the layer can be missing only where they are.
+    velocity, survey, order = drawn(seed, order=4 if fault == "term" else None, layer=fault == "layer")
+    put_in(fault, seed, monkeypatch)
+    return fault, certify(velocity, survey, space_order=order)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_fault_of_the_adjoint_is_caught(seed, monkeypatch):
+    fault, found = with_fault(seed, monkeypatch)
+    assert found.faults, f"{fault}\n{found}"
+    assert found.verdict.startswith("Do not invert with this: the engine fails at")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_valid_survey_raises_no_alarm(seed):
+    velocity, survey, order = drawn(seed)
+    found = certify(velocity, survey, space_order=order)
+    assert not found.faults and not found.cautions, f"\n{found}"
+    for row in found.rows:  # and none of the limits is near
+        if error := re.match(r"\d\.\de[+-]\d\d", row.found):
+            assert float(error[0]) <= 0.3 * float(row.rule.split()[-1]), row
+
+
+def line(n=60, order=4, *, dtype=torch.float64, **edge):
+    """A survey of one shot down a line of 2000 m/s, its source and receivers at 10 and 25 points."""
+    grid = Grid((n,), 5.0)
+    dt = 0.5 * longest_step(grid, 2000.0, order)
+    wavelet = ricker(15.0, dt, 300, dtype=dtype).expand(1, 1, -1)
+    return torch.full((n,), 2000.0, dtype=dtype), Survey(
+        grid, dt, 300, [[[10]]], [[[25], [40]]], wavelet, Boundary(**edge)
+    )
+
+
+def state_of(found, check):
+    (row,) = (row for row in found.rows if row.check == check)
+    return row
+
+
+def test_the_eager_backend_is_certified_too():
+    velocity, survey = line()
+    found = certify(velocity, survey, space_order=4, backend="eager")
+    assert found.verdict == "The gradient is exact on this survey, and its grid, time step and layers serve its waves."
+    assert str(found).splitlines()[0].split() == ["check", "found", "rule"]
+    assert f"\n\n{found.verdict}\nIt took" in str(found)
+
+
+def test_each_shot_may_have_a_model_of_its_own():
+    velocity, survey, order = drawn(1)
+    models = torch.stack([velocity * (1 - 0.01 * i) for i in range(survey.n_shots)])
+    found = certify(models, survey, space_order=order)
+    assert not found.faults, f"\n{found}"
+    assert not [row for row in found.rows if row.check.startswith("gradient of all shots")]
+
+
+def test_a_layer_that_reflects_is_told():
+    velocity, survey = line(width=3, velocity=100.0)
+    row = state_of(certify(velocity, survey, space_order=4), "energy that the layers send back")
+    assert row.state == "caution" and float(row.found) > 1e-2
+    velocity, survey = line(bottom="free")
+    assert "energy that the layers send back" not in [row.check for row in certify(velocity, survey).rows]
+
+
+def test_dispersion_is_told_by_the_scheme_s_own_wavenumber():
+    velocity, survey = line(order=2)
+    row = state_of(certify(velocity, survey), "dispersion")
+    # Down the 60 points and up again, of which the record holds all.
+    frequency, seconds = survey.highest_frequency, 120 * 5.0 / 2000
+    s = math.sin(math.pi * frequency * survey.dt) / (2000 * survey.dt / 5)
+    late = (math.asin(s) / (math.pi * frequency * 5 / 2000) - 1) * frequency * seconds
+    assert late > 0.1 and row.found == f"{late:.2f} periods of {frequency:.3g} Hz over 600 m"
+    assert row.state == "holds"
+    coarse = dataclasses.replace(
+        survey, source_amplitudes=ricker(90.0, survey.dt, 300, dtype=torch.float64)[None, None]
+    )
+    row = state_of(certify(velocity, coarse), "dispersion")
+    assert row.state == "caution" and row.found.endswith("does not travel at 2000 m/s")
+
+
+def test_skipped_cycles_are_counted():
+    velocity, survey = line()
+    observed = propagate(velocity, survey, space_order=4)
+    check = "cycles skipped at this velocity"
+    row = state_of(certify(velocity, survey, observed, space_order=4), check)
+    assert row.state == "holds" and row.found.startswith("0 of 2 traces, the worst by 0.0 periods")
+    # 1200 m/s takes 2/3 more time over 15 points, 0.8 of a period, and over 30 points twice that.
+    slow = certify(0.6 * velocity, survey, observed, space_order=4)
+    row = state_of(slow, check)
+    assert row.state == "caution" and row.found.startswith("2 of 2 traces, the worst by")
+    late = 0.4 / 0.6 * 30 * 5 / 2000 * survey.mean_frequency
+    assert float(row.found.split("by ")[1].split()[0]) == pytest.approx(late, rel=0.1)
+    assert slow.verdict == f"The gradient is exact on this survey; think again about: {check}."
+
+
+def test_what_cannot_be_certified_is_refused():
+    velocity, survey = line()
+    silent = dataclasses.replace(survey, source_amplitudes=0 * survey.source_amplitudes)
+    with pytest.raises(ValueError, match=r"source_amplitudes must not be silent; all are zero\. Give a wavelet"):
+        certify(velocity, silent)
+    with pytest.raises(ValueError, match=r"observed must have shape \(1, 2, 300\); got \(1, 3, 300\)"):
+        certify(velocity, survey, torch.zeros(1, 3, 300))
+    with pytest.raises(ValueError, match=r"dt must be at most"):
+        certify(4 * velocity, survey)
