@@ -163,7 +163,7 @@ def test_dispersion_is_told_by_the_scheme_s_own_wavenumber():
     frequency, seconds = survey.highest_frequency, 120 * 5.0 / 2000
     s = math.sin(math.pi * frequency * survey.dt) / (2000 * survey.dt / 5)
     late = (math.asin(s) / (math.pi * frequency * 5 / 2000) - 1) * frequency * seconds
-    assert late > 0.1 and row.found == f"{late:.2f} periods of {frequency:.3g} Hz over 600 m"
+    assert late > 0.05 and row.found == f"{late:.2f} periods of {frequency:.3g} Hz over 600 m"
     assert row.state == "holds"
     coarse = dataclasses.replace(
         survey, source_amplitudes=ricker(90.0, survey.dt, 300, dtype=torch.float64)[None, None]
@@ -173,17 +173,17 @@ def test_dispersion_is_told_by_the_scheme_s_own_wavenumber():
 
 
 def test_skipped_cycles_are_counted():
-    velocity, survey = line()
+    velocity, survey = line(top="absorbing")  # without a ghost, a trace is one event
     observed = propagate(velocity, survey, space_order=4)
     check = "cycles skipped at this velocity"
     row = state_of(certify(velocity, survey, observed, space_order=4), check)
     assert row.state == "holds" and row.found.startswith("0 of 2 traces, the worst by 0.0 periods")
-    # 1200 m/s takes 2/3 more time over 15 points, 0.8 of a period, and over 30 points twice that.
+    # 1200 m/s take 2/3 more time over 15 points, less than half of a period, and over 30 points twice that.
     slow = certify(0.6 * velocity, survey, observed, space_order=4)
     row = state_of(slow, check)
-    assert row.state == "caution" and row.found.startswith("2 of 2 traces, the worst by")
-    late = 0.4 / 0.6 * 30 * 5 / 2000 * survey.mean_frequency
-    assert float(row.found.split("by ")[1].split()[0]) == pytest.approx(late, rel=0.1)
+    assert row.state == "caution" and row.found.startswith("1 of 2 traces, the worst by")
+    late = 2 / 3 * 30 * 5 / 2000 * survey.mean_frequency
+    assert float(row.found.split("by ")[1].split()[0]) == pytest.approx(late, abs=0.06)
     assert slow.verdict == f"The gradient is exact on this survey; think again about: {check}."
 
 
