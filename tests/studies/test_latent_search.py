@@ -1,0 +1,63 @@
+"""The study of the search: its units, what it counts, and what is shipped of it."""
+
+import numpy as np
+import pytest
+import torch
+
+from geolib import studies
+from geolib.studies.latent_inversion import search
+
+STUDY = studies.get("latent_search")
+
+
+def fitted(solves, misfit, wrong=0.1):
+    return {"record": np.array([[10, 5.0], [solves, misfit]]), "wrong": np.array(wrong)}
+
+
+def test_the_orders_of_a_seed_stand_together_and_the_continuous_truths_last():
+    names = STUDY.names(STUDY.Config(truths=2, continuous=1, operators=("consistent", "as_published"), budget=50))
+    assert names == [
+        "consistent-binary-b50-s4000",
+        "as_published-binary-b50-s4000",
+        "consistent-binary-b50-s4001",
+        "as_published-binary-b50-s4001",
+        "consistent-continuous-b50-s4000",
+        "as_published-continuous-b50-s4000",
+    ]
+    assert [search.Truth.parse(name).name for name in names] == names
+
+
+def test_seeds_that_chose_the_search_are_not_those_that_judge_it():
+    paper = STUDY.Config.preset("paper")
+    assert {unit.seed for unit in STUDY.units(paper)} == set(range(5000, 5100))
+    assert {unit.seed for unit in STUDY.units(STUDY.Config())} < set(range(5000))
+
+
+def test_a_truth_counts_at_the_budgets_within_which_it_was_fitted():
+    found = {"s1": (900, 1.009), "s2": (1500, 1.01), "s3": (9000, 1.02)}
+    units = {f"consistent-binary-b10000-{seed}": fitted(*each) for seed, each in found.items()}
+    measures = STUDY.measures(STUDY.Config(), units)
+    counts = {mark: measures[f"search.consistent.binary.within_{mark}"].k for mark in search.MARKS}
+    assert counts == {1000: 1, 2000: 2, 5000: 2, 10000: 2}
+    assert measures["search.consistent.binary.solves"].value == 1500
+    assert "1 (" in search.as_markdown(units) and "scrambled" not in search.as_markdown(units)
+
+
+def test_a_search_of_the_small_generator_is_whole_and_its_recheck_agrees():
+    config = STUDY.Config(width=16, budget=300)
+    (unit,) = STUDY.units(config)
+    ((_, arrays),) = STUDY.compute(config, [unit])
+    assert arrays["solves"] == 300 and arrays["message"] == "the budget is spent"
+    gap, _ = STUDY.recheck(config, unit, arrays, 1.0).gap()
+    assert gap < 1e-5  # one image alone or among others: round-off in float32
+    spoilt = arrays | {"best_latent": -arrays["best_latent"]}
+    assert STUDY.recheck(config, unit, spoilt, 1.0).gap()[0] > 0.1
+
+
+@pytest.mark.parametrize("case", ["binary", "continuous"])
+def test_the_truth_fits_its_own_data(case):
+    world = search._world(STUDY.Config(width=16), 4000)
+    data, rmse = world.observed("consistent", case, search.MODEL, search.NOISE)
+    with torch.no_grad():
+        made = world.simulate("consistent", case, world.true_latents[search.MODEL])
+    assert float((made - data).square().mean().sqrt()) == pytest.approx(rmse, rel=1e-4)
