@@ -53,7 +53,16 @@
     return Array.from(seen);
   }
 
+  // Who comes to a row by its link wants its case.
+  function reveal() {
+    var target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    var row = target && target.closest("tr");
+    if (row && row.querySelector("details")) row.querySelector("details").open = true;
+  }
+
   function start() {
+    reveal();
+    window.addEventListener("hashchange", reveal);
     var place = document.getElementById("ledger-filter");
     var groups = collect();
     if (!place || place.firstChild || !groups.length) return;

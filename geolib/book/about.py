@@ -54,7 +54,7 @@ def paper(study: AnyStudy) -> str:
     return (
         f"[the paper]({study.address})"
         if study.address
-        else f"the paper, {{cite:t}}`{study.paper}`"
+        else f"the paper, {{cite:t}}`{study.paper}`, a report without DOI"
     )
 
 

@@ -64,6 +64,9 @@ def surprises() -> Iterator[Surprise]:
     """Yield a finding of each chapter whose precomputed results are there."""
     import matplotlib.pyplot as plt
 
+    from geolib.plots import style
+
+    style.use_style()
     for name, draw in _SURPRISES.items():
         if name not in studies.NAMES:
             continue
@@ -79,7 +82,7 @@ def _game(units: Units) -> Surprise:
     unit = units["bilinear"]
     row = unit["methods"].tolist().index("simultaneous")
     steps = unit["distance"].shape[1] - 1
-    figure, (ax,) = style.new_figure(width=3.4, height=2.5)
+    figure, (ax,) = style.new_figure(width=2.4, height=1.75)
     landing.spiral(ax, unit["paths"][row][:120])
     first, last = unit["distance"][row][[0, -1]]
     sentence = (
@@ -102,7 +105,7 @@ def _collapse(units: Units) -> Surprise:
     spreads = [tables.spread(e["samples"][: gallery.N_ANIMATED], real) for e in other[:count]]
     narrow = int(np.argmin(spreads))
     collapsed = sum(spread < 0.1 for spread in spreads)
-    figure, axes = style.new_figure(1, 2, width=3.4, height=2.5)
+    figure, axes = style.new_figure(1, 2, width=2.4, height=1.75)
     color = style.PALETTE["generated"]
     landing.stacked(axes[0], printed[narrow]["samples"][:5], color, "deviation 0.2")
     landing.stacked(axes[1], other[narrow]["samples"][:5], style.COLORS["vermilion"], "0.02")
@@ -121,7 +124,7 @@ def _valleys(units: Units) -> Surprise:
     found = studies.shipped_measures(study)
     near = [found[f"{front}landscape.near.minima"].value for front in ("", "as_published.")]
     unit = units["generator"]
-    figure, axes = style.new_figure(1, 2, width=3.4, height=2.5)
+    figure, axes = style.new_figure(1, 2, width=2.4, height=1.75)
     grids = (unit["landscape"][1], unit["landscape_published"][1])
     for ax, grid, text in zip(axes, grids, ("true rays", "as published"), strict=True):
         landing.valleys(ax, grid, text)
@@ -138,7 +141,7 @@ def _misfit(units: Units) -> Surprise:
 
     plain, heavy = units["1d-gd-0.4-f64"], units["1d-momentum-0.8-f64"]
     ratio = plain["misfit"][-1] / heavy["misfit"][-1]
-    figure, (ax,) = style.new_figure(width=3.4, height=2.5)
+    figure, (ax,) = style.new_figure(width=2.4, height=1.75)
     models = [("gradient descent", plain["model"]), ("momentum", heavy["model"])]
     landing.depth_profiles(ax, plain["truth"], models)
     sentence = (

@@ -83,7 +83,8 @@ def _table(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str
         ]
         if row["figure"]:
             notes.append(f"Shown in {{numref}}`{row['figure']}`.")
-        claim = row["claim"] + "".join(f" *{note}*" for note in notes if note)
+        case = " ".join(note for note in notes if note)
+        claim = f"{row['claim']} <details><summary>how it is judged</summary>{case}</details>"
         power = "—" if row["power"] is None else f"{row['power']:.2f}"
         lines.append(
             [place, claim, verify.listed(row["published"]), ours, row["kind"], power, _robust(row)]

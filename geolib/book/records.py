@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.runs import paths, store, surroundings
+from geolib.runs import audit, paths, store, surroundings
 from geolib.runs.config import Config, plain
 from geolib.runs.study import AnyStudy
 from geolib.runs.tables import duration, markdown, span
@@ -134,7 +134,7 @@ def section(columns: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
-    """Return the line at a chapter's foot: executed when, by what; its precomputed results."""
+    """Return the line at a chapter's foot: executed when, by what; its results, and their audit."""
     if about:
         versions = ", ".join(
             f"{name} {number}" for name, number in about.get("versions", {}).items()
@@ -150,7 +150,19 @@ def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
         f"[{file.path.stem}](#{file.anchor}), {len(file.results.units)} runs of {span(file.dates)}"
         for file in files
     ]
-    return line + (f" Precomputed results: {'; '.join(shown)}." if shown else "") + "\n"
+    line += f" Precomputed results: {'; '.join(shown)}." if shown else ""
+    return line + _audited([file.path for file in files]) + "\n"
+
+
+def _audited(found: Sequence[Path]) -> str:
+    """Return whether files are those that were published, by the digests noted then."""
+    if not found:
+        return ""
+    same = {finding.name: finding.agrees for finding in audit.files(found[0].parent)}
+    other = [path.name for path in found if not same[path.name]]
+    if other:
+        return f" Audit: not as published: {', '.join(other)}."
+    return " Audit: each is, to the byte, as it was published."
 
 
 def label(page: str) -> str:

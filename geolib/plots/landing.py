@@ -54,7 +54,9 @@ def spiral(ax: Axes, path: np.ndarray) -> Axes:
     """Draw the steps of both players `(n, 2)` around the solution of a game."""
     ax.plot(*path.T, color=PALETTE["minimax"], marker=".", markersize=3, linewidth=1)
     ax.plot(0, 0, "+", color=PALETTE["truth"], markersize=10)
-    ax.annotate("solution", (0, 0), xytext=(6, 4), textcoords="offset points")
+    line = {"arrowstyle": "-", "linewidth": 0.6, "shrinkB": 4}
+    place = {"xytext": (1, 0), "textcoords": "axes fraction", "ha": "right", "va": "bottom"}
+    ax.annotate("solution", (0, 0), arrowprops=line, **place)
     limit = 1.05 * np.abs(path).max()
     return bare(ax, xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
 
@@ -95,6 +97,6 @@ def depth_profiles(
     ax.plot(truth / 1000, depth, color=PALETTE["truth"], linewidth=1.6)
     for n, (name, model) in enumerate(models):
         ax.plot(model / 1000, depth, color=PALETTE[name], linewidth=1)
-        ax.text(0.98, 0.95 - 0.1 * n, name, color=PALETTE[name], ha="right", transform=ax.transAxes)
+        ax.text(0.98, 0.95 - 0.14 * n, name, color=PALETTE[name], ha="right", transform=ax.transAxes)
     ax.set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], 0))
     return ax

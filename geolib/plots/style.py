@@ -122,6 +122,7 @@ def use_style() -> None:
         "axes.facecolor": "none",
         "figure.constrained_layout.use": True,
         "axes.titlelocation": "left",
+        "figure.titleweight": "bold",
         "axes.grid": True,
         "grid.color": "#b0b0b0",
         "grid.alpha": 0.3,

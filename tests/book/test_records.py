@@ -6,7 +6,7 @@ import numpy as np
 
 from geolib import studies
 from geolib.book import records
-from geolib.runs import paths, store
+from geolib.runs import audit, paths, store
 from geolib.runs.config import plain
 
 STUDY = studies.get("rnn_fwi")
@@ -42,10 +42,16 @@ def test_results_of_another_version_are_stale(tmp_path, monkeypatch):
 
 def test_the_foot_of_a_chapter_says_when_and_by_what(tmp_path):
     about = {**RECORD, "date": "2026-03-04", "seconds": 12.3}
-    line = records.foot(about, [shipped(tmp_path)])
+    file = shipped(tmp_path)
+    audit.note(file.path)
+    line = records.foot(about, [file])
     assert line.startswith("Executed 2026-03-04 in 12 s by commit `aaaaaaaaa` with python 3. Precomputed results: ")
     first, last = (date.replace("-", "\u2011") for date in ("2026-01-02", "2026-01-05"))
-    assert line.endswith(f"[rnn_fwi-paper](#record-rnn_fwi-paper), 2 runs of {first} to {last}.\n")
+    results, told = line.split(" Audit: ")
+    assert results.endswith(f"[rnn_fwi-paper](#record-rnn_fwi-paper), 2 runs of {first} to {last}.")
+    assert told == "each is, to the byte, as it was published.\n"
+    file.path.write_bytes(b"1235")
+    assert records.foot(about, [file]).endswith(" Audit: not as published: rnn_fwi-paper.nc.\n")
     assert records.foot({}, []) == "Shown as it was committed, not executed by this build.\n"
 
 
