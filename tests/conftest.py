@@ -38,6 +38,10 @@ def pytest_itemcollected(item):
 
 
 def pytest_runtest_setup(item):
+    if item.path.parent.name == "plots":  # whatever a test before has set
+        import matplotlib
+
+        matplotlib.rcdefaults()
     needs = {
         "browser": (chromium() is not None, "headless Chromium is not installed (apt install chromium)"),
         "real_data": (bool(os.environ.get("GEOLIB_DATA")), "GEOLIB_DATA names no folder with the public data files"),

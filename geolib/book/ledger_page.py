@@ -84,7 +84,7 @@ def _table(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str
         if row["figure"]:
             notes.append(f"Shown in {{numref}}`{row['figure']}`.")
         case = " ".join(note for note in notes if note)
-        claim = f"{row['claim']} <details><summary>how it is judged</summary>{case}</details>"
+        claim = row["claim"] + _folded("how it is judged", case)
         power = "—" if row["power"] is None else f"{row['power']:.2f}"
         lines.append(
             [place, claim, verify.listed(row["published"]), ours, row["kind"], power, _robust(row)]
@@ -92,6 +92,11 @@ def _table(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str
     return (
         markdown(["Place", "Claim", "Published", "Ours", "Kind", "Power", "Robust"], lines) + "\n"
     )
+
+
+def _folded(title: str, text: str) -> str:
+    """Return text that a reader of a cell unfolds."""
+    return f" <details><summary>{title}</summary>{text}</details>"
 
 
 def claim_anchor(identity: str) -> str:
@@ -151,21 +156,14 @@ def errata() -> str:
         }
         rows = []
         for entry in (entry for entry in entries if entry["paper"] == name):
-            cells = [
-                str(entry[key]) for key in ("class", "place", "printed", "correct", "why", "answer")
-            ]
+            why = str(entry["why"])
             text = "Computed here" if entry["proof"] in code else "Explained here"
-            cells[4] += f" [{text}](#{chapters.target_of(name, entry['proof'])})"
+            why += f" [{text}](#{chapters.target_of(name, entry['proof'])})"
             for claim in entry.get("claims", ()):
-                cells[4] += f' <a href="{PAGE}#{claim_anchor(claim)}">{html.escape(claim)}</a>'
-            rows.append(cells)
-        heads = [
-            "Class",
-            "Place",
-            "Printed",
-            "Correct",
-            "Why, and the proof",
-            "What the authors could answer",
-        ]
+                why += f' <a href="{PAGE}#{claim_anchor(claim)}">{html.escape(claim)}</a>'
+            why += _folded("what the authors could answer", entry["answer"])
+            place = f"{entry['place']} (*{entry['class']}*)"
+            rows.append([place, str(entry["printed"]), str(entry["correct"]), why])
+        heads = ["Place", "Printed", "Correct", "Why, and the proof"]
         lines += [f"## {studies.get(name).title}\n", markdown(heads, rows), ""]
     return "\n".join(lines) + "\n"

@@ -57,9 +57,10 @@ def test_every_page_shows_cleanly(book, browser, view):
             page.evaluate("() => MathJax.startup.promise")
             assert page.locator(".bd-article .math:not(:has(mjx-container))").count() == 0, path.name
             assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, path.name
-        missing = page.evaluate(
-            "() => [...document.images].filter(i => !(i.complete && i.naturalWidth)).map(i => i.src)"
-        )
+        # What waits until one scrolls there is asked for now.
+        page.evaluate("() => { for (const image of document.images) image.loading = 'eager'; }")
+        page.wait_for_function("() => [...document.images].every(i => i.complete)")
+        missing = page.evaluate("() => [...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
         assert not missing, f"{path.name}: {missing}"
         assert page.evaluate("() => [...document.images].filter(i => !i.alt).map(i => i.src)") == [], path.name
         wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")

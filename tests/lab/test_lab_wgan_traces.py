@@ -120,24 +120,27 @@ def test_what_eight_bits_change_is_said(networks):
 
 @pytest.fixture(scope="module")
 def two_epochs(tmp_path_factory):
-    """The laboratory's scripts where another epoch is shipped: here a generator that is turned upside down."""
+    """The laboratory's scripts where another epoch is shipped: here a generator that is turned upside down.
+
+    Its epoch is one that is not shipped: the name of a shipped one stands for its training.
+    """
     folder, main = tmp_path_factory.mktemp("results"), wgan.weights_path()
     (folder / main.name).write_bytes(main.read_bytes())
     early = wgan.load_pretrained(main)
     with torch.no_grad():
         early.generator[-1].weight.mul_(-1)
         early.generator[-1].bias.mul_(-1)
-    changed = wgan.Pretrained(early.generator, early.critic, early.scale, early.latent_low, 5)
-    (folder / "wgan_traces-epoch0005.safetensors").write_bytes(wgan.pack_weights(changed))
+    changed = wgan.Pretrained(early.generator, early.critic, early.scale, early.latent_low, 7)
+    (folder / "wgan_traces-epoch0007.safetensors").write_bytes(wgan.pack_weights(changed))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("geolib.runs.paths.results", lambda: folder)
         yield data.scripts()
 
 
 def test_every_shipped_epoch_has_a_script_of_its_own(two_epochs):
-    assert set(two_epochs) == {"wgan_traces", "wgan_traces-0005"}
-    assert two_epochs["wgan_traces"]["epochs"] == [5, wgan.load_pretrained().epoch]
-    assert two_epochs["wgan_traces-0005"]["network"]["file"] == "wgan_traces-epoch0005.safetensors"
+    assert set(two_epochs) == {"wgan_traces", "wgan_traces-0007"}
+    assert two_epochs["wgan_traces"]["epochs"] == [7, wgan.load_pretrained().epoch]
+    assert two_epochs["wgan_traces-0007"]["network"]["file"] == "wgan_traces-epoch0007.safetensors"
 
 
 def test_the_latent_stays_where_the_epoch_changes(two_epochs, site, chrome, tmp_path):
@@ -156,7 +159,7 @@ def test_the_latent_stays_where_the_epoch_changes(two_epochs, site, chrome, tmp_
     assert page.evaluate("() => Object.keys(lab.networks).length") == 1  # the other waits until it is asked for
     late = page.evaluate("() => Array.from(lab.view.trace)")
     page.get_by_label("Networks after epoch").press("Home")
-    page.wait_for_function("() => lab.view.epoch === 5")
+    page.wait_for_function("() => lab.view.epoch === 7")
     early = page.evaluate("() => Array.from(lab.view.trace)")
     assert np.allclose(early, -np.array(late), atol=1e-6)
     page.get_by_text("Check against the package").click()

@@ -143,7 +143,7 @@ def test_the_story_names_the_generator_and_quotes_the_ledger(story):
     for name in (WIDE, NARROW):
         assert name in text
     verdict = story.judged["latent_inversion.pooled.table3.s1"]["verdict"]
-    assert f"the ledger says *{verdict}*" in text.replace("\n", " ")
+    assert f"the verdict is *{verdict}*" in text.replace("\n", " ")
     count = story.measures["width64.as_published.table3.s1-10000.le1.01.all"]
     assert f"**{count}** binary trials" in text.replace("\n", " ")
     # What the words claim without a number.

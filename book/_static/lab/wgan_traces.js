@@ -293,7 +293,8 @@
     // --- words -------------------------------------------------------------------------------------
 
     tell() {
-      const { n, positive } = this.tally(this.epoch), { eight_bits: off } = this.networks[this.epoch];
+      // The networks of what is shown: those just asked for may still be on their way.
+      const { epoch } = this.view, { n, positive } = this.tally(epoch), { eight_bits: off } = this.networks[epoch];
       const bits = `The page's weights have eight bits: that moves a trace by ${geolab.number(100 * off.trace, 2)} % (rms) and ` +
         `a score by ${geolab.number(off.score, 2)}, where scores spread by ${geolab.number(off.score_spread, 2)}.`;
       const shares = n ? `${positive} of ${n} draws start with a positive event (${((100 * positive) / n).toFixed(1)} %), of real ` +

@@ -19,7 +19,7 @@ from geolib.studies.wgan_traces.config import TracesConfig
 SEED = 1
 #: Draws on which the error of the eight bits is taken, and real traces: those shown and those
 #: counted.
-DRAWS, SHOWN, COUNTED = 200, 40, 500
+DRAWS, SHOWN, COUNTED = 200, 40, 2000
 
 
 def files() -> dict[int, Path]:

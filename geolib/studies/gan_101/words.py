@@ -258,8 +258,8 @@ def _tricks_on(units: Units, critic_steps: int, data: str) -> str:
     text += f" No clear effect: {listed(unclear)}." if unclear else ""
     chance = 1 - 0.95 ** len(rows)
     return (
-        f"{text} If no trick did anything, one of {len(rows)} or more would still look clear "
-        f"with a chance of {percent(chance)}."
+        f"{text} (Of {len(rows)} tricks that do nothing, one or more would look clear by chance in "
+        f"{percent(chance)} of such comparisons.)"
     )
 
 
@@ -282,9 +282,9 @@ def wasserstein(found: Measures) -> str:
         return "The Wasserstein GAN was not run."
     ratio, floor = found["wgan.distance_ratio"], found["wgan.floor_ratio"]
     return (
-        f"Its samples end at {with_interval(ratio)} times the minimax game's distance: "
-        f"{clear(ratio)}. They are {with_interval(floor)} times as far from held-out patches as "
-        f"other real patches are: {clear(floor)}."
+        f"Its samples end at {with_interval(ratio)} times the minimax game's distance from the "
+        f"data: {clear(ratio)}. From held-out patches they are {with_interval(floor)} times as far "
+        f"as other real patches are: {clear(floor)}."
     )
 
 
@@ -360,13 +360,13 @@ def detail(found: Measures) -> str:
     if "superres.psnr_gain" not in found:
         return "Super-resolution was not run."
     grey = [found[f"superres.{name}.greyness"].value for name in ("content", "adversarial")]
+    gain = found["superres.psnr_gain"].value
+    change = f"It {'costs' if gain < 0 else 'adds'} {abs(gain):.1f} dB of {{term}}`PSNR`"
+    if grey[1] >= grey[0]:
+        return f"{change} and takes no grey away."
     return (
-        f"It changes the {{term}}`PSNR` by {found['superres.psnr_gain'].value:.1f} dB. The mean "
-        f"distance of a pixel from the nearer facies goes from {grey[0]:.2f} to {grey[1]:.2f}: "
-        "the grey is gone from the edges."
-        if grey[1] < grey[0]
-        else f"It changes the {{term}}`PSNR` by {found['superres.psnr_gain'].value:.1f} dB and no "
-        f"grey."
+        f"{change} and takes the grey from the edges: the mean distance of a pixel from the nearer "
+        f"facies goes from {grey[0]:.2f} to {grey[1]:.2f}."
     )
 
 
@@ -384,4 +384,6 @@ def album_title(variant: str, found: Measures) -> str:
         return f"A code that nobody explained: correlation {ours:.2f} with the proportion"
     if variant == "wgan":
         return f"The Wasserstein game ends at {ours:.2f} of the minimax game's distance"
-    return f"The adversarial loss changes the greyness by {ours:.2f}"
+    if ours < 0:
+        return f"The adversarial loss takes the grey away: {-ours:.2f} less"
+    return "The adversarial loss takes no grey away"

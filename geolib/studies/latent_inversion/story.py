@@ -109,12 +109,14 @@ class Story:
         cost = dict(zip(found["choices"].tolist(), found["core_seconds"], strict=True))
         whole = len(select(self.units, Trial, operator="image"))
         return (
-            f"Each number belongs to one of two:\n\n- **{WIDE.capitalize()}**: the paper's width, "
+            "Two generators draw them, and every number below names its own by its *width*:\n\n"
+            f"- **{WIDE.capitalize()}**: the paper's width, "
             "loss, batch and number of updates, as near as we come to the paper. An update takes "
             f"{cost['64'] / cost['32']:.1f} times as long.\n- **{NARROW.capitalize()}**: half as "
             "wide, trained by a recipe of our own. Most runs are of this one.\n\n"
-            "{numref}`tbl-latent_inversion-runs` says what was run of either; a bar stands for "
-            f"*not run*. {whole} inversions of a whole image, of {NARROW}, are beside it."
+            "{numref}`tbl-latent_inversion-runs` counts the trials of either; a dash means that it "
+            f"was not run. {whole} trials more, of {NARROW}, were given the whole image in place "
+            "of traveltimes."
         )
 
     # The findings, in the order of the chapter.
@@ -127,10 +129,9 @@ class Story:
             "**No.** With the scrambled order the released noise-free traveltimes follow from "
             f"the released model to less than {bound:.0e} ns. With true rays they are off by "
             f"{true:.1f} ns, where the noise is 1 ns. Data and inversion share the order, so the "
-            "authors solved a consistent problem. It is linear, and each datum is still a "
-            "weighted sum of cells. But it is not tomography: a datum knows nothing of where its "
-            "cells lie. (We assume that all of the paper's tables were made with the released "
-            "matrix.)"
+            "authors solved a consistent problem, only another one: each datum is still a weighted "
+            "sum of cells, but the cells do not lie on a ray. (We assume that all of the paper's "
+            "tables were made with the released matrix.)"
         )
 
     def success(self) -> str:
@@ -147,14 +148,14 @@ class Story:
             [
                 f"**Seldom, with the paper's rays.** The generator of {WIDE}, scrambled, fits in "
                 f"**{wide}** binary trials ({_span(wide)}); the paper reports {paper} "
-                f"({100 * paper.value:.0f} %). That is no contradiction, and no proof either: the "
-                f"ledger says {self.verdict('pooled.table3.s1')}. "
+                f"({100 * paper.value:.0f} %). The two shares are compatible, but so few trials "
+                f"could hardly tell; the verdict is {self.verdict('pooled.table3.s1')}. "
                 f"{self.needed('pooled.table3.s1')}",
                 f"**Mostly, with true rays.** The generator of {self.label} fits in {scrambled} "
                 f"trials scrambled ({_span(scrambled)}) and in **{true}** with true rays "
                 f"({_span(true)}). Generator, starts and noise are the same in both, so the "
-                f"numbering of cells makes the difference. For this generator: the one of {WIDE} "
-                "was not run with true rays beyond 1,000 updates.",
+                "numbering of cells makes the difference, for this generator. (The one of "
+                f"{WIDE} was not run with true rays beyond 1,000 updates.)",
                 f"**Gauss-Newton is not hopeless either.** The generator of {self.label} comes "
                 f"within 10 % of the noise level in {near['as_published']} trials scrambled and "
                 f"in {near['consistent']} with true rays, after 1,000 updates; the paper has "
@@ -217,8 +218,8 @@ class Story:
             return lines
         return (
             f"**Yes, here** (binary, strategy 1, {self.label}):\n\n{lines}\n\nThe worst trials "
-            "miss or misplace whole channels ({numref}`fig-latent_inversion-found`). The ledger "
-            f"asks the same of the generator of {WIDE} and says {self.verdict('recovery')}."
+            "miss or misplace whole channels ({numref}`fig-latent_inversion-found`). (For the "
+            f"generator of {WIDE} the verdict is {self.verdict('recovery')}.)"
         )
 
     def recovery_title(self, wrong: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
@@ -313,8 +314,9 @@ class Story:
                 f"{adam[1]}. DREAM(ZS) fits in {dream[0]} and {dream[1]}, as the paper's did, and "
                 f"takes {min(longer):.0f} to {max(longer):.0f} times as many.",
                 f"**Do not carry this over to the generator of {WIDE}.** Neither search was run "
-                "with it for this edition, and the last finding says that its ground is harder. "
-                f"The claims about DREAM(ZS) are {self.verdict('dream.always')} in the ledger.",
+                "with it for this edition, and the last finding says that its ground is harder. So "
+                "the verdict on what the paper says of DREAM(ZS) is "
+                f"{self.verdict('dream.always')}.",
             ]
         )
 
