@@ -231,7 +231,8 @@ _MATHJAX = re.compile(
 def _make_offline(path: Path, site: Path) -> None:
     text = path.read_text(encoding="utf-8")
     cleaned = labs.attach(_ONLINE.sub("", text), path, site)
-    if path.name == "gallery.html":  # its pictures are loaded as one scrolls to them
+    if path.name == "gallery.html" or path.stem.endswith("_appendix"):
+        # Many pictures: each is loaded as one scrolls near it.
         cleaned = cleaned.replace("<img alt", '<img loading="lazy" alt')
     if 'class="math' not in cleaned:
         cleaned = _MATHJAX.sub("", cleaned)  # two megabytes for nothing

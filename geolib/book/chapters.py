@@ -127,11 +127,11 @@ def _record(study: AnyStudy, about: Mapping[str, Any], mine: Sequence[records.Sh
     columns = {}
     if about:
         units = str(len(study.units(study.Config())))
-        columns["This build"] = {"Units": units, **records.facts(study.Config(), [about])}
+        columns["This build"] = {"Runs": units, **records.facts(study.Config(), [about])}
     for file in mine:
         found = list(file.results.records.values())
         link = f"[{file.path.stem}](#{file.anchor})"
-        columns[link] = {"Units": str(len(found)), **records.facts(file.config, found)}
+        columns[link] = {"Runs": str(len(found)), **records.facts(file.config, found)}
     return records.section(columns)
 
 

@@ -222,7 +222,7 @@ def drift(measured: Mapping[str, Any]) -> str:
 
 def _results(found: Shipped) -> str:
     records = found.results.records
-    about = {"Units": str(len(records)), **facts(found.config, list(records.values()))}
+    about = {"Runs": str(len(records)), **facts(found.config, list(records.values()))}
     about |= {"State": f"{BADGES[found.state]} {found.explained()}.", "Key": f"`{found.key}`"}
     parameters = [(f"`{name}`", plain(value)) for name, value in found.results.config.items()]
     rows = []
@@ -242,8 +242,8 @@ def _results(found: Shipped) -> str:
             *_file(found.path, about),
             *_dropdown("All parameters", markdown(["Parameter", "Value"], parameters)),
             *_dropdown(
-                f"The {len(records)} units",
-                markdown(["Unit", "Seconds", "Date", "Commit", "Hardware"], rows, "lr"),
+                f"The {len(records)} runs",
+                markdown(["Run", "Seconds", "Date", "Commit", "Hardware"], rows, "lr"),
             ),
         ]
     )
@@ -319,7 +319,7 @@ def status(
             "weights, pinned by hash",
         ]
         rows.append(cells)
-    made = markdown(["File", "Units", "Computed", "Age", "Time", "State"], rows, "lr")
+    made = markdown(["File", "Runs", "Computed", "Age", "Time", "State"], rows, "lr")
     return (
         f"As of {today.isoformat()}.\n\n## Chapters\n\n{chapter}\n\n## Shipped results\n\n{made}\n"
     )

@@ -214,7 +214,7 @@ def test_a_trick_on_a_stuck_baseline_is_not_praised():
     assert "hardly learns" in text and "Helps" not in text and re.search(r"leaky ReLU is 0\.1\d,", text)
     assert "helps" not in ablation.ablation_table(5, stuck, "channels")
     learning = words.tricks(trained(0.2) | trained(0.1, "leaky"), 5)
-    assert "hardly learns" not in learning and "chance of 5 %" in learning
+    assert "hardly learns" not in learning and "let a trick look clear in 5 %" in learning
     assert words.tricks({}, 5) == ""
     few = {name: run for name, run in (trained(0.2) | trained(0.1, "leaky")).items() if name.endswith("0")}
     assert "no verdict" in words.tricks(few, 5)
@@ -256,7 +256,7 @@ def test_every_variant_that_was_run_is_told(tiny):
     assert "dB" in words.detail(found) and "superres" in tables.statistics(found)
     assert "adversarial" in tables.superresolution(found)
     assert words.album_title("dcgan", found) == "Not run with these parameters."
-    assert "greyness" in words.album_title("superres", found)
+    assert "grey away" in words.album_title("superres", found)
     assert "Not run" in tables.superresolution({})
     assert "| 0.0308 |" in tables.printed(results.units)
     assert "1.0198" in tables.steps(results.units)

