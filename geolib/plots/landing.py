@@ -54,9 +54,15 @@ def spiral(ax: Axes, path: np.ndarray) -> Axes:
     """Draw the steps of both players `(n, 2)` around the solution of a game."""
     ax.plot(*path.T, color=PALETTE["minimax"], marker=".", markersize=3, linewidth=1)
     ax.plot(0, 0, "+", color=PALETTE["truth"], markersize=10)
-    line = {"arrowstyle": "-", "linewidth": 0.6, "shrinkB": 4}
-    place = {"xytext": (1, 0), "textcoords": "axes fraction", "ha": "right", "va": "bottom"}
-    ax.annotate("solution", (0, 0), arrowprops=line, **place)
+    ax.annotate(
+        "solution",
+        (0, 0),
+        xytext=(1, 0),
+        textcoords="axes fraction",
+        ha="right",
+        va="bottom",
+        arrowprops={"arrowstyle": "-", "linewidth": 0.6, "shrinkB": 4},
+    )
     limit = 1.05 * np.abs(path).max()
     return bare(ax, xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
 
