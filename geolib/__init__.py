@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test holds it to the 
     from geolib.gans.wgan import load_pretrained as load_pretrained
     from geolib.inversion import dream as _dream
     from geolib.inversion import latent as _latent
+    from geolib.inversion import search as _search
     from geolib.inversion.crosshole import Crosshole as Crosshole
     from geolib.inversion.crosshole import ray_matrix as ray_matrix
     from geolib.inversion.crosshole import traveltimes as traveltimes
@@ -37,10 +38,11 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test holds it to the 
     from geolib.waves.wavelets import ricker as ricker
 
     sample_posterior, search_latents = _dream.sample, _latent.adam  # type: ignore[has-type]
+    search_models = _search.search
 
 __version__ = "0.1.0"
 
-# Two names are plainer here than in their module, where the method's name stands beside them.
+# Three names are plainer here than in their module, where the method's name stands beside them.
 _FACE = {
     "waves.survey": "Boundary Grid Survey",
     "waves.wavelets": "ricker",
@@ -51,6 +53,7 @@ _FACE = {
     "inversion.latent": "search_latents=adam",
     "inversion.gauss_newton": "gauss_newton",
     "inversion.dream": "sample_posterior=sample",
+    "inversion.search": "search_models=search",
     "gans.train": "Game Players train",
     "gans.losses": "gradient_penalty",
     "gans.wgan": "load_pretrained",

@@ -1,4 +1,4 @@
-"""A descent that remembers its evaluations, so that another call does not compute them again."""
+"""Descents and searches that remember their evaluations, so that another call does not compute them again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,29 @@ from geolib.runs.store import Store
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
-class Journal:
+class _Memory:
+    """Evaluations by their number: what was evaluated before, and in the same place, is read from the store."""
+
+    def __init__(self, store: Store | None) -> None:
+        self.store = store
+        self.seconds: list[float] = []
+
+    def recall(self, model: np.ndarray, compute: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Return the arrays of the next evaluation, from the store if it was made before."""
+        digest = hashlib.sha256(np.ascontiguousarray(model).tobytes()).hexdigest()
+        name = f"evaluation-{len(self.seconds):05d}"
+        found = self.store.get(name) if self.store is not None else None
+        if found is None or found[1]["model"] != digest:
+            begin = time.perf_counter()
+            arrays = compute()
+            found = arrays, {"model": digest, "seconds": time.perf_counter() - begin}
+            if self.store is not None:
+                self.store.put(name, *found)
+        self.seconds.append(float(found[1]["seconds"]))
+        return found[0]
+
+
+class Journal(_Memory):
     """An objective that remembers: a descent started again in the same place is not computed again as far as it came.
 
     No optimiser's state needs saving for that: a deterministic method asks for the same models in the same order.
@@ -33,21 +55,35 @@ class Journal:
     """
 
     def __init__(self, objective: Objective, store: Store | None = None) -> None:
-        self.objective, self.store = objective, store
-        self.seconds: list[float] = []
+        super().__init__(store)
+        self.objective = objective
 
     def __call__(self, model: np.ndarray) -> tuple[float, np.ndarray]:
         """Return misfit and gradient, from the store if this evaluation was made before."""
-        digest = hashlib.sha256(np.ascontiguousarray(model).tobytes()).hexdigest()
-        name = f"evaluation-{len(self.seconds):05d}"
-        found = self.store.get(name) if self.store is not None else None
-        if found is None or found[1]["model"] != digest:
-            begin = time.perf_counter()
+
+        def compute() -> dict[str, np.ndarray]:
             misfit, gradient = self.objective(model)
-            arrays = {"misfit": np.array(float(misfit)), "gradient": np.asarray(gradient, model.dtype)}
-            found = arrays, {"model": digest, "seconds": time.perf_counter() - begin}
-            if self.store is not None:
-                self.store.put(name, *found)
-        arrays, record = found
-        self.seconds.append(float(record["seconds"]))
+            return {"misfit": np.array(float(misfit)), "gradient": np.asarray(gradient, model.dtype)}
+
+        arrays = self.recall(model, compute)
         return float(arrays["misfit"]), np.array(arrays["gradient"])
+
+
+class Remembered(_Memory):
+    """A simulation that remembers: a search (`geolib.inversion.search`) that was killed goes on where it was.
+
+    Parameters
+    ----------
+    simulate : callable
+        Takes models `(n, d)`, returns predictions `(n, n_data)`.
+    store : Store
+        A unit for each call; what is damaged or of another search is computed again.
+    """
+
+    def __init__(self, simulate: Callable[[np.ndarray], np.ndarray], store: Store) -> None:
+        super().__init__(store)
+        self.simulate = simulate
+
+    def __call__(self, models: np.ndarray) -> np.ndarray:
+        """Return predictions, from the store if this call was made before."""
+        return np.array(self.recall(models, lambda: {"made": np.asarray(self.simulate(models))})["made"])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from geolib.inversion import descent
-from geolib.runs.journal import Journal
-from geolib.runs.store import Store
+from geolib.inversion.search import search
+from geolib.runs.journal import Journal, Remembered
+from geolib.runs.store import Store, read_unit
 
 MATRIX, TARGET = np.diag([1.0, 4.0, 9.0]), np.array([1.0, -2.0, 0.5])
 
@@ -67,3 +68,27 @@ def test_evaluations_of_another_descent_are_not_believed(tmp_path):
 def test_without_a_store_only_times_are_kept():
     journal = Journal(quadratic)
     assert len(journal.seconds) == 0 and run(journal).misfit.size == len(journal.seconds)
+
+
+def test_a_killed_search_goes_on_without_simulating_twice(tmp_path):
+    def cubes(models):
+        cubes.simulated += len(models)
+        if cubes.simulated > 400:
+            raise KeyboardInterrupt
+        return models**3 @ np.ones((3, 12)) + np.arange(12)
+
+    def run(store):
+        simulate = Remembered(cubes, store) if store else cubes
+        return search(simulate, np.full(12, 9.0), 3, sigma=1.0, budget=700, rng=np.random.default_rng(0))
+
+    cubes.simulated = -10_000
+    undisturbed = run(None)
+    cubes.simulated = 0
+    with pytest.raises(KeyboardInterrupt):
+        run(Store(tmp_path))
+    # What was kept before the call that did not come back.
+    kept = sum(len(read_unit(path)[0]["made"]) for path in tmp_path.glob("*.unit"))
+    cubes.simulated = 400 - 700 + kept  # not one solve more is left than those that are missing
+    found = run(Store(tmp_path))
+    assert cubes.simulated == 400 and 0 < kept <= 400
+    np.testing.assert_array_equal(found.record, undisturbed.record)
