@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test holds it to the 
     from geolib.waves.wavelets import ricker as ricker
 
     sample_posterior, search_latents = _dream.sample, _latent.adam  # type: ignore[has-type]
-    search_models = _search.search
+    search_models = _search.search  # type: ignore[has-type]
 
 __version__ = "0.1.0"
 
