@@ -26,12 +26,14 @@ def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]
     claims = ledger.load(paths.ledger())
     found = {}
     for name in names:
-        study = studies.get(name)
+        study, mine = studies.get(name), [claim for claim in claims if claim.paper == name]
         sources = studies.shipped_sources(study)
-        check_spelling(name, claims, sources)
+        measures = {key: measure for key, (measure, _) in sources.items()}
+        measures |= study.published({claim.id: claim.published for claim in mine})
+        check_spelling(name, claims, measures)
         found[name] = ledger.judge(
-            [claim for claim in claims if claim.paper == name],
-            {key: measure for key, (measure, _) in sources.items()},
+            mine,
+            measures,
             studies.shipped_variants(study),
             {key: file for key, (_, file) in sources.items()},
         )

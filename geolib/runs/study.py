@@ -111,6 +111,10 @@ class Study(ABC, Generic[C]):
         """Return the numbers that the ledger asks for, from whatever units there are."""
         return {}
 
+    def published(self, values: Mapping[str, Sequence[Any]]) -> dict[str, Measure]:
+        """Return what the paper's own numbers, by claim, say of one another."""
+        return {}
+
     def variants(self, config: C, units: Units) -> dict[str, dict[str, Measure]]:
         """Return by a choice of ours the measures that another choice gives."""
         return {}

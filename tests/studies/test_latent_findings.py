@@ -9,7 +9,8 @@ import torch
 from geolib import studies
 from geolib.book import ledger, verify
 from geolib.runs import paths
-from geolib.studies.latent_inversion import facies, findings, prior, tables
+from geolib.runs.measure import Measure
+from geolib.studies.latent_inversion import facies, findings, measures, prior, tables
 from geolib.studies.latent_inversion import trials as descents
 from geolib.studies.latent_inversion.story import NARROW, WIDE, Story
 from geolib.studies.latent_inversion.study import STUDY
@@ -79,6 +80,19 @@ def test_wrong_cells_are_those_of_another_facies(world):
     differing = np.mean((world.image(truth) >= 0.5) != (world.image(other) >= 0.5))
     assert misfit == pytest.approx([1.5, 2.5]) and wrong == pytest.approx([0, differing]) and differing > 0.1
     assert findings.wrong_cells(world, units, "as_published")[0].size == 0
+
+
+def test_recovery_is_measured_where_a_trial_of_the_largest_budget_fits(world):
+    truth, other = (world.true_latents[model][0].numpy() for model in (1, 2))
+    most = tables.MARKS[-1]
+    units = trial([2.0] + [1.0] * (most - 1), best_latent=truth, true_latent=truth)
+    units |= trial([1.5] * most, number=1, best_latent=other, true_latent=truth)  # does not fit
+    units |= trial([1.0], number=2, best_latent=other, true_latent=truth)  # too short
+    assert list(measures.fitted(units, "consistent")) == list(units)[:1]
+    assert measures.fitted(units, "as_published") == {}
+    found = STUDY.measures(world.config, units)
+    assert found["s1.wrong_cells_where_fits"] == Measure.mean([0.0])
+    assert "as_published.s1.wrong_cells_where_fits" not in found
 
 
 def test_solves_count_both_passes_and_all_differences():

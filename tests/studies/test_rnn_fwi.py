@@ -480,6 +480,7 @@ def test_what_is_computed_again_is_compared_as_far_as_both_go(tiny):
 def test_the_printed_algorithm_ends_at_the_gradient_and_the_errata_say_how_far_its_middle_is_off():
     found = _rnn_theory.as_printed()
     assert found["last_line"] < 1e-12
+    assert found["quadratic"] == pytest.approx(1, abs=1e-2) and found["quadratic"] != 1  # of second order, not exact
     # The same recursion named dJ/du gives g (v / v at the receiver)^2: a descent direction, and no gradient.
     assert found["named_scale"] < 1e-12 and 0.5 < found["named_cosine"] < 0.99
     ratio = found["named_ratio"]

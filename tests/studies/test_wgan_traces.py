@@ -316,6 +316,41 @@ def test_measures_cope_with_any_subset(undisturbed):
     assert "fig_6_level_epoch" not in whole  # nothing is said about epoch 100 before it was run
 
 
+def test_a_short_training_is_judged_by_its_last_critic_and_a_long_one_by_that_of_epoch_100(undisturbed):
+    short = study.measures(config(4), undisturbed)
+    last = max(name for name, arrays in undisturbed.items() if "score_validation" in arrays)
+    gap = undisturbed[last]["score_generated"].mean(dtype=float) - undisturbed[last]["score_validation"].mean(
+        dtype=float
+    )
+    assert short["last.score_gap"].value == pytest.approx(gap) and "score_gap" not in short
+    long = {f"epoch-{e:04d}": dict(undisturbed[last]) for e in range(1, 101)}
+    long["epoch-0100"]["penalty"] = np.full(3, 0.4)  # ten times the square of 0.2
+    for number, arrays in enumerate(long.values()):
+        arrays |= {"critic_loss": np.array([number]), "generator_loss": np.array([-number])}
+        arrays["score_history"] = np.ones(100)
+    found = study.measures(config(4), long)
+    assert found["gradient_norm_deviation"].value == pytest.approx(0.2)
+    assert "last.score_gap" not in found and found["score_gap"].value == pytest.approx(gap)
+
+
+def test_a_deviation_of_0_2_is_below_the_default_of_the_function_that_sets_one(undisturbed):
+    found = study.measures(config(4), undisturbed)
+    assert found["normal_default_larger_than_0.2"].value == 1
+    # Six layers of the critic scale with the deviation: less than a hundredth of the scores under one.
+    assert found["initial_score_over_normal"].value < 0.01 < 1 < found["initial_score_over_default"].value
+
+
+def test_noise_as_strong_as_the_traces_is_told_from_them_and_weaker_noise_is_not():
+    epoch = studies.shipped(study, "paper").units["epoch-0100"]
+    traces = studies.shipped(study, "paper").units["data"]["traces"].astype(float)
+    noise = torch.randn(64, 1, wgan.N_SAMPLES, generator=torch.Generator().manual_seed(0)).numpy()
+    critic, real = wgan.load_pretrained().critic, epoch["score_validation"]
+    rms = np.float32(np.sqrt(np.square(traces).mean()))
+    assert 3.5 < 1 / rms < 4.5
+    assert wgan.score(critic, rms * noise).max() < real.min()
+    assert real.min() < wgan.score(critic, rms * np.float32(0.4) * noise).max() < np.quantile(real, 0.025)
+
+
 def test_every_claim_names_a_measure_that_can_come(undisturbed):
     from geolib.runs import paths
 

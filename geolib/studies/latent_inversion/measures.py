@@ -64,30 +64,56 @@ def measures(units: Units) -> dict[str, Measure]:
 
 
 def published_measures(published: Mapping[str, Sequence[int]]) -> dict[str, Measure]:
-    """Return how often model I beats model II, strictly, in the published Tables 2 and 3.
+    """Return what the published Tables 2 and 3 say of model I against model II.
 
-    Pairs of counts that are both zero say nothing and are left out.
+    How often model I beats model II, strictly, over all pairs that are not both zero and over those
+    at 1.01 alone; and how much farther apart the models are under strategy 1 than under strategy 2
+    at the largest budgets, as a mean difference of counts of 100.
 
     Parameters
     ----------
     published : mapping
         What the paper prints, by claim.
     """
-    rows = {
-        name: counts
-        for name, counts in published.items()
-        if re.search(r"table[23]\.s\d-\d+-I+-I+$", name)
-    }
     pairs = []
-    for name, counts in rows.items():
-        head, model, noise = name.rsplit("-", 2)
-        if model == "I" and (other := rows.get(f"{head}-II-{noise}")):
-            pairs += [(a, b) for a, b in zip(counts, other, strict=True) if a or b]
+    for name, counts in published.items():
+        row = re.search(r"table[23]\.s(\d)-(\d+)-I-(I+)$", name)
+        other = published.get(f"{name.rsplit('-', 2)[0]}-II-{row[3]}") if row else None
+        if row and other:
+            for limit, a, b in zip(LIMITS, counts, other, strict=True):
+                pairs.append((int(row[1]), int(row[2]), limit, a, b))
     if not pairs:
         return {}
     # All the published pairs, not a sample: no interval.
-    larger = sum(a > b for a, b in pairs)
-    return {"published.model_I_larger": Measure(larger / len(pairs), n=len(pairs), k=larger)}
+    larger, fitted = (
+        [a > b for *_, limit, a, b in pairs if limit <= least and (a or b)]
+        for least in (LIMITS[0], LIMITS[-1])
+    )
+    share = Measure(sum(larger) / len(larger), n=len(larger), k=sum(larger))
+    found = {"published.model_I_larger": share}
+    if fitted:
+        found["published.model_I_larger_at_1.01"] = Measure(sum(fitted) / len(fitted))
+    for limit in LIMITS:
+        gaps = [
+            [abs(a - b) for s, n, at, a, b in pairs if (s, n, at) == (strategy, budget, limit)]
+            for strategy, budget in ((1, MARKS[-1]), (2, 5000))
+        ]
+        if all(gaps):
+            apart = float(np.mean(gaps[0]) - np.mean(gaps[1]))
+            found[f"published.models_apart_s1_less_s2_at_{limit}"] = Measure(apart)
+    return found
+
+
+def fitted(units: Units, operator: str) -> dict[str, Mapping[str, np.ndarray]]:
+    """Return the binary trials of strategy 1 at its largest budget that fit the data."""
+    trials = select(units, Trial, operator=operator, case="binary", method="adam")
+    return {
+        trial.name: arrays
+        for trial, arrays in trials.items()
+        if trial.budget >= MARKS[-1]
+        and arrays["best"][-1] <= LIMITS[-1]
+        and "best_latent" in arrays
+    }
 
 
 def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:

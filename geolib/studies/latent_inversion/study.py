@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from geolib import _checks
 from geolib._runtime import keep_memory
 from geolib.datasets import channels
-from geolib.runs import paths
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
-from geolib.studies.latent_inversion import effects, facts, measures, recheck, searches, trials
+from geolib.studies.latent_inversion import (
+    effects,
+    facts,
+    findings,
+    measures,
+    recheck,
+    searches,
+    trials,
+)
 from geolib.studies.latent_inversion.config import LatentConfig, weights_name
 from geolib.studies.latent_inversion.units import (
     GENERATOR,
@@ -136,11 +142,16 @@ class LatentInversion(Study[LatentConfig]):
     def measures(self, config: LatentConfig, units: Units) -> dict[str, Measure]:
         """Return the numbers of the ledger, from whatever units there are."""
         found = measures.measures(units)
-        claims = _checks.plain_yaml("ledger", paths.ledger() / f"{self.name}.yml")["claims"]
-        published = measures.published_measures(
-            {claim["id"]: claim["published"] for claim in claims}
-        )
-        return published | found if found else found
+        for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
+            if fitted := measures.fitted(units, operator):
+                # An image for each; the generator is read where there is one to make.
+                _, wrong = findings.wrong_cells(World(config), fitted, operator)
+                found[f"{prefix}s1.wrong_cells_where_fits"] = Measure.mean(wrong.tolist())
+        return found
+
+    def published(self, values: Mapping[str, Sequence[Any]]) -> dict[str, Measure]:
+        """Return what the paper's Tables 2 and 3 say of one another."""
+        return measures.published_measures(values)
 
 
 def _trials(config: LatentConfig) -> Iterator[Trial]:

@@ -7,9 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from geolib.runs.unit import Units, need
-from geolib.studies.rnn_fwi.curves import EARLY, ROUGH, Arrays, Rules, bias, evaluations, roughness
+from geolib.studies.rnn_fwi.curves import (
+    EARLY,
+    ROUGH,
+    Arrays,
+    Rules,
+    bias,
+    evaluations,
+    interfaces,
+    roughness,
+)
 from geolib.studies.rnn_fwi.units import Part, line
 
 # What "much faster" says at least, as a ratio of evaluations.
@@ -89,6 +99,10 @@ class Descents:
         """Return whether the model is well matched and the data are fitted."""
         close = final(which) <= self.well * which["error"][0]
         return bool(close and np.isfinite(self.reached(which)))
+
+    def shows(self, which: Arrays) -> bool:
+        """Return whether all three interfaces are seen and the data are fitted."""
+        return interfaces(which) == 3 and bool(np.isfinite(self.reached(which)))
 
     def speeds(self, method: str, rates: Sequence[float]) -> float:
         """Return the slowest over the fastest of some rates."""
@@ -212,6 +226,13 @@ def _rmsprop(d: Descents) -> Rules:
     def rough(rate: float) -> bool:
         return roughness(run(rate)) > ROUGH
 
+    def uncorrected() -> float:
+        # Hinton's RMSprop, which is torch's, has no bias correction.
+        model = torch.zeros(1, dtype=torch.float64)
+        model.grad = torch.ones_like(model)
+        torch.optim.RMSprop([model], lr=4.0, alpha=0.9).step()
+        return float(model.abs()) / 4
+
     return {
         "rmsprop_40_rough": lambda: rough(40) and not np.isfinite(d.reached(run(40))),
         "rmsprop_slow_below_1": lambda: share([d.reached(run(r)) > 200 for r in (0.4, 0.8)]),
@@ -220,6 +241,7 @@ def _rmsprop(d: Descents) -> Rules:
         "rmsprop_4_model": lambda: d.better(run(4)),
         "rmsprop_recommended": lambda: d.recommended("rmsprop", 1, 10, 200),
         "rmsprop_first_step": lambda: float(run(4)["change"][1]) / 4,
+        "rmsprop_first_step_uncorrected": lambda: uncorrected() if len(run(4)) else 0.0,
     }
 
 
@@ -229,7 +251,9 @@ def _adam(d: Descents) -> Rules:
 
     return {
         "adam_all_match": lambda: share([d.better(r) for r in d.every("adam")]),
+        "adam_all_show": lambda: share([d.shows(r) for r in d.every("adam")]),
         "adam_error_ratio": lambda: d.errors("adam"),
+        "adam_error_ratio_recommended": lambda: d.errors("adam", (40, 100)),
         "adam_100_early_jump": lambda: jumps(run(100)),
         "adam_100_smooth_after": lambda: roughness(run(100), 50) < ROUGH,
         "adam_100_smooth_to_300": lambda: roughness(d.run("adam", 100), 50, 300) < ROUGH,
@@ -262,19 +286,30 @@ def _compared(d: Descents) -> Rules:
         rest = ("cg", "tnc", "gd", "momentum", "adagrad", "rmsprop")
         return share([MUCH * d.first("adam") <= d.first(m) for m in rest])
 
+    def lbfgs_ahead() -> float:
+        rest = ("cg", "tnc", "gd", "momentum", "adagrad", "rmsprop")
+        return min(map(d.first, rest)) / d.first("lbfgs")
+
+    def falls(m: str) -> float:
+        return evaluations(d.best(m), 0.2)
+
     searches = ("cg", "lbfgs", "tnc")
     return {
         **{f"{m}_best_rate": functools.partial(d.best_rate, m) for m in BEST},
         "acceptable_but_gd": lambda: share([d.better(d.best(m)) for m in BEST if m != "gd"]),
+        "shows_but_gd": lambda: share([d.shows(d.best(m)) for m in BEST if m != "gd"]),
         "gd_slowest": lambda: d.first("gd") > max(d.first(m) for m in BEST if m != "gd"),
         "adam_fastest_of_five": lambda: (
             d.first("adam") < min(d.first(m) for m in BEST if m != "adam")
         ),
         "adam_to_lbfgs": lambda: d.first("adam") / d.first("lbfgs"),
+        "adam_falls_to_lbfgs": lambda: falls("adam") / falls("lbfgs"),
+        "adam_falls_before_cg": lambda: falls("adam") < falls("cg"),
         "adam_faster_than_cg": lambda: d.first("adam") < d.first("cg"),
         "gd_error_to_cg": lambda: final(d.best("gd")) / final(d.best("cg")),
         "adam_error_to_cg": lambda: final(d.best("adam")) / final(d.best("cg")),
         "adam_beats_the_rest": beats_the_rest,
+        "lbfgs_speedup_over_the_rest": lbfgs_ahead,
         "some_second_order_slower": lambda: any(
             d.first(m, p) > d.first("adam", p) for m in searches for p in ("f64", "f32")
         ),

@@ -130,13 +130,11 @@ def _compared(runs: Runs) -> Rules:
     def ssim(method: str, n: int) -> float:
         return runs.at(method, "ssim", n)
 
-    def steadier() -> float:
-        own = roughness(runs.run("adam"), EARLY, 100)
-        others = [roughness(runs.run(m), EARLY, 100) for m in ("cg", "lbfgs")]
-        return float(np.mean([own < other for other in others]))
+    def steadier(method: str, first: int) -> bool:
+        return roughness(runs.run("adam"), first, 100) < roughness(runs.run(method), first, 100)
 
-    def speedup(method: str) -> float:
-        return runs.needed(method, runs.share("adam", 100)) / 100
+    def speedup(method: str, n: int = 100) -> float:
+        return runs.needed(method, runs.share("adam", n)) / n
 
     return {
         "marmousi_cg_error_to_adam": lambda: error("cg", 1420) / error("adam", 100),
@@ -152,7 +150,11 @@ def _compared(runs: Runs) -> Rules:
         "marmousi_adam_100_ssim_beats_cg_1420": lambda: ssim("adam", 100) > ssim("cg", 1420),
         "marmousi_adam_speedup_over_cg": lambda: speedup("cg"),
         "marmousi_adam_speedup_over_lbfgs": lambda: speedup("lbfgs"),
-        "marmousi_adam_steadier": steadier,
+        "marmousi_adam_speedup_over_lbfgs_50": lambda: speedup("lbfgs", 50),
+        "marmousi_adam_steadier_than_cg": lambda: steadier("cg", EARLY),
+        "marmousi_adam_steadier_than_lbfgs": lambda: steadier("lbfgs", EARLY),
+        "marmousi_adam_steadier_than_cg_throughout": lambda: steadier("cg", 0),
+        "marmousi_adam_steadier_than_lbfgs_throughout": lambda: steadier("lbfgs", 0),
     }
 
 

@@ -92,7 +92,10 @@ def _theory(units: Units) -> Rules:
         "eq11_ratio": lambda: (
             need(units, Part("theory"))["eq11"][0] / need(units, Part("theory"))["eq11"][1]
         ),
+        # For a step so small that what equation 11 neglects is small.
+        "eq11_ratio_small": lambda: theory("derivative") and float(as_printed()["quadratic"]),
         "plus_sign_descends": lambda: need(units, Part("theory"))["ascent"][0] < 1,
+        "minus_sign_descends": lambda: need(units, Part("theory"))["ascent"][1] < 1,
         "rate_is_dimensionless": lambda: abs(need(units, Part("theory"))["scaled"][0] - 1) < 0.01,
         "hessian_eigenvalue": eigenvalue,
         "hessian_eigenvalue_at_start": lambda: need(units, Part("hessian"))["at_start"][-1],

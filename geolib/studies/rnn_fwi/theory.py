@@ -103,7 +103,8 @@ def as_printed() -> dict[str, np.ndarray]:
         ``named_ratio``: along twenty random directions, lines 2 and 3 over the exact slope.
         ``named_cosine``: cosine between both vectors, positive for a descent direction.
         ``named_scale``: largest deviation of lines 2 and 3 from the exact gradient times (v / v at
-        the receiver)^2, over the largest entry.
+        the receiver)^2, over the largest entry. ``quadratic``: change of J over what equation 11
+        says, for a tenth of the best step along -g.
 
     References
     ----------
@@ -119,7 +120,16 @@ def as_printed() -> dict[str, np.ndarray]:
     drawn = np.random.default_rng(0).standard_normal((20, velocity.size))
     drawn[:, 200:] = 0
     expected = exact * (velocity / velocity[INDEX]) ** 2
+
+    def misfit(step: float) -> float:
+        trace = _forward(velocity - step * exact, source)[0]
+        return 0.5 * float(np.sum((trace - observed) ** 2))
+
+    ends = [_gradient(velocity + h * exact, source, observed).sum(0) for h in (1e-3, -1e-3)]
+    square, curvature = float(exact @ exact), float(exact @ (ends[0] - ends[1])) / 2e-3
+    step = 0.1 * square / curvature
     return {
+        "quadratic": (misfit(step) - misfit(0)) / (0.5 * step**2 * curvature - step * square),
         "last_line": np.linalg.norm(last - exact) / np.linalg.norm(exact),
         "named_ratio": (drawn @ named) / (drawn @ exact),
         "named_cosine": named @ exact / (np.linalg.norm(named) * np.linalg.norm(exact)),

@@ -131,6 +131,11 @@ class WganTraces(Study[TracesConfig]):
         # The ghost overlaps the primary where it comes within the pulse's full width at half
         # height.
         settings["ghost_overlaps"] = float(delay < 2 * math.sqrt(2 * math.log(2)) * spread)
+        trained = units.get(Epoch(tables.TRAINED).name)
+        if trained is not None:
+            settings["gradient_norm_deviation"] = math.sqrt(
+                float(trained["penalty"].mean()) / config.penalty_weight
+            )
         return {
             **{name: Measure(value) for name, value in settings.items()},
             **tables.measures(units),

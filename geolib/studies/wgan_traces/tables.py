@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Mapping
 from typing import TypedDict
@@ -16,6 +17,8 @@ from geolib.runs.tables import markdown
 from geolib.runs.unit import Units
 from geolib.studies.wgan_traces.units import DATA, Epoch
 
+#: The deviation that `torch.nn.init.normal_`, which sets a deviation by hand, has by default.
+NORMAL = float(inspect.signature(torch.nn.init.normal_).parameters["std"].default)
 QUALITY = {
     "swd": "sliced Wasserstein-2 distance",
     "mmd2": "squared maximum mean discrepancy",
@@ -197,6 +200,7 @@ def architecture() -> dict[str, Measure]:
     found["default_larger_than_0.2"] = Measure.count(
         sum(d > 0.2 for d in deviations), len(deviations)
     )
+    found["normal_default_larger_than_0.2"] = Measure(float(NORMAL > 0.2))
     return found
 
 
@@ -210,8 +214,9 @@ def measures(units: Units) -> dict[str, Measure]:
         found["real_positive_share"] = Measure.count(
             int((polarity > 0).sum()), int((polarity != 0).sum())
         )
-        ratio = initial_score(0.2, data["traces"]) / initial_score(None, data["traces"])
-        found["initial_score_over_default"] = Measure(ratio, n=5)
+        scores = {std: initial_score(std, data["traces"]) for std in (0.2, None, NORMAL)}
+        found["initial_score_over_default"] = Measure(scores[0.2] / scores[None], n=5)
+        found["initial_score_over_normal"] = Measure(scores[0.2] / scores[NORMAL], n=5)
         found["signed_over_absolute_mean"] = Measure(
             float(abs(data["signed_mean"]) / (data["scale"] / 10))
         )
@@ -229,6 +234,9 @@ def measures(units: Units) -> dict[str, Measure]:
                 }
         if "data" in units:
             found |= _quality(units, TRAINED)
+    elif run and (scored := [arrays for arrays in run if "score_validation" in arrays]):
+        # A shorter training is an alternative, by the last of its critics.
+        found |= {f"last.{name}": measure for name, measure in _scores(scored[-1]).items()}
     if len(run) >= 300:
         found["epochs_run"] = Measure(len(run))
     return found
@@ -316,7 +324,9 @@ def _from(name: str, first: int) -> str:
 def _distances(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
     found = {
         f"{name}_{later}_over_{earlier}": Measure(values[later - 1] / values[earlier - 1])
-        for name, values in ((name, curve(run, name)) for name in ("swd", "mmd2"))
+        for name, values in (
+            (name, curve(run, name)) for name in ("swd", "mmd2", "neighbour_accuracy")
+        )
         for later, earlier in ((5, 1), (20, 5), (100, 47))
         if len(run) >= later
     }
