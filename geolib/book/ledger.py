@@ -187,7 +187,8 @@ def _note(claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement]) -> s
 def _opposed(shown: str, against: Sequence[str]) -> str:
     if not against:
         return ""
-    return f"The paper leaves it open: {shown} as shown, otherwise with {', '.join(against)}."
+    choices = ", ".join(f"“{choice}”" for choice in against)
+    return f"The paper leaves it open: {shown} as shown, otherwise with {choices}."
 
 
 def no_rows(why: str) -> str:

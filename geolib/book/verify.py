@@ -6,11 +6,12 @@ import difflib
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from geolib import _checks, studies
-from geolib.book import ledger
+from geolib.book import ledger, rules
 from geolib.book.claims import Claim
 from geolib.runs import paths
 from geolib.runs.measure import short
@@ -135,28 +136,45 @@ def ours(row: dict[str, Any]) -> str:
     return text
 
 
+#: What a word on robustness means, for who reads it first.
+STATES = {
+    "robust": "robust: none of these choices turns the verdict",
+    "fragile": "fragile: the verdict turns with one of these choices",
+    "untested": "untested: fewer than two other choices have results",
+    "open": "open: nothing is decided that could turn",
+    "not run": "not run",
+}
+
+
 def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
     """Return all that is known of one claim, as text; ValueError with the nearest id if none."""
     by_id = {row["id"]: row for row in judged}
     row = by_id[_checks.choice("claim", identity, by_id)]
-    robust = row["robust"] or {"verdict": "not run", "alternatives": {}, "turns_with": []}
+    (claim,) = (entry for entry in ledger.load(paths.ledger()) if entry.id == identity)
+    errata = ledger.errata(paths.ledger())
+    misprints = [each["id"] for each in errata if identity in each.get("claims", ())]
+    robust = row["robust"] or {"verdict": "not run", "alternatives": {}}
     pairs = {
         "verdict": row["verdict"],
-        "place": f"{row['paper']}, {row['place']}",
+        "paper": studies.get(row["paper"]).title,
+        "place": row["place"],
         "kind": row["kind"],
-        "numbers": numbers(row),
+        "published": listed(row["published"]),
+        "ours": _held(row["ours"]) if claim.rule == "holds" else ours(row),
         "interval": _ends(row["interval"]),
-        "rule": _rule(identity),
         "trials": short(row["n"]),
+        "rule": _rule(claim.rule, claim.setting, claim.published[0]),
+        "measured by": ", ".join(claim.decisive),
+        "refuted by": row["refuted_by"],
         "power": "none, since nothing is drawn at random"
         if row["power"] is None
-        else f"{row['power']:.2f}",
-        "refuted by": row["refuted_by"],
-        "robustness": robust["verdict"],
+        else f"{row['power']:.2f}, the chance of seeing it had the truth been otherwise",
+        "robustness": STATES[robust["verdict"]],
         **{f"  {choice}": verdict for choice, verdict in robust["alternatives"].items()},
         "differs": row["differs"],
         "shown by": short(row["figure"]),
         "record": short(row["record"]),
+        "errata": ", ".join(misprints) or "—",
         "note": row["note"] or "—",
     }
     lines = [f"{row['id']}: {row['claim']}"]
@@ -167,6 +185,14 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
     return "\n".join(lines)
 
 
+def _held(value: Any) -> str:
+    """Return in words whether statements held."""
+    said = {1: "it holds", 0: "it does not hold", None: "—"}
+    return ", ".join(
+        said.get(each, short(each)) for each in (value if isinstance(value, list) else [value])
+    )
+
+
 def _ends(interval: Any) -> str:
     """Return an interval, or those of several numbers, in words."""
     each = interval if interval and isinstance(interval[0], list) else [interval or [None, None]]
@@ -174,8 +200,21 @@ def _ends(interval: Any) -> str:
     return ", ".join(found) or "—"
 
 
-def _rule(identity: str) -> str:
-    """Return the rule of a claim with its setting, as `rules.judge` explains it."""
-    (claim,) = (entry for entry in ledger.load(paths.ledger()) if entry.id == identity)
-    setting = f": {claim.setting}".replace("None", "open") if claim.setting is not True else ""
-    return f"{claim.rule}{setting}, of {', '.join(claim.decisive)}"
+def _rule(rule: str, setting: Any, published: Any) -> str:
+    """Return in words what a rule asks for."""
+    if rule == "count":
+        test = f"Fisher's exact test, p < {rules.LEVEL:g}"
+        return f"one proportion with {published} of {setting} ({test})"
+    said = {
+        "never": "in no trial",
+        "always": "in every trial",
+        "some": "in one trial at least",
+        "holds": "the statement holds in the case that was computed",
+        "equals": f"the number {short(published)} itself",
+    }
+    if rule in said:
+        return said[rule]
+    low, high = rules.edges(rule, setting, published)
+    if not isfinite(low) or not isfinite(high):
+        return f"at most {short(high)}" if isfinite(high) else f"at least {short(low)}"
+    return f"from {short(low)} to {short(high)}, with its interval"

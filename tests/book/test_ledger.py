@@ -79,7 +79,7 @@ def test_a_choice_that_the_paper_leaves_open_and_that_turns_a_verdict_makes_it_m
     ours, others = {"m": Measure(0.7)}, {"linear start": {"m": Measure(2.0)}}
     (row,) = claims.judge([replace(entry, readings=("linear start", "lax"))], ours, others)
     assert row["verdict"] == "mixed"
-    assert "reproduced as shown, otherwise with linear start." in row["note"]
+    assert "reproduced as shown, otherwise with “linear start”." in row["note"]
     # What the paper leaves open is in the verdict; what is ours alone makes it fragile.
     assert row["robust"]["turns_with"] == ["strict"]
     (row,) = claims.judge([replace(entry, readings=("lax", "not run here"))], ours, others)

@@ -14,6 +14,7 @@ from geolib import studies
 from geolib.book import ledger as claims
 from geolib.book import show
 from geolib.datasets import velocity
+from geolib.inversion import descent
 from geolib.plots import descents as courses
 from geolib.plots import style
 from geolib.plots import waves as plots
@@ -491,6 +492,19 @@ def test_the_printed_algorithm_ends_at_the_gradient_and_the_errata_say_how_far_i
         f"cosine {found['named_cosine']:.2f}",
     ):
         assert text in entry["why"], text
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_other_units_of_the_misfit_cost_lbfgs_a_few_evaluations(scale):
+    problem = problems.problem_1d()
+
+    def objective(model):
+        misfit, gradient = problem.objective(model)
+        return scale * misfit, scale * gradient
+
+    found = descent.minimize(objective, problem.start, "lbfgs", iterations=25, bounds=(1000.0, 8000.0))
+    # 15 in the units of the chapter: a first step that is far too short or too long is mended at once.
+    assert 10 <= np.flatnonzero(found.misfit < 0.01 * found.misfit[0])[0] <= 25
 
 
 def test_a_gradient_that_sees_the_wrong_step_or_place_is_none():

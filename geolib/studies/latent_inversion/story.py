@@ -334,13 +334,11 @@ class Story:
     def verdicts(self) -> str:
         """Return how many claims of the ledger are decided, and which way."""
         verdicts = [row["verdict"] for row in self.judged.values()]
-        yes, no, open_, out = (
-            verdicts.count(each)
-            for each in ("reproduced", "not reproduced", "undecided", "not run")
-        )
+        words = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
+        counts = ", ".join(f"{verdicts.count(word)} {word}" for word in words)
         return (
-            f"The ledger holds {len(verdicts)} claims of this paper: {yes} reproduced, {no} not "
-            f"reproduced, {open_} undecided, {out} not run. They are judged by the generator of "
+            f"The ledger holds {len(verdicts)} claims of this paper: {counts}. They are judged by "
+            "the generator of "
             f"{WIDE} with scrambled rays, which is nearest to the paper, and of which little has "
             "been run: that is why most wait."
         )

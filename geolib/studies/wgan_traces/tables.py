@@ -288,6 +288,14 @@ def _curves(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
 def _losses(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
     critic, generator = curve(run, "critic_loss"), curve(run, "generator_loss")
     found: dict[str, Measure] = {}
+    # Less the critic's free constant the generator's loss is what the critic tells apart.
+    told_apart = curve(run, "penalty") - critic
+    if len(run) >= TRAINED:
+        found["free_correlation"] = Measure(float(np.corrcoef(critic[1:], told_apart[1:])[0, 1]))
+        rise = (told_apart[:10].max() - told_apart[0]) / np.ptp(told_apart)
+        found["free_generator_rise"] = Measure(float(rise))
+        slope = stats.linregress(np.arange(20, len(run) + 1), told_apart[19:]).slope
+        found["free_generator_slope_after_20"] = Measure(float(slope))
     if len(run) >= 20:
         # The first epoch's critic loss is far from all others; it alone decides what is measured
         # from it on. No interval: epochs of one training follow from one another, and there is one.
