@@ -40,7 +40,9 @@ NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 COMPANIONS = dict.fromkeys(
     ("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers", "wgan_use"), "wgan_traces"
 )
-COMPANIONS |= dict.fromkeys(("latent_prior", "latent_facies", "latent_search"), "latent_inversion")
+COMPANIONS |= dict.fromkeys(
+    ("latent_prior", "latent_facies", "latent_search", "latent_truths"), "latent_inversion"
+)
 COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}
 #: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
 APART = "quality"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,19 @@ def weights_path(width: int) -> Path:
     """Return the file of the shipped generator of a width."""
     check_width(width)
     return paths.weights(weights_name(width))
+
+
+class Truths(dict[int, Tensor]):
+    """True latents by model: the chapter's two, and others when they are asked for."""
+
+    def __init__(self, draw: Callable[[int], Tensor]) -> None:
+        super().__init__({model: draw(model) for model in (1, 2)})
+        self.draw = draw
+
+    def __missing__(self, model: int) -> Tensor:
+        """Draw a true latent that nobody has asked for before."""
+        self[model] = self.draw(model)
+        return self[model]
 
 
 class World:
@@ -59,7 +73,7 @@ class World:
             self.dense = {
                 o: torch.from_numpy(m.toarray()).to(self.device) for o, m in self.matrices.items()
             }
-        self.true_latents = {model: self._true_latent(model) for model in (1, 2)}
+        self.true_latents = Truths(self._true_latent)
 
     def models(self, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
         """Return facies models (n, 7500) in [0, 1] of latents (n, 15); see `simulate`."""
@@ -111,7 +125,7 @@ class World:
         return crosshole.times_of(self.matrices[operator], slowness)
 
     def _true_latent(self, model: int) -> Tensor:
-        """Draw the true latent of model I or II: the first with the image's share of channels."""
+        """Draw the true latent of a model: the first with the image's share of channels."""
         rng = np.random.default_rng([self.config.seed, 1, model])
         for _ in range(100):
             drawn = torch.as_tensor(

@@ -1,0 +1,51 @@
+"""The trials on other true models: which there are, in which groups, and what they say."""
+
+import numpy as np
+from conftest import computed
+
+from geolib import studies
+from geolib.runs.measure import Measure
+from geolib.studies.latent_inversion import truths
+from geolib.studies.latent_inversion.units import SCENARIOS
+from geolib.studies.latent_inversion.world import World
+
+study = studies.get("latent_truths")
+SMALL = study.Config(width=16, n_models=6, n_starts=2, adam_iterations=2)
+
+
+def test_each_model_has_starts_of_its_own_and_none_is_the_chapters():
+    paper = study.Config.preset("paper", width=64, operators=("as_published",))
+    units = study.units(paper)
+    assert len(units) == len({unit.trial for unit in units}) == 24
+    assert {unit.model for unit in units} == set(range(3, 15)) and not {model for model, _ in SCENARIOS} & set(
+        range(3, 15)
+    )
+    world = World(SMALL, "cpu")
+    assert set(world.true_latents) == {1, 2}  # others are drawn when they are asked for
+    drawn = [world.true_latents[model].numpy() for model in (1, 2, 3, 4)]
+    assert not any(np.array_equal(a, b) for i, a in enumerate(drawn) for b in drawn[:i])
+    assert np.array_equal(World(SMALL, "cpu").true_latents[4], drawn[3])
+
+
+def test_a_trial_does_not_feel_which_others_are_wanted():
+    units = study.units(SMALL)
+    parts = study.batches(SMALL, units)
+    assert [len(part) for part in parts] == [4, 2, 4, 2] and [unit for part in parts for unit in part] == units
+    assert study.batches(SMALL, units[5:6]) == [parts[1]]
+    alone = dict(computed(study, SMALL, [units[5].name]))
+    both = dict(computed(study, SMALL, [units[4].name, units[5].name]))
+    assert list(alone) == [units[5].name]
+    for name, value in alone[units[5].name].items():
+        assert np.array_equal(value, both[units[5].name][name]), name
+
+
+def test_shares_are_bootstrapped_over_the_true_models():
+    def ended(unit, value):
+        return {unit.name: {"best": np.array([value])}}
+
+    made = {}
+    for unit in study.units(SMALL):
+        made |= ended(unit, 1.0 if unit.model == truths.FIRST else 2.0)
+    share = study.measures(SMALL, made)["truths.s1.le1.01"]
+    assert share == Measure.clustered([[True, True]] + [[False, False]] * 5)
+    assert "as_published.truths.s1.le1.01" not in study.measures(SMALL, made)
