@@ -494,17 +494,27 @@ def test_the_printed_algorithm_ends_at_the_gradient_and_the_errata_say_how_far_i
         assert text in entry["why"], text
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
-def test_other_units_of_the_misfit_cost_lbfgs_a_few_evaluations(scale):
+@pytest.mark.parametrize(
+    ("method", "scale", "least", "most"),
+    [
+        ("lbfgs", 1e-6, 10, 25),
+        ("lbfgs", 1.0, 10, 25),
+        ("lbfgs", 1e6, 10, 25),
+        ("cg", 1e-2, 60, 100),
+        ("cg", 1.0, 22, 36),
+        ("cg", 1e6, 22, 45),
+    ],
+)
+def test_other_units_of_the_misfit_cost_lbfgs_a_few_evaluations_and_cg_many(method, scale, least, most):
     problem = problems.problem_1d()
 
     def objective(model):
         misfit, gradient = problem.objective(model)
         return scale * misfit, scale * gradient
 
-    found = descent.minimize(objective, problem.start, "lbfgs", iterations=25, bounds=(1000.0, 8000.0))
-    # 15 in the units of the chapter: a first step that is far too short or too long is mended at once.
-    assert 10 <= np.flatnonzero(found.misfit < 0.01 * found.misfit[0])[0] <= 25
+    found = descent.minimize(objective, problem.start, method, iterations=most, bounds=(1000.0, 8000.0))
+    # 15 and 29 in the units of the chapter. Trial steps of scipy's CG are at most one gradient long.
+    assert least <= np.flatnonzero(found.misfit < 0.01 * found.misfit[0])[0] <= most
 
 
 def test_a_gradient_that_sees_the_wrong_step_or_place_is_none():
