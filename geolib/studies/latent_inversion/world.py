@@ -73,7 +73,7 @@ class World:
             self.dense = {
                 o: torch.from_numpy(m.toarray()).to(self.device) for o, m in self.matrices.items()
             }
-        self.true_latents = Truths(self._true_latent)
+        self.true_latents: dict[int, Tensor] = Truths(self._true_latent)
 
     def models(self, latents: Tensor, *, forward_mode: bool = False) -> Tensor:
         """Return facies models (n, 7500) in [0, 1] of latents (n, 15); see `simulate`."""
