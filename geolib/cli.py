@@ -1,4 +1,4 @@
-"""The command `geolib`: list, params, run, compare, sweep, study, book, publish, verify, audit."""
+"""The command `geolib`: list, params, run, compare, sweep, study, certify, example, book, publish, verify, audit."""
 
 from __future__ import annotations
 
@@ -79,9 +79,11 @@ def _find(options: argparse.Namespace) -> AnyStudy:
 def _config(options: argparse.Namespace) -> Config:
     """Return what the options set; a wrong call is refused here, before what computes is loaded."""
     try:
+        named = [name for name, _ in options.changes]
+        options.study = studies.asked_for(options.study, named)  # with a file of the reader's, that of own data
         kind = studies.config_of(options.study)
         given = reruns.read_parameters(options.file, options.study) if getattr(options, "file", None) else {}
-        reruns.check_once([name for name, _ in options.changes])
+        reruns.check_once(named)
         config = kind.preset(options.preset, **{**given, **dict(options.changes)})
         config.ready()
         return config
@@ -255,6 +257,29 @@ def _book(options: argparse.Namespace) -> int:
     return 0
 
 
+def _certify(options: argparse.Namespace) -> int:
+    from geolib.studies.rnn_fwi import own
+
+    options.study = own.STUDY.name
+    config = _config(options)
+    assert isinstance(config, own.OwnConfig)
+    found = own.certificate(config)
+    print(found)
+    return 1 if found.faults else 0
+
+
+def _example(options: argparse.Namespace) -> int:
+    from geolib.studies import examples
+
+    try:
+        _checks.choice("example", options.name, examples.NAMES)
+    except (ValueError, TypeError) as error:
+        raise UsageError(error) from None
+    _must_be_writable("--to", options.to)
+    print(*examples.make(options.name, options.to), sep="\n")
+    return 0
+
+
 def _publish(options: argparse.Namespace) -> int:
     config = _config(options)
     label = options.preset if options.label is None else options.label
@@ -318,6 +343,8 @@ _ACTIONS = {
     "compare": _compare,
     "sweep": _sweep,
     "study": _compute,
+    "certify": _certify,
+    "example": _example,
     "book": _book,
     "publish": _publish,
     "verify": _verify,

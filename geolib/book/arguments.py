@@ -43,6 +43,7 @@ def parser(actions: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpar
     _asking(command)
     _rerunning(command)
     _computing(command)
+    _owning(command)
     _publishing(command)
     _building(command)
     return made_parser
@@ -141,6 +142,25 @@ def _computing(command: Command) -> None:
     )
     _reusing(sub)
     scheduler.add_options(sub)
+
+
+def _owning(command: Command) -> None:
+    sub = command(
+        "certify",
+        "test the gradient on a survey of your own, and what its grid and layers do to the waves",
+        "geolib certify -p velocity marmousi.npy -p spacing 12.5 -p frequency 8\n"
+        "geolib certify -p velocity start.sgy -p spacing 10 -p gathers shots.npy "
+        "-p geometry shots.csv -p dt 0.002",
+    )
+    _configuration(sub)
+    sub.add_argument("-f", dest="file", type=_path, metavar="FILE", help="parameters from a file")
+    sub = command(
+        "example",
+        "make small example files of data: survey or traveltimes",
+        "geolib example survey --to mine\ngeolib example traveltimes",
+    )
+    sub.add_argument("name", metavar="NAME", help="survey or traveltimes")
+    sub.add_argument("--to", type=_path, default=Path("example"), help="folder (default: example)")
 
 
 def _publishing(command: Command) -> None:

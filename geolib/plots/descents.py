@@ -136,6 +136,16 @@ def race(runs: Mapping[str, Arrays], limit: int | None = None, title: str = "") 
     return figure
 
 
+def falls(runs: Mapping[str, Arrays]) -> Figure:
+    """Return the figure of misfits by evaluation and, where runs have it, of the model's error."""
+    shown = ["misfit", *(["error"] if all("error" in run for run in runs.values()) else [])]
+    figure, axes = new_figure(1, len(shown), height=2.8)
+    for ax, name in zip(axes, shown, strict=True):
+        histories(ax, runs, name)
+    axes[0].legend()
+    return figure
+
+
 def short(name: str) -> str:
     """Return a run's name as short as a figure wants it."""
     return name.replace("gradient descent", "GD")

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from geolib.plots.style import COLORS, FACIES_MAP
+from geolib.plots.style import COLORS, FACIES_MAP, new_figure
 
 
 def draw_image(axes: Axes, image: np.ndarray, title: str) -> None:
@@ -29,6 +30,16 @@ def draw_model(axes: Axes, model: np.ndarray, title: str, depths: Sequence[float
         axes.plot(np.full(len(depths), nx * spacing), depths, "s", color=COLORS["sky"], markersize=3, clip_on=False)
     axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
     axes.grid(False)
+
+
+def models(images: Mapping[str, np.ndarray], spacing: float = 0.1, title: str = "") -> Figure:
+    """Return the figure of several facies models (nz, nx) in metres, each named by its key."""
+    figure, axes = new_figure(1, len(images), height=3.2, sharey=True)
+    for ax, (name, image) in zip(axes, images.items(), strict=True):
+        draw_model(ax, image, name, spacing=spacing)
+        ax.label_outer()
+    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    return figure
 
 
 def draw_ray(axes: Axes, model: np.ndarray, lengths: np.ndarray, title: str, spacing: float = 0.1) -> None:

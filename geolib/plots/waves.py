@@ -50,14 +50,20 @@ def velocity(ax: Axes, model: np.ndarray, spacing: float = 10.0, limits: tuple[f
     return image
 
 
-def panels(models: Mapping[str, np.ndarray], columns: int = 2, spacing: float = 10.0, title: str = "") -> Figure:
-    """Return the figure of several velocity models under one colour bar, each named by its key."""
+def panels(
+    models: Mapping[str, np.ndarray],
+    columns: int = 2,
+    spacing: float = 10.0,
+    title: str = "",
+    limits: tuple[float, float] = (1.5, 4.7),
+) -> Figure:
+    """Return the figure of several velocity models under one colour bar (km/s), each named by its key."""
     rows = -(-len(models) // columns)
     figure, axes = new_figure(rows, columns, height=1.35 * rows + 0.5)
     for ax in axes[len(models) :]:
         ax.remove()
     for ax, (name, model) in zip(axes, models.items(), strict=False):
-        image = velocity(ax, model, spacing)
+        image = velocity(ax, model, spacing, limits)
         ax.set_title(name)
         ax.label_outer()
     if title:
@@ -185,6 +191,17 @@ def gathers(shots: np.ndarray, dt: float, spacing: float) -> Figure:
     for number, (ax, shot) in enumerate(zip(axes, shots, strict=False), start=1):
         shot_gather(ax, shot, dt, spacing, clip=0.05)
         ax.set_title(f"shot {number}")
+        ax.label_outer()
+    return figure
+
+
+def fitted(observed: np.ndarray, found: np.ndarray, dt: float, spacing: float) -> Figure:
+    """Return the figure of an observed gather (n_receivers, nt), beside that of a model, and their difference."""
+    figure, axes = new_figure(1, 3, height=3.0)
+    for ax, title, gather in zip(axes, ("observed", "found", "rest"), (observed, found, observed - found), strict=True):
+        # The rest is drawn on the scale of the data.
+        shot_gather(ax, gather, dt, spacing, 0.1 * float(np.abs(observed).max() / max(np.abs(gather).max(), 1e-30)))
+        ax.set_title(title)
         ax.label_outer()
     return figure
 

@@ -9,6 +9,7 @@ import json
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from geolib import _checks
@@ -64,6 +65,14 @@ def param(
     return field(default=default, metadata=meta)
 
 
+def file_param(help: str) -> Any:
+    """Return the field of a parameter that names a file of the reader's, or nothing.
+
+    It becomes an absolute path. That is no part of the key, but the file's content is (`Config.files`, `Study.inputs`).
+    """
+    return field(default="", metadata={**param("", help, extent=True).metadata, "file": True})
+
+
 @dataclass(frozen=True)
 class Config:
     """Base of the studies' configurations; each field is declared with `param` and checked when an instance is made.
@@ -90,6 +99,17 @@ class Config:
 
     def ready(self) -> None:
         """Check that what the parameters ask for is at hand; studies override it and raise ValueError."""
+
+    def files(self) -> list[str]:
+        """Return the files of the reader's that are given; two of one name could not be told apart."""
+        given = {i.name: path for i in _fields(type(self)) if "file" in i.metadata and (path := getattr(self, i.name))}
+        names = [Path(path).name for path in set(given.values())]
+        for name, path in given.items():
+            if names.count(Path(path).name) > 1:
+                raise ValueError(
+                    f"{name} must be a file of a name of its own; another is {Path(path).name}. Rename it."
+                )
+        return list(given.values())
 
     @classmethod
     def preset(cls, name: str = "quick", **changes: Any) -> Self:
@@ -251,4 +271,8 @@ def _coerce(name: str, value: Any, kind: Any, meta: Mapping[str, Any]) -> Any:
         return _checks.choice(name, value, meta["choices"])
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a text; got {_checks.shown(value)}. Put it in quotes.")
+    if "file" in meta and value:
+        if not value.strip() or "\0" in value:
+            raise TypeError(f"{name} must name a file; got {_checks.shown(value)}. Give its path.")
+        return str(Path(value).expanduser().absolute())
     return value

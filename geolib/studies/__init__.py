@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 
 from geolib import _checks
 from geolib.runs import paths
@@ -17,6 +18,8 @@ from geolib.runs.unit import Units
 __all__ = [
     "COMPANIONS",
     "NAMES",
+    "OWN",
+    "asked_for",
     "check_reuse",
     "config_of",
     "get",
@@ -44,6 +47,12 @@ COMPANIONS |= dict.fromkeys(
     ("latent_prior", "latent_facies", "latent_search", "latent_truths"), "latent_inversion"
 )
 COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}
+#: Studies of the reader's own data, the chapter whose command runs each, and the files that ask for
+#: it. They have a page of their own, which says nothing of the papers.
+OWN = {
+    "fwi_own": ("rnn_fwi", ("velocity", "gathers")),
+    "latent_own": ("latent_inversion", ("traveltimes", "weights")),
+}
 #: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
 APART = "quality"
 #: Studies whose configuration has a module of its own, so that it is known before what computes.
@@ -55,11 +64,12 @@ _CONFIGS = {
 }
 _MODULES = {name: f"{name}.study" for name in NAMES}
 _MODULES |= {name: f"{chapter}.{name.split('_')[1]}" for name, chapter in COMPANIONS.items()}
+_MODULES |= {name: f"{chapter}.own" for name, (chapter, _) in OWN.items()}
 
 
 def get(name: str) -> AnyStudy:
     """Return a study or companion; an unknown name raises ValueError with the nearest study."""
-    if name not in COMPANIONS:
+    if name not in {**COMPANIONS, **OWN}:
         _checks.choice("study", name, NAMES)
     found: AnyStudy = importlib.import_module(module_of(name)).STUDY
     return found
@@ -79,6 +89,14 @@ def config_of(name: str) -> type[Config]:
         importlib.import_module(f"geolib.studies.{name}.config"), _CONFIGS[name]
     )
     return found
+
+
+def asked_for(name: str, parameters: Iterable[str]) -> str:
+    """Return the study that a command means: with a file of the reader's, that of own data."""
+    for own, (chapter, asking) in OWN.items():
+        if name == chapter and set(asking) & set(parameters):
+            return own
+    return name
 
 
 def module_of(name: str) -> str:

@@ -1,0 +1,330 @@
+"""The reader's own files: each is checked before anything is computed from it, and nothing in one is executed.
+
+NumPy's `.npy` (never with pickled objects), raw little-endian float32 (`.f32`, `.bin`, `.raw`) whose shape is told,
+SEG-Y (`.sgy`, `.segy`, by segyio) and tables (`.csv`) with a line of names.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from geolib import _checks
+
+LARGEST = 2**31
+"""Bytes that a file may have; what is computed from it takes several times as much memory."""
+
+RAW, SEGY = (".f32", ".bin", ".raw"), (".sgy", ".segy")
+#: Least and greatest seismic velocity that is taken for one, m/s.
+SLOWEST, FASTEST = 200.0, 12_000.0
+#: Least and greatest mean velocity of a radar wave in the ground, m/ns.
+RADAR = (0.03, 0.3)
+UNITS = {"m/s": 1.0, "km/s": 1000.0}
+
+
+def find(name: str, path: Any, kinds: Sequence[str]) -> Path:
+    """Return a file that is there, of one of these endings and of bearable size.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none.
+    """
+    if not isinstance(path, (str, Path)) or not str(path).strip() or "\0" in str(path):
+        raise TypeError(f"{name} must name a file; got {_checks.shown(path)}. Give its path.")
+    found = Path(path)
+    if found.suffix.lower() not in kinds:
+        raise ValueError(f"{name} must be a file {', '.join(kinds)}; got {found.name!r}. Convert it, or rename it.")
+    if not found.is_file():
+        raise ValueError(f"{name} must be a file; {found} is not there. Check its path.")
+    size = found.stat().st_size
+    if not 0 < size <= LARGEST:
+        raise ValueError(f"{name} must have between 1 and {LARGEST} bytes; {found} has {size}. Cut it.")
+    return found
+
+
+def array(name: str, path: Any, n_axes: int, shape: Sequence[int] | None = None) -> np.ndarray:
+    """Return the finite real numbers of a file, float64, with so many axes.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter, for messages.
+    path : path-like
+        `.npy`, raw float32, or SEG-Y, whose traces are rows.
+    n_axes : int
+        Axes that it must have.
+    shape : sequence of int, optional
+        What it must be; a raw file needs it, and SEG-Y for three axes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file is missing, of another kind or shape, too large, empty, or holds what is no finite number.
+    """
+    found = find(name, path, (".npy", *RAW, *SEGY))
+    kind = found.suffix.lower()
+    if kind in RAW:
+        if shape is None:
+            raise ValueError(f"{name} must have its shape told, for a raw file has none; {found} has not. Give it.")
+        values = np.fromfile(found, "<f4")
+        if values.size != math.prod(shape) or found.stat().st_size % 4:
+            raise ValueError(
+                f"{name} must hold {math.prod(shape)} float32 numbers for shape {tuple(shape)}; "
+                f"{found} has {found.stat().st_size} bytes. Correct the shape."
+            )
+    else:
+        values = _npy(name, found) if kind == ".npy" else _segy(name, found)
+    if shape is not None and values.size == math.prod(shape) and kind != ".npy":
+        values = values.reshape(tuple(shape))
+    if shape is not None:
+        _checks.shape(name, values, shape, "Correct the shape, or the file.")
+    if values.ndim != n_axes or 0 in values.shape:
+        raise ValueError(f"{name} must have {n_axes} axes; {found} has shape {values.shape}. Reshape it, or tell it.")
+    values = values.astype(np.float64)
+    _checks.finite(name, values, "Correct the file.")
+    return values
+
+
+def _npy(name: str, path: Path) -> np.ndarray:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{name} must be an array that NumPy saved; {path} is none ({reason}). Save it anew."
+        ) from None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must hold real numbers; {path} does not. Convert it.")
+    return values
+
+
+def _segy(name: str, path: Path) -> np.ndarray:
+    try:
+        import segyio
+    except ModuleNotFoundError:
+        raise ValueError(f"{name} is SEG-Y, which segyio reads; it is not installed. Run pip install segyio.") from None
+    try:
+        with segyio.open(path, ignore_geometry=True) as file:
+            values: np.ndarray = file.trace.raw[:]
+    except (RuntimeError, OSError, ValueError) as error:
+        raise ValueError(f"{name} must be SEG-Y; {path} is none ({error}). Convert it to .npy.") from None
+    return values
+
+
+def table(name: str, path: Any, columns: Sequence[str], optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Return the columns of a `.csv` file of finite numbers, by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file is no such table, a column is missing or unknown, or an entry is no finite number; the line is told.
+    """
+    found = find(name, path, (".csv",))
+    try:
+        with found.open(newline="", encoding="utf-8-sig") as stream:
+            rows = [row for row in csv.reader(stream) if any(entry.strip() for entry in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{name} must be a table of text; {found} is none ({error}). Save it as CSV.") from None
+    head = [entry.strip() for entry in rows[0]] if rows else []
+    wrong = sorted(set(columns) - set(head)) or sorted(set(head) - {*columns, *optional})
+    if wrong or len(set(head)) < len(head):
+        also = f" and maybe {', '.join(optional)}" if optional else ""
+        raise ValueError(
+            f"{name} must have columns {', '.join(columns)}{also}; the first line of {found} is "
+            f"{_checks.shown(','.join(head))}. Name them so."
+        )
+    if len(rows) < 2:
+        raise ValueError(f"{name} must have at least one row below its names; {found} has none. Add one.")
+    values = np.empty((len(rows) - 1, len(head)))
+    for number, row in enumerate(rows[1:], 2):
+        try:
+            values[number - 2] = [float(entry) for entry in row]
+        except ValueError:
+            values[number - 2] = math.nan
+        if not np.isfinite(values[number - 2]).all():
+            raise ValueError(f"{name} must hold {len(head)} finite numbers a row; row {number} of {found} is {row}.")
+    return dict(zip(head, values.T, strict=True))
+
+
+def velocity(name: str, path: Any, *, unit: str = "m/s", shape: Sequence[int] | None = None) -> np.ndarray:
+    """Return a velocity model (nz, nx) in m/s; in SEG-Y each trace is a column.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `array`; also if its values are no seismic velocities in the unit that is told.
+    """
+    _checks.choice("unit", unit, UNITS)
+    segy = Path(str(path)).suffix.lower() in SEGY
+    model = array(name, path, 2, shape if shape is None or not segy else shape[::-1])
+    model = model.T.copy() if segy else model
+    low, high = float(model.min()) * UNITS[unit], float(model.max()) * UNITS[unit]
+    if not SLOWEST <= low <= high <= FASTEST:
+        for other, factor in UNITS.items():
+            if SLOWEST <= model.min() * factor <= model.max() * factor <= FASTEST:
+                remedy = f"They look like {other}: say so by its unit."
+                break
+        else:
+            remedy = "Correct the file, or cut out air."
+        raise ValueError(
+            f"{name} must lie between {SLOWEST:g} and {FASTEST:g} m/s; in {unit} it is {low:g} to {high:g}. {remedy}"
+        )
+    return model * UNITS[unit]
+
+
+class Geometry(NamedTuple):
+    """Positions (depth, distance) in m: one source and the receivers of each shot."""
+
+    sources: np.ndarray  # (n_shots, 1, 2)
+    receivers: np.ndarray  # (n_shots, n_receivers, 2)
+
+
+def geometry(name: str, path: Any) -> Geometry:
+    """Return sources and receivers of a table with a row for each trace: shot by shot, in the order of the gathers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `table`; also if shots differ in their number of receivers, or one has two sources.
+    """
+    found = table(name, path, ("shot", "source_depth", "source_x", "receiver_depth", "receiver_x"))
+    shots, first, counts = np.unique(found["shot"], return_index=True, return_counts=True)
+    if (counts != counts[0]).any():
+        uneven = int(shots[np.argmax(counts != counts[0])])
+        raise ValueError(
+            f"{name} must have as many receivers in every shot; shot {uneven} has another number than "
+            f"shot {int(shots[0])}. Fill up with dead traces."
+        )
+    order = np.concatenate([np.flatnonzero(found["shot"] == shots[i]) for i in np.argsort(first)])
+    sources, receivers = (
+        np.stack([found[f"{end}_depth"], found[f"{end}_x"]], -1)[order].reshape(len(shots), -1, 2)
+        for end in ("source", "receiver")
+    )
+    if (sources != sources[:, :1]).any():
+        raise ValueError(f"{name} must have one source in each shot; it has more. Number them as shots.")
+    return Geometry(sources[:, :1], receivers)
+
+
+def cells(name: str, positions: np.ndarray, spacing: float, shape: tuple[int, int]) -> np.ndarray:
+    """Return the grid points nearest to positions in m; row i lies at depth i times the spacing.
+
+    Raises
+    ------
+    ValueError
+        If a position lies off the model.
+    """
+    found = np.rint(positions / spacing).astype(np.int64)
+    off = ((found < 0) | (found >= np.array(shape))).any(-1)
+    if off.any():
+        depth, x = positions[off][0]
+        extent = " by ".join(f"{(n - 1) * spacing:g}" for n in shape)
+        raise ValueError(
+            f"{name} must lie on the model of {extent} m; one is at depth {depth:g} m, distance {x:g} m. "
+            "Check spacing and units."
+        )
+    return found
+
+
+class Traveltimes(NamedTuple):
+    """Rays between two boreholes: depths in m, times and their standard deviations in ns."""
+
+    source_depth: np.ndarray
+    receiver_depth: np.ndarray
+    time: np.ndarray
+    deviation: np.ndarray | None
+
+
+def traveltimes(name: str, path: Any, *, distance: float, depth: float) -> Traveltimes:
+    """Return the rays of a table: source_depth, receiver_depth (m), time (ns), and maybe deviation (ns).
+
+    Parameters
+    ----------
+    name, path
+        The parameter and its file.
+    distance, depth : float
+        Between the boreholes, and of the model, m.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `table`; also if a ray leaves the model, a time is none of a radar wave, or a deviation is not positive.
+    """
+    found = table(name, path, ("source_depth", "receiver_depth", "time"), ("deviation",))
+    depths = np.stack([found["source_depth"], found["receiver_depth"]])
+    if depths.min() < 0 or depths.max() > depth:
+        raise ValueError(
+            f"{name} must have depths between 0 and {depth:g} m; got {depths.min():g} to {depths.max():g}. "
+            "Check their unit."
+        )
+    if (found["time"] <= 0).any():
+        raise ValueError(f"{name} must have positive times; got {found['time'].min():g} ns. Correct the picks.")
+    mean = np.hypot(distance, depths[0] - depths[1]) / found["time"]
+    if mean.min() < RADAR[0] or mean.max() > RADAR[1]:
+        raise ValueError(
+            f"{name} must give mean velocities of {RADAR[0]:g} to {RADAR[1]:g} m/ns; they are {mean.min():.3g} to "
+            f"{mean.max():.3g}. Give times in ns and depths in m."
+        )
+    deviation = found.get("deviation")
+    if deviation is not None and (deviation <= 0).any():
+        raise ValueError(f"{name} must have positive deviations; got {deviation.min():g} ns. Correct them.")
+    return Traveltimes(found["source_depth"], found["receiver_depth"], found["time"], deviation)
+
+
+def state_dict(name: str, path: Any) -> dict[str, Any]:
+    """Return the tensors of a PyTorch or safetensors file, by name; it holds nothing else.
+
+    Parameters
+    ----------
+    name, path
+        The parameter and its file, `.pth`, `.pt` or `.safetensors`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file holds anything but tensors of finite numbers.
+
+    Notes
+    -----
+    PyTorch's files are pickles; `weights_only` lets nothing in them be called but what makes tensors.
+    """
+    import torch
+
+    found = find(name, path, (".pth", ".pt", ".safetensors"))
+    try:
+        if found.suffix.lower() == ".safetensors":
+            from safetensors.torch import load_file
+
+            tensors: Any = load_file(found)
+        else:
+            tensors = torch.load(found, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged or hostile file fails in as many ways as there are
+        reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
+        raise ValueError(f"{name} must hold tensors alone; {found} does not ({reason}). Save a state_dict.") from None
+    if not isinstance(tensors, Mapping) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
+        raise ValueError(f"{name} must hold tensors by name; {found} does not. Save a network's state_dict.")
+    for key, value in tensors.items():
+        if not value.is_floating_point():
+            raise ValueError(f"{name}'s {key} must be floating-point; got {value.dtype}. Give the weights themselves.")
+        _checks.finite(f"{name}'s {key}", value)
+    return dict(tensors)
+
+
+def must_fit(name: str, tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Check that tensors are these, each of its shape, and no others.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, too many, or of another shape.
+    """
+    if wrong := sorted(map(str, tensors.keys() ^ shapes.keys())):
+        what = "lack" if wrong[0] in shapes else "have"
+        raise ValueError(f"{name} must be those of the network alone; they {what} {wrong[0]!r}. Give another file.")
+    for key, value in tensors.items():
+        _checks.shape(f"{name}'s {key}", value, shapes[key], "Give the weights of this network.")

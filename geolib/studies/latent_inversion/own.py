@@ -1,0 +1,275 @@
+"""The reader's own traveltimes, or own generator, in the inversion of latents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from geolib.datasets import files
+from geolib.gans import sgan
+from geolib.gans.fast import inference
+from geolib.inversion import crosshole, dream, latent
+from geolib.runs.config import Config, file_param, param
+from geolib.runs.study import Study
+from geolib.runs.tables import markdown
+from geolib.runs.unit import Arrays, Single, Unit, Units
+from geolib.studies.latent_inversion.config import check_width
+from geolib.studies.latent_inversion.world import N_LATENT, weights_path
+
+#: Tensors of the authors' `netG_epoch_36.pth`, by the place of each layer, and their names here.
+AUTHORS = {
+    **{f"main.{3 * layer}.weight": f"up.{layer}.weight" for layer in range(5)},
+    "main.14.weight": "widen.weight",
+    "main.17.weight": "merge.weight",
+}
+SHAPE = crosshole.Crosshole().shape
+
+
+@dataclass(frozen=True)
+class OwnConfig(Config):
+    """Parameters; a file's content is part of what identifies results, its place is not."""
+
+    traveltimes: str = file_param("table of picked times; without it they are made, with noise")
+    weights: str = file_param("generator's weights, as published or as ours; ours without it")
+    width: int = param(32, "filters of the generator, where no weights are given", low=2, high=128)
+    distance: float = param(5.98, "between the boreholes", low=0.1, high=1000, unit="m")
+    cell: float = param(
+        0.1, "side of a cell; the model has 125 by 60", low=1e-3, high=100, unit="m"
+    )
+    inside: float = param(0.06, "velocity inside channels", low=0.03, high=0.3, unit="m/ns")
+    outside: float = param(0.08, "velocity outside channels", low=0.03, high=0.3, unit="m/ns")
+    noise: float = param(
+        1.0, "deviation of times that have none of their own", low=1e-3, high=100, unit="ns"
+    )
+    starts: int = param(8, "starts of the descent", paper=64, low=1, high=4096)
+    iterations: int = param(200, "updates of each", paper=2000, low=1, high=100_000)
+    rate: float = param(0.01, "Adam's learning rate", low=1e-6, high=10)
+    draws: int = param(0, "generations of the sampler; 0 leaves it out", low=0, high=10**6)
+    seed: int = param(1, "of starts, and of times that are made", low=0, high=10**9)
+
+    def check(self) -> None:
+        """Check that the boreholes are on the model and the facies differ."""
+        across = SHAPE[1] * self.cell
+        if self.distance > across:
+            raise ValueError(
+                f"distance must be at most the model's {across:g} m; got {self.distance:g}. "
+                "Take larger cells."
+            )
+        if self.inside == self.outside:
+            raise ValueError(
+                f"inside must differ from outside; both are {self.inside:g} m/ns. Change one."
+            )
+
+    def ready(self) -> None:
+        """Read and check every file."""
+        network(self)
+        rays(self)
+
+
+def network(config: OwnConfig) -> sgan.Generator:
+    """Return the generator: that of a file, of the authors' layout or ours, or the shipped one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file is refused (`files.state_dict`).
+    """
+    if not config.weights:
+        check_width(config.width)
+        return sgan.load_weights(weights_path(config.width))
+    given = files.state_dict("weights", config.weights)
+    names = {**AUTHORS, **{name: name for name in AUTHORS.values()}}
+    first = next(
+        (given[name] for name in ("main.17.weight", "merge.weight") if name in given), None
+    )
+    if first is None or first.dim() != 4:
+        raise ValueError(
+            "weights must be of this generator; main.17.weight (the authors' layout) or "
+            f"merge.weight (ours) is missing in {config.weights}. Give another file."
+        )
+    made = sgan.Generator(max(2, len(first)))
+    own = made.state_dict()
+    layout = {name: names[name] for name in (AUTHORS if "main.17.weight" in given else own)}
+    files.must_fit("weights", given, {name: tuple(own[to].shape) for name, to in layout.items()})
+    made.load_state_dict({to: given[name].float() for name, to in layout.items()})
+    return made.requires_grad_(False).eval()
+
+
+@dataclass(frozen=True)
+class Rays:
+    """What is observed: a matrix of path lengths (m) in cells, times and their deviations (ns)."""
+
+    matrix: sparse.csr_matrix
+    time: np.ndarray | None
+    deviation: np.ndarray
+
+
+def rays(config: OwnConfig) -> Rays:
+    """Return the rays of a table, or all of the published survey's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file is refused (`files.traveltimes`).
+    """
+    depth, margin = SHAPE[0] * config.cell, (SHAPE[1] * config.cell - config.distance) / 2
+    found = None
+    if config.traveltimes:
+        found = files.traveltimes(
+            "traveltimes", config.traveltimes, distance=config.distance, depth=depth
+        )
+        sources, source = np.unique(found.source_depth, return_inverse=True)
+        receivers, receiver = np.unique(found.receiver_depth, return_inverse=True)
+    else:
+        sources = receivers = np.array(crosshole.Crosshole().source_depths) * config.cell / 0.1
+        source, receiver = (grid.ravel() for grid in np.indices((len(sources), len(receivers))))
+    survey = crosshole.Crosshole(
+        spacing=config.cell,
+        source_x=margin,
+        receiver_x=margin + config.distance,
+        source_depths=tuple(sources),
+        receiver_depths=tuple(receivers),
+    )
+    matrix = crosshole.ray_matrix(survey)[source * len(receivers) + receiver].astype(np.float32)
+    deviation = np.full(matrix.shape[0], config.noise)
+    if found is None:
+        return Rays(matrix, None, deviation)
+    return Rays(matrix, found.time, deviation if found.deviation is None else found.deviation)
+
+
+class Physics:
+    """Times that a generator's images give along the rays, over their deviations."""
+
+    def __init__(self, config: OwnConfig) -> None:
+        self.config, self.rays = config, rays(config)
+        self.network = network(config)
+        self.frozen = inference.Frozen(self.network) if inference.available() else self.network
+        self.deviation = torch.from_numpy(self.rays.deviation).float()
+        self.true_latent, time = None, self.rays.time
+        if time is None:
+            rng = np.random.default_rng([config.seed, 1])
+            self.true_latent = torch.from_numpy(rng.uniform(-1, 1, (1, N_LATENT))).float()
+            with torch.no_grad():
+                clean = self.times(self.true_latent)[0].numpy()
+            time = crosshole.noisy(clean, config.noise, rng)
+        self.time = time
+        self.data = torch.from_numpy(np.asarray(time)).float() / self.deviation
+
+    def images(self, latents: Tensor) -> Tensor:
+        """Return facies (n, nz, nx) in [0, 1], 1 inside channels, of latents (n, 15)."""
+        images = self.frozen(latents.view(-1, 1, *sgan.LATENT))
+        return sgan.to_model(images.float()).view(-1, *SHAPE)
+
+    def times(self, latents: Tensor) -> Tensor:
+        """Return traveltimes (ns), shape (n, n_rays)."""
+        inside, outside = self.config.inside, self.config.outside
+        velocity = outside + (inside - outside) * self.images(latents).flatten(1)
+        return crosshole.times_of(self.rays.matrix, 1 / velocity)
+
+    def scaled(self, latents: Tensor) -> Tensor:
+        """Return traveltimes over their deviations."""
+        return self.times(latents) / self.deviation
+
+
+class OwnLatent(Study[OwnConfig]):
+    """A descent from many starts, and a sampler, on the reader's own traveltimes."""
+
+    name = "latent_own"
+    title = "Your own traveltimes in a generator's latent space"
+    Config = OwnConfig
+    kinds = (Single,)
+
+    def units(self, config: OwnConfig) -> list[Unit]:
+        """Return the descent, and the sampler where it is asked for."""
+        return [Single("descent"), *([Single("posterior")] if config.draws else [])]
+
+    def inputs(self, config: OwnConfig, unit: Unit) -> Sequence[str]:
+        """Return the files that are given."""
+        return config.files()
+
+    def compute(
+        self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
+    ) -> Iterator[tuple[Unit, Arrays]]:
+        """Yield misfits, fits and images of the descent; images and misfits of the sampler."""
+        physics = Physics(config)
+        for unit in units:
+            made = _posterior if unit.name == "posterior" else _descent
+            truth = {} if physics.true_latent is None else _images(physics, physics.true_latent)
+            yield unit, made(physics) | {f"true_{name}": value for name, value in truth.items()}
+
+
+def _descent(physics: Physics) -> Arrays:
+    config, rng = physics.config, np.random.default_rng([physics.config.seed, 2])
+    shape = (config.starts, config.iterations, N_LATENT)
+    start, draws = (
+        torch.from_numpy(rng.uniform(-1, 1, each)).float() for each in (shape[::2], shape)
+    )
+    data = physics.data.expand(config.starts, -1)
+    enough = torch.ones(config.starts)  # as good as the errors of the times
+    found = latent.adam(physics.scaled, data, start, draws, rate=config.rate, enough=enough)
+    with torch.no_grad():
+        fit = physics.times(found.best_latent).numpy()
+    return {
+        "misfit": found.misfit.numpy(),
+        "fit": fit,
+        "time": np.asarray(physics.time),
+        "deviation": physics.rays.deviation,
+        **_images(physics, found.best_latent),
+    }
+
+
+def _images(physics: Physics, latents: Tensor) -> Arrays:
+    with torch.no_grad():
+        return {"images": physics.images(latents).numpy(), "latents": latents.numpy()}
+
+
+def _posterior(physics: Physics) -> Arrays:
+    def scaled(states: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            found: np.ndarray = physics.scaled(torch.from_numpy(states).float()).double().numpy()
+        return found
+
+    config, rng = physics.config, np.random.default_rng([physics.config.seed, 3])
+    likelihood = dream.gaussian(scaled, physics.data.double().numpy(), 1.0)
+    thin = max(1, config.draws // 500)
+    chains = dream.sample(likelihood, N_LATENT, config.draws, rng, thin=thin)
+    late = chains.draws[:, chains.draws.shape[1] // 2 :].reshape(-1, N_LATENT)
+    kept = torch.from_numpy(late[:: max(1, len(late) // 200)]).float()
+    images = _images(physics, kept)["images"]
+    return {
+        "mean": images.mean(0),
+        "deviation": images.std(0),
+        "log_likelihood": chains.log_likelihood,
+        "accepted": chains.acceptance_rate,
+    }
+
+
+def summary(units: Units) -> str:
+    """Return a table of what each start reached, best first, in deviations of the times."""
+    run = units["descent"]
+    best = run["misfit"].min(1)
+    rows = [
+        [place, int(start) + 1, f"{best[start]:.2f}"]
+        for place, start in enumerate(np.argsort(best), 1)
+    ]
+    return markdown(["rank", "start", "misfit (deviations)"], rows, "rrr")
+
+
+def pictures(units: Units, count: int = 6) -> dict[str, np.ndarray]:
+    """Return the images of the best starts by what is said of each, after the truth if known."""
+    run: Mapping[str, Any] = units["descent"]
+    best = run["misfit"].min(1)
+    shown = {"truth": run["true_images"][0]} if "true_images" in run else {}
+    for start in np.argsort(best)[:count]:
+        shown[f"start {start + 1}: {best[start]:.2f}"] = run["images"][start]
+    return shown
+
+
+STUDY = OwnLatent()

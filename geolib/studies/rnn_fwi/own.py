@@ -1,0 +1,293 @@
+"""Full-waveform inversion of the reader's own model or shot gathers, by several optimisers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from scipy.signal import resample_poly
+
+from geolib.datasets import files
+from geolib.datasets.velocity import smooth
+from geolib.inversion import descent, words
+from geolib.runs.config import Config, file_param, param
+from geolib.runs.study import Study
+from geolib.runs.tables import markdown
+from geolib.runs.unit import Arrays, Unit, Units, select
+from geolib.studies.rnn_fwi.problems import Problem
+from geolib.studies.rnn_fwi.tables import LABELS
+from geolib.waves import (
+    Boundary,
+    Certificate,
+    Grid,
+    Survey,
+    certify,
+    longest_step,
+    misfit_and_gradient,
+    propagate,
+    ricker,
+)
+
+ORDER = 4
+#: An inversion may make the earth so much slower or faster than its start.
+SLOWER, FASTER = 0.6, 1.4
+
+
+@dataclass(frozen=True)
+class OwnConfig(Config):
+    """Parameters; a file's content is part of what identifies results, its place is not."""
+
+    velocity: str = file_param("file of the velocity: the truth, or with gathers the start")
+    gathers: str = file_param("file of observed gathers, shot by shot")
+    geometry: str = file_param("table of sources and receivers, in m")
+    wavelet: str = file_param("file of the wavelet; Ricker without it")
+    velocity_unit: str = param("m/s", "unit of the velocity's file", choices=tuple(files.UNITS))
+    shape: tuple[int, ...] = param((0, 0), "rows and columns of a raw file", low=0)
+    spacing: float = param(10.0, "distance of grid points", low=1e-3, high=1e5, unit="m")
+    dt: float = param(0.0, "sampling of gathers; 0 takes a stable step", low=0, high=1, unit="s")
+    seconds: float = param(1.5, "length of made gathers", low=1e-3, high=100, unit="s")
+    shots: int = param(4, "shots where no geometry is given", low=1, high=1000)
+    frequency: float = param(8.0, "peak of the Ricker wavelet", low=1e-2, high=1e5, unit="Hz")
+    smoothing: float = param(
+        6.0, "deviation of the start's smoothing, without gathers", low=0.5, high=100, unit="cells"
+    )
+    top: str = param("free", "upper boundary", choices=("free", "absorbing"))
+    frozen: int = param(0, "rows from the top that stay as they are", low=0, high=10_000)
+    optimisers: tuple[str, ...] = param(
+        ("adam", "cg", "lbfgs"), "what inverts", choices=words.METHODS, extent=True
+    )
+    rate: float = param(40.0, "rate of optimisers without a line search", low=1e-6, high=1e6)
+    iterations: int = param(20, "evaluations after the start", paper=200, low=1, high=100_000)
+
+    def check(self) -> None:
+        """Check what belongs together."""
+        if self.gathers and not (self.geometry and self.dt):
+            raise ValueError("gathers must have their geometry and dt; one is missing. Give both.")
+        if len(self.shape) != 2:
+            raise ValueError(f"shape must be rows and columns; got {self.shape}. Give two numbers.")
+
+    def ready(self) -> None:
+        """Read and check every file."""
+        problem(self)
+
+
+@dataclass(frozen=True)
+class Own(Problem):
+    """A problem of own data: dead traces count nothing, and the truth may be unknown."""
+
+    alive: torch.Tensor | None = None
+    known: bool = True
+
+    def objective(self, model: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return misfit and gradient at a model, without dead traces."""
+        velocity = torch.from_numpy(model)
+        observed = self.observed
+        if self.alive is not None and not self.alive.all():
+            # What is not observed is what the model says.
+            with torch.no_grad():
+                mine = propagate(velocity, self.survey, space_order=ORDER)
+            observed = torch.where(self.alive[..., None], observed, mine)
+        misfit, gradient = misfit_and_gradient(velocity, self.survey, observed, space_order=ORDER)
+        gradient[: self.frozen] = 0
+        return float(misfit), gradient.numpy()
+
+
+def problem(config: OwnConfig) -> Own:
+    """Return survey, data and start of a configuration.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a file is refused (`geolib.datasets.files`), or what is in them does not go together.
+    """
+    if not config.velocity:
+        raise ValueError("velocity must name a file; none is given. Add -p velocity FILE.")
+    shape = config.shape if all(config.shape) else None
+    model = files.velocity("velocity", config.velocity, unit=config.velocity_unit, shape=shape)
+    if min(model.shape) < 3 or config.frozen >= len(model):
+        raise ValueError(
+            f"velocity must have 3 rows and columns at least, and one that is not frozen; it has "
+            f"{model.shape}, frozen {config.frozen}. Give a larger model."
+        )
+    sources, receivers = _places(config, model.shape)
+    grid, fastest = Grid(model.shape, config.spacing), FASTER * float(model.max())
+    stable = 0.95 * longest_step(grid, fastest, ORDER)
+    finer = math.ceil(config.dt / stable) if config.dt else 1
+    dt = config.dt / finer if config.dt else stable
+    observed, nt = None, max(2, round(config.seconds / dt))
+    if config.gathers:
+        known = len(sources), receivers.shape[1]
+        observed = _gathers(config.gathers, known)
+        nt = observed.shape[-1] * finer
+    wavelet = _wavelet(config, dt, nt, finer)
+    amplitudes = wavelet.expand(len(sources), 1, nt)
+    survey = Survey(grid, dt, nt, sources, receivers, amplitudes, Boundary(top=config.top))
+    start = model.astype(np.float32)
+    survey.check_velocity(torch.from_numpy(start), ORDER)
+    if observed is None:
+        data = propagate(torch.from_numpy(start), survey, space_order=ORDER)
+        first = smooth(model, config.smoothing, config.frozen).astype(np.float32)
+        return Own(survey, data, model, first, config.frozen)
+    data = torch.from_numpy(resample_poly(observed, finer, 1, axis=-1).astype(np.float32))
+    alive = data.abs().amax(-1) > 0
+    if not alive.any():
+        raise ValueError("gathers must hold a live trace; all are zero. Check the file.")
+    # The source's strength is what fits best at the start.
+    made = propagate(torch.from_numpy(start), survey, space_order=ORDER) * alive[..., None]
+    strength = float((made * data).sum() / made.square().sum().clamp_min(1e-30)) or 1.0
+    survey = replace(survey, source_amplitudes=amplitudes * strength)
+    return Own(survey, data, model, start, config.frozen, alive, known=False)
+
+
+def _places(config: OwnConfig, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    if config.geometry:
+        found = files.geometry("geometry", config.geometry)
+        sources, receivers = (
+            files.cells("geometry", places, config.spacing, shape) for places in found
+        )
+        return sources, receivers
+    columns = np.linspace(0, shape[1] - 1, config.shots + 2)[1:-1].round()
+    sources, receivers = (
+        np.stack([np.ones_like(x), x], -1).astype(np.int64) for x in (columns, np.arange(shape[1]))
+    )
+    return sources[:, None], np.repeat(receivers[None], config.shots, 0)
+
+
+def _gathers(path: str, known: tuple[int, int]) -> np.ndarray:
+    """Return gathers (n_shots, n_receivers, nt); traces in a row are cut by their geometry."""
+    n_traces = known[0] * known[1]
+    if Path(path).suffix.lower() in files.RAW:
+        samples = Path(path).stat().st_size // 4 // n_traces if Path(path).is_file() else 0
+        return files.array("gathers", path, 3, (*known, samples))
+    axes = 2 if Path(path).suffix.lower() in files.SEGY else 3
+    found = files.array("gathers", path, axes)
+    if found.shape[:-1] not in (known, (n_traces,)):
+        raise ValueError(
+            f"gathers must have the {known[0]} shots and {known[1]} receivers of geometry; "
+            f"they have shape {found.shape}. Correct one of the two."
+        )
+    return found.reshape(*known, -1)
+
+
+def _wavelet(config: OwnConfig, dt: float, nt: int, finer: int) -> torch.Tensor:
+    if not config.wavelet:
+        return ricker(config.frequency, dt, nt)
+    given = resample_poly(files.array("wavelet", config.wavelet, 1), finer, 1)[:nt]
+    return torch.from_numpy(np.pad(given, (0, nt - len(given))).astype(np.float32))
+
+
+def certificate(config: OwnConfig) -> Certificate:
+    """Return the certificate of a configuration's survey, at its start, with its data."""
+    made = problem(config)
+    data = None if made.known else made.observed
+    return certify(torch.from_numpy(made.start), made.survey, data, space_order=ORDER)
+
+
+def certified(found: Certificate) -> str:
+    """Return a certificate as a table, with its verdict."""
+    rows = [[row.check, row.found, row.rule, row.state] for row in found.rows]
+    return f"**{found.verdict}**\n\n{markdown(['check', 'found', 'rule', ''], rows)}"
+
+
+@dataclass(frozen=True)
+class Descent(Unit):
+    """An inversion by one optimiser."""
+
+    TEMPLATE: ClassVar[str] = "own-{method}"
+    ALLOWED: ClassVar[Mapping[str, tuple[str, ...]]] = {"method": words.METHODS}
+
+    method: str
+
+
+class OwnFwi(Study[OwnConfig]):
+    """Inversions of the reader's own data."""
+
+    name = "fwi_own"
+    title = "Full-waveform inversion of your own data"
+    Config = OwnConfig
+    kinds = (Descent,)
+
+    def units(self, config: OwnConfig) -> list[Unit]:
+        """Return an inversion for each optimiser."""
+        return [Descent(method) for method in config.optimisers]
+
+    def inputs(self, config: OwnConfig, unit: Unit) -> Sequence[str]:
+        """Return the files that are given."""
+        return config.files()
+
+    def compute(
+        self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
+    ) -> Iterator[tuple[Unit, Arrays]]:
+        """Yield misfits, models and, where the truth is known, errors."""
+        made = problem(config)
+        low, high = SLOWER * float(made.start.min()), FASTER * float(made.truth.max())
+        watch = (lambda model: (made.error(model),)) if made.known else None
+        for unit in units:
+            assert isinstance(unit, Descent)
+            found = descent.minimize(
+                made.objective,
+                made.start,
+                unit.method,
+                iterations=config.iterations,
+                rate=config.rate if unit.method in words.STEP_METHODS else None,
+                bounds=(low, high),
+                watch=watch,
+            )
+            with torch.no_grad():
+                model = torch.from_numpy(found.model)
+                fitted = propagate(model, made.survey, space_order=ORDER)
+            errors = {"error": found.watched[:, 0]} if made.known else {}
+            yield (
+                unit,
+                {
+                    "misfit": found.misfit,
+                    "model": found.model,
+                    "start": made.start,
+                    "observed": made.observed[0].numpy(),
+                    "fitted": fitted[0].numpy(),
+                    "message": np.array(found.message),
+                    **errors,
+                    **({"truth": made.truth.astype(np.float32)} if made.known else {}),
+                },
+            )
+
+
+def named(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
+    """Return the inversions by their optimisers' names."""
+    return {LABELS[unit.method]: arrays for unit, arrays in select(units, Descent).items()}
+
+
+def receiver_spacing(made: Own) -> float:
+    """Return the mean distance of neighbouring receivers of the first shot, m."""
+    columns = made.survey.receiver_locations[0, :, -1]
+    return (
+        made.survey.grid.spacing * float(columns.max() - columns.min()) / max(1, len(columns) - 1)
+    )
+
+
+def table(runs: Mapping[str, Mapping[str, np.ndarray]]) -> str:
+    """Return a table of what each optimiser reached, with model errors where the truth is known."""
+    known = all("error" in run for run in runs.values())
+    heads = ["optimiser", "evaluations", "misfit, of the start's", *(["model error (m/s)"] * known)]
+    rows = [
+        [
+            name,
+            len(run["misfit"]) - 1,
+            f"{run['misfit'].min() / run['misfit'][0]:.3g}",
+            *(
+                f"{error[0]:.0f} to {error[-1]:.0f}"
+                for error in [run.get("error")]
+                if error is not None
+            ),
+        ]
+        for name, run in runs.items()
+    ]
+    return markdown(heads, rows, "lrrr"[: len(heads)])
+
+
+STUDY = OwnFwi()

@@ -1,0 +1,156 @@
+"""The reader's own files: what is in them, and each refusal before anything is computed."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from geolib.datasets import files
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Write something under a name and return its path."""
+
+    def write(name, content):
+        path = tmp_path / name
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif isinstance(content, str):
+            path.write_text(content)
+        else:
+            np.save(path, content)
+        return path
+
+    return write
+
+
+MODEL = np.linspace(1500.0, 4500.0, 12).reshape(3, 4)
+
+
+def test_a_model_is_read_alike_from_every_kind_of_file(made):
+    np.testing.assert_array_equal(files.velocity("v", made("v.npy", MODEL)), MODEL)
+    raw = made("v.f32", MODEL.astype("<f4").tobytes())
+    np.testing.assert_allclose(files.velocity("v", raw, shape=(3, 4)), MODEL, rtol=1e-7)
+    in_km = made("km.npy", MODEL / 1000)
+    np.testing.assert_allclose(files.velocity("v", in_km, unit="km/s"), MODEL, rtol=1e-15)
+
+
+def test_in_segy_a_trace_is_a_column(made, tmp_path):
+    segyio = pytest.importorskip("segyio")
+    segyio.tools.from_array2D(str(tmp_path / "v.sgy"), MODEL.T.astype(np.float32), dt=1000)
+    np.testing.assert_allclose(files.velocity("v", tmp_path / "v.sgy"), MODEL, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"v must be SEG-Y; .*bad\.segy is none"):
+        files.velocity("v", made("bad.segy", b"not SEG-Y" * 500))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "message"),
+    [
+        ("v.txt", "1 2", {}, r"v must be a file \.npy, \.f32, .*; got 'v\.txt'\. Convert it"),
+        ("v.npy", b"", {}, r"v must have between 1 and \d+ bytes; .*v\.npy has 0"),
+        ("v.npy", b"\x93NUMPY broken", {}, r"v must be an array that NumPy saved; .*v\.npy is none"),
+        ("v.npy", MODEL + 1j, {}, r"v must hold real numbers"),
+        ("v.npy", np.array(["a"]), {}, r"v must hold real numbers"),
+        ("v.npy", MODEL[0], {}, r"v must have 2 axes; .* has shape \(4,\)"),
+        ("v.npy", np.where(MODEL > 4000, np.nan, MODEL), {}, r"v must be finite; got \d NaN or infinite"),
+        ("v.npy", MODEL / 1000, {}, r"in m/s it is 1\.5 to 4\.5\. They look like km/s: say so by its unit"),
+        ("v.npy", MODEL, {"unit": "km/s"}, r"in km/s it is 1\.5e\+06 to 4\.5e\+06\. They look like m/s"),
+        ("v.npy", MODEL * 1e6, {}, r"Correct the file, or cut out air"),
+        ("v.npy", MODEL, {"unit": "ft/s"}, r"unit must be one of m/s, km/s; got 'ft/s'"),
+        ("v.npy", MODEL, {"shape": (4, 3)}, r"v must have shape \(4, 3\); got \(3, 4\)"),
+        ("v.f32", MODEL.astype("<f4").tobytes(), {}, r"v must have its shape told"),
+        ("v.f32", MODEL.astype("<f4").tobytes()[:-1], {"shape": (3, 4)}, r"12 float32 numbers .* has 47 bytes"),
+    ],
+)
+def test_a_model_that_is_none_is_refused(made, name, content, options, message):
+    with pytest.raises(ValueError, match=message):
+        files.velocity("v", made(name, content), **options)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"v must be a file; .*none\.npy is not there"):
+        files.array("v", tmp_path / "none.npy", 2)
+    with pytest.raises(TypeError, match=r"v must name a file; got 3"):
+        files.array("v", 3, 2)
+
+
+class Trap:
+    """What a pickle would run."""
+
+    def __reduce__(self):
+        return os.mkdir, ("trapped",)
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.pth"])
+def test_nothing_in_a_file_is_executed(made, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    if name == "x.npy":
+        np.save("x.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    else:
+        torch.save({"main.0.weight": Trap()}, "x.pth")
+    with pytest.raises(ValueError, match=r"x must (be an array|hold tensors alone)"):
+        files.array("x", "x.npy", 1) if name == "x.npy" else files.state_dict("x", "x.pth")
+    assert not (tmp_path / "trapped").exists()
+    made("y.pth", pickle.dumps(Trap()))
+    with pytest.raises(ValueError, match=r"x must hold tensors alone"):
+        files.state_dict("x", tmp_path / "y.pth")
+    assert not (tmp_path / "trapped").exists()
+
+
+HEAD = "shot,source_depth,source_x,receiver_depth,receiver_x\n"
+
+
+def test_geometry_keeps_the_order_of_the_shots(made):
+    rows = "7,10,50,10,0\n7,10,50,10,20\n3,10,80,10,40\n3,10,80,10,60\n"
+    found = files.geometry("g", made("g.csv", HEAD + rows))
+    np.testing.assert_array_equal(found.sources, [[[10, 50]], [[10, 80]]])
+    np.testing.assert_array_equal(found.receivers[..., 1], [[0, 20], [40, 60]])
+    np.testing.assert_array_equal(files.cells("g", found.sources, 10.0, (5, 9)), [[[1, 5]], [[1, 8]]])
+    with pytest.raises(ValueError, match=r"g must lie on the model of 40 by 60 m; one is at depth 10 m, distance 80 m"):
+        files.cells("g", found.sources, 10.0, (5, 7))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("shot,x\n1,2\n", r"g must have columns shot, source_depth, .*; the first line of .* is 'shot,x'"),
+        (HEAD, r"g must have at least one row below its names"),
+        (HEAD + "1,10,50,10\n", r"g must hold 5 finite numbers a row; row 2 of .* is \['1', '10', '50', '10'\]"),
+        (HEAD + "1,10,50,10,nan\n", r"row 2"),
+        (HEAD + "1,10,50,10,deep\n", r"row 2"),
+        (HEAD + "1,0,0,0,0\n1,0,0,0,9\n2,0,0,0,0\n", r"shot 2 has another number than shot 1\. Fill up with dead"),
+        (HEAD + "1,0,0,0,0\n1,0,5,0,9\n", r"g must have one source in each shot"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(made, text, message):
+    with pytest.raises(ValueError, match=message):
+        files.geometry("g", made("g.csv", text))
+
+
+TIMES = "source_depth,receiver_depth,time\n"
+
+
+def test_rays_may_be_any_and_have_deviations(made):
+    found = files.traveltimes("t", made("t.csv", TIMES + "1,2,80\n3,3,75\n"), distance=6.0, depth=12.0)
+    np.testing.assert_array_equal(found.time, [80, 75])
+    assert found.deviation is None
+    text = "time,deviation,receiver_depth,source_depth\n80,0.5,2,1\n"
+    found = files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0)
+    assert (found.source_depth[0], found.receiver_depth[0], found.deviation[0]) == (1, 2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TIMES + "1,13,80\n", r"t must have depths between 0 and 12 m; got 1 to 13"),
+        (TIMES + "1,2,-80\n", r"t must have positive times; got -80 ns"),
+        (TIMES + "1,2,80e-9\n", r"mean velocities of 0\.03 to 0\.3 m/ns; they are .*\. Give times in ns"),
+        ("source_depth,receiver_depth,time,deviation\n1,2,80,0\n", r"t must have positive deviations; got 0 ns"),
+    ],
+)
+def test_times_of_no_radar_wave_are_refused(made, text, message):
+    with pytest.raises(ValueError, match=message):
+        files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0)

@@ -1,0 +1,214 @@
+"""Own data in: the survey that files make, the page's numbers, and what identifies results."""
+
+import numpy as np
+import pytest
+import torch
+
+from geolib import cli, studies
+from geolib.book import reruns
+from geolib.gans import sgan
+from geolib.studies import examples
+from geolib.studies.latent_inversion import own as tomography
+from geolib.studies.latent_inversion.world import weights_path
+from geolib.studies.rnn_fwi import own as fwi
+from geolib.waves import propagate
+
+DEPTH = np.arange(20)[:, None]
+MODEL = (1800 + 30.0 * DEPTH + np.zeros((20, 30))).astype(np.float32)
+
+
+@pytest.fixture
+def gathers(tmp_path):
+    """A survey with its files: 2 shots, 5 receivers, sampled at twice the step that is stable, a dead trace."""
+    np.save(tmp_path / "v.npy", MODEL)
+    rows = [f"{s},10,{x},10,{r}" for s, x in ((1, 50), (2, 200)) for r in range(30, 280, 50)]
+    head = "shot,source_depth,source_x,receiver_depth,receiver_x"
+    (tmp_path / "g.csv").write_text("\n".join([head, *rows]))
+    data = np.zeros((2, 5, 150), dtype=np.float32)
+    data[..., 60] = 1
+    np.save(tmp_path / "d.npy", data)
+    config = fwi.OwnConfig(velocity=str(tmp_path / "v.npy"), geometry=str(tmp_path / "g.csv"), frequency=10.0, dt=4e-3)
+    config = fwi.OwnConfig(**config.as_dict() | {"gathers": str(tmp_path / "d.npy")})
+    made = fwi.problem(config)
+    made_data = propagate(torch.from_numpy(MODEL), made.survey, space_order=4)
+    finer = made.survey.nt // 150
+    data = made_data[..., ::finer].numpy()
+    data[1, 3] = 0
+    np.save(tmp_path / "d.npy", data)
+    return config
+
+
+def test_a_velocity_alone_is_the_truth(tmp_path):
+    np.save(tmp_path / "v.npy", MODEL / 1000)
+    config = fwi.OwnConfig(
+        velocity=str(tmp_path / "v.npy"),
+        velocity_unit="km/s",
+        seconds=0.2,
+        shots=2,
+        iterations=3,
+        optimisers=("lbfgs",),
+    )
+    made = fwi.problem(config)
+    np.testing.assert_allclose(made.truth, MODEL, rtol=1e-6)
+    assert made.known and made.survey.n_shots == 2 and made.survey.receiver_locations.shape == (2, 30, 2)
+    units = studies.run(fwi.STUDY, config).units
+    run = units["own-lbfgs"]
+    assert run["misfit"].min() < run["misfit"][0] and run["error"].shape == run["misfit"].shape
+    assert (
+        fwi.table(fwi.named(units)).splitlines()[0]
+        == "| optimiser | evaluations | misfit, of the start's | model error (m/s) |"
+    )
+
+
+def test_gathers_make_the_velocity_the_start(gathers):
+    made = fwi.problem(gathers)
+    assert not made.known and made.survey.nt > 150 and made.survey.nt % 150 == 0
+    assert made.alive.tolist() == [[True] * 5, [True, True, True, False, True]]
+    np.testing.assert_array_equal(made.survey.source_locations, [[[1, 5]], [[1, 20]]])
+    np.testing.assert_array_equal(made.survey.receiver_locations[0, :, 1], [3, 8, 13, 18, 23])
+    # The data are of this velocity, with this wavelet and another strength: the gradient is nearly nothing, which a
+    # trace taken for silent would spoil, and resampling leaves a few thousandths.
+    misfit, _ = made.objective(made.start)
+    assert misfit < 1e-3 * float(made.observed.square().sum() / 4)
+    whole = fwi.Own(made.survey, made.observed, made.truth, made.start)
+    assert whole.objective(made.start)[0] > 10 * misfit
+
+
+def test_the_gradient_without_dead_traces_is_that_of_its_misfit(gathers):
+    made = fwi.problem(gathers)
+    model = made.start.astype(np.float64) * 1.01
+    double = made.survey.__class__(
+        made.survey.grid,
+        made.survey.dt,
+        made.survey.nt,
+        made.survey.source_locations,
+        made.survey.receiver_locations,
+        made.survey.source_amplitudes.double(),
+        made.survey.boundary,
+    )
+    exact = fwi.Own(double, made.observed.double(), made.truth, made.start, 2, made.alive)
+    _, gradient = exact.objective(model)
+    assert (gradient[:2] == 0).all()
+    step = np.zeros_like(model)
+    step[2:] = np.sign(gradient[2:])
+    change = exact.objective(model + 0.1 * step)[0] - exact.objective(model - 0.1 * step)[0]
+    assert change / 0.2 == pytest.approx((gradient * step).sum(), rel=1e-5)
+
+
+def test_what_does_not_go_together_is_refused(gathers, tmp_path):
+    values = gathers.as_dict()
+    with pytest.raises(ValueError, match=r"gathers must have their geometry and dt; one is missing"):
+        fwi.OwnConfig(**values | {"dt": 0.0})
+    with pytest.raises(ValueError, match=r"velocity must name a file; none is given\. Add -p velocity FILE"):
+        fwi.OwnConfig().ready()
+    np.save(tmp_path / "e.npy", np.ones((2, 4, 150)))
+    with pytest.raises(ValueError, match=r"gathers must have the 2 shots and 5 receivers of geometry; .*\(2, 4, 150\)"):
+        fwi.OwnConfig(**values | {"gathers": str(tmp_path / "e.npy")}).ready()
+    np.save(tmp_path / "e.npy", np.zeros((2, 5, 150)))
+    with pytest.raises(ValueError, match=r"gathers must hold a live trace; all are zero"):
+        fwi.OwnConfig(**values | {"gathers": str(tmp_path / "e.npy")}).ready()
+    with pytest.raises(ValueError, match=r"geometry must lie on the model of 38 by 58 m"):
+        fwi.OwnConfig(**values | {"spacing": 2.0}).ready()
+
+
+def test_a_file_s_content_identifies_results_and_its_place_does_not(gathers, tmp_path):
+    def key(config):
+        return studies.whole_key(fwi.STUDY, config)
+
+    first = key(gathers)
+    (tmp_path / "moved").mkdir()
+    moved = (tmp_path / "d.npy").rename(tmp_path / "moved" / "d.npy")
+    other = fwi.OwnConfig(**gathers.as_dict() | {"gathers": str(moved)})
+    assert key(other) == first
+    np.save(moved, 2 * np.load(moved))
+    assert key(other) != first
+    (tmp_path / "moved" / "v.npy").write_bytes((tmp_path / "v.npy").read_bytes())
+    with pytest.raises(ValueError, match=r"must be a file of a name of its own; another is v\.npy"):
+        key(fwi.OwnConfig(**other.as_dict() | {"wavelet": str(tmp_path / "moved" / "v.npy")}))
+
+
+def test_a_relative_path_is_of_the_folder_in_which_it_was_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert fwi.OwnConfig(velocity="v.npy").velocity == str(tmp_path / "v.npy")
+    assert reruns.default_folder(fwi.STUDY, fwi.OwnConfig()).name.startswith("fwi_own-")
+
+
+def test_a_file_asks_for_the_study_of_own_data(capsys, tmp_path):
+    assert studies.asked_for("rnn_fwi", ["iterations", "velocity"]) == "fwi_own"
+    assert studies.asked_for("wgan_traces", ["velocity"]) == "wgan_traces"
+    assert studies.asked_for("latent_inversion", ["weights"]) == "latent_own"
+    assert cli.main(["run", "rnn_fwi", "-p", "velocity", str(tmp_path / "none.npy")]) == 2
+    assert "velocity must be a file; " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_certify_reads_the_same_files(gathers, capsys):
+    options = [word for name in ("velocity", "gathers", "geometry") for word in ("-p", name, getattr(gathers, name))]
+    assert cli.main(["certify", *options, "-p", "dt", "0.004", "-p", "frequency", "10"]) == 0
+    told = capsys.readouterr().out
+    assert "cycles skipped at this velocity  " in told and " of 9 traces" in told
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A file of the authors' layout with our own weights of width 64."""
+    own = sgan.load_weights(weights_path(64)).state_dict()
+    path = tmp_path_factory.mktemp("weights") / "netG_epoch_36.pth"
+    torch.save({theirs: own[ours] for theirs, ours in tomography.AUTHORS.items()}, path)
+    return path
+
+
+def test_weights_in_the_authors_layout_are_the_same_generator(published):
+    found = tomography.network(tomography.OwnConfig(weights=str(published)))
+    expected = sgan.load_weights(weights_path(64)).state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in found.state_dict().items())
+    shipped = tomography.network(tomography.OwnConfig(weights=str(weights_path(16))))
+    assert shipped.merge.weight.shape[0] == 16
+
+
+def test_other_weights_are_refused(published, tmp_path):
+    tensors = torch.load(published, weights_only=True)
+
+    def refused(changed, message):
+        torch.save(changed, tmp_path / "x.pth")
+        with pytest.raises(ValueError, match=message):
+            tomography.network(tomography.OwnConfig(weights=str(tmp_path / "x.pth")))
+
+    refused(
+        {**tensors, "main.3.weight": tensors["main.3.weight"][:-1]}, r"main\.3\.weight must have shape \(512, 256, 5"
+    )
+    refused({n: t for n, t in tensors.items() if n != "main.6.weight"}, r"alone; they lack 'main\.6\.weight'")
+    refused({**tensors, "main.1.bias": torch.zeros(1)}, r"alone; they have 'main\.1\.bias'")
+    refused({**tensors, "main.0.weight": tensors["main.0.weight"] * torch.nan}, r"main\.0\.weight must be finite")
+    refused({n: t.long() for n, t in tensors.items()}, r"must be floating-point; got torch\.int64")
+    refused({"a": torch.zeros(1)}, r"weights must be of this generator; main\.17\.weight .* is missing")
+    refused([1, 2], r"weights must hold tensors by name")
+
+
+def test_any_subset_of_rays_is_inverted(tmp_path):
+    (path,) = examples.make("traveltimes", tmp_path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:1] + lines[5:300:30]))
+    config = tomography.OwnConfig(traveltimes=str(path), width=16, starts=2, iterations=4, draws=8)
+    physics = tomography.Physics(config)
+    assert len(physics.time) == 10
+    # An earth without channels: each ray's length over 0.08 m/ns.
+    depths = np.array([[float(entry) for entry in line.split(",")[:2]] for line in lines[5:300:30]])
+    length = np.hypot(5.98, depths[:, 0] - depths[:, 1])
+    np.testing.assert_allclose(
+        physics.rays.matrix.sum(1).A1
+        if hasattr(physics.rays.matrix.sum(1), "A1")
+        else np.asarray(physics.rays.matrix.sum(1)).ravel(),
+        length,
+        rtol=1e-5,
+    )
+    units = studies.run(tomography.STUDY, config).units
+    assert units["descent"]["misfit"].shape == (2, 4) and units["posterior"]["mean"].shape == (125, 60)
+    assert len(tomography.pictures(units)) == 2
+
+
+def test_without_times_they_are_made_and_the_truth_is_known():
+    config = tomography.OwnConfig(width=16, starts=2, iterations=3)
+    units = studies.run(tomography.STUDY, config).units
+    assert next(iter(tomography.pictures(units))) == "truth"
+    assert len(units["descent"]["time"]) == 576
