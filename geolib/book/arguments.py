@@ -156,10 +156,10 @@ def _owning(command: Command) -> None:
     sub.add_argument("-f", dest="file", type=_path, metavar="FILE", help="parameters from a file")
     sub = command(
         "example",
-        "make small example files of data: survey or traveltimes",
+        "make small example files of data: survey, traveltimes or traces",
         "geolib example survey --to mine\ngeolib example traveltimes",
     )
-    sub.add_argument("name", metavar="NAME", help="survey or traveltimes")
+    sub.add_argument("name", metavar="NAME", help="survey, traveltimes or traces")
     sub.add_argument("--to", type=_path, default=Path("example"), help="folder (default: example)")
 
 

@@ -52,6 +52,7 @@ COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}
 OWN = {
     "fwi_own": ("rnn_fwi", ("velocity", "gathers")),
     "latent_own": ("latent_inversion", ("traveltimes", "weights")),
+    "traces_own": ("wgan_traces", ("traces",)),
 }
 #: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
 APART = "quality"

@@ -11,6 +11,8 @@ import torch
 
 from geolib.datasets.velocity import smooth
 from geolib.inversion import crosshole
+from geolib.studies.wgan_traces import data
+from geolib.studies.wgan_traces.config import TracesConfig
 from geolib.waves import Boundary, Grid, Survey, propagate, ricker
 
 
@@ -59,6 +61,15 @@ def traveltimes(folder: Path) -> list[Path]:
     return [_table(folder / "traveltimes.csv", names, rows)]
 
 
+def traces(folder: Path) -> list[Path]:
+    """Make 200 zero-offset traces over random layers, with noise; two are dead."""
+    rng, config = np.random.default_rng(0), TracesConfig()
+    made = data.forward(*data.draw_models(config, 200, rng), config.frequency)
+    made = made + 0.02 * made.std() * rng.standard_normal(made.shape)
+    made[[3, 70]] = 0
+    return _arrays(folder, {"traces": made})
+
+
 def _arrays(folder: Path, arrays: dict[str, Any]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in arrays.items():
@@ -73,7 +84,7 @@ def _table(path: Path, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> P
     return path
 
 
-_MAKERS = {"survey": survey, "traveltimes": traveltimes}
+_MAKERS = {"survey": survey, "traveltimes": traveltimes, "traces": traces}
 NAMES = tuple(_MAKERS)
 
 

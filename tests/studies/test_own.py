@@ -11,6 +11,7 @@ from geolib.studies import examples
 from geolib.studies.latent_inversion import own as tomography
 from geolib.studies.latent_inversion.world import weights_path
 from geolib.studies.rnn_fwi import own as fwi
+from geolib.studies.wgan_traces import own as traces
 from geolib.waves import propagate
 
 DEPTH = np.arange(20)[:, None]
@@ -212,3 +213,29 @@ def test_without_times_they_are_made_and_the_truth_is_known():
     units = studies.run(tomography.STUDY, config).units
     assert next(iter(tomography.pictures(units))) == "truth"
     assert len(units["descent"]["time"]) == 576
+
+
+def test_a_training_on_own_traces_is_judged_beside_its_floor(tmp_path):
+    (path,) = examples.make("traces", tmp_path)
+    config = traces.OwnConfig(traces=str(path), epochs=1, interval=0.004)
+    made = traces.data(config)
+    assert len(made.training) == 166 and len(made.unseen) == 32  # of 200, two are dead
+    assert np.abs(made.training).mean() == pytest.approx(0.1, rel=1e-5)
+    units = studies.run(traces.STUDY, config, folder=tmp_path / "runs").units
+    assert list(units) == ["data", "epoch-0001"] and units["epoch-0001"]["traces"].shape == (32, 499)
+    rows = traces.table(units).splitlines()
+    assert len(rows) == 2 + sum(name.startswith("judged.") for name in units["data"])
+    assert traces.curves(units)["critic"].shape == (11,)
+
+
+def test_traces_of_any_length_keep_their_time(tmp_path):
+    rng = np.random.default_rng(0)
+    wave = np.sin(2 * np.pi * 5.0 * 0.002 * np.arange(1000) + rng.uniform(0, 6, (70, 1)))
+    np.save(tmp_path / "t.npy", wave)
+    made = traces.data(traces.OwnConfig(traces=str(tmp_path / "t.npy"), interval=0.002))
+    assert made.dt == pytest.approx(2.0 / 499)
+    spectrum = np.abs(np.fft.rfft(made.training)).mean(0)
+    assert np.fft.rfftfreq(499, made.dt)[spectrum.argmax()] == pytest.approx(5.0, abs=0.01)
+    np.save(tmp_path / "t.npy", wave[:20])
+    with pytest.raises(ValueError, match=r"traces must hold at least 64 that vary; it has 20"):
+        traces.OwnConfig(traces=str(tmp_path / "t.npy")).ready()
