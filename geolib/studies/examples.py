@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +40,12 @@ def survey(folder: Path) -> list[Path]:
         for shot, source in enumerate(sources, 1)
         for receiver in receivers[shot - 1]
     ]
-    arrays = {"truth": truth, "start": smooth(truth, 8.0), "gathers": gathers, "wavelet": wavelet}
+    arrays = {
+        "truth": truth,
+        "start": smooth(truth, 8.0),
+        "gathers": gathers,
+        "wavelet": wavelet.numpy(),
+    }
     names = ("shot", "source_depth", "source_x", "receiver_depth", "receiver_x")
     return [*_arrays(folder, arrays), _table(folder / "geometry.csv", names, rows)]
 
@@ -70,14 +75,14 @@ def traces(folder: Path) -> list[Path]:
     return _arrays(folder, {"traces": made})
 
 
-def _arrays(folder: Path, arrays: dict[str, Any]) -> list[Path]:
+def _arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in arrays.items():
-        np.save(folder / f"{name}.npy", np.asarray(values, dtype=np.float32))
+        np.save(folder / f"{name}.npy", values.astype(np.float32))
     return [folder / f"{name}.npy" for name in arrays]
 
 
-def _table(path: Path, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Path:
+def _table(path: Path, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([names, *rows])

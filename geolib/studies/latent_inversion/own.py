@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -264,7 +263,7 @@ def summary(units: Units) -> str:
 
 def pictures(units: Units, count: int = 6) -> dict[str, np.ndarray]:
     """Return the images of the best starts by what is said of each, after the truth if known."""
-    run: Mapping[str, Any] = units["descent"]
+    run: Mapping[str, np.ndarray] = units["descent"]
     best = run["misfit"].min(1)
     shown = {"truth": run["true_images"][0]} if "true_images" in run else {}
     for start in np.argsort(best)[:count]:
