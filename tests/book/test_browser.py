@@ -240,3 +240,14 @@ def test_the_ledger_filters_as_one_types(book, browser):
     page.get_by_label("paper").select_option(index=1)
     assert page.locator("tr:has([id^=claim-]):visible").count() < mixed
     page.close()
+
+
+def test_the_link_to_a_claim_opens_how_it_is_judged(book, browser):
+    page = browser.new_page()
+    page.goto((book / "papers" / "rnn_fwi.html").as_uri())
+    target = page.locator("a[href*='#claim-']").first.get_attribute("href").partition("#")[2]
+    page.goto((book / "reproduces.html").as_uri() + f"#{target}")
+    opened = page.locator("tr:has(details[open])")
+    assert opened.count() == 1 and opened.locator(f"#{target}").count() == 1
+    assert opened.locator("details").inner_text().count("Judged by") == 1
+    page.close()

@@ -275,7 +275,7 @@ def _speeds(units: Units) -> dict[str, str]:
 def _ends(units: Units) -> dict[str, str]:
     """Return what the double-precision runs end at."""
     runs = everything(units)
-    found = {f"alike_{key}": f"{value:.2f}" for key, value in alike(runs).items()}
+    found = {f"alike_{key}": f"{value:.2f}".replace("-", "−") for key, value in alike(runs).items()}
     if "gradient descent 0.4" in runs:
         slow = runs["gradient descent 0.4"]
         found |= {"gd_error": f"{slow['error'][-1]:.0f}", "gd_interfaces": str(interfaces(slow))}
