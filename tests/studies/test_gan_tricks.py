@@ -52,6 +52,8 @@ def test_measures_say_what_tricks_do_and_how_far_the_baseline_gets():
         np.exp(-np.log(np.arange(2, 8)).mean())
     )
     assert found["learns.plain.channels"].value == pytest.approx(falling[18:].mean())
+    stuck = {name: made(falling / 2 + 0.5) if "plain" in name else run for name, run in units.items()}
+    assert list(study.measures(study.Config(), stuck)) == ["learns.plain.channels"]
     others = study.variants(study.Config(), units)
     assert set(others) == {f"without seed {seed}" for seed in range(3)}
     assert others["without seed 0"]["learns.tricks.channels.leaky.distance"].n == 5

@@ -25,7 +25,7 @@ from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, select
 from geolib.studies.gan_101 import otherwise, recheck
-from geolib.studies.gan_101.ablation import ablation, learnt
+from geolib.studies.gan_101.ablation import STUCK, ablation, learnt
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 from geolib.studies.gan_101.variants import trick
 
@@ -141,16 +141,17 @@ class Tricks(Study[TricksConfig]):
         return recheck.training(unit, arrays, seconds, partial(self.compute, config))
 
     def measures(self, config: TricksConfig, units: Units) -> dict[str, Measure]:
-        """Return what each trick does, and how far the plain recipe gets."""
-        found = {
-            f"learns.tricks.{data}.{name}.{key}": value
-            for data, name, values in ablation(config.critic_steps, units)
-            for key, value in values.items()
-        }
-        for data in DATA:
-            far = learnt(units, data)
-            if far is not None:
-                found[f"learns.plain.{data}"] = far
+        """Return what each trick does, and how far the plain recipe gets.
+
+        Where it still hardly learns nothing is measured against it.
+        """
+        reached = {data: far for data in DATA if (far := learnt(units, data)) is not None}
+        found = {f"learns.plain.{data}": far for data, far in reached.items()}
+        for data, name, values in ablation(config.critic_steps, units):
+            if data in reached and reached[data].value <= STUCK:
+                found |= {
+                    f"learns.tricks.{data}.{name}.{key}": value for key, value in values.items()
+                }
         return found
 
     def variants(self, config: TricksConfig, units: Units) -> dict[str, dict[str, Measure]]:
