@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from geolib import studies
+from geolib.book import ledger
+from geolib.runs import paths
 from geolib.studies.gan_101 import tricks
 from geolib.studies.gan_101.tricks import STUDY as study
 from geolib.studies.gan_101.units import Trick
@@ -66,3 +68,10 @@ def test_a_training_is_rechecked_by_its_beginning():
     check = study.recheck(config, unit, arrays, 1.0)
     assert len(check.stored["trace"]) == 2
     np.testing.assert_allclose(check.compute()["trace"], check.stored["trace"], rtol=1e-6)
+
+
+def test_the_ledger_says_how_far_the_plain_recipe_gets():
+    results = studies.shipped(study, "paper")
+    far = study.measures(study.Config.stored(results.config), results.units)["learns.plain.channels"]
+    notes = [claim.note for claim in ledger.load(paths.ledger()) if "learns.tricks.channels" in claim.measure[0]]
+    assert len(notes) > 5 and all(f"{far.value:.2f} ({far.low:.2f} to {far.high:.2f})" in note for note in notes)
