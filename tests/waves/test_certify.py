@@ -8,6 +8,7 @@ import re
 import pytest
 import torch
 
+from geolib.studies.rnn_fwi.problems import problem_1d
 from geolib.waves import Boundary, Grid, Survey, certify, longest_step, propagate, ricker
 
 # The package's attribute of this name is the function.
@@ -130,6 +131,13 @@ def line(n=60, order=4, *, dtype=torch.float64, **edge):
 def state_of(found, check):
     (row,) = (row for row in found.rows if row.check == check)
     return row
+
+
+def test_cells_that_no_wave_has_met_raise_no_alarm():
+    """As at the far end of the chapter's line, whose echo comes after the part of the record that is tried."""
+    problem = problem_1d()
+    found = certify(torch.from_numpy(problem.start), problem.survey)
+    assert not found.faults, f"\n{found}"
 
 
 def test_the_eager_backend_is_certified_too():
