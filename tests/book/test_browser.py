@@ -58,7 +58,7 @@ def test_every_page_shows_cleanly(book, browser, view):
             assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, path.name
         # What waits until one scrolls there is asked for now.
         page.evaluate("() => { for (const image of document.images) image.loading = 'eager'; }")
-        page.wait_for_function("() => [...document.images].every(i => i.complete)")
+        page.wait_for_function("() => [...document.images].every(i => i.complete)", timeout=120_000)
         missing = page.evaluate("() => [...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
         assert not missing, f"{path.name}: {missing}"
         assert page.evaluate("() => [...document.images].filter(i => !i.alt).map(i => i.src)") == [], path.name
@@ -67,7 +67,7 @@ def test_every_page_shows_cleanly(book, browser, view):
         cut = [found for found in page.evaluate(WIDER) if found[0] in ("hidden", "clip")]
         assert not cut, f"{path.name} on {view}: {cut[:5]}"
         assert not problems, f"{path.name}: {problems}"
-        page.screenshot(path=SHOTS / f"{path.stem}-{view}.png", full_page=True)
+        page.screenshot(path=SHOTS / f"{path.stem}-{view}.png", full_page=True, timeout=120_000)
         page.close()
     context.close()
 
