@@ -1,4 +1,4 @@
-"""What long computations share: one look for their progress, memory kept between iterations, and one thread."""
+"""What long computations share: whole files, one look for progress, memory kept between iterations, one thread."""
 
 from __future__ import annotations
 
@@ -6,12 +6,39 @@ import contextlib
 import ctypes
 import functools
 import multiprocessing
+import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+
+def write_atomic(path: Path, payload: bytes) -> None:
+    """Write `payload` so that `path` holds all of it or what it held before, even across a kill or a power cut.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, with the path: a full disk does not say where.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(payload)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def steps(first: int, last: int, label: str) -> tqdm:

@@ -178,11 +178,13 @@ RECORD = {"__record__.npy": npy("{'descr': '<U2', 'fortran_order': False, 'shape
         {"a.npy": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 2), }", bytes(32))},
         {"a.npy": npy("__import__('os').system('true')")},
         {"a.npy": npy("(" * 5000)},
+        {"a.npy": npy("{'descr': [('x', '<f8')], 'fortran_order': False, 'shape': (1,), }", bytes(8))},
+        {"a.npy": npy("{'descr': '<M8[s]', 'fortran_order': False, 'shape': (1,), }", bytes(8))},
         {"__record__.npy": npy("{'descr': '<U2', 'fortran_order': False, 'shape': (), }", "[]".encode("utf-32-le"))},
         {"__record__.npy": npy("{'descr': '<U9', 'fortran_order': False, 'shape': (), }", bytes(36))},
         {},
     ],
-    ids=["object", "pickle", "huge", "negative", "code", "deep", "list", "nul", "no record"],
+    ids=["object", "pickle", "huge", "negative", "code", "deep", "fields", "dates", "list", "nul", "no record"],
 )
 def test_a_unit_made_to_harm_is_refused(tmp_path, members):
     path = tmp_path / "u.unit"
@@ -221,12 +223,43 @@ def deep(file):
     file.create_group("u").attrs["record"] = "[" * 100_000
 
 
+def of_unit(file):
+    group = file.create_group("u")
+    group.attrs["record"] = "{}"
+    return group
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((4,), "u1")
+    layout[:] = h5py.VirtualSource("/etc/hostname", "x", (4,))
+    of_unit(file).create_virtual_dataset("x", layout)
+
+
+def test_results_of_a_machine_of_another_byte_order_are_read(tmp_path):
+    raw = sealed_results(lambda file: of_unit(file).create_dataset("x", data=np.arange(3, dtype=">f8")))
+    (tmp_path / "r.nc").write_bytes(raw)
+    found = store.load(tmp_path / "r.nc")[0].units["u"]["x"]
+    assert found.dtype.isnative and found.tolist() == [0, 1, 2]
+    assert torch.from_numpy(found).sum() == 3
+
+
 @pytest.mark.parametrize(
     "fill",
     [
         huge,
         link,
         deep,
+        virtual,
+        lambda file: of_unit(file).create_dataset("x", (4,), "u1", external=[("/etc/hostname", 0, 4)]),
+        lambda file: of_unit(file).create_dataset("x", data=np.array(["a"], h5py.string_dtype())),
+        lambda file: of_unit(file).create_dataset("x", data=np.zeros(2, [("a", "f4")])),
+        lambda file: of_unit(file).create_dataset("x", data=np.void(b"abc")),
+        lambda file: of_unit(file).create_dataset("x", data=file.ref, dtype=h5py.ref_dtype),
+        lambda file: of_unit(file).create_dataset("x", data=h5py.Empty("f4")),
+        lambda file: of_unit(file).create_group("v"),
+        lambda file: of_unit(file).attrs.update({"text:a": '{"a": 1}'}),
+        lambda file: of_unit(file).attrs.update({"text:a": "[1, 2]"}),
+        lambda file: file.create_dataset("x", data=1.0),
         lambda file: file.attrs.update({"config": "[]"}),
         lambda file: file.attrs.update({"config": "{"}),
         lambda file: file.attrs.update({"config": 3.0}),

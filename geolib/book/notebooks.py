@@ -111,7 +111,7 @@ def execute(
         if lost := missing(notebook):
             raise RuntimeError(f"notebook {page} must show all it has; {lost}. Correct the cell.")
         tidy(notebook)
-        nbformat.write(notebook, draft := Path(folder) / output.name)
+        write_atomic(draft := Path(folder) / output.name, nbformat.writes(notebook).encode())
         os.replace(draft, output)
     root = paths.checkout()
     if root is not None and not parameters:
@@ -187,7 +187,7 @@ def append(path: Path, text: str) -> None:
 
     notebook = read(path)
     notebook.cells.append(nbformat.v4.new_markdown_cell(text))
-    nbformat.write(notebook, path)
+    write_atomic(path, nbformat.writes(notebook).encode())
 
 
 def read(path: Path) -> Any:
@@ -201,8 +201,10 @@ def read(path: Path) -> Any:
     import nbformat
 
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
         nbformat.validate(notebook)
+        if notebook.nbformat != 4:  # what is nearly empty passes for version 1
+            raise ValueError(f"it is of format {notebook.nbformat}, not 4")
     except Exception as error:  # nbformat raises a different kind for each way a file can be broken
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(

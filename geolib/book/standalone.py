@@ -114,11 +114,11 @@ def render_together(executed: Sequence[Path], title: str) -> list[Path]:
                 others = "\n".join(names[1:])
                 tree = f"## Appendix\n\n```{{toctree}}\n:maxdepth: 1\n\n{others}\n```"
                 content.cells.append(nbformat.v4.new_markdown_cell(tree))
-            nbformat.write(content, source / path.name)
+            write_atomic(source / path.name, nbformat.writes(content).encode())
         shutil.copy(mathjax(), source / "static" / "mathjax-tex-svg.js")
-        (source / "static" / "page.css").write_text(_STYLE, encoding="utf-8")
+        write_atomic(source / "static" / "page.css", _STYLE.encode())
         settings = _CONFIG.format(title=title, root=names[0], bibliography=bibliography)
-        (source / "conf.py").write_text(settings, encoding="utf-8")
+        write_atomic(source / "conf.py", settings.encode())
         try:
             app = Sphinx(
                 source,

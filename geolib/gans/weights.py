@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 import warnings
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ import torch
 from torch import Tensor
 
 from geolib._arguments import checked
+from geolib._runtime import write_atomic
 from geolib.datasets import frozen
 
 _KINDS = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I64": np.int64}
@@ -43,19 +42,7 @@ def pack(tensors: Mapping[str, Tensor], **facts: Any) -> bytes:
 @checked()
 def write(path: Path, content: bytes) -> None:
     """Write a file in one go: it holds all of the content or what it held before, even across a kill."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomic(path, content)
 
 
 @checked()

@@ -41,7 +41,8 @@ def held(folder: Path, what: str, remedy: str, wait: float = 0.0) -> Iterator[No
     except Timeout:
         raise RuntimeError(f"{what} must be alone in {folder}; {_holder(file)} is at work there. {remedy}") from None
     try:
-        file.write_text(f"{own_name()}\n", encoding="utf-8")
+        with contextlib.suppress(OSError):  # a full disk: the lock itself needs no room
+            file.write_text(f"{own_name()}\n", encoding="utf-8")
         yield
     finally:
         with contextlib.suppress(OSError):  # while it is held: a waiter looks again whether its file has a name

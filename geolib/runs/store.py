@@ -8,7 +8,6 @@ import io
 import json
 import math
 import os
-import tempfile
 import time
 import warnings
 import zipfile
@@ -21,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from geolib._runtime import one_thread
+from geolib._runtime import write_atomic as write_atomic
 from geolib.runs.provenance import commit, provenance
 
 Arrays = dict[str, np.ndarray]
@@ -28,6 +28,8 @@ _MAGIC = b"geolib-unit-1 "
 # Last line of a results file, past the end of what HDF5 reads: no damaged byte reaches its library.
 _SEAL = b"\ngeolib-results-1 "
 _LARGEST = 1 << 30
+#: Kinds of arrays that are stored: numbers, truth values and text.
+_KINDS = "biufcU"
 
 
 class Damaged(ValueError):
@@ -57,33 +59,12 @@ class Results:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def write_atomic(path: Path, payload: bytes) -> None:
-    """Write `payload` so that `path` holds all of it or what it held before, even across a kill or a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(payload)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        if error.errno is not None and error.filename is None:  # a full disk does not say where
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        raise
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def write_unit(path: Path, arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:
     """Write one unit: a line with the checksum, then an uncompressed npz that carries the record as JSON."""
     buffer = io.BytesIO()
     plain = {name: np.asarray(value) for name, value in arrays.items()}
     for name, value in plain.items():
-        if value.dtype.kind not in "biufcU":
+        if value.dtype.kind not in _KINDS:
             raise TypeError(f"array {name!r} must be numeric or text; got dtype {value.dtype}. Convert it first.")
     np.savez(buffer, allow_pickle=False, __record__=np.array(json.dumps(dict(record))), **plain)
     payload = buffer.getvalue()
@@ -109,8 +90,8 @@ def read_unit(path: Path) -> tuple[Arrays, dict[str, Any]]:
                 raise ValueError("its arrays are compressed")
         with np.load(io.BytesIO(payload), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        if not all(isinstance(value, np.ndarray) for value in arrays.values()):
-            raise ValueError("it holds something that is no array")
+        if not all(isinstance(value, np.ndarray) and value.dtype.kind in _KINDS for value in arrays.values()):
+            raise ValueError("it holds something that is no array of numbers or text")
         return arrays, _object(str(arrays.pop("__record__")))
     except Exception as error:  # zipfile and numpy raise a different kind for each way a file can be broken
         raise Damaged(f"{path} must be a unit file; it cannot be read ({error}).", "Delete it and run again.") from None
@@ -331,7 +312,7 @@ def load(path: Path) -> tuple[Results, str]:
                 arrays = {
                     label: _read_variable(variable) for label, variable in group.items() if _is_variable(variable)
                 }
-                texts = {k[5:]: np.array(json.loads(group.attrs[k])) for k in group.attrs if k.startswith("text:")}
+                texts = {k[5:]: _text(json.loads(group.attrs[k])) for k in group.attrs if k.startswith("text:")}
                 results.units[name], results.records[name] = {**arrays, **texts}, _object(group.attrs["record"])
     except Exception as error:  # h5py raises a different kind for each way a file can be broken
         what = f"results file {path} must be whole; it is damaged ({error})."
@@ -357,5 +338,16 @@ def _read_variable(variable: Any) -> np.ndarray:
     # Chunks that were never written cost nothing in a file and everything in memory.
     if math.prod(variable.shape) * variable.dtype.itemsize > _LARGEST:
         raise ValueError(f"variable {variable.name} is larger than any of ours")
-    value = np.asarray(variable[...])
+    if variable.dtype.kind not in _KINDS:
+        raise ValueError(f"variable {variable.name} holds neither numbers nor text")
+    if variable.is_virtual or variable.external:
+        raise ValueError(f"variable {variable.name} lies in another file")
+    value = np.asarray(variable[...], variable.dtype.newbyteorder("="))
     return value.astype(bool) if "bool" in variable.attrs else value
+
+
+def _text(value: Any) -> np.ndarray:
+    found = np.array(value)
+    if found.size and found.dtype.kind != "U":
+        raise ValueError("a text is none")
+    return found

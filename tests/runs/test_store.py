@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geolib.runs import store
+from geolib.book import notebooks
+from geolib.gans import weights
+from geolib.runs import paths, store
 from geolib.runs.store import Results, Store
 
 ROOT = Path(__file__).parents[2]
@@ -200,3 +203,25 @@ def test_a_run_killed_at_random_moments_ends_like_one_left_alone(tmp_path):
     assert [part.name for part in (folder / "units").glob(".*.part")] == [".young.part"]
     # A kill loses at most the one unit under way.
     assert len((folder / "log").read_text().split()) <= 40 + kills
+
+
+def test_a_full_disk_is_told_with_the_path_and_leaves_nothing(tmp_path, monkeypatch):
+    """Writing to a full disk fails without a word of where."""
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "a.unit"
+    store.write_unit(path, {"x": np.array(1)}, RECORD)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", full)
+    for write in (
+        lambda: store.write_unit(path, {"x": np.array(2)}, RECORD),
+        lambda: store.save(path, Results({}, {"a": {"x": np.array(2)}}), key="k"),
+        lambda: weights.write(path, b"other"),
+        lambda: notebooks.append(paths.notebook("rnn_fwi"), "text"),
+    ):
+        with pytest.raises(OSError, match=r"No space left on device: '.*(a\.unit|rnn_fwi\.ipynb)'$"):
+            write()
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.unit"]
+    assert not list(paths.notebooks().glob(".*.part"))
