@@ -82,8 +82,8 @@ def run(
         raise RuntimeError(f"notebook {label} failed in cell {index}: {reason}") from None
     except DeadKernelError:
         raise RuntimeError(
-            f"notebook {label} failed: its kernel died, perhaps for lack of memory. "
-            "Use smaller parameters."
+            f"notebook {label} failed: its kernel died, ended by a cell or for lack of memory. "
+            "Correct the cell or use smaller parameters."
         ) from None
 
 

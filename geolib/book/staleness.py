@@ -20,7 +20,7 @@ from geolib.runs import paths
 def inputs(page: str) -> dict[str, str]:
     """Return a hash of each thing that an executed notebook depends on, by a known name."""
     notebook, study = paths.notebook(page), studies.of_page(page).name
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    cells = notebooks.read(notebook).cells
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     text = [
         "".join(cell["source"]) + json.dumps(cell["metadata"], sort_keys=True) for cell in cells
