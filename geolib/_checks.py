@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,16 +112,21 @@ def choice(name: str, value: Any, choices: Iterable[str], what: str = "one of") 
     """
     choices = list(choices)
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be {what} {', '.join(choices)}; got {shown(value)}. Give a word.")
+        raise TypeError(f"{name} must be {what} {_listed(choices)}; got {shown(value)}. Give a word.")
     if value not in choices:
-        raise ValueError(f"{name} must be {what} {', '.join(choices)}; got {shown(value)}. {nearest(value, choices)}")
+        raise ValueError(f"{name} must be {what} {_listed(choices)}; got {shown(value)}. {nearest(value, choices)}")
     return value
 
 
 def nearest(word: str, choices: Sequence[str]) -> str:
     """Return the remedy of a misspelt word: the nearest of `choices`, or all of them."""
     found = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
-    return f"Did you mean {found[0]!r}?" if found else f"Choose from {', '.join(choices)}."
+    return f"Did you mean {found[0]!r}?" if found else f"Choose from {_listed(choices)}."
+
+
+def _listed(choices: Sequence[str]) -> str:
+    """Return words as a line holds them: of very many the first ones and their number."""
+    return ", ".join(choices) if len(choices) <= 30 else f"{', '.join(choices[:5])}, … ({len(choices)} in all)"
 
 
 def shape(name: str, value: Any, expected: Sequence[int | None], remedy: str = "Reshape it.") -> None:
@@ -185,8 +191,18 @@ def binary_image(name: str, image: Any) -> Any:
     return array.astype(np.float32)
 
 
+#: Bytes of the longest file of text that is read: what never ends, as /dev/zero, would fill the memory.
+_LONGEST = 10_000_000
+_YAML_NUMBERS = {
+    "int": re.compile(r"[-+]?(0|[1-9]\d*)$", re.ASCII),
+    "float": re.compile(r"([-+]?(\.\d+|\d+\.?\d*)([eE][-+]?\d+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$", re.ASCII),
+}
+
+
 def plain_yaml(what: str, path: Path) -> Any:
     """Return what a YAML (or JSON) file says, read without making objects and without following aliases.
+
+    Numbers are decimal, as in YAML 1.2: by the rules of 1.1, 010 would be eight and 1:30 ninety.
 
     Raises
     ------
@@ -208,8 +224,19 @@ def plain_yaml(what: str, path: Path) -> Any:
                 raise yaml.YAMLError(f"{', '.join(map(str, twice))} comes twice")
             return super().construct_mapping(node, deep)
 
+    numeric = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float")}
+    Plain.yaml_implicit_resolvers = {
+        first: [rule for rule in rules if rule[0] not in numeric]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for kind, form in _YAML_NUMBERS.items():
+        Plain.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", form, list("-+.0123456789"))
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=Plain)
+        with path.open("rb") as file:
+            raw = file.read(_LONGEST + 1)
+        if len(raw) > _LONGEST:
+            raise ValueError(f"it is longer than {_LONGEST} bytes")
+        return yaml.load(raw.decode("utf-8-sig"), Loader=Plain)
     except (OSError, ValueError, TypeError, OverflowError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{what} {path} must be readable YAML; {reason}. Restore the file.") from None

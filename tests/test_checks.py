@@ -1,3 +1,4 @@
+import math
 import re
 
 import numpy as np
@@ -111,3 +112,21 @@ def test_a_seed_is_no_generator_of_random_numbers():
             for wrong in (1, None):
                 with pytest.raises(TypeError, match=rf"^(rng|generator) must be a {wanted}; got .*\. Use {way}\.$"):
                     call(wrong)
+
+
+def test_numbers_of_a_file_are_decimal(tmp_path):
+    """By YAML 1.1, which its reader follows, 010 would be eight, 1:30 ninety, and 1e3 a word."""
+    text = "a: 010\nb: 1:30\nc: 0x10\nd: 1e3\ne: 1_000\nf: -2\ng: +.5\nh: 0\ni: .inf\nj: 1.\nk: '5'\nl: 1-2\n"
+    (tmp_path / "f.yml").write_text(text)
+    found = _checks.plain_yaml("file", tmp_path / "f.yml")
+    assert list(found.values()) == [10, "1:30", "0x10", 1000.0, "1_000", -2, 0.5, 0, math.inf, 1.0, "5", "1-2"]
+    assert [type(found[name]) for name in "fghj"] == [int, float, int, float]
+
+
+def test_of_very_many_choices_some_are_named():
+    many = [f"unit-{n}" for n in range(500)]
+    with pytest.raises(
+        ValueError, match=r"^unit must be one of unit-0, .*unit-4, … \(500 in all\); got 'x'\. Choose"
+    ) as told:
+        _checks.choice("unit", "x", many)
+    assert len(str(told.value)) < 250

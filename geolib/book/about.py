@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from geolib import studies
+from geolib import _checks, studies
 from geolib.runs import paths
 from geolib.runs.study import AnyStudy
 
@@ -20,21 +18,27 @@ DATA = "_generated/data"
 
 
 @functools.cache
-def _yaml(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {} if path.is_file() else {}
+def settings(path: Path) -> dict[str, Any]:
+    """Return what a file such as `_config.yml` maps names to; nothing where there is none."""
+    found = _checks.plain_yaml("settings", path) or {} if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"settings {path} must map names to values; they do not. Restore the file."
+        )
+    return found
 
 
 def repository() -> str:
     """Return the address of the repository from `_config.yml`, or nothing where none is set."""
     root = paths.checkout()
-    about = _yaml(root / "_config.yml").get("repository") or {} if root is not None else {}
+    about = settings(root / "_config.yml").get("repository") or {} if root is not None else {}
     return str(about.get("url") or "").rstrip("/")
 
 
 def citation() -> Mapping[str, Any]:
     """Return the content of `CITATION.cff`."""
     root = paths.checkout()
-    return _yaml(root / "CITATION.cff") if root is not None else {}
+    return settings(root / "CITATION.cff") if root is not None else {}
 
 
 def cite(title: str = "") -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from geolib.book.about import settings
 from geolib.runs import paths
 from geolib.runs.measure import short
 
@@ -139,8 +139,7 @@ def _places(level: Mapping[str, int], near: Mapping[str, set[str]]) -> dict[str,
 def repository() -> str:
     """Return the address of the repository's files from `_config.yml`; empty where none is set."""
     root = paths.checkout()
-    text = (root / "_config.yml").read_text(encoding="utf-8") if root is not None else ""
-    about = (yaml.safe_load(text) or {}).get("repository") or {}
+    about = settings(root / "_config.yml").get("repository") or {} if root is not None else {}
     return (
         f"{about['url'].rstrip('/')}/blob/{about.get('branch', 'main')}" if about.get("url") else ""
     )

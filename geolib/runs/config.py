@@ -205,7 +205,7 @@ def plain(value: Any) -> str:
 
 def _known(name: str, known: Sequence[str]) -> None:
     if name not in known:
-        raise ValueError(f"parameter {name!r} is unknown to this study. {_checks.nearest(name, known)}")
+        raise ValueError(f"parameter {_checks.shown(name)} is unknown to this study. {_checks.nearest(name, known)}")
 
 
 def _set_by_cells(cells: Sequence[str]) -> list[str]:
