@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 from geolib import _checks
 
 F = TypeVar("F", bound=Callable[..., Any])
-#: More entries than any machine holds, and a number beyond all that is measured, whose square still is one.
-_MOST, _FARTHEST = 10**15, 1e100
+#: More entries than any machine holds, and numbers beyond all that is measured, in double and in single precision: sums
+#: of their squares still are numbers.
+_MOST, _FARTHEST, _FARTHEST_SINGLE = 10**15, 1e100, 1e15
 
 
 def checked(*loose: str, **rules: Any) -> Callable[[F], F]:
@@ -149,7 +150,10 @@ def _object(name: str, value: Any, kind: type, rule: Any, finite: bool) -> Any:
 
 
 def array(name: str, value: Any, shape: tuple[int | None, ...] | None = None, *, finite: bool = True) -> Any:
-    """Return a value, such as lists of numbers, as an array of finite real numbers that is not empty."""
+    """Return a value, such as lists of numbers, as an array of finite real numbers that is not empty.
+
+    It lies in memory row by row in the machine's byte order, which is what torch takes; else it is copied.
+    """
     import numpy as np
 
     if isinstance(value, (str, bytes, dict, set)) or value is None:
@@ -161,6 +165,7 @@ def array(name: str, value: Any, shape: tuple[int | None, ...] | None = None, *,
         raise TypeError(f"{name} must be an array of numbers; it makes none ({reason}). Use equal lengths.") from None
     if made.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be an array of real numbers; got dtype {made.dtype}. Convert it first.")
+    made = np.asarray(made, made.dtype.newbyteorder("="), order="C")
     _filled(name, made, shape, finite)
     return made
 
@@ -173,6 +178,10 @@ def tensor(name: str, value: Any, shape: tuple[int | None, ...] | None = None, *
         raise TypeError(f"{name} must be a tensor; got {type(value).__name__}. Use torch.as_tensor.")
     if not value.is_floating_point():
         raise TypeError(f"{name} must be a floating-point tensor; got {value.dtype}. Use {name}.double().")
+    if value.layout != torch.strided or value.is_meta:
+        raise TypeError(f"{name} must be a tensor that holds every number; got {value.layout}. Use {name}.to_dense().")
+    if torch._C._functorch.is_batchedtensor(value):
+        raise TypeError(f"{name} must hold numbers of its own; got one that torch.vmap spreads. Use a loop.")
     _filled(name, value, shape, finite)
     return value
 
@@ -187,5 +196,6 @@ def _filled(name: str, value: Any, shape: tuple[int | None, ...] | None, finite:
     if finite and here and "float" in str(value.dtype):
         _checks.finite(name, value)
         largest = float(abs(value).max())
-        if largest > _FARTHEST:
-            raise ValueError(f"{name} must be at most {_FARTHEST:g}; got {largest:g}. Take another unit.")
+        farthest = _FARTHEST if "64" in str(value.dtype) else _FARTHEST_SINGLE
+        if largest > farthest:
+            raise ValueError(f"{name} must be at most {farthest:g}; got {largest:g}. Take another unit.")

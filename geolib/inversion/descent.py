@@ -62,8 +62,15 @@ class _Recorder:
     def __call__(self, model: np.ndarray) -> tuple[float, np.ndarray]:
         if len(self.misfit) > self.budget:
             raise _Spent
-        misfit, gradient = self.objective(model)
-        misfit, gradient = float(misfit), np.asarray(gradient)
+        answer = self.objective(model)
+        try:
+            misfit, gradient = answer
+            misfit, gradient = float(np.asarray(misfit).item()), np.asarray(gradient, float)
+        except (TypeError, ValueError):
+            shown = _checks.shown(answer)
+            raise TypeError(
+                f"objective must return the misfit, a number, and its gradient; got {shown}. Return a pair."
+            ) from None
         _checks.shape("gradient", gradient, model.shape, "Return one derivative for each cell.")
         bad = int(np.count_nonzero(~np.isfinite(gradient)))
         if not np.isfinite(misfit) or bad:
@@ -140,7 +147,7 @@ def minimize(
     """
     if not isinstance(start, np.ndarray):
         raise TypeError(f"start must be a NumPy array; got {type(start).__name__}. Use numpy.asarray.")
-    if start.dtype not in (np.float32, np.float64):
+    if start.dtype.newbyteorder("=") not in (np.float32, np.float64):
         raise TypeError(f"start must be float32 or float64; got {start.dtype}. Convert it with astype.")
     start = array("start", start)
     bounds = None if bounds is None else _box(bounds)

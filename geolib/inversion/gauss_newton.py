@@ -198,7 +198,7 @@ def levenberg_marquardt(
     if damping is not None:
         _checks.shape("damping", damping, (len(start),), "Give each start its factor.")
     mu = torch.full((len(start),), 0.1, dtype=torch.float64, device=start.device) if damping is None else damping
-    latent = start.clone()
+    latent = start.detach().clone()
     misfit = torch.full_like(mu, math.inf)
     for _ in range(iterations):
         predictions, jacobian = linearise(latent)

@@ -62,7 +62,7 @@ class Search:
             _checks.shape("enough", enough, (n,), "Give each start the misfit at which it may rest.")
         self.enough = start.new_full((n,), -math.inf) if enough is None else enough.to(start)
         self.misfit = torch.empty(n, iterations, dtype=start.dtype)
-        self.best_latent, self.last_latent = start.clone(), start.clone()
+        self.best_latent, self.last_latent = start.detach().clone(), start.detach().clone()
         self.visits = torch.zeros(n, dtype=torch.long)
         self.moving = torch.ones(n, dtype=torch.bool, device=start.device)
         self._now, self._best = start.new_empty(n), start.new_full((n,), math.inf)
@@ -233,7 +233,7 @@ def adam(
     _checks.shape("draws", draws, (len(start), None, start.shape[1]), "Draw one row for each start and iteration.")
     with taking_gradients():
         search = Search(start, draws.shape[1], enough)
-        latent = start.clone().requires_grad_(True)
+        latent = start.detach().clone().requires_grad_(True)
         optimizer = torch.optim.Adam([latent], lr=rate)
         bar = steps(0, draws.shape[1], "strategy 1")
         for iteration in bar:

@@ -200,7 +200,7 @@ def relative_mmd_test(reference: np.ndarray, new: np.ndarray, old: np.ndarray, w
     ----------
     Bounliphone et al. (2016), arXiv 1511.04581; Binkowski et al. (2018), section 4, for its use during training.
     """
-    sizes = [len(each) for each in (*pair(reference, new), old)]
+    sizes = [len(each) for each in (*pair(reference, new), pair(reference, old)[1])]
     if len(set(sizes)) > 1:
         raise ValueError(f"reference, new and old must be as many; got {str(sizes)[1:-1]}. Trim the longer.")
     return relative_test(mmd_terms(reference, new, width), mmd_terms(reference, old, width))

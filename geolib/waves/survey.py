@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from geolib import _checks
-from geolib._arguments import checked
+from geolib._arguments import checked, tensor
 
 KINDS = ("free", "absorbing")
 
@@ -151,7 +152,7 @@ class Survey:
             (*self.source_locations.shape[:2], self.nt),
             "Use wavelet.expand(n_shots, n_sources, nt).",
         )
-        _checks.finite("source_amplitudes", amplitudes.detach())
+        tensor("source_amplitudes", amplitudes.detach())
         if len(self.source_locations) != len(self.receiver_locations):
             raise ValueError(
                 f"receiver_locations must have one entry for each of {len(self.source_locations)} shots; "
@@ -239,7 +240,7 @@ class Survey:
             )
         expected = self.grid.shape if velocity.dim() == len(self.grid.shape) else (self.n_shots, *self.grid.shape)
         _checks.shape("velocity", velocity, expected, f"Give {self.grid.shape}, or one such model for each shot.")
-        _checks.finite("velocity", velocity.detach())
+        tensor("velocity", velocity.detach())
         slowest, fastest = (float(v) for v in torch.aminmax(velocity.detach()))
         if slowest <= 0:
             raise ValueError(f"velocity must be positive; got {slowest:g} m/s. Clip the model from below.")
@@ -298,6 +299,8 @@ def longest_step(grid: Grid, velocity: float, space_order: int = 2) -> float:
 
 
 def _locations(name: str, value: Any, grid: Grid) -> torch.Tensor:
+    if isinstance(value, np.ndarray):  # torch takes neither a turned one nor one of another byte order
+        value = np.array(value, value.dtype.newbyteorder("="), order="C")
     try:
         locations = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError) as error:

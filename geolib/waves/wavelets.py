@@ -35,7 +35,7 @@ def ricker(
         Samples without unit, largest value 1.
     """
     a = _phase(math.pi, frequency, dt, nt, 1.5 if delay is None else delay * frequency)
-    return ((1 - 2 * a) * torch.exp(-a)).to(dtype)
+    return ((1 - 2 * a) * torch.exp(-a)).to(_floating(dtype))
 
 
 @checked(frequency=(1e-9, None, "Hz"), dt=(1e-15, None, "s"), nt=(1, None))
@@ -62,7 +62,14 @@ def gaussian(
     (nt,) tensor
         Samples without unit, largest value 1.
     """
-    return torch.exp(-_phase(math.pi, frequency, dt, nt, 1.5 if delay is None else delay * frequency)).to(dtype)
+    a = _phase(math.pi, frequency, dt, nt, 1.5 if delay is None else delay * frequency)
+    return torch.exp(-a).to(_floating(dtype))
+
+
+def _floating(dtype: torch.dtype) -> torch.dtype:
+    if not dtype.is_floating_point:
+        raise TypeError(f"dtype must be a floating-point type; got {dtype}. Take torch.float32, say.")
+    return dtype
 
 
 def _phase(scale: float, frequency: float, dt: float, nt: int, periods: float) -> torch.Tensor:
