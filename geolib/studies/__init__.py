@@ -63,6 +63,7 @@ _CONFIGS = {
     "latent_inversion": "LatentConfig",
     "rnn_fwi": "FwiConfig",
 }
+_CONFIGS |= {name: f"{name.split('_')[1].capitalize()}Config" for name in COMPANIONS}
 _MODULES = {name: f"{name}.study" for name in NAMES}
 _MODULES |= {name: f"{chapter}.{name.split('_')[1]}" for name, chapter in COMPANIONS.items()}
 _MODULES |= {name: f"{chapter}.own" for name, (chapter, _) in OWN.items()}
@@ -77,7 +78,7 @@ def get(name: str) -> AnyStudy:
 
 
 def config_of(name: str) -> type[Config]:
-    """Return the configuration of a study or companion: of a chapter's, without what computes.
+    """Return the configuration of a study or companion, without what computes.
 
     Raises
     ------
@@ -86,9 +87,8 @@ def config_of(name: str) -> type[Config]:
     """
     if name not in _CONFIGS:
         return get(name).Config
-    found: type[Config] = getattr(
-        importlib.import_module(f"geolib.studies.{name}.config"), _CONFIGS[name]
-    )
+    module = importlib.import_module(f"geolib.studies.{COMPANIONS.get(name, name)}.config")
+    found: type[Config] = getattr(module, _CONFIGS[name])
     return found
 
 

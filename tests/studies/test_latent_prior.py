@@ -7,7 +7,7 @@ from conftest import computed
 from geolib import studies
 from geolib.datasets import channels
 from geolib.gans import sgan
-from geolib.studies.latent_inversion import prior
+from geolib.studies.latent_inversion import config, prior
 from geolib.studies.latent_inversion.prior import STUDY as study
 
 SMALL = study.Config(recipes=("working", "published"))
@@ -88,3 +88,7 @@ def test_the_table_shows_what_a_training_has(units):
     assert "was run" in prior.as_markdown({})
     found = study.measures(SMALL, units)
     assert found["prior.published.w2.b2.i4.score"].value == pytest.approx(units["published-w2-b2-i4-s0"]["score"].min())
+
+
+def test_every_recipe_that_can_be_asked_for_is_there():
+    assert tuple(prior.RECIPES) == config.RECIPES

@@ -1,4 +1,4 @@
-"""The parameters of the chapter on adversarial networks."""
+"""The parameters of the chapter on adversarial networks and of its companion."""
 
 from __future__ import annotations
 
@@ -50,4 +50,39 @@ class GanConfig(BaseConfig):
     code_weight: float = param(10.0, "weight of InfoGAN's information term", low=0.01, high=100.0)
     adversarial_weight: float = param(
         0.1, "weight of super-resolution's adversarial loss", low=0.001, high=10.0
+    )
+
+
+@dataclass(frozen=True)
+class TricksConfig(BaseConfig):
+    """Parameters of the trainings; the rates are what the sweep found best."""
+
+    tricks: tuple[str, ...] = param(TRICKS, "Tricks to try", choices=TRICKS, extent=True)
+    data: tuple[str, ...] = param(
+        ("mixture",), "What they are tried on", paper=DATA, choices=DATA, extent=True
+    )
+    n_seeds: int = param(1, "Seeds of each recipe", paper=12, low=1, high=100, extent=True)
+    n_sweep_seeds: int = param(
+        0, "Seeds of the sweep, 100, 101, ...", paper=1, low=0, high=100, extent=True
+    )
+    sweep_rates: tuple[float, ...] = param(
+        (1e-3, 2e-3, 4e-3, 8e-3),
+        "Learning rates of the plain recipe in the sweep",
+        low=1e-6,
+        high=1.0,
+        extent=True,
+    )
+    iterations: int = param(100, "Generator steps of a training", paper=800, low=48)
+    mixture_rate: float = param(2e-3, "Learning rate on the mixture", low=1e-6, high=1.0)
+    mixture_batch: int = param(256, "Samples of a batch of the mixture", low=2)
+    channels_rate: float = param(2e-3, "Learning rate on channels", low=1e-6, high=1.0)
+    channels_batch: int = param(64, "Patches of a batch of channels", low=2)
+    critic_steps: int = param(
+        5, "Discriminator steps per generator step in the trick of that name", low=2, high=20
+    )
+    critic_rate: float = param(
+        4.0, "Discriminator's learning rate over the generator's", low=0.01, high=100.0
+    )
+    real_label: float = param(
+        0.9, "Target of real samples under one-sided smoothing", low=0.51, high=1.0
     )

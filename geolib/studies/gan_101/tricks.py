@@ -17,8 +17,6 @@ from typing import ClassVar
 import numpy as np
 
 from geolib.gans import tricks as recipes
-from geolib.runs.config import Config as BaseConfig
-from geolib.runs.config import param
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
@@ -26,46 +24,12 @@ from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, select
 from geolib.studies.gan_101 import otherwise, recheck
 from geolib.studies.gan_101.ablation import STUCK, ablation, learnt
-from geolib.studies.gan_101.units import DATA, TRICKS, Trick
+from geolib.studies.gan_101.config import TricksConfig
+from geolib.studies.gan_101.units import DATA, Trick
 from geolib.studies.gan_101.variants import trick
 
 #: Seed of the sweep's first training.
 FIRST_SWEPT = 100
-
-
-@dataclass(frozen=True)
-class TricksConfig(BaseConfig):
-    """Parameters of the trainings; the rates are what the sweep found best."""
-
-    tricks: tuple[str, ...] = param(TRICKS, "Tricks to try", choices=TRICKS, extent=True)
-    data: tuple[str, ...] = param(
-        ("mixture",), "What they are tried on", paper=DATA, choices=DATA, extent=True
-    )
-    n_seeds: int = param(1, "Seeds of each recipe", paper=12, low=1, high=100, extent=True)
-    n_sweep_seeds: int = param(
-        0, "Seeds of the sweep, 100, 101, ...", paper=1, low=0, high=100, extent=True
-    )
-    sweep_rates: tuple[float, ...] = param(
-        (1e-3, 2e-3, 4e-3, 8e-3),
-        "Learning rates of the plain recipe in the sweep",
-        low=1e-6,
-        high=1.0,
-        extent=True,
-    )
-    iterations: int = param(100, "Generator steps of a training", paper=800, low=48)
-    mixture_rate: float = param(2e-3, "Learning rate on the mixture", low=1e-6, high=1.0)
-    mixture_batch: int = param(256, "Samples of a batch of the mixture", low=2)
-    channels_rate: float = param(2e-3, "Learning rate on channels", low=1e-6, high=1.0)
-    channels_batch: int = param(64, "Patches of a batch of channels", low=2)
-    critic_steps: int = param(
-        5, "Discriminator steps per generator step in the trick of that name", low=2, high=20
-    )
-    critic_rate: float = param(
-        4.0, "Discriminator's learning rate over the generator's", low=0.01, high=100.0
-    )
-    real_label: float = param(
-        0.9, "Target of real samples under one-sided smoothing", low=0.51, high=1.0
-    )
 
 
 @dataclass(frozen=True)

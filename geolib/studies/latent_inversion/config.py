@@ -1,4 +1,4 @@
-"""The parameters of the chapter on latent-space inversion."""
+"""The parameters of the chapter on latent-space inversion and of its companions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from geolib.runs import paths
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
 from geolib.studies.latent_inversion.units import KINDS
+
+#: How a generator is trained: `prior.RECIPES` says what each is.
+RECIPES = ("working", "published", "released", "normal")
 
 
 def weights_name(width: int | str) -> str:
@@ -114,3 +117,78 @@ class LatentConfig(BaseConfig):
     def ready(self) -> None:
         """Refuse a width of which no generator is shipped."""
         check_width(self.width)
+
+
+@dataclass(frozen=True)
+class PriorConfig(BaseConfig):
+    """Which trainings there are, and how their checkpoints are judged."""
+
+    seed: int = param(2019, "seed of networks, patches and judged realisations", low=0, high=10**9)
+    recipes: tuple[str, ...] = param(
+        ("working",),
+        "how it is trained",
+        paper=("working", "published", "released"),
+        choices=RECIPES,
+        extent=True,
+    )
+    widths: tuple[int, ...] = param(
+        (2,),
+        "filters of the narrowest wide layer",
+        paper=(64, 32, 16),
+        low=2,
+        high=128,
+        extent=True,
+    )
+    batch: int = param(2, "patches in an update", paper=16, low=1, high=1000, extent=True)
+    iterations: int = param(
+        4, "updates of either network", paper=900, low=1, high=100_000, extent=True
+    )
+    trainings: int = param(
+        1, "trainings of each kind, with seeds of their own", low=1, high=100, extent=True
+    )
+    every: int = param(2, "updates between two checkpoints", paper=50, low=1, high=10_000)
+    n_judge: int = param(4, "realisations, and patches beside them", paper=100, low=2, high=10_000)
+
+
+@dataclass(frozen=True)
+class FaciesConfig(BaseConfig):
+    """How many windows and realisations are judged; the same in both presets."""
+
+    patches: int = param(150, "windows of the training image", low=10, high=10_000)
+    realisations: int = param(40, "realisations of each generator", low=10, high=1000)
+    seed: int = param(2019, "seed of the procedural image", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class SearchConfig(BaseConfig):
+    """Which truths are searched, and for how long."""
+
+    width: int = param(64, "filters of the generator's narrowest wide layer", low=2, high=128)
+    noise: float = param(1.0, "standard deviation of the errors", low=1e-3, high=100.0, unit="ns")
+    first: int = param(4000, "seed of the first truth", paper=5000, low=0, high=10**9, extent=True)
+    truths: int = param(1, "truths, of seeds in a row", paper=100, low=1, high=10_000, extent=True)
+    continuous: int = param(
+        0, "of them also before thresholding", paper=30, low=0, high=10_000, extent=True
+    )
+    operators: tuple[str, ...] = param(
+        ("consistent",),
+        "cell orders",
+        paper=words.CELL_ORDERS,
+        choices=words.CELL_ORDERS,
+        extent=True,
+    )
+    budget: int = param(
+        2000, "forward solves at most", paper=10_000, low=1, high=1_000_000, extent=True
+    )
+
+    def ready(self) -> None:
+        """Refuse a width of which no generator is shipped."""
+        check_width(self.width)
+
+
+@dataclass(frozen=True)
+class TruthsConfig(LatentConfig):
+    """Parameters of the chapter, and how many other true models there are."""
+
+    n_models: int = param(1, "other true models", paper=12, low=1, high=100, extent=True)
+    n_starts: int = param(1, "starts for each of them", paper=2, low=1, high=100, extent=True)

@@ -18,11 +18,10 @@ import torch
 from geolib.datasets import channels
 from geolib.gans import sgan
 from geolib.metrics import facies
-from geolib.runs import config
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
-from geolib.studies.latent_inversion.config import weights_name
+from geolib.studies.latent_inversion.config import FaciesConfig, weights_name
 from geolib.studies.latent_inversion.prior import MEASURES
 from geolib.studies.latent_inversion.world import weights_path
 
@@ -35,15 +34,6 @@ CURVES = {
     "along": (channels.variogram, 2),
     "connected, down": (channels.connectivity, 1),
 }
-
-
-@dataclass(frozen=True)
-class FaciesConfig(config.Config):
-    """How many windows and realisations are judged; the same in both presets."""
-
-    patches: int = config.param(150, "windows of the training image", low=10, high=10_000)
-    realisations: int = config.param(40, "realisations of each generator", low=10, high=1000)
-    seed: int = config.param(2019, "seed of the procedural image", low=0, high=2**31 - 1)
 
 
 class Image(Single):

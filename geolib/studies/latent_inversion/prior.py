@@ -19,12 +19,12 @@ from geolib._runtime import keep_memory
 from geolib.datasets import channels
 from geolib.gans import sgan
 from geolib.metrics import facies
-from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, beginning
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
+from geolib.studies.latent_inversion.config import PriorConfig
 
 #: The last one is the working recipe with standard-normal latents, of which the paper has a remark
 #: in section 4.2.
@@ -57,41 +57,6 @@ TRAINED = 0.8
 
 #: Updates of a training that another processor still follows.
 FOLLOWED = 5
-
-
-@dataclass(frozen=True)
-class PriorConfig(config.Config):
-    """Which trainings there are, and how their checkpoints are judged."""
-
-    seed: int = config.param(
-        2019, "seed of networks, patches and judged realisations", low=0, high=10**9
-    )
-    recipes: tuple[str, ...] = config.param(
-        ("working",),
-        "how it is trained",
-        paper=("working", "published", "released"),
-        choices=tuple(RECIPES),
-        extent=True,
-    )
-    widths: tuple[int, ...] = config.param(
-        (2,),
-        "filters of the narrowest wide layer",
-        paper=(64, 32, 16),
-        low=2,
-        high=128,
-        extent=True,
-    )
-    batch: int = config.param(2, "patches in an update", paper=16, low=1, high=1000, extent=True)
-    iterations: int = config.param(
-        4, "updates of either network", paper=900, low=1, high=100_000, extent=True
-    )
-    trainings: int = config.param(
-        1, "trainings of each kind, with seeds of their own", low=1, high=100, extent=True
-    )
-    every: int = config.param(2, "updates between two checkpoints", paper=50, low=1, high=10_000)
-    n_judge: int = config.param(
-        4, "realisations, and patches beside them", paper=100, low=2, high=10_000
-    )
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,16 @@ from geolib._runtime import keep_memory
 from geolib.gans import sgan
 from geolib.inversion import words
 from geolib.inversion.search import search
-from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
-from geolib.studies.latent_inversion.config import LatentConfig, check_width, weights_name
+from geolib.studies.latent_inversion.config import (
+    LatentConfig,
+    SearchConfig,
+    weights_name,
+)
 from geolib.studies.latent_inversion.tables import LIMITS, ORDERS
 from geolib.studies.latent_inversion.units import CASES, Words
 from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
@@ -34,41 +37,6 @@ from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
 MODEL, NOISE = 1, 1
 #: Solves at which success is told.
 MARKS = (1000, 2000, 5000, 10000)
-
-
-@dataclass(frozen=True)
-class SearchConfig(config.Config):
-    """Which truths are searched, and for how long."""
-
-    width: int = config.param(
-        64, "filters of the generator's narrowest wide layer", low=2, high=128
-    )
-    noise: float = config.param(
-        1.0, "standard deviation of the errors", low=1e-3, high=100.0, unit="ns"
-    )
-    first: int = config.param(
-        4000, "seed of the first truth", paper=5000, low=0, high=10**9, extent=True
-    )
-    truths: int = config.param(
-        1, "truths, of seeds in a row", paper=100, low=1, high=10_000, extent=True
-    )
-    continuous: int = config.param(
-        0, "of them also before thresholding", paper=30, low=0, high=10_000, extent=True
-    )
-    operators: tuple[str, ...] = config.param(
-        ("consistent",),
-        "cell orders",
-        paper=words.CELL_ORDERS,
-        choices=words.CELL_ORDERS,
-        extent=True,
-    )
-    budget: int = config.param(
-        2000, "forward solves at most", paper=10_000, low=1, high=1_000_000, extent=True
-    )
-
-    def ready(self) -> None:
-        """Refuse a width of which no generator is shipped."""
-        check_width(self.width)
 
 
 @dataclass(frozen=True)

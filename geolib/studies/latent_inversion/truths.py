@@ -7,18 +7,16 @@ other draws. Here a dozen more are searched for, each from starts of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from geolib._runtime import keep_memory
-from geolib.runs.config import param
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.latent_inversion import recheck, trials
-from geolib.studies.latent_inversion.config import LatentConfig, weights_name
+from geolib.studies.latent_inversion.config import TruthsConfig, weights_name
 from geolib.studies.latent_inversion.study import DIMS
 from geolib.studies.latent_inversion.tables import LIMITS
 from geolib.studies.latent_inversion.units import Trial
@@ -28,14 +26,6 @@ from geolib.studies.latent_inversion.world import World
 FIRST, NOISE, TOGETHER = 3, 2, 4
 #: Numbers of starts that no table uses.
 STARTS = 100_000
-
-
-@dataclass(frozen=True)
-class TruthsConfig(LatentConfig):
-    """Parameters of the chapter, and how many other true models there are."""
-
-    n_models: int = param(1, "other true models", paper=12, low=1, high=100, extent=True)
-    n_starts: int = param(1, "starts for each of them", paper=2, low=1, high=100, extent=True)
 
 
 class Truths(Study[TruthsConfig]):

@@ -1,4 +1,4 @@
-"""The parameters of the chapter on full-waveform inversion."""
+"""The parameters of the chapter on full-waveform inversion and of its companion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from geolib.inversion import words
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
-from geolib.studies.rnn_fwi.units import WIDTHS
+from geolib.studies.rnn_fwi.units import VARIANTS, WIDTHS
 
 EXPERIMENTS = ("theory", "hessian", "gather", "network", "1d", "sensitivity", "marmousi", "extras")
 
@@ -111,3 +111,12 @@ def rates(config: FwiConfig, method: str) -> Sequence[float | None]:
         "adam": config.adam_rates,
     }
     return lists[method.removesuffix("_b")]
+
+
+@dataclass(frozen=True)
+class StartsConfig(FwiConfig):
+    """Parameters of the chapter, and the settings to make its descents in."""
+
+    settings: tuple[str, ...] = param(
+        ("sigma10",), "settings to compute", paper=VARIANTS, choices=VARIANTS, extent=True
+    )

@@ -8,28 +8,17 @@ that a claim is judged in each of them (`otherwise.variants`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from geolib.runs.config import param
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
 from geolib.studies.rnn_fwi import descents, otherwise, recheck
-from geolib.studies.rnn_fwi.config import FwiConfig, rates
+from geolib.studies.rnn_fwi.config import StartsConfig, rates
 from geolib.studies.rnn_fwi.study import DIMS
-from geolib.studies.rnn_fwi.units import VARIANTS, Line, Steps, line
-
-
-@dataclass(frozen=True)
-class StartsConfig(FwiConfig):
-    """Parameters of the chapter, and the settings to make its descents in."""
-
-    settings: tuple[str, ...] = param(
-        ("sigma10",), "settings to compute", paper=VARIANTS, choices=VARIANTS, extent=True
-    )
+from geolib.studies.rnn_fwi.units import Line, Steps, line
 
 
 class Starts(Study[StartsConfig]):

@@ -12,7 +12,7 @@ from geolib.runs.measure import Measure
 from geolib.runs.tables import markdown
 from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import tables
-from geolib.studies.wgan_traces.config import TracesConfig
+from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, TracesConfig
 from geolib.studies.wgan_traces.story import Run
 
 
@@ -32,7 +32,7 @@ def settings(config: TracesConfig) -> str:
         ("Spacing of the grid (m)", f"{wgan_data.SPACING:.0f}", ours),
         ("Depth of source and receiver (m)", f"{depth:.0f}", ours),
         ("Frequency that sets the Gaussian's width (Hz)", f"{config.frequency:.0f}", ours),
-        ("Traces divided by", f"{wgan_data.AMPLITUDE_FACTOR:.0f} times a mean", "absolute: ours"),
+        ("Traces divided by", f"{AMPLITUDE_FACTOR:.0f} times a mean", "absolute: ours"),
         ("Latents, uniform", f"{config.latent_low:g} to 1", "number: the paper; range: ours"),
         ("Slope of the leaky ReLU", 0.2, ours),
         ("Initial deviation of the kernels", f"{config.init_std:g}", given),

@@ -9,7 +9,7 @@ range of depths is kept from the training altogether.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,14 +20,13 @@ from torch import Tensor, nn
 from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
-from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.wgan_traces import training
-from geolib.studies.wgan_traces.config import PRECISIONS
+from geolib.studies.wgan_traces.config import ConditionalConfig
 from geolib.studies.wgan_traces.data import SAMPLING, amplitude_scale, forward
 from geolib.studies.wgan_traces.training import BETAS, torch_rng
 
@@ -40,29 +39,6 @@ FREQUENCY = 20.0  # Hz
 LOBE = 13  # samples between the first lobe of a reflection and its largest, at most
 N_CODES = 16  # inputs of the generator, of its hundred, that carry the conditions
 N_SHOWN = 4  # traces of one condition kept for the figure
-
-
-@dataclass(frozen=True)
-class ConditionalConfig(config.Config):
-    """Parameters of data and training."""
-
-    n_traces: int = config.param(32, "Traces to train on", paper=3000, low=8, high=100_000)
-    iterations: int = config.param(4, "Generator steps", paper=2000, low=1, high=1_000_000)
-    batch: int = config.param(8, "Traces in a batch", paper=16, low=2, high=4096)
-    learning_rate: float = config.param(
-        4e-4, "Learning rate of both Adam optimisers", low=0, high=1
-    )
-    n_asked: int = config.param(
-        16, "Conditions asked for, inside and outside the range kept back", paper=500, low=8
-    )
-    precision: str = config.param(
-        "float32",
-        "Arithmetic of the critic's convolutions",
-        paper="bfloat16",
-        choices=PRECISIONS,
-        former="bfloat16",
-    )
-    seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
 
 
 def draw_conditions(n: int, rng: np.random.Generator, band: bool) -> np.ndarray:

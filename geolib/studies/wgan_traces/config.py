@@ -1,12 +1,13 @@
-"""The parameters of the chapter on seismic traces."""
+"""The parameters of the chapter on seismic traces and of its companions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geolib.runs import config
 
 PRECISIONS = ("float32", "bfloat16")
+AMPLITUDE_FACTOR = 10.0  # published
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,138 @@ class TracesConfig(config.Config):
     def n_held_out(self) -> int:
         """Traces of the validation set, and of the test set."""
         return min(self.n_traces, max(64, self.n_traces // 10))
+
+
+@dataclass(frozen=True)
+class Scale(config.Config):
+    """Parameters of trainings that are repeated at reduced scale."""
+
+    n_epochs: int = config.param(3, "Epochs of each", paper=20, low=1, high=1000)
+    n_traces: int = config.param(16, "Traces to train on", paper=640, low=8, high=100_000)
+    batch: int = config.param(8, "Traces in a batch", paper=32, low=2, high=4096)
+    learning_rate: float = config.param(
+        5e-4, "Learning rate of both Adam optimisers", low=0, high=1
+    )
+    n_judge: int = config.param(
+        16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000
+    )
+    precision: str = config.param(
+        "float32",
+        "Arithmetic of the critic's convolutions",
+        paper="bfloat16",
+        choices=PRECISIONS,
+        former="bfloat16",
+    )
+
+    def training(self, seed: int) -> TracesConfig:
+        """Return the configuration of one training."""
+        return TracesConfig(
+            n_epochs=self.n_epochs,
+            n_traces=self.n_traces,
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            precision=self.precision,
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class StoppingConfig(Scale):
+    """Parameters of the trainings; longer than ten epochs, which the rule looks back on."""
+
+    n_epochs: int = config.param(13, "Epochs of each", paper=50, low=11, high=1000)
+    n_seeds: int = config.param(
+        2, "Trainings, of seeds 1, 2, ...", paper=3, low=1, high=100, extent=True
+    )
+    n_null: int = config.param(
+        20, "Tests of one generator against itself", paper=200, low=1, high=10_000
+    )
+
+
+@dataclass(frozen=True)
+class FactorConfig(Scale):
+    """Parameters of the trainings."""
+
+    factors: tuple[float, ...] = config.param(
+        (1.0, 10.0),
+        "Multiples of the mean amplitude",
+        paper=(1.0, 10.0, 100.0),
+        low=0.01,
+        high=1000,
+        extent=True,
+    )
+    n_seeds: int = config.param(
+        1, "Trainings with each, of seeds 11, 12, ...", paper=3, low=1, high=100, extent=True
+    )
+    init_std: float = config.param(
+        0.2, "Standard deviation of the initial kernels", low=1e-4, high=1, former=0.2
+    )
+
+    def training(self, seed: int) -> TracesConfig:
+        """Return the configuration of one training, whose kernels start from `init_std`."""
+        return replace(super().training(seed), init_std=self.init_std)
+
+    def check(self) -> None:
+        """Check that the published factor is among those compared."""
+        if AMPLITUDE_FACTOR not in self.factors:
+            raise ValueError(
+                f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. "
+                "Add it."
+            )
+
+
+@dataclass(frozen=True)
+class ConditionalConfig(config.Config):
+    """Parameters of data and training."""
+
+    n_traces: int = config.param(32, "Traces to train on", paper=3000, low=8, high=100_000)
+    iterations: int = config.param(4, "Generator steps", paper=2000, low=1, high=1_000_000)
+    batch: int = config.param(8, "Traces in a batch", paper=16, low=2, high=4096)
+    learning_rate: float = config.param(
+        4e-4, "Learning rate of both Adam optimisers", low=0, high=1
+    )
+    n_asked: int = config.param(
+        16, "Conditions asked for, inside and outside the range kept back", paper=500, low=8
+    )
+    precision: str = config.param(
+        "float32",
+        "Arithmetic of the critic's convolutions",
+        paper="bfloat16",
+        choices=PRECISIONS,
+        former="bfloat16",
+    )
+    seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class GathersConfig(config.Config):
+    """Parameters of data and training."""
+
+    n_gathers: int = config.param(40, "Gathers to train on", paper=3000, low=8, high=100_000)
+    n_held_out: int = config.param(16, "Gathers to judge by", paper=500, low=8, high=10_000)
+    iterations: int = config.param(4, "Generator steps", paper=1000, low=1, high=1_000_000)
+    batch: int = config.param(8, "Gathers in a batch", paper=32, low=2, high=4096)
+    width: int = config.param(4, "Channels of the widest image layer", paper=12, low=1, high=256)
+    learning_rate: float = config.param(
+        5e-4, "Learning rate of both Adam optimisers", low=0, high=1
+    )
+    seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class UseConfig(config.Config):
+    """Sizes of the sets, and the picker's training."""
+
+    labelled: tuple[int, ...] = config.param(
+        (20,), "Labelled traces", paper=(50, 150, 500, 1500, 5000), low=2, high=100_000
+    )
+    n_generated: int = config.param(20, "Generated traces", paper=5000, low=2, high=100_000)
+    n_test: int = config.param(20, "Unseen modelled traces", paper=1000, low=8, high=100_000)
+    n_seeds: int = config.param(1, "Trainings of each, from seeds of their own", paper=5, low=1)
+    steps: int = config.param(3, "Steps of the picker's training", paper=600, low=1, high=100_000)
+    batch: int = config.param(8, "Traces in a batch", paper=64, low=2, high=4096)
+    learning_rate: float = config.param(2e-3, "Learning rate of Adam", low=0, high=1)
+    noise: float = config.param(
+        0.1, "Standard deviation of the noise over a trace's largest amplitude", low=0, high=10
+    )
+    seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)

@@ -9,7 +9,7 @@ import torch
 
 from geolib import _checks, waves
 from geolib.gans import wgan
-from geolib.studies.wgan_traces.config import TracesConfig
+from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, TracesConfig
 
 # What the paper leaves open, beside the parameters of the study's Config:
 DT = 1e-3  # s: 2000 steps make 2 s, in which the deepest reflection (1200 m at 1500 m/s) returns
@@ -20,7 +20,6 @@ SPACING = 5.0  # m: 10 points in the shortest wavelength (30 Hz at 1500 m/s), st
 SOURCE_ROW = (
     3  # 20 m below the free surface: source and ghosts overlap ("shallow"), two bends and not one
 )
-AMPLITUDE_FACTOR = 10.0  # published
 SAMPLING = DT * DECIMATION  # s, of the traces the networks see
 
 

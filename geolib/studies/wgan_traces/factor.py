@@ -8,57 +8,23 @@ one scale.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.wgan_traces import stopping
-from geolib.studies.wgan_traces.config import TracesConfig
-from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR
+from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, FactorConfig
 
 #: The published factor is crucial if others leave so many times its squared discrepancy; means of
 #: the last epochs.
 CRUCIAL, LAST = 2.0, 5
-
-
-@dataclass(frozen=True)
-class FactorConfig(stopping.Scale):
-    """Parameters of the trainings."""
-
-    factors: tuple[float, ...] = config.param(
-        (1.0, 10.0),
-        "Multiples of the mean amplitude",
-        paper=(1.0, 10.0, 100.0),
-        low=0.01,
-        high=1000,
-        extent=True,
-    )
-    n_seeds: int = config.param(
-        1, "Trainings with each, of seeds 11, 12, ...", paper=3, low=1, high=100, extent=True
-    )
-    init_std: float = config.param(
-        0.2, "Standard deviation of the initial kernels", low=1e-4, high=1, former=0.2
-    )
-
-    def training(self, seed: int) -> TracesConfig:
-        """Return the configuration of one training, whose kernels start from `init_std`."""
-        return replace(super().training(seed), init_std=self.init_std)
-
-    def check(self) -> None:
-        """Check that the published factor is among those compared."""
-        if AMPLITUDE_FACTOR not in self.factors:
-            raise ValueError(
-                f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. "
-                "Add it."
-            )
 
 
 @dataclass(frozen=True)

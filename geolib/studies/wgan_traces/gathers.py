@@ -9,7 +9,7 @@ plane interface arrives at times whose squares are a parabola in offset.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,12 @@ from geolib._runtime import keep_memory
 from geolib.gans import variants
 from geolib.gans.train import evaluating, train
 from geolib.metrics import samples as metrics
-from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
+from geolib.studies.wgan_traces.config import GathersConfig
 from geolib.studies.wgan_traces.training import CURVES, first_steps, torch_rng
 
 SIZE = 64  # receivers, and samples in time
@@ -37,21 +37,6 @@ SAMPLING = DT * DECIMATION
 FREQUENCY = 8.0  # Hz, peak of the Ricker wavelet: nine points in its shortest wavelength
 FASTEST = 4500.0  # m/s
 DIP = 0.12  # largest slope of an interface
-
-
-@dataclass(frozen=True)
-class GathersConfig(config.Config):
-    """Parameters of data and training."""
-
-    n_gathers: int = config.param(40, "Gathers to train on", paper=3000, low=8, high=100_000)
-    n_held_out: int = config.param(16, "Gathers to judge by", paper=500, low=8, high=10_000)
-    iterations: int = config.param(4, "Generator steps", paper=1000, low=1, high=1_000_000)
-    batch: int = config.param(8, "Gathers in a batch", paper=32, low=2, high=4096)
-    width: int = config.param(4, "Channels of the widest image layer", paper=12, low=1, high=256)
-    learning_rate: float = config.param(
-        5e-4, "Learning rate of both Adam optimisers", low=0, high=1
-    )
-    seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
 
 
 def draw_models(n: int, rng: np.random.Generator) -> np.ndarray:

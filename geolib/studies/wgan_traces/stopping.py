@@ -18,7 +18,6 @@ import torch
 
 from geolib.gans import wgan
 from geolib.metrics import samples as metrics
-from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, beginning
 from geolib.runs.study import Study
@@ -26,57 +25,11 @@ from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind
 from geolib.studies.wgan_traces import tables
 from geolib.studies.wgan_traces import training as wgan_training
-from geolib.studies.wgan_traces.config import PRECISIONS, TracesConfig
+from geolib.studies.wgan_traces.config import Scale, StoppingConfig
 from geolib.studies.wgan_traces.data import dataset, draw_models, forward
 from geolib.studies.wgan_traces.gallery import LAG
 
 NAIVE_PATIENCE = 3
-
-
-@dataclass(frozen=True)
-class Scale(config.Config):
-    """Parameters of trainings that are repeated at reduced scale."""
-
-    n_epochs: int = config.param(3, "Epochs of each", paper=20, low=1, high=1000)
-    n_traces: int = config.param(16, "Traces to train on", paper=640, low=8, high=100_000)
-    batch: int = config.param(8, "Traces in a batch", paper=32, low=2, high=4096)
-    learning_rate: float = config.param(
-        5e-4, "Learning rate of both Adam optimisers", low=0, high=1
-    )
-    n_judge: int = config.param(
-        16, "Validation traces, and generated ones beside them", paper=500, low=8, high=10_000
-    )
-    precision: str = config.param(
-        "float32",
-        "Arithmetic of the critic's convolutions",
-        paper="bfloat16",
-        choices=PRECISIONS,
-        former="bfloat16",
-    )
-
-    def training(self, seed: int) -> TracesConfig:
-        """Return the configuration of one training."""
-        return TracesConfig(
-            n_epochs=self.n_epochs,
-            n_traces=self.n_traces,
-            batch=self.batch,
-            learning_rate=self.learning_rate,
-            precision=self.precision,
-            seed=seed,
-        )
-
-
-@dataclass(frozen=True)
-class StoppingConfig(Scale):
-    """Parameters of the trainings; longer than ten epochs, which the rule looks back on."""
-
-    n_epochs: int = config.param(13, "Epochs of each", paper=50, low=11, high=1000)
-    n_seeds: int = config.param(
-        2, "Trainings, of seeds 1, 2, ...", paper=3, low=1, high=100, extent=True
-    )
-    n_null: int = config.param(
-        20, "Tests of one generator against itself", paper=200, low=1, high=10_000
-    )
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from geolib.runs.store import Arrays, Store, write_atomic
 from geolib.runs.study import Study
 from geolib.runs.unit import Unit, Units, select
 from geolib.studies.wgan_traces import tables, training
-from geolib.studies.wgan_traces.config import TracesConfig
-from geolib.studies.wgan_traces.data import AMPLITUDE_FACTOR, N_STEPS, SOURCE_ROW, SPACING, dataset
+from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, TracesConfig
+from geolib.studies.wgan_traces.data import N_STEPS, SOURCE_ROW, SPACING, dataset
 from geolib.studies.wgan_traces.gallery import (
     LOOKED_AT,
     N_ANIMATED,

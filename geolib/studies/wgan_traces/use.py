@@ -22,12 +22,11 @@ from torch.nn import functional
 
 from geolib.gans import wgan
 from geolib.metrics import samples as metrics
-from geolib.runs import config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Single, Unit, Units, of_kind
-from geolib.studies.wgan_traces.config import TracesConfig
+from geolib.studies.wgan_traces.config import TracesConfig, UseConfig
 from geolib.studies.wgan_traces.data import SAMPLING, draw_models, forward
 from geolib.studies.wgan_traces.training import torch_rng
 
@@ -42,25 +41,6 @@ SHARES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of a trace's largest amplitude, for
 CLOSE = 0.012  # s, three samples: a pick this close is right
 SHIFT = 40  # samples, the largest alteration in time
 WIDTH, KERNEL = 16, 9
-
-
-@dataclass(frozen=True)
-class UseConfig(config.Config):
-    """Sizes of the sets, and the picker's training."""
-
-    labelled: tuple[int, ...] = config.param(
-        (20,), "Labelled traces", paper=(50, 150, 500, 1500, 5000), low=2, high=100_000
-    )
-    n_generated: int = config.param(20, "Generated traces", paper=5000, low=2, high=100_000)
-    n_test: int = config.param(20, "Unseen modelled traces", paper=1000, low=8, high=100_000)
-    n_seeds: int = config.param(1, "Trainings of each, from seeds of their own", paper=5, low=1)
-    steps: int = config.param(3, "Steps of the picker's training", paper=600, low=1, high=100_000)
-    batch: int = config.param(8, "Traces in a batch", paper=64, low=2, high=4096)
-    learning_rate: float = config.param(2e-3, "Learning rate of Adam", low=0, high=1)
-    noise: float = config.param(
-        0.1, "Standard deviation of the noise over a trace's largest amplitude", low=0, high=10
-    )
-    seed: int = config.param(1, "Seed of everything random", low=0, high=2**31 - 1)
 
 
 @dataclass(frozen=True)
