@@ -8,7 +8,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from geolib import _checks, studies
 from geolib.book import reruns, shelf, verify
 from geolib.book.arguments import UsageError, pairs, parser
 from geolib.datasets import fetch
-from geolib.runs import paths
+from geolib.runs import paths, scheduler, surroundings
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import write_atomic
 from geolib.runs.study import AnyStudy
@@ -27,25 +26,28 @@ from geolib.runs.study import AnyStudy
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0 done, 1 failed, 2 wrong usage."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a console without our letters shows a question mark
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started this
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):  # a console without our letters shows a question mark
             stream.reconfigure(errors="replace")
     try:
         options = parser(_ACTIONS).parse_args(pairs(sys.argv[1:] if arguments is None else arguments))
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), surroundings.ended_as_by_a_key():
             warnings.showwarning = _warn
             status = options.action(options)
         sys.stdout.flush()  # here, where a reader that has left is noticed
         return status
     except UsageError as error:
         return _complain(error, 2)
-    except BrokenPipeError as error:
-        if sys.stdout.isatty():
+    except OSError as error:
+        if not _lost_output(error):
             return _complain(error, 1)
-        # The reader has left, as `| head` does. The rest must go somewhere, or Python complains at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (RuntimeError, ValueError, TypeError, OSError, FloatingPointError) as error:
+        if isinstance(error, BrokenPipeError):  # the reader has left, as `| head` does
+            return 1
+        return _complain(f"standard output must take what is printed; {error.strerror}. Print elsewhere.", 1)
+    except (RuntimeError, ValueError, TypeError, FloatingPointError) as error:
         return _complain(error, 1)
     except ModuleNotFoundError as error:
         return _complain(f"{error.name} must be installed for this command. Install geolib[book] (make install).", 1)
@@ -57,6 +59,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
         return _complain(f"this is a fault of geolib itself; please report it with the command: {what}", 1)
+    finally:
+        paths.remove_empty()
+
+
+def _lost_output(error: OSError) -> bool:
+    """Return whether what failed is a `print` of ours; the rest then goes nowhere, or Python complains at its exit."""
+    place = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    ours = place.is_relative_to(Path(__file__).parent) and error.errno is not None and error.filename is None
+    if ours:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ours
 
 
 def _warn(message: object, *_: Any, **__: Any) -> None:
@@ -86,9 +99,17 @@ def _config(options: argparse.Namespace) -> Config:
         reruns.check_once(named)
         config = kind.preset(options.preset, **{**given, **dict(options.changes)})
         config.ready()
+        _check_scheduler(options)
         return config
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
+
+
+def _check_scheduler(options: argparse.Namespace) -> None:
+    """Refuse an address of the environment that is none, where it would be asked."""
+    elsewhere = getattr(options, "scheduler", None) or getattr(options, "jobs", 1) > 1
+    if not elsewhere and (address := os.environ.get(scheduler.VARIABLE)):
+        scheduler.check_address(address)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -121,9 +142,11 @@ def _params(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     _must_have_notebook(options)
     config = _config(options)
+    if options.out is not None:
+        paths.must_be_writable("--out", options.out)
     study = _find(options)
     folder = options.out or reruns.default_folder(study, config)
-    _must_be_writable("--out", folder)
+    paths.must_be_writable("--out", folder)
     _announce(study, config, options.preset, folder)
     notebook, page = reruns.run(study, config, folder, **_told())
     print(f"notebook: {notebook}\npage: {page.resolve().as_uri()}")
@@ -147,7 +170,7 @@ def _told() -> dict[str, Any]:
 
 def _compute(options: argparse.Namespace) -> int:
     config = _config(options)
-    _must_be_writable("--folder", options.folder)
+    paths.must_be_writable("--folder", options.folder)
     study = _find(options)
     results = studies.run(
         study,
@@ -192,7 +215,7 @@ def _compare(options: argparse.Namespace) -> int:
         raise UsageError(f"--out must be the page to write, such as compare.html; got {options.out}. Choose another.")
     runs = [compare.read(folder) for folder in options.runs]
     print(compare.as_text(runs))
-    _must_be_writable("--out's folder", options.out.parent)
+    paths.must_be_writable("--out's folder", options.out.parent)
     write_atomic(options.out, compare.as_page(runs, f"{runs[0].study}: two runs").encode())
     print(f"page: {options.out.resolve().as_uri()}")
     return 0
@@ -208,6 +231,7 @@ def _sweep(options: argparse.Namespace) -> int:
         grid = reruns.grid(studies.config_of(options.study), options.preset, options.changes)
         for _, config in grid:
             config.ready()
+        _check_scheduler(options)
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
     study = _find(options)
@@ -216,7 +240,7 @@ def _sweep(options: argparse.Namespace) -> int:
     done, problems = [], []
     for number, (label, config) in enumerate(grid, 1):
         place = folder / label
-        _must_be_writable("--out", place)
+        paths.must_be_writable("--out", place)
         if reruns.finished(study, config, place):
             print(f"{number}/{len(grid)} kept: {label}", flush=True)
         else:
@@ -237,21 +261,10 @@ def _sweep(options: argparse.Namespace) -> int:
     return 0
 
 
-def _must_be_writable(argument: str, folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(
-            f"{argument} must be a folder that can be written; {folder} is not ({reason}). Choose another."
-        ) from None
-
-
 def _book(options: argparse.Namespace) -> int:
     from geolib.book import build
 
+    _check_scheduler(options)
     first = build.build(force=options.force, execute=not options.no_execute, say=lambda line: print(line, flush=True))
     print(f"open {first.as_uri()}")
     return 0
@@ -275,7 +288,7 @@ def _example(options: argparse.Namespace) -> int:
         _checks.choice("example", options.name, examples.NAMES)
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
-    _must_be_writable("--to", options.to)
+    paths.must_be_writable("--to", options.to)
     print(*examples.make(options.name, options.to), sep="\n")
     return 0
 
@@ -288,10 +301,10 @@ def _publish(options: argparse.Namespace) -> int:
     # Measures of the trace GAN's epochs are shipped as `quality`, under names that its epochs have as well.
     if not re.fullmatch(r"[a-z][a-z0-9_]*", label) or label in {*PRESETS, "quality"} - {options.preset}:
         raise UsageError(f"--as must be a new name that begins with a letter; got {label!r}. Take one such as width64.")
-    _must_be_writable("--folder", options.folder)
+    paths.must_be_writable("--folder", options.folder)
     study = _find(options)
     with paths.results_in(options.to):
-        _must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
+        paths.must_be_writable("the folder of shipped results", paths.results())  # now rather than after days
         reuse = _reuse(options, study, config)
         if options.recompute:
             studies.recompute(
@@ -312,27 +325,32 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    if options.claim is not None:
+        try:
+            verify.check_id(options.claim)
+        except ValueError as error:
+            raise UsageError(error) from None
     judged = verify.rows()
     everything = [row for rows in judged.values() for row in rows]
     if options.claim is not None:
-        try:
-            print(verify.case(everything, options.claim))
-        except ValueError as error:
-            raise UsageError(error) from None
+        print(verify.case(everything, options.claim))
     else:
         print(json.dumps(everything, indent=1) if options.json else verify.as_text(judged))
     return 0
 
 
 def _audit(options: argparse.Namespace) -> int:
+    try:
+        if options.study is not None:
+            studies.config_of(options.study)
+        _checks.number("--seconds", options.seconds, low=1.0)
+        given = None if options.seed is None else _checks.integer("--seed", options.seed, low=0)
+    except (ValueError, TypeError) as error:
+        raise UsageError(error) from None
     from geolib.book import audit
 
     study = None if options.study is None else _find(options).name
-    try:
-        _checks.number("--seconds", options.seconds, low=1.0)
-        seed = audit.new_seed() if options.seed is None else _checks.integer("--seed", options.seed, low=0)
-    except (ValueError, TypeError) as error:
-        raise UsageError(error) from None
+    seed = audit.new_seed() if given is None else given
     return 0 if audit.run(study, options.seconds, seed, say=lambda line: print(line, flush=True)) else 1
 
 

@@ -1,18 +1,22 @@
 """The command line: what it prints, and how it refuses."""
 
+import errno
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from geolib import cli, studies
-from geolib.book import arguments
+from geolib.book import arguments, notebooks
 from geolib.datasets import fetch
-from geolib.runs import paths
+from geolib.runs import locks, paths, scheduler
 
 ROOT = Path(__file__).parents[1]
 
@@ -143,6 +147,65 @@ def test_a_console_without_our_letters_gets_all_the_output(geolib_command):
     assert "?" in done.stdout
 
 
+@pytest.mark.parametrize(("closed", "status"), [(">&-", 0), ("2>&-", 0), (">&- 2>&- <&-", 0), (">/dev/full", 1)])
+def test_output_that_cannot_be_written(closed, status):
+    call = f"{sys.executable} -m geolib params gan_101 {closed}"
+    done = subprocess.run(call, shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == status
+    said = "geolib: standard output must take what is printed; No space left on device. Print elsewhere.\n"
+    assert done.stderr == (said if status else "")
+
+
+def test_a_broken_pipe_elsewhere_is_told(capsys, monkeypatch):
+    def broken(options):
+        raise BrokenPipeError(errno.EPIPE, "a worker is lost")
+
+    monkeypatch.setitem(cli._ACTIONS, "list", broken)
+    assert cli.main(["list"]) == 1
+    assert "a worker is lost" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_process_that_is_ended_says_so_and_leaves_nothing_half_done(number, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli.reruns, "run", lambda study, config, folder, **_: ended(folder))
+
+    def ended(folder):
+        with locks.held(folder, "a run", ""), tempfile.TemporaryDirectory(dir=folder):
+            os.kill(os.getpid(), number)
+            time.sleep(60)
+
+    default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, default)  # whoever runs the tests may have it ignored
+    try:
+        assert cli.main(["run", "rnn_fwi", "--out", str(tmp_path)]) == 1
+        assert signal.getsignal(number) is default
+    finally:
+        signal.signal(number, before)
+    assert (
+        capsys.readouterr().err
+        == "geolib: interrupted; finished units are kept, and the same command goes on from them\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_call_that_fails_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "run", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("lost")))
+    (tmp_path / "kept").mkdir()
+    for name in ("new/deep", "kept/new"):
+        assert cli.main(["study", "rnn_fwi", "--folder", str(tmp_path / name)]) == 1
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept"]
+
+
+def test_a_scheduler_that_the_environment_names_wrongly_is_refused_before_the_start(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv(scheduler.VARIABLE, "nonsense")
+    monkeypatch.chdir(tmp_path)
+    for call in (["run", "rnn_fwi"], ["study", "rnn_fwi"], ["sweep", "rnn_fwi", "-p", "frequency", "8,9"], ["book"]):
+        assert cli.main(call) in (1, 2)
+        assert "scheduler address must be like tcp://host:8786; got 'nonsense'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+    assert cli.main(["study", "rnn_fwi", "-p", "experiments", "theory", "--jobs", "2"]) == 0  # it asks no scheduler
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
@@ -234,12 +297,28 @@ def test_a_failed_notebook_never_gets_into_a_book(geolib_command, tmp_path):
 QUICKEST = ("rnn_fwi", "-p", "experiments", "theory,gather")
 
 
+# A home and a place for temporary files that are none, a language with decimal commas, an unknown time zone.
+ELSEWHERE = {
+    "HOME": "/nowhere",
+    "TMPDIR": "/nowhere",
+    "LC_ALL": "de_DE.UTF-8",
+    "TZ": "Nowhere/9",
+    "PYTHONHASHSEED": "7",
+}
+# What shells, patterns, addresses, formats and options read as something else.
+ODD = '-o dd\'s "%s" 100% #1 {y} [1] *? é漢 \\ $HOME `x` &amp;'
+
+
 def test_a_rerun_makes_a_notebook_and_one_self_contained_page(geolib_command, tmp_path):
-    done = geolib_command("run", *QUICKEST, "--out", str(tmp_path / "out"))
-    assert done.returncode == 0, done.stderr
+    done = geolib_command("run", *QUICKEST, f"--out={ODD}", cwd=tmp_path, **ELSEWHERE)
+    assert (done.returncode, done.stderr) == (0, "")
     pages = [f"{page}.{kind}" for page in studies.get("rnn_fwi").pages for kind in ("html", "ipynb")]
-    assert sorted(os.listdir(tmp_path / "out")) == sorted([*pages, "run.json"])
-    page = (tmp_path / "out" / "rnn_fwi.html").read_text()
+    assert sorted(os.listdir(tmp_path / ODD)) == sorted([*pages, "run.json"])
+    outputs = [
+        out for cell in notebooks.read(tmp_path / ODD / "rnn_fwi.ipynb").cells for out in cell.get("outputs", ())
+    ]
+    assert not [out for out in outputs if out.get("name") == "stderr"]  # nobody has complained of the surroundings
+    page = (tmp_path / ODD / "rnn_fwi.html").read_text()
     assert not re.search(r'<(script|img|link)[^>]+(src|href)="(?!data:|#)[^"]*\.(js|css|png)', page)
     assert 'src="http' not in page
     assert "data:image/svg+xml;base64" in page
@@ -292,6 +371,12 @@ def test_no_wrong_call_is_passed_over(arguments, piece, capsys, tmp_path, monkey
     ("text", "piece"),
     [
         ("iterations: 5\niterations: 6\n", "iterations comes twice"),
+        ("iterations: 0x10", "iterations must be a number; got '0x10'"),
+        ("iterations: 1:30", "iterations must be a number; got '1:30'"),
+        ("iterations: 2026-01-01", "iterations must be a number; got datetime"),
+        ("", "must map names to values"),
+        ("\x00", "must be readable YAML"),
+        ("# " + "x" * 11_000_000, "must be readable YAML; it is longer than"),
         ('{"frequency": 8, "frequency": 9}', "frequency comes twice"),
         ('{"study": "gan_101", "parameters": {}}', "must be of rnn_fwi; it is of 'gan_101'"),
     ],

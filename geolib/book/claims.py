@@ -166,6 +166,12 @@ def load(path: Path) -> list[Claim]:
     return claims
 
 
+def ids(path: Path) -> list[str]:
+    """Return the ids of a folder's claims, which need not be judgeable; ValueError as `load`."""
+    entries = [entry for file in sorted(path.glob("*.yml")) for entry in _read(file)["claims"]]
+    return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]
+
+
 def errata(path: Path) -> list[dict[str, Any]]:
     """Return a folder's errata; ValueError as for `load`, or if one lacks a text or class."""
     found = [entry for file in sorted(path.glob("*.yml")) for entry in _read(file)["errata"]]

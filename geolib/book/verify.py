@@ -12,9 +12,20 @@ from typing import Any
 
 from geolib import _checks, studies
 from geolib.book import ledger, rules
-from geolib.book.claims import Claim
+from geolib.book.claims import Claim, ids
 from geolib.runs import paths
 from geolib.runs.measure import short
+
+
+def check_id(identity: str) -> None:
+    """Raise ValueError with the nearest ids if no claim has this one, before anything is judged."""
+    known = ids(paths.ledger())
+    if identity not in known:
+        near = difflib.get_close_matches(identity, known, n=3, cutoff=0.4)
+        raise ValueError(
+            f"claim must be the id of one in the ledger; got {_checks.shown(identity)}. "
+            + (f"Did you mean {' or '.join(near)}?" if near else "`geolib verify` lists them.")
+        )
 
 
 def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]]:
@@ -147,9 +158,8 @@ STATES = {
 
 
 def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
-    """Return all that is known of one claim, as text; ValueError with the nearest id if none."""
-    by_id = {row["id"]: row for row in judged}
-    row = by_id[_checks.choice("claim", identity, by_id)]
+    """Return all that is known of one claim, as text."""
+    (row,) = (row for row in judged if row["id"] == identity)
     (claim,) = (entry for entry in ledger.load(paths.ledger()) if entry.id == identity)
     errata = ledger.errata(paths.ledger())
     misprints = [each["id"] for each in errata if identity in each.get("claims", ())]

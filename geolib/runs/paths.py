@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +80,28 @@ def notebook(page: str) -> Path:
 def shipped(study: str, preset: str) -> Path:
     """Return the file of a study's shipped results (which may not exist)."""
     return results() / f"{study}-{preset}.nc"
+
+
+#: Folders made to see whether they can be.
+_MADE: list[Path] = []
+
+
+def remove_empty() -> None:
+    """Remove the folders made beforehand into which nothing has come."""
+    while _MADE:
+        with contextlib.suppress(OSError):  # something has
+            _MADE.pop(0).rmdir()
+
+
+def must_be_writable(argument: str, folder: Path) -> None:
+    """Make a folder and write to it once; OSError names the argument if that cannot be done."""
+    try:
+        _MADE.extend(place for place in (folder, *folder.parents) if not os.path.lexists(place))
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(
+            f"{argument} must be a folder that can be written; {folder} is not ({reason}). Choose another."
+        ) from None

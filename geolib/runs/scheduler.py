@@ -7,6 +7,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import multiprocessing
+import queue
 import re
 import signal
 import sys
@@ -21,7 +22,8 @@ from geolib.runs import surroundings
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 _ONE_THREAD = surroundings.THREADS
 _ADDRESS = re.compile(
-    r"(?:(?:tcp|tls|ws|wss|ucx|ucxx)://)?(?:[^\s/:\[\]]+|\[[0-9a-fA-F:.%]+\]):(?P<port>\d{1,5})|(?P<other>inproc://\S+)"
+    r"(?:(?:tcp|tls|ws|wss|ucx|ucxx)://)?(?:[^\s/:\[\]]+|\[[0-9a-fA-F:.%]+\]):(?P<port>\d{1,5})|(?P<other>inproc://\S+)",
+    re.ASCII,
 )
 _ANSWERS_WITHIN = 5.0
 # A task that takes its process down this often in a row is itself the cause.
@@ -177,11 +179,16 @@ def _connect(address: str) -> Any:
     except ModuleNotFoundError:
         raise RuntimeError("distributed must be installed to use a cluster. Install geolib[cluster].") from None
     # Before there is a client, which has no end of patience with what is no scheduler.
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:  # where no loop of a notebook is running
-        reason = thread.submit(asyncio.run, _refusal(address)).result()
+    # In a thread, where no loop of a notebook is running, and no name server can hold up what waits here.
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=lambda: answers.put(asyncio.run(_refusal(address))), daemon=True).start()
+    try:
+        reason = answers.get(timeout=_ANSWERS_WITHIN + 2)
+    except queue.Empty:
+        reason = f"its host is not found within {_ANSWERS_WITHIN + 2:g} s"
     try:
         if not reason:
-            return distributed.Client(address, timeout=10, set_as_default=False)
+            return distributed.Client(address, timeout=2 * _ANSWERS_WITHIN, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = _one_line(error)
     raise RuntimeError(f"a Dask scheduler must answer at {address}; {reason}. Start it or correct the address.")

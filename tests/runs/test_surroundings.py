@@ -8,9 +8,10 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from geolib.runs import locks, provenance, scheduler, surroundings
+from geolib.runs import locks, provenance, scheduler, store, surroundings
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = {
@@ -52,6 +53,24 @@ def test_the_environment_is_put_back(hostile):
     with surroundings.applied():
         assert os.environ["OMP_NUM_THREADS"] == "1" and "GIT_DIR" not in os.environ
     assert dict(os.environ) == before
+
+
+def test_results_are_the_same_in_any_surroundings(tmp_path):
+    """Without a home or a place for temporary files, with decimal commas, another time zone and order of sets."""
+    strange = {"HOME": "/nowhere", "TMPDIR": "/nowhere", "LC_ALL": "de_DE.UTF-8", "TZ": "Nowhere/9", "COLUMNS": "1"}
+    found = []
+    for number, more in enumerate(({}, strange | {"PYTHONHASHSEED": "7", "TERM": "", "MPLCONFIGDIR": "/nowhere"})):
+        command = [sys.executable, "-m", "geolib", "study", "rnn_fwi", "-p", "experiments", "theory,gather"]
+        env = surroundings.environment() | {"PYTHONHASHSEED": "1"} | more
+        done = subprocess.run(
+            [*command, "--folder", str(number)], cwd=tmp_path, env=env, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        found.append({path.stem: store.read_unit(path)[0] for path in (tmp_path / str(number)).rglob("*.unit")})
+    assert found[0].keys() == found[1].keys() and len(found[0]) == 2
+    for name, arrays in found[0].items():
+        for label, values in arrays.items():
+            np.testing.assert_array_equal(values, found[1][name][label])
 
 
 def repository(folder: Path) -> str:
@@ -182,7 +201,21 @@ def test_what_is_no_scheduler_is_refused_in_a_line(answer, piece, monkeypatch):
     assert len(str(raised.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("address", ["nonsense", "", "http://host:80", "tcp://host:0", "tcp://host:99999", "a b:1"])
+def test_a_name_server_that_says_nothing_is_not_waited_for(monkeypatch):
+    pytest.importorskip("distributed")
+
+    async def asked(address):
+        time.sleep(60)  # as the system's own question does, which no loop can stop
+
+    monkeypatch.setattr(scheduler, "_ANSWERS_WITHIN", -1.9)
+    monkeypatch.setattr(scheduler, "_refusal", asked)
+    with pytest.raises(RuntimeError, match=r"must answer at tcp://far:1; its host is not found within 0\.1 s"):
+        list(scheduler.unordered(len, [("a",)], address="tcp://far:1"))
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "", "http://host:80", "tcp://host:0", "tcp://host:99999", "a b:1", "host:８７８６"]
+)
 def test_an_address_of_another_form_is_refused_without_a_network(address):
     with pytest.raises(ValueError, match=r"scheduler address must be like tcp://host:8786; got"):
         scheduler.check_address(address)

@@ -204,6 +204,18 @@ def test_units_shipped_under_another_name_are_taken(results, tmp_path, code):
         studies.check_reuse(made, Config(), ["growing"])
 
 
+def test_results_that_rest_on_shipped_weights_may_be_shipped_elsewhere(tmp_path):
+    """Where no weights lie beside the results, the shipped ones count all the same."""
+    made = studies.get("latent_facies")
+    few = made.Config.preset("quick", patches=10, realisations=10)
+    with paths.results_in(tmp_path / "ours"):
+        for unit in made.units(few):
+            assert inputs.ABSENT not in inputs.marked(made.inputs(few, unit)).values()
+        studies.config_of("latent_inversion").preset("quick").ready()  # it has a generator of that width
+        assert paths.results() == tmp_path / "ours"
+    assert paths.results() != tmp_path / "ours"
+
+
 def _hold(folder, ready, done):
     with locks.held(folder, "geolib publish", ""):
         ready.set()
