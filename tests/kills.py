@@ -17,22 +17,40 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import numpy as np
 
 from geolib import cli, studies
-from geolib.runs import scheduler, store, surroundings
+from geolib.book import notebooks
+from geolib.runs import paths, scheduler, store, surroundings
 
 ROOT = Path(__file__).parents[1]
 #: The smallest settings of every study that have several units each.
 SMALL = {
-    "gan_101": "n_samples=50 mixture_iterations=50 tricks=batch_norm trick_iterations=48 n_seeds=1 variants=wgan "
-    "variant_iterations=20",
+    "gan_101": "tricks=batch_norm,leaky trick_iterations=48 n_seeds=1 variants=conditional variant_iterations=20",
     "rnn_fwi": "experiments=1d optimisers=gd,adam,cg gd_rates=0.1,0.2 iterations=20",
     "wgan_traces": "n_epochs=4 n_traces=64 batch=16",
     "latent_inversion": "cases=continuous methods=adam trials=1 searches=1 adam_iterations=2 gn_iterations=1 "
     "dream_runs=16 effect_trials=1 effect_iterations=1 width=16",
 }
+#: Said in every run and kernel: of the equations of GAN 101 those that take no seconds, whatever its parameters; and
+#: patience with a scheduler, since all of this may be at work on few cores.
+LESS = """from geolib.runs import scheduler
+from geolib.studies.gan_101 import study
+study.THEORY = ("value", "starvation", "bilinear")
+scheduler._ANSWERS_WITHIN = 120.0
+"""
 WAYS = ("publish", "publish --jobs", "publish --scheduler", "run", "run --scheduler")
+
+
+def shortened(folder: Path) -> None:
+    """Put notebooks into a folder as far as they compute the run's units: the rest draws, for minutes."""
+    for page in studies.pages():
+        notebook = notebooks.read(paths.notebook(page))
+        code = [cell.source if cell.cell_type == "code" else "" for cell in notebook.cells]
+        last = next(n for n, text in enumerate(code) if "studies.run(" in text or "studies.shown(" in text)
+        notebook.cells = [nbformat.v4.new_code_cell(LESS), *notebook.cells[: last + 1]]
+        nbformat.write(notebook, folder / f"{page}.ipynb")
 
 
 @contextlib.contextmanager
@@ -73,7 +91,7 @@ def command(study: str, way: str, folder: Path, address: str) -> tuple[list[str]
 class Run:
     """A command line in a fork of this process, which has the imports behind it, so that a kill hits the work."""
 
-    def __init__(self, arguments: list[str], variables: dict[str, str], log: Path) -> None:
+    def __init__(self, arguments: list[str], variables: dict[str, str], log: Path, pages: Path) -> None:
         self.log, self.status = log, None
         self.process = os.fork()
         if not self.process:
@@ -81,8 +99,11 @@ class Run:
             with log.open("w") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
+            clean = surroundings.environment(**variables)
             os.environ.clear()
-            os.environ.update(surroundings.environment(**variables))
+            os.environ.update(clean)
+            paths.notebooks = lambda: pages
+            exec(LESS, {})
             status = 1
             try:
                 status = cli.main(arguments)
@@ -147,19 +168,23 @@ class Seen:
     differs: list[str]
 
 
-def trial(study: str, way: str, kills: int, rng: np.random.Generator, address: str, quiet: dict) -> Seen:
+def trial(study: str, way: str, kills: int, rng: np.random.Generator, address: str, quiet: dict, pages: Path) -> Seen:
     """Kill a run at `kills` random moments and compare its end with one left alone; `quiet` keeps those."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         log, kind = Path(name, "log"), (study, way.partition(" ")[0])
+
+        def begun(way: str, folder: Path) -> Run:
+            return Run(*command(study, way, folder, address), log, pages)
+
         if kind not in quiet:
             begin, place = time.monotonic(), Path(name, "quiet")
-            Run(*command(study, kind[1], place, address), log).finish()
+            begun(kind[1], place).finish()
             quiet[kind] = content(study, place), time.monotonic() - begin
         expected, taken = quiet[kind]
         seen, disturbed = Seen(0, 0, []), Path(name, "0")
         # One that ends before its kill is compared too, and the next begins anew.
         while seen.hits < kills and seen.starts < 4 * kills:
-            run = Run(*command(study, way, disturbed, address), log)
+            run = begun(way, disturbed)
             seen.starts += 1
             if not run.ends_within(rng.uniform(0.05, 0.9) * taken):
                 run.kill(alone=rng.random() < 0.5)
@@ -168,7 +193,7 @@ def trial(study: str, way: str, kills: int, rng: np.random.Generator, address: s
             run.finish()
             seen.differs += differences(expected, content(study, disturbed))
             disturbed = Path(name, str(seen.starts))
-        Run(*command(study, way, disturbed, address), log).finish()
+        begun(way, disturbed).finish()
         left = [p.name for p in (disturbed / "out").glob(".*")] if kind[1] == "run" else []
         seen.differs += differences(expected, content(study, disturbed)) + left
         return seen
@@ -191,11 +216,14 @@ def main() -> int:
         tempfile.TemporaryDirectory() as name,
         cluster(Path(name)) if workers else contextlib.nullcontext("") as address,
     ):
+        (pages := Path(name, "pages")).mkdir()
+        shortened(pages)
         for (study, way), kills in shares.items():
-            seen = trial(study, way, kills, rng, address, quiet)
+            begin = time.monotonic()
+            seen = trial(study, way, kills, rng, address, quiet, pages)
             bad, hits = bad + bool(seen.differs), hits + seen.hits
             told = f"{seen.hits} of {kills} kills hit in {seen.starts} starts: {', '.join(seen.differs) or 'equal'}"
-            print(f"{study:18}{way:20}{told}", flush=True)
+            print(f"{study:18}{way:20}{told} ({time.monotonic() - begin:.0f} s)", flush=True)
     print(f"{hits} kills hit, {bad} of {len(shares)} ways ended otherwise")
     return int(bool(bad))
 
