@@ -82,7 +82,7 @@ def draw_recovery(axes: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]
     return axes
 
 
-def draw_solves(axes: Axes, series: Mapping[str, np.ndarray], title: str) -> Axes:
+def draw_solves(axes: Axes, series: Mapping[str, np.ndarray], title: str, first: float = 1e3) -> Axes:
     """Draw the share of runs that fit within so many solves, a staircase for each search; return `axes`.
 
     Parameters
@@ -93,16 +93,18 @@ def draw_solves(axes: Axes, series: Mapping[str, np.ndarray], title: str) -> Axe
         By search, the solves of each run, infinite where it did not fit.
     title : str
         What the panel tells.
+    first : float
+        Where the axis begins: below the solves of any run.
     """
     for label, solves in series.items():
         taken = np.sort(solves[np.isfinite(solves)])
         done = int(taken.size)
-        x = np.concatenate([[1e3], taken, [1e6]])
+        x = np.concatenate([[first], taken, [1e6]])
         y = np.concatenate([np.arange(done + 1), [done]]) / len(solves)
         text = f"{label}, {done} of {len(solves)}"
         axes.step(x, y, where="post", color=color_of(label), label=text)
     axes.set(title=title, xlabel="solves", ylabel="share of runs that fit", xscale="log")
-    axes.set_xlim(1e3, 1e6)
+    axes.set_xlim(first, 1e6)
     axes.set_ylim(-0.03, 1.6)  # room for the legend above the curves
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

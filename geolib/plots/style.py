@@ -61,6 +61,7 @@ PALETTE = {
     "Gauss-Newton, exact": COLORS["sky"],
     "DREAM": COLORS["violet"],
     "pooled": COLORS["orange"],
+    "regression": COLORS["blue"],
     # Rays through the right cells, and through those that the published code sums.
     "true rays": COLORS["blue"],
     "scrambled": COLORS["brown"],
