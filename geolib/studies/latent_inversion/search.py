@@ -157,8 +157,8 @@ class Search(Study[SearchConfig]):
     def measures(self, config: SearchConfig, units: Units) -> dict[str, Measure]:
         """Return shares of truths that are fitted within so many solves, and their wrong cells.
 
-        ``search.consistent.binary.within_1000`` and so on; ``.solves``, the median of those that a
-        fit took, and ``.wrong``, the mean share of wrong cells of all models found (of the
+        ``search.consistent.binary.within_1000`` and so on; ``.solves``, their median
+        where half were fitted, and ``.wrong``, the mean share of wrong cells of all models found (of the
         continuous case the mean difference of facies).
         """
         found: dict[str, Measure] = {}
@@ -172,7 +172,8 @@ class Search(Study[SearchConfig]):
                     if mark <= max(u.budget for u in select(units, Truth)):
                         share = Measure.count(int((solves <= mark).sum()), solves.size)
                         found[f"{label}.within_{mark}"] = share
-                found[f"{label}.solves"] = Measure(float(np.median(solves)), n=solves.size)
+                if np.isfinite(np.median(solves)):
+                    found[f"{label}.solves"] = Measure(float(np.median(solves)), n=solves.size)
                 found[f"{label}.wrong"] = Measure.mean(wrong.tolist())
         return found
 
@@ -201,7 +202,9 @@ def as_markdown(units: Units) -> str:
                 share = Measure.count(int((solves <= mark).sum()), solves.size)
                 low, high = (100 * (end or 0) for end in (share.low, share.high))
                 cells.append(f"{share.k} ({low:.0f} to {high:.0f} %)")
-            rows.append([*cells, f"{np.median(solves):,.0f}", f"{100 * np.median(wrong):.1f} %"])
+            middle = float(np.median(solves))
+            cells.append(f"{middle:,.0f}" if np.isfinite(middle) else "—")
+            rows.append([*cells, f"{100 * np.median(wrong):.1f} %"])
     heads = ["Rays", "Case", "Truths", *(f"≤ {mark:,} solves" for mark in MARKS)]
     return markdown([*heads, "Median solves", "Median of wrong cells"], rows, "ll" + "r" * 7)
 
