@@ -157,8 +157,8 @@ class Search(Study[SearchConfig]):
     def measures(self, config: SearchConfig, units: Units) -> dict[str, Measure]:
         """Return shares of truths that are fitted within so many solves, and their wrong cells.
 
-        ``search.consistent.binary.within_1000`` and so on; ``.solves``, their median
-        where half were fitted, and ``.wrong``, the mean share of wrong cells of all models found (of the
+        ``search.consistent.binary.within_1000`` and so on; ``.solves``, their median where half
+        were fitted; and ``.wrong``, the mean share of wrong cells of all models found (of the
         continuous case the mean difference of facies).
         """
         found: dict[str, Measure] = {}
