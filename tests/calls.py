@@ -25,7 +25,7 @@ from geolib import waves
 from geolib.datasets import channels, fetch, frozen, patches, velocity
 from geolib.gans import losses, sgan, theory, train, tricks, variants, weights, wgan
 from geolib.gans.fast import inference
-from geolib.inversion import crosshole, descent, dream, gauss_newton, latent
+from geolib.inversion import crosshole, descent, dream, gauss_newton, latent, search
 from geolib.metrics import facies, images, samples, traces
 from geolib.waves import absorbing, shots
 
@@ -40,6 +40,7 @@ APART = {
     "geolib.waves.cell.padded_shape",
     "geolib.inversion.descent.Result",
     "geolib.inversion.dream.Chains",
+    "geolib.inversion.search.Found",
     "geolib.metrics.samples.RelativeTest",
     "geolib.metrics.traces.Interval",
     "geolib.gans.train.Step",
@@ -207,6 +208,15 @@ def _search() -> dict[str, Any]:
     return {"data": torch.ones(2, 3), "start": start}
 
 
+def _fold(models: np.ndarray) -> np.ndarray:
+    return np.asarray(models, dtype=float) @ np.ones((2, 3))
+
+
+def _cube() -> dict[str, Any]:
+    given = {"simulate": _fold, "data": np.full(3, 0.3), "d": 2, "sigma": 0.1, "budget": 20}
+    return {**given, "rng": np.random.default_rng(1), "settings": search.Settings(pool=8, proposals=2, kept=8)}
+
+
 def _patch_players() -> dict[str, Any]:
     return {"draw": _draw, "size": 8, "width": 2, "rate": 1e-3, "generator": _torch()}
 
@@ -339,6 +349,15 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "damping": torch.ones(2, dtype=torch.float64),
     },
     latent.Search: lambda: {"start": torch.zeros(2, 2), "iterations": 2, "enough": torch.zeros(2)},
+    search.Settings: lambda: {
+        "target": 1.01,
+        "pool": 8,
+        "growth": 1.5,
+        "proposals": 2,
+        "kept": 8,
+        "patience": 3,
+    },
+    search.search: _cube,
     latent.check_start: _search,
     latent.root_mean_square: lambda: {"residual": torch.ones(2, 3)},
     latent.threshold: lambda: {"models": torch.rand(2, 3, generator=_torch())},

@@ -111,7 +111,7 @@ class Study(ABC, Generic[C]):
         """Return the numbers that the ledger asks for, from whatever units there are."""
         return {}
 
-    def published(self, values: Mapping[str, Sequence[Any]]) -> dict[str, Measure]:
+    def published(self, values: Mapping[str, Sequence[int]]) -> dict[str, Measure]:
         """Return what the paper's own numbers, by claim, say of one another."""
         return {}
 

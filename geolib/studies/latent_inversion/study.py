@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from geolib._runtime import keep_memory
 from geolib.datasets import channels
@@ -149,7 +149,7 @@ class LatentInversion(Study[LatentConfig]):
                 found[f"{prefix}s1.wrong_cells_where_fits"] = Measure.mean(wrong.tolist())
         return found
 
-    def published(self, values: Mapping[str, Sequence[Any]]) -> dict[str, Measure]:
+    def published(self, values: Mapping[str, Sequence[int]]) -> dict[str, Measure]:
         """Return what the paper's Tables 2 and 3 say of one another."""
         return measures.published_measures(values)
 

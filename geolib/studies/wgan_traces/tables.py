@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Mapping
 from typing import TypedDict
@@ -18,7 +17,7 @@ from geolib.runs.unit import Units
 from geolib.studies.wgan_traces.units import DATA, Epoch
 
 #: The deviation that `torch.nn.init.normal_`, which sets a deviation by hand, has by default.
-NORMAL = float(inspect.signature(torch.nn.init.normal_).parameters["std"].default)
+NORMAL = float((torch.nn.init.normal_.__defaults__ or ())[1])
 QUALITY = {
     "swd": "sliced Wasserstein-2 distance",
     "mmd2": "squared maximum mean discrepancy",
