@@ -204,6 +204,8 @@ def _jupyter_book(root: Path, force: bool) -> None:
     log = root / ".build" / "book.log"
     write_atomic(log, (done.stdout + done.stderr).encode())
     if done.returncode:
+        # What was complained of is not read again, and so not told again, from what is kept of it.
+        shutil.rmtree(root / "_build" / ".doctrees", ignore_errors=True)
         lines = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).splitlines()
         warned = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-5:]
         raise RuntimeError(

@@ -135,7 +135,7 @@ def sample(
         Proposals of each chain.
     rng : numpy.random.Generator
         Source of every draw.
-    settings : Settings, optional
+    settings : geolib.inversion.dream.Settings, optional
         The published ones by default.
     thin : int
         Keep every so many states.

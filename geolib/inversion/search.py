@@ -180,7 +180,7 @@ def search(
         Models simulated at most; the search stops at that number exactly.
     rng : numpy.random.Generator
         Source of every draw.
-    settings : Settings, optional
+    settings : geolib.inversion.search.Settings, optional
         Those that were chosen on the paper's problem, by default.
 
     Returns
