@@ -24,7 +24,7 @@ def built(tmp_path_factory):
     """The folder of wheel and sdist, built with a file beside the others that nobody has put under version control."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", str(folder)]
-    stray = ROOT / "notebooks" / "stray-of-the-test.txt"
+    stray = ROOT / "notebooks" / f"stray-{os.getpid()}.txt"  # another worker may build the same beside this one
     stray.write_text("")
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "GIT_DIR": "/none"})

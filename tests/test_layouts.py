@@ -40,6 +40,8 @@ def pieces(found, depth=0):
         return [found.detach().numpy()]
     if isinstance(found, (bool, int, float, np.ndarray, np.number)):
         return [np.asarray(found)]
+    if isinstance(found, waves.Certificate):  # what else it holds is the time that it took
+        return [np.asarray([("holds", "caution", "FAULT", "").index(row.state) for row in found.rows])]
     if isinstance(found, dict):
         found = [found[name] for name in sorted(found, key=str)]
     if isinstance(found, (list, tuple)):
