@@ -4,10 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from geolib.runs import surroundings  # imports no library that reads these
 
@@ -54,14 +54,15 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture(scope="session")
-def book() -> Path:
-    """The folder of the built pages."""
-    for _ in range(900):
-        done = subprocess.run([sys.executable, "-m", "geolib", "book"], cwd=ROOT, capture_output=True, text=True)
-        if "must be alone" not in done.stderr:  # another worker's tests may be building it
-            break
-        time.sleep(2)
-    assert done.returncode == 0, done.stderr
+def book(tmp_path_factory) -> Path:
+    """The folder of the built pages, which one worker of a session builds for all."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    with FileLock(shared / "book.lock"):
+        if not (shared / "book.built").is_file():
+            done = subprocess.run([sys.executable, "-m", "geolib", "book"], cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            (shared / "book.built").touch()
     return ROOT / "_build" / "html"
 
 

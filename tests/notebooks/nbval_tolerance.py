@@ -4,10 +4,13 @@ nbval compares outputs as strings. Here every string it compares is wrapped, so 
 every number cut out, and every pair of numbers close. Integers must be equal. How close, `bench/portable.json` says for
 each cell: three times as far apart as the settings of `tests/portable.py` were seen to move its numbers, at most one
 per cent. There is no absolute tolerance: what is nothing but round-off has no digits to print.
+
+Where `NBVAL_EXECUTED` names a notebook that was executed already, its outputs are compared and no kernel is started.
 """
 
 import functools
 import json
+import os
 import re
 from pathlib import Path
 
@@ -124,14 +127,32 @@ def _compare_outputs(cell, test, ref, skip_compare=None):
 
 nbval.plugin.IPyNbCell.compare_outputs = _compare_outputs
 
-_run = nbval.plugin.IPyNbCell.runtest
+_run, _start = nbval.plugin.IPyNbCell.runtest, nbval.plugin.IPyNbFile.setup
+
+
+@functools.cache
+def _executed() -> dict[str, nbformat.NotebookNode]:
+    """Return the cells of the notebook that was executed already, by id; none where each is to be executed here."""
+    path = os.environ.get("NBVAL_EXECUTED")
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells} if path else {}
+
+
+def _compare_executed(cell):
+    done, mine = _executed().get(cell.cell.id), nbval.plugin.coalesce_streams
+    if done is None or done.source != cell.cell.source or done.execution_count is None:
+        cell.raise_cell_error("The cell was not executed as it is")
+    if errors := [output for output in done.outputs if output.output_type == "error"]:
+        cell.raise_cell_error("Cell execution caused an exception", "\n".join(errors[0].traceback))
+    if not cell.compare_outputs(mine(done.outputs), mine(cell.cell.outputs)):
+        cell.raise_cell_error("Cell outputs differ", "\n".join(cell.comparison_traceback))
 
 
 def _runtest(cell):
     # nbval passes over ignored cells altogether; here their figures must be there.
     cell.figures_only = not cell.options["check"]
     cell.options["check"] = True
-    _run(cell)
+    (_compare_executed if _executed() else _run)(cell)
 
 
 nbval.plugin.IPyNbCell.runtest = _runtest
+nbval.plugin.IPyNbFile.setup = lambda file: file.setup_sanitize_files() if _executed() else _start(file)

@@ -14,14 +14,16 @@ from nbval_tolerance import equal
 from papermill import inspect_notebook
 
 from geolib import studies
+from geolib.book import chapters, notebooks
 from geolib.runs import paths
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def nbval(notebook: Path) -> subprocess.CompletedProcess:
+def nbval(notebook: Path, executed: Path | None = None) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])}
+    environment |= {"NBVAL_EXECUTED": str(executed)} if executed else {}
     command = [sys.executable, "-m", "pytest", "-p", "nbval_tolerance", "-p", "no:cacheprovider", "--nbval"]
     command += ["--nbval-current-env", "--nbval-cell-timeout=900", "--rootdir", str(notebook.parent), "-q"]
     return subprocess.run(
@@ -34,10 +36,15 @@ needs_data = [pytest.param(n, marks=pytest.mark.real_data) if studies.of_page(n)
 
 
 @pytest.mark.parametrize("name", needs_data)
-def test_a_notebook_gives_its_committed_outputs(name):
-    done = nbval(paths.notebook(name))
+def test_a_notebook_gives_its_committed_outputs(name, book, tmp_path):
+    """What the build of the book has just executed from the present code, made ready for pages as it was there."""
+    assert chapters.state(ROOT, name)["state"] == "current"
+    reference = notebooks.read(paths.notebook(name))
+    notebooks.tidy(reference)
+    nbformat.write(reference, tmp_path / f"{name}.ipynb")
+    done = nbval(tmp_path / f"{name}.ipynb", chapters.executed(ROOT, name))
     assert done.returncode == 0, done.stdout[-6000:]
-    assert re.search(r"\d+ passed", done.stdout)
+    assert re.search(rf"^{len(code_cells(reference))} passed", done.stdout, re.M)
 
 
 def cell(code: str, *outputs: dict, tags: tuple[str, ...] = ()) -> nbformat.NotebookNode:
@@ -59,9 +66,9 @@ def drawn(picture: str) -> dict:
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
-def passing(tmp_path: Path, cells: list) -> list[bool]:
+def passing(tmp_path: Path, cells: list, executed: Path | None = None) -> list[bool]:
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "tiny.ipynb")
-    done = nbval(tmp_path / "tiny.ipynb")
+    done = nbval(tmp_path / "tiny.ipynb", executed)
     failed = {int(number) for number in re.findall(r"^FAILED .*::Cell (\d+)", done.stdout, re.M)}
     assert done.returncode == (1 if failed else 0), done.stdout
     return [number not in failed for number in range(len(cells))]
@@ -87,6 +94,26 @@ def test_a_missing_figure_fails(tmp_path):
     cases = [(DRAW, [older], True), ("pass", [older], False), (DRAW, [older, older], False), (DRAW, [], False)]
     cells = [cell(code, *outputs, tags=t) for t in ((), ("nbval-ignore-output",)) for code, outputs, _ in cases]
     assert passing(tmp_path, cells) == [passes for *_, passes in cases] * 2
+
+
+def test_an_executed_notebook_is_compared_as_one_that_is_executed_here(tmp_path):
+    older = drawn("an older drawing of it")
+    cases = [
+        (cell("print(1.5)", printed("1.5")), [printed("1.5")], True),
+        (cell("print(1.5)", printed("1.5")), [printed("1.6")], False),
+        (cell("print(1.5)", printed("1.5")), [], False),
+        (cell("print(1.5)", printed("1.5"), tags=("nbval-ignore-output",)), [printed("1.6")], True),
+        (cell(DRAW, older), [drawn(DOT)], True),
+        (cell(DRAW, older, tags=("nbval-ignore-output",)), [], False),
+        (cell("1 / 0"), [{"output_type": "error", "ename": "E", "evalue": "", "traceback": ["no"]}], False),
+        (cell("print(1.5)", printed("1.5")), "another source", False),
+        (cell("print(1.5)", printed("1.5")), None, False),
+    ]
+    done = [nbformat.from_dict({**before, "outputs": found}) for before, found, _ in cases if isinstance(found, list)]
+    done.append(nbformat.from_dict({**cases[-2][0], "source": "print(3 / 2)"}))
+    nbformat.write(nbformat.v4.new_notebook(cells=done), tmp_path / "executed.ipynb")
+    found = passing(tmp_path, [before for before, *_ in cases], tmp_path / "executed.ipynb")
+    assert found == [passes for *_, passes in cases]
 
 
 def test_number_comparison():
