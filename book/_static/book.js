@@ -136,7 +136,24 @@
     words.addEventListener("input", show);
   }
 
+  // A picture of the gallery is loaded when it is nearly in sight, sooner than a browser's own lazy loading does.
+  function pictures() {
+    var waiting = document.querySelectorAll("img[data-src]");
+    function load(image) { image.src = image.dataset.src; image.removeAttribute("data-src"); }
+    if (!window.IntersectionObserver) { waiting.forEach(load); return; }
+    var seen = new IntersectionObserver(function (entries) {
+      entries.forEach(function (entry) {
+        if (entry.isIntersecting) { seen.unobserve(entry.target); load(entry.target); }
+      });
+    }, { rootMargin: "150px" });
+    waiting.forEach(function (image) { seen.observe(image); });
+    window.addEventListener("beforeprint", function () {
+      document.querySelectorAll("img[data-src]").forEach(load);
+    });
+  }
+
   function start() {
+    pictures();
     names();
     lists();
     columns();

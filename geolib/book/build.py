@@ -230,12 +230,20 @@ _MATHJAX = re.compile(
 )
 
 
+_PICTURE = re.compile(r'(?<!<noscript>)<img((?: (?:alt|class)="[^"]*")+) src="([^"]*)" ?/>')
+_EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+
+
 def _make_offline(path: Path, site: Path) -> None:
     text = path.read_text(encoding="utf-8")
     cleaned = labs.attach(_ONLINE.sub("", text), path, site)
-    if path.name == "gallery.html" or path.stem.endswith("_appendix"):
-        # Many pictures: each is loaded as one scrolls near it.
+    # Many pictures: each is loaded as one scrolls near it.
+    if path.stem.endswith("_appendix"):
         cleaned = cleaned.replace("<img alt", '<img loading="lazy" alt')
+    if path.name == "gallery.html":
+        cleaned = _PICTURE.sub(
+            rf'<img\1 src="{_EMPTY}" data-src="\2" /><noscript>\g<0></noscript>', cleaned
+        )
     if 'class="math' not in cleaned:
         cleaned = _MATHJAX.sub("", cleaned)  # two megabytes for nothing
     if cleaned != text:

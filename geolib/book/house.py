@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from geolib.book import verify
 from geolib.book.about import settings
 from geolib.runs import paths
-from geolib.runs.measure import short
 
 # What everybody may use says nothing about who rests on whom.
 _GROUND = {"_autograd", "_checks", "_runtime", "__main__", "__init__"}
@@ -179,7 +179,6 @@ def way(row: Mapping[str, Any], preset: Mapping[str, Any], units: int, address: 
     def to(module: str) -> str:
         return link(f"geolib.{module}", address)
 
-    interval = ", ".join(map(short, row["interval"]))
     steps = {
         "A parameter": f"A run has {len(preset)} of them, each with a meaning, a unit and a range: "
         f"{to('runs.config')}. `geolib params {study}` lists them.",
@@ -189,9 +188,9 @@ def way(row: Mapping[str, Any], preset: Mapping[str, Any], units: int, address: 
         f"{to('runs.store')}. What was published are {units} runs in "
         f"`book/results/{study}-paper.nc`.",
         "A measure": "From the runs that there are, the study makes a number with its 95 % "
-        f"interval: {short(row['ours'])} [{interval}], {to('runs.measure')}.",
+        f"interval: {verify.ours(row)}, {to('runs.measure')}.",
         "A claim": f"{row['place']}: {row['claim']} The paper prints "
-        f"{short(row['published'])}. The rule that compares the two "
+        f"{verify.listed(row['published'])}. The rule that compares the two "
         f"is written by hand in `book/ledger/{study}.yml`.",
         "A verdict": f"The rule judges the measure: *{row['verdict']}*, {to('book.ledger')}.",
         "A page": "The build writes it into {doc}`what reproduces <reproduces>`: "

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from geolib.book import rules
+from geolib.book import rules, said
 from geolib.book.claims import (
     APART,
     CLASSES,
@@ -20,7 +20,7 @@ from geolib.book.claims import (
     pairs,
     verdict,
 )
-from geolib.runs.measure import Measure, short
+from geolib.runs.measure import Measure
 from geolib.runs.tables import markdown
 
 __all__ = [
@@ -44,7 +44,7 @@ __all__ = [
 ]
 VERDICTS = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
 _SAME = ("id", "paper", "place", "kind", "claim")
-_OURS = ("published", "ours", "interval", "n", "verdict", "power", "robust")
+_OURS = ("published", "rule", "ours", "interval", "n", "verdict", "power", "robust")
 KEYS = (*_SAME, *_OURS, "refuted_by", "differs", "figure", "record", "note")
 
 
@@ -141,6 +141,7 @@ def _row(
     values = {
         **{name: getattr(claim, name) for name in (*_SAME, "differs")},
         "published": _one(claim.published),
+        "rule": claim.rule,
         "ours": _one([m.value for m in found]) if complete else None,
         "interval": _one(ends) if complete else None,
         "n": found[0].n if complete else None,
@@ -202,7 +203,7 @@ def side_by_side(
     """Return a Markdown table: claim, published, precomputed, this build's, verdict."""
     rows = []
     for claim in claims:
-        published = ", ".join(short(p) for p in claim.published)
+        published = ", ".join(map(said.exact, claim.published))
         cells = [claim.place, claim.claim, published, cell(claim, shipped), cell(claim, live)]
         rows.append([*cells, verdict(claim, shipped) if claim.counted else claim.kind])
     return markdown(["Place", "Claim", "Published", "Precomputed", "This build", "Verdict"], rows)
@@ -210,5 +211,14 @@ def side_by_side(
 
 def cell(claim: Claim, measures: Mapping[str, Measure]) -> str:
     """Return our numbers of a claim as a reader wants them."""
-    found = [measures.get(name) for name in claim.measure]
-    return "—" if any(m is None for m in found) else ", ".join(str(m) for m in found)
+    found = [measures[name] for name in claim.measure if name in measures]
+    told = [_told(measure, list(claim.published)) for measure in found]
+    return ", ".join(told) if len(found) == len(claim.measure) else "—"
+
+
+def _told(measure: Measure, published: list[Any]) -> str:
+    if measure.k is not None:
+        return str(measure)
+    ends = [measure.low, measure.high]
+    centre, *both = said.together([measure.value, *(ends if None not in ends else [])], published)
+    return f"{centre} [{', '.join(both)}]" if both else centre

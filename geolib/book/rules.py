@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from geolib.runs.measure import Measure, short
+from geolib.book import said
+from geolib.runs.measure import Measure
 
 #: The rules that a kind of claim may have. A statement that one case settles `holds` or not; a
 #: share of runs is a number, a comparison or a matter of counter-examples.
@@ -376,9 +377,13 @@ def refuted_by(kind: str, rule: str, setting: Any, published: Any, trials: int |
     if rule == "holds":
         return "the statement failing in the case that was computed"
     if rule == "equals":
-        return f"any other number than {short(published)}"
+        return f"any other number than {said.exact(published)}"
     low, high = edges(rule, setting, published)
     what = "a value, with its whole interval," if kind != "identity" else "a value"
     if math.isfinite(low) and math.isfinite(high):
-        return f"{what} outside {short(low)} to {short(high)}"
-    return f"{what} above {short(high)}" if math.isfinite(high) else f"{what} below {short(low)}"
+        return f"{what} outside {said.exact(low)} to {said.exact(high)}"
+    return (
+        f"{what} above {said.exact(high)}"
+        if math.isfinite(high)
+        else f"{what} below {said.exact(low)}"
+    )

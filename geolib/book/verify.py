@@ -5,16 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from geolib import _checks, studies
-from geolib.book import ledger, rules
+from geolib.book import ledger, rules, said
 from geolib.book.claims import Claim, ids
 from geolib.runs import paths
-from geolib.runs.measure import short
 
 
 def check_id(identity: str) -> None:
@@ -130,21 +129,38 @@ def numbers(row: dict[str, Any]) -> str:
 
 
 def listed(value: Any) -> str:
-    """Return a number, a text or a list of them in words."""
-    return ", ".join(map(short, value)) if isinstance(value, list) else short(value)
+    """Return what is published, a number, a text or a list of them, in words."""
+    return ", ".join(map(said.exact, value if isinstance(value, list) else [value]))
 
 
-def ours(row: dict[str, Any]) -> str:
-    """Return our numbers of a row as a reader wants them: a share of trials as a count."""
+def ours(row: Mapping[str, Any]) -> str:
+    """Return our numbers of a row as a person would say them.
+
+    A share of trials is a count, a statement holds or does not, of round-off its size is enough.
+    """
     value, n, interval = row["ours"], row["n"], row["interval"]
-    if isinstance(value, float) and n and interval and interval[0] is not None and 0 <= value <= 1:
-        k = round(value * n)
-        if abs(value * n - k) < 1e-9 and interval[0] >= 0 and interval[1] <= 1:
-            return f"{k} of {n}"
-    text = listed(value)
+    each = value if isinstance(value, list) else [value]
+    share = row["rule"] in ("count", "never", "always", "some")
+    if row["rule"] == "holds" or (share and not n):
+        return ", ".join(_share(v, *(_HELD if row["rule"] == "holds" else _CASES)) for v in each)
+    if isinstance(value, float) and n and 0 <= value <= 1:
+        k, (low, high) = round(value * n), interval or (None, None)
+        share |= low is not None and high is not None and low >= 0 and high <= 1
+        if share and abs(value * n - k) < 1e-9:
+            return f"{k:,} of {n:,}"
     if isinstance(value, float) and interval and None not in interval:
-        text += f" ({short(interval[0])} to {short(interval[1])})"
-    return text
+        centre, low, high = said.together([value, *interval], row["published"])
+        return f"{centre} ({low} to {high})"
+    return ", ".join(said.together([v], row["published"])[0] for v in each)
+
+
+#: A share of cases that is all, none, or between, of a statement and of something that may happen.
+_HELD = ("it holds", "it does not hold", "it holds in {:.0f} % of the cases")
+_CASES = ("in every case", "in no case", "in {:.0f} % of the cases")
+
+
+def _share(value: Any, every: str, none: str, some: str) -> str:
+    return {None: "—", 1: every, 0: none}.get(value) or some.format(100 * value)
 
 
 #: What a word on robustness means, for who reads it first.
@@ -170,9 +186,9 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         "place": row["place"],
         "kind": row["kind"],
         "published": listed(row["published"]),
-        "ours": _held(row["ours"]) if claim.rule == "holds" else ours(row),
-        "interval": _ends(row["interval"]),
-        "trials": short(row["n"]),
+        "ours": ours(row),
+        "interval": _ends(row),
+        "trials": said.exact(row["n"]),
         "rule": _rule(claim.rule, claim.setting, claim.published[0]),
         "measured by": ", ".join(claim.decisive),
         "refuted by": row["refuted_by"],
@@ -182,8 +198,8 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         "robustness": STATES[robust["verdict"]],
         **{f"  {choice}": verdict for choice, verdict in robust["alternatives"].items()},
         "differs": row["differs"],
-        "shown by": short(row["figure"]),
-        "record": short(row["record"]),
+        "shown by": row["figure"] or "—",
+        "record": row["record"] or "—",
         "errata": ", ".join(misprints) or "—",
         "note": row["note"] or "—",
     }
@@ -195,18 +211,16 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
     return "\n".join(lines)
 
 
-def _held(value: Any) -> str:
-    """Return in words whether statements held."""
-    said = {1: "it holds", 0: "it does not hold", None: "—"}
-    return ", ".join(
-        said.get(each, short(each)) for each in (value if isinstance(value, list) else [value])
-    )
-
-
-def _ends(interval: Any) -> str:
-    """Return an interval, or those of several numbers, in words."""
-    each = interval if interval and isinstance(interval[0], list) else [interval or [None, None]]
-    found = [f"{short(low)} to {short(high)}" for low, high in each if (low, high) != (None, None)]
+def _ends(row: dict[str, Any]) -> str:
+    """Return the interval of a row, or those of several numbers, in words."""
+    value, interval = row["ours"], row["interval"] or [None, None]
+    several = isinstance(interval[0], list)
+    pairs = zip(value, interval, strict=True) if several else [(value, interval)]
+    found = [
+        " to ".join(said.together([centre, *pair], row["published"])[1:])
+        for centre, pair in pairs
+        if any(end is not None for end in pair)
+    ]
     return ", ".join(found) or "—"
 
 
@@ -215,16 +229,16 @@ def _rule(rule: str, setting: Any, published: Any) -> str:
     if rule == "count":
         test = f"Fisher's exact test, p < {rules.LEVEL:g}"
         return f"one proportion with {published} of {setting} ({test})"
-    said = {
+    words = {
         "never": "in no trial",
         "always": "in every trial",
         "some": "in one trial at least",
         "holds": "the statement holds in the case that was computed",
-        "equals": f"the number {short(published)} itself",
+        "equals": f"the number {said.exact(published)} itself",
     }
-    if rule in said:
-        return said[rule]
+    if rule in words:
+        return words[rule]
     low, high = rules.edges(rule, setting, published)
     if not isfinite(low) or not isfinite(high):
-        return f"at most {short(high)}" if isfinite(high) else f"at least {short(low)}"
-    return f"from {short(low)} to {short(high)}, with its interval"
+        return f"at most {said.exact(high)}" if isfinite(high) else f"at least {said.exact(low)}"
+    return f"from {said.exact(low)} to {said.exact(high)}, with its interval"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from matplotlib.figure import Figure
 from geolib.plots.style import COLORS, INK, PALETTE, gif
 
 REAL, MADE, CRITIC = PALETTE["real"], PALETTE["generated"], PALETTE["critic"]
+#: Bold letters of a title that fit into an inch.
+LETTERS = 10.5
 X_LABEL = "x (standardised)"
 GAMES = {
     "simultaneous": COLORS["vermilion"],
@@ -24,7 +27,8 @@ GAMES = {
 
 
 def headline(figure: Figure, text: str) -> None:
-    """Put the message of a figure of several panels above them, on the left."""
+    """Put the message of a figure of several panels above them, on the left, in lines as wide as it is."""
+    text = textwrap.fill(text, int(LETTERS * figure.get_figwidth()))
     figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
 
 

@@ -73,6 +73,8 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     import seaborn as sns
 
     lines = -(-len(groups) // 2)
+    # Panels share their axis: a trick has its own place in each, also where others were not tried.
+    tricks = list(dict.fromkeys(row["trick"] for rows in groups.values() for row in rows))
     figure, axes = new_figure(
         max(1, lines), min(2, max(1, len(groups))), height=0.5 + 2.6 * lines + (not groups), sharey=True
     )
@@ -81,8 +83,10 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     for axis, (head, rows) in zip(axes, groups.items(), strict=False):
         names = [row["trick"] for row in rows for _ in row["ratios"]]
         ratios = [ratio for row in rows for ratio in row["ratios"]]
-        sns.stripplot(x=ratios, y=names, ax=axis, color=PALETTE["floor"], size=3, alpha=0.6, jitter=False)
-        for place, row in enumerate(rows):
+        dots = {"color": PALETTE["floor"], "size": 3, "alpha": 0.6, "jitter": False}
+        sns.stripplot(x=ratios, y=names, order=tricks, ax=axis, **dots)
+        for row in rows:
+            place = tricks.index(row["trick"])
             color = VERDICTS.get(row["verdict"], PALETTE["floor"])
             if row["low"] is not None:
                 axis.plot([row["low"], row["high"]], [place, place], color=color, lw=2)
@@ -94,7 +98,7 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
         axis.set(
             xscale="log",
             xlim=(0.08, 6),
-            ylim=(len(rows) - 0.6, -0.8),
+            ylim=(len(tricks) - 0.6, -0.8),
             xlabel="final distance, ratio to plain",
             ylabel="",
         )

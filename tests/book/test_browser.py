@@ -153,8 +153,21 @@ def test_a_page_loads_three_megabytes_at_most_before_one_scrolls(book, browser):
         page.close()
         files = {Path(unquote(urlsplit(url).path)) for url in asked if url.startswith("file:")} - {mathematics}
         assert path in files
-        limit = 9_000_000 if path.stem == "gallery" else 3_000_000  # a browser loads a screen or two ahead
-        assert sum(file.stat().st_size for file in files) <= limit, path.name
+        assert sum(file.stat().st_size for file in files) <= 3_000_000, path.name
+
+
+def test_every_picture_of_the_gallery_is_there_once_one_has_scrolled(book, browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((book / "gallery.html").as_uri())
+    page.wait_for_load_state("load")
+    pictures = page.locator(".gallery-part img")
+    waiting = page.locator(".gallery-part img[data-src]")
+    assert 0 < waiting.count() < pictures.count()
+    for number in range(pictures.count()):
+        pictures.nth(number).scroll_into_view_if_needed()
+    page.wait_for_function("() => !document.querySelector('.gallery-part img[data-src]')")
+    page.wait_for_function("() => [...document.querySelectorAll('.gallery-part img')].every(i => i.naturalWidth > 1)")
+    page.close()
 
 
 def test_a_figure_opens_at_full_size_by_mouse_and_keyboard(book, browser):

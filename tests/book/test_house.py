@@ -12,7 +12,9 @@ ROW = {
     "place": "Fig 9",
     "claim": "It falls.",
     "published": 1.0,
+    "rule": "between",
     "ours": 0.9,
+    "n": 3,
     "interval": [0.8, 1.0],
     "verdict": "reproduced",
 }
@@ -47,7 +49,7 @@ def test_the_picture_is_the_same_in_every_build():
 def test_the_way_of_a_number_leads_into_the_code():
     text = house.way(ROW, {"a": 1}, 30, "https://host/x/blob/main")
     assert "[`geolib.runs.config`](https://host/x/blob/main/geolib/runs/config.py)" in text
-    assert "0.9 [0.8, 1]" in text and "*reproduced*" in text and "30 runs" in text
+    assert "0.90 (0.80 to 1)" in text and "*reproduced*" in text and "30 runs" in text
     assert len(re.findall(r"^\d\. \*\*", text, flags=re.M)) == 7
     assert "{py:mod}`geolib.runs.config`" in house.way(ROW, {"a": 1}, 30, "")
     with pytest.raises(ModuleNotFoundError):

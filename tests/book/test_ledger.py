@@ -10,10 +10,10 @@ from scipy import stats
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book import ledger_page, rules, verify
+from geolib.book import ledger_page, rules, said, verify
 from geolib.book.ledger import Claim
 from geolib.runs import paths
-from geolib.runs.measure import Measure, short
+from geolib.runs.measure import Measure
 
 
 def in_a_ledger(entries):
@@ -153,7 +153,8 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
     several = next(row for row in rows if row["interval"] == [[None, None], [None, None]])
     assert "interval:      —" in verify.case(rows, several["id"])
     counted = next(row for row in rows if row["interval"] and isinstance(row["interval"][0], float))
-    assert f"{short(counted['interval'][0])} to" in verify.case(rows, counted["id"])
+    ends = said.together([counted["ours"], *counted["interval"]], counted["published"])[1:]
+    assert "interval:      " + " to ".join(ends) in verify.case(rows, counted["id"])
     with pytest.raises(ValueError, match=r"claim must be the id of one in the ledger; got 'gan_101\.nothing'"):
         verify.check_id("gan_101.nothing")
     number = (int, float)
@@ -175,6 +176,14 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
         assert all(row[key] is None or isinstance(row[key], str) for key in ("figure", "record"))
         if row["verdict"] in ("reproduced", "undecided"):
             assert row["ours"] is not None
+
+
+def test_every_number_of_the_ledger_is_said_as_a_person_would(judged):
+    for row in judged:
+        for number in re.findall(r"[\d,.]*\d(?:e[-+]?\d+)?", verify.ours(row)):
+            digits = re.sub(r"[,.]", "", number).strip("0")
+            whole = "." not in number or "," in number
+            assert number.startswith("1e-") or ("e" not in number and (whole or len(digits) <= said.MOST)), row["id"]
 
 
 def made_up(entry, word):
@@ -249,7 +258,7 @@ def test_the_ledger_covers_the_four_papers_and_types_no_verdict():
 
 def test_side_by_side_shows_what_is_missing():
     table = claims.side_by_side([claim("close", 0.1, [2.0])], {}, {"m": Measure(2.05, 2.0, 2.1)})
-    assert table.splitlines()[-1] == "| p. 1 | text | 2 | — | 2.05 [2, 2.1] | not run |"
+    assert table.splitlines()[-1] == "| p. 1 | text | 2 | — | 2.05 [2, 2.10] | not run |"
 
 
 def test_every_erratum_has_a_class_an_answer_and_claims_that_exist():

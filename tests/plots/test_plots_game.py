@@ -57,6 +57,21 @@ def test_tricks_are_coloured_by_their_verdict():
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first trick on top
 
 
+def test_a_trick_has_its_own_place_in_every_panel():
+    first = [{**row("harms", mean), "trick": name} for name, mean in (("norm", 2.0), ("steps", 3.0), ("leaky", 4.0))]
+    figure = facies.effects({"a": first, "b": [first[0], first[2]]}, "A title far too long for its figure. " * 3)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["norm", "steps", "leaky"]
+    places = [
+        {float(line.get_xdata()[0]): float(line.get_ydata()[0]) for line in axis.lines if line.get_marker() == "o"}
+        for axis in figure.axes
+    ]
+    assert places == [{2.0: 0, 3.0: 1, 4.0: 2}, {2.0: 0, 4.0: 2}]
+    low, high = figure.axes[0].get_ylim()
+    assert low > 2 and high < 0  # every trick is seen
+    figure.draw_without_rendering()
+    assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_ends_of_trainings_are_named_with_their_distance():
     unit = {
         "x": np.linspace(-1, 1, 5),

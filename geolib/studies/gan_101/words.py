@@ -210,7 +210,7 @@ def tricks_title(shown: Mapping[str, Sequence[Row]]) -> str:
         told = f"{helping} of {len(rows)} tricks" if rows[0]["verdict"] else "no verdict"
         counts.append(f"{told} on {head.partition(':')[0]}")
     return (
-        f"Clearly nearer to the data than plain: {listed(counts)}"
+        f"Clearly nearer to the data than plain: {'; '.join(counts)}"
         if counts
         else "No tricks were run."
     )
