@@ -85,21 +85,6 @@ def test_times_and_gradient(core, world, order, kind):
     assert close(2 * np.array(half), slope[0], 200)
 
 
-@pytest.mark.parametrize("kind", ["continuous", "surrogate"])
-def test_derivatives_along_a_direction(core, world, kind):
-    direction = np.cos(np.arange(15.0))
-    _, theirs = torch.func.jvp(
-        lambda z: world.simulate("consistent", kind, z, forward_mode=True),
-        (torch.tensor(LATENTS[:1]),),
-        (torch.tensor(direction, dtype=torch.float32)[None],),
-    )
-    ours = core.evaluate(
-        "([z, v, kind]) => { const w = made('consistent', kind); w.simulate(z); return Array.from(w.along(v)); }",
-        [LATENTS[0].tolist(), direction.tolist(), kind],
-    )
-    assert close(ours, theirs[0], 200)
-
-
 def nth(core, steps, n, *arguments):
     """Run a search of the page and return the latent of its report number `n`, counted from 0."""
     script = f"""([z, data, order, kind, draws]) => {{
@@ -141,23 +126,6 @@ def test_gauss_newton(core, world):
     assert close(ours, latent.to_uniform(found.last_latent[0]), 20000)
 
 
-@pytest.mark.parametrize("step", [None, 0.02])
-def test_levenberg_marquardt(core, world, step):
-    z = torch.tensor(LATENTS[2:3])
-    data, _ = world.observed("consistent", "continuous", 1, 2)
-
-    def simulate(x, **how):
-        return world.simulate("consistent", "surrogate", x, **how)
-
-    exact = gauss_newton.forward_mode(lambda x: simulate(x, forward_mode=True))
-    linearise = exact if step is None else gauss_newton.central_differences(simulate, step)
-    theirs, misfit, _ = gauss_newton.levenberg_marquardt(linearise, simulate, data, z, 2)
-    steps = f"lab.descend(world, data, z, 2, {'null' if step is None else step})"
-    ours = nth(core, steps, 1, z[0].tolist(), data[0].tolist(), "consistent", "surrogate")
-    assert float(misfit) < float((simulate(z) - data).square().mean().sqrt())
-    assert close(ours, theirs[0], 2000 if step is None else 50000)
-
-
 def test_normal_and_uniform(core):
     normal = np.linspace(-4.5, 4.5, 37)
     uniform = latent.to_uniform(torch.tensor(normal)).numpy()
@@ -165,31 +133,6 @@ def test_normal_and_uniform(core):
     assert np.allclose(there, uniform, atol=1e-14, rtol=0)
     assert np.allclose(back, normal, atol=1e-8, rtol=0)
     assert core.evaluate("() => [1, -1].map(lab.toNormal).every(Number.isFinite)")
-
-
-def test_our_search_gets_further_than_adam(core, world):
-    """With as many solves; from a start where strategy 1 goes nowhere."""
-    data, rms = world.observed("consistent", "binary", 1, 1)
-    z = world.starts([Trial("consistent", "binary", "adam", 1, 1, 1, 3)], 0)[0]
-    stuck, ours = core.evaluate(
-        """([z, data, rms]) => {
-          const judge = made("consistent", "binary"), smooth = made("consistent", "surrogate");
-          const { uniform } = geolab.random(3), draw = () => 2 * uniform() - 1;
-          const stages = [[4, 8, 0.01, false], [2, 8, 0.02, true]];
-          const best = (steps, most) => {
-            let found = Infinity;
-            for (const report of steps) {
-              if (report) found = Math.min(found, report.misfit / rms);
-              if (report && report.solves > most) break;
-            }
-            return found;
-          };
-          return [best(lab.adam(judge, data, z, { draw }), 1200),
-            best(lab.pooled(judge, smooth, data, z, { draw, pool: 40, enough: rms, stages }))];
-        }""",
-        [z[0].tolist(), data[0].tolist(), rms],
-    )
-    assert ours < 1.5 < 3 < stuck, (ours, stuck)
 
 
 def test_the_kernel_is_the_plain_loops(core):

@@ -158,6 +158,11 @@ def test_the_latent_stays_where_the_epoch_changes(two_epochs, site, chrome, tmp_
     page.evaluate("() => { window.lab = geolab.labs['wgan_traces-epochs']; }")
     assert page.evaluate("() => Object.keys(lab.networks).length") == 1  # the other waits until it is asked for
     late = page.evaluate("() => Array.from(lab.view.trace)")
+    asked = "() => [...document.scripts].filter((s) => s.src.endsWith('-0007.js')).length"
+    assert page.evaluate(asked) == 0
+    page.get_by_label("Networks after epoch").focus()  # the reader reaches for it, and it comes before it is asked for
+    page.wait_for_function("() => lab.known.has(7)")
+    assert page.evaluate(asked) == 1 and page.evaluate("() => lab.view.epoch") != 7
     page.get_by_label("Networks after epoch").press("Home")
     page.wait_for_function("() => lab.view.epoch === 7")
     early = page.evaluate("() => Array.from(lab.view.trace)")

@@ -96,6 +96,47 @@ def test_the_other_searches_report(start, button):
     assert "solves" in page.locator(".gl-say").inner_text()
 
 
+@pytest.mark.parametrize("button", ["Adam", "Gauss-Newton"])
+def test_the_lines_of_a_search_run_it_again(start, button):
+    """From the same start as far: both say where it came to."""
+    page = start("latent_inversion-search")
+    page.get_by_label("Cells", exact=True).select_option("continuous")
+    page.get_by_role("button", name=button).click()
+    page.wait_for_function("() => lab.runs[0]?.y.length > 2", timeout=240_000)
+    quiet(page)
+    here, best = page.evaluate("() => [lab.view.wrmse, lab.runs[0].best]")
+    told = printed(page)
+    assert told[0] == pytest.approx(here, rel=1e-4)
+    # Gauss-Newton's differences carry a thousand times the round-off, which a few updates pass on.
+    assert told[1] == pytest.approx(best, rel=1e-2)
+
+
+def test_the_lines_of_our_search_find_a_model_that_fits(start):
+    page = start("latent_inversion-search")
+    page.evaluate("() => { lab.search('ours'); }")
+    page.wait_for_function("() => lab.runs[0]?.solves > 4", timeout=240_000)
+    quiet(page)
+    _, misfit, solves = printed(page)
+    assert misfit <= 1.01 and 256 < solves <= 10_000
+    assert page.evaluate("() => lab.runs[0].solves") < 256  # the page has only begun
+
+
+def test_our_search_ends_where_its_budget_does(start):
+    """The words and the curve of a search without a fit; the start that is shown again is its best model."""
+    page = start("latent_inversion-search")
+    page.evaluate("""async () => {
+      const thread = lab.thread, { ask } = thread;
+      let solves = 0;
+      thread.ask = (question) => (question.about === "slice" && (solves += 100) > 400
+        ? Promise.resolve({ done: true, solves: 431, attempt: 2 }) : ask(question));
+      await lab.search("ours");
+    }""")
+    said = page.locator(".gl-say").inner_text()
+    assert "has ended at" in said and "431 solves" in said
+    assert page.evaluate("() => [lab.runs[0].state, lab.job]") == ["over", None]
+    assert page.evaluate("() => lab.view.wrmse") == pytest.approx(page.evaluate("() => lab.runs[0].best"))
+
+
 def test_a_ray_is_chosen_by_pointer_and_keys(start):
     page = start("latent_inversion-search", has_touch=True)
     canvas = page.locator("canvas").nth(2)

@@ -1,5 +1,5 @@
 /* The generator of channel images, geolib.gans.sgan's, from its weights {name: {shape, values}}:
-   images, and their derivatives along a direction and backwards. */
+   images, and gradients backwards. */
 function labChannels(networks, weights) {
   "use strict";
   const LATENT = [5, 3], N = 15;
@@ -46,24 +46,6 @@ function labChannels(networks, weights) {
     merge.spread(inner, image);
     for (let i = 0; i < pixels; i++) image[i] = 1 - 2 / (Math.exp(2 * image[i]) + 1);
     return image;
-  }
-
-  /** The image's derivative along `direction` at the latent of the last `forward`. */
-  function along(direction, result) {
-    slopes[0].set(direction);
-    for (let s = 0; s < 4; s++) {
-      up[s].spread(slopes[s], slopes[s + 1]);
-      mask(slopes[s + 1], kept[s]);
-      norms[s].differentiate(features[s + 1], slopes[s + 1]);
-    }
-    up[4].spread(slopes[4], slopes[5]);
-    mask(slopes[5], open);
-    widen.collect(slopes[5], slope);
-    mask(slope, kept[4]);
-    norms[4].differentiate(inner, slope);
-    merge.spread(slope, result);
-    for (let i = 0; i < pixels; i++) result[i] *= 1 - image[i] * image[i];
-    return result;
   }
 
   /** The gradient in the latent of the last `forward` of what has the gradient `change` in its image; spends it. */
@@ -137,5 +119,5 @@ function labChannels(networks, weights) {
     };
   }
 
-  return { forward, along, backward, image, change: floats(pixels), columns: last[1] };
+  return { forward, backward, image, change: floats(pixels), columns: last[1] };
 }

@@ -33,6 +33,7 @@
                                        again for `budget` ms of each frame (at least once) until it returns false;
                                        frame() is called after each slice; panels are drawn then
    geolab.need(name)                   promise of data/NAME.js with its arrays decoded
+   geolab.fetch(name)                  promise of data/NAME.js as it is; labDecode, which may go to a thread, decodes
    geolab.worker(functions, main)      {ask(message), end()}: named functions in a thread of their own
    geolab.number(x, digits)            text of a number; never NaN
    geolab.random(seed)                 {uniform(), normal(), integer(n)}
@@ -61,45 +62,12 @@
   }
 
   const decoded = {};
-  geolab.need = async (name) => {
+  geolab.fetch = async (name) => {
     await load(`data/${name}.js`);
-    decoded[name] ??= geolab.decode(geolab.data[name]);
-    return decoded[name];
+    return geolab.data[name];
   };
-
-  const TYPES = { f8: Float64Array, f4: Float32Array, f2: Uint16Array, i1: Int8Array, u1: Uint8Array,
-    i2: Int16Array, i4: Int32Array };
-
-  /** Return an entry with every {type, shape, data} in it as a typed array that has a `shape`. */
-  geolab.decode = (entry) => {
-    if (entry === null || typeof entry !== "object") return entry;
-    if (Array.isArray(entry)) return entry.map(geolab.decode);
-    if (!("type" in entry && "data" in entry)) {
-      return Object.fromEntries(Object.entries(entry).map(([k, v]) => [k, geolab.decode(v)]));
-    }
-    const text = atob(entry.data), bytes = new Uint8Array(text.length);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i); // ten times as fast as `from`
-    let values = new TYPES[entry.type](bytes.buffer);
-    if (entry.type === "f2") values = Float32Array.from(values, half);
-    if (entry.scale) values = scaled(values, entry.shape, geolab.decode(entry.scale), entry.axis);
-    values.shape = entry.shape;
-    return values;
-  };
-
-  function half(bits) {
-    const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
-    if (exponent === 31) return fraction ? NaN : sign * Infinity;
-    return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * fraction * 2 ** -24;
-  }
-
-  // Eight-bit numbers times the scale of their channel along `axis`.
-  function scaled(values, shape, scale, axis) {
-    const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1), result = new Float32Array(values.length);
-    for (let i = 0, n = 0; i < result.length; n++) {
-      for (const end = i + inner, by = scale[n % shape[axis]]; i < end; i++) result[i] = values[i] * by;
-    }
-    return result;
-  }
+  geolab.need = async (name) => (decoded[name] ??= geolab.decode(await geolab.fetch(name)));
+  geolab.decode = labDecode;
 
   // --- numbers -----------------------------------------------------------------------------------
   geolab.number = (x, digits = 3) => {
@@ -207,3 +175,42 @@
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
   else watch();
 })();
+
+/** Return an entry with every {type, shape, data} in it as a typed array that has a `shape`. */
+function labDecode(entry) {
+  "use strict";
+  const TYPES = { f8: Float64Array, f4: Float32Array, f2: Uint16Array, i1: Int8Array, u1: Uint8Array,
+    i2: Int16Array, i4: Int32Array };
+
+  function decode(entry) {
+    if (entry === null || typeof entry !== "object") return entry;
+    if (Array.isArray(entry)) return entry.map(decode);
+    if (!("type" in entry && "data" in entry)) {
+      return Object.fromEntries(Object.entries(entry).map(([k, v]) => [k, decode(v)]));
+    }
+    const text = atob(entry.data), bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i); // ten times as fast as `from`
+    let values = new TYPES[entry.type](bytes.buffer);
+    if (entry.type === "f2") values = Float32Array.from(values, half);
+    if (entry.scale) values = scaled(values, entry.shape, decode(entry.scale), entry.axis);
+    values.shape = entry.shape;
+    return values;
+  }
+
+  function half(bits) {
+    const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * fraction * 2 ** -24;
+  }
+
+  // Eight-bit numbers times the scale of their channel along `axis`.
+  function scaled(values, shape, scale, axis) {
+    const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1), result = new Float32Array(values.length);
+    for (let i = 0, n = 0; i < result.length; n++) {
+      for (const end = i + inner, by = scale[n % shape[axis]]; i < end; i++) result[i] = values[i] * by;
+    }
+    return result;
+  }
+
+  return decode(entry);
+}

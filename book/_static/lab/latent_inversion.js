@@ -3,11 +3,11 @@
 (function () {
   "use strict";
   const N = 15, ANTENNAS = 24, FINE = 24;
-  const NAMES = { adam: "Adam", gauss_newton: "Gauss-Newton", pooled: "our search" };
+  const NAMES = { adam: "Adam", gauss_newton: "Gauss-Newton", ours: "our search" };
   const ROMAN = { 1: "I", 2: "II" };
 
   geolab.lab("latent_inversion-search", {
-    uses: ["networks.js", "channels.js", "latent_inversion_core.js", "latent_inversion_panels.js"],
+    uses: ["networks.js", "channels.js", "search.js", "latent_inversion_core.js", "latent_inversion_panels.js"],
     data: ["latent_inversion"],
     async start(box, data) {
       const page = new Page(box, await begin(data), data);
@@ -18,12 +18,12 @@
 
   /** A thread that knows the generator and the experiment. */
   async function begin(data) {
-    const parts = [`const random = ${geolab.random};`, labNetworks, labChannels, labLatent];
+    const parts = [`const random = ${geolab.random};`, labNetworks, labChannels, labSearch, labLatent];
     const thread = geolab.worker(parts, latentThread);
     const weights = Object.fromEntries(Object.entries(data.weights).map(([name, values]) =>
       [name, { shape: values.shape, values }]));
     await thread.ask({ about: "begin", weights, truths: data.truths, errors: data.errors,
-      search: data.search });
+      ours: data.ours });
     return thread;
   }
 
@@ -108,13 +108,14 @@
     async search(name) {
       this.stop();
       const start = Array.from(this.latent), setup = { ...this.setup };
-      const run = { name, x: [], y: [], start, state: "runs" };
+      const run = { name, x: [], y: [], start, state: "runs", solves: 0, seed: this.seed++ };
       this.runs = [...this.runs.slice(-3), run];
       this.current = run;
-      await this.thread.ask({ about: "search", name, setup, latent: start, seed: this.seed++ });
+      await this.thread.ask({ about: "search", name, setup, latent: start, seed: run.seed });
       await this.run("search", async (on) => {
-        const { view, solves, done } = await this.thread.ask({ about: "slice", budget: 40 });
+        const { view, solves, attempt, done } = await this.thread.ask({ about: "slice", budget: 40 });
         if (!on()) return false;
+        Object.assign(run, { solves: solves ?? run.solves, attempt: attempt ?? run.attempt });
         if (view) {
           run.x.push(solves);
           run.y.push(view.wrmse);
@@ -122,15 +123,23 @@
           this.settle();
           judge(run, this.latent);
           this.take(view);
+        } else if (solves) {
+          this.box.redraw();
+          this.tell();
         }
         if (!done && !(solves > MOST[name])) return true;
-        run.state = run.best <= 1 ? "found" : "over";
+        run.state = run.best <= this.enough(name) ? "found" : "over";
         this.latent = run.at;
         this.settle();
         await this.look();
         return false;
       });
       this.tell();
+    }
+
+    /** The WRMSE at which a search has found what it looks for. */
+    enough(name) {
+      return name === "ours" ? this.data.ours.settings.target : 1;
     }
 
     walk() {
@@ -293,29 +302,33 @@
       if (!run?.x.length) {
         return this.box.say(`${now}: with the truth's own image the errors of the data leave 1. Send a search off from here.`);
       }
-      const name = NAMES[run.name][0].toUpperCase() + NAMES[run.name].slice(1), solves = run.x.at(-1);
-      const lowest = geolab.number(run.best, 3);
+      const name = NAMES[run.name][0].toUpperCase() + NAMES[run.name].slice(1), { solves } = run;
+      const lowest = geolab.number(run.best, 3), attempt = run.attempt > 1 ? `, attempt ${run.attempt}` : "";
       this.box.say({
-        found: `${name} fits the data as well as the truth does, after ${solves} solves.`,
+        found: `${name} fits the data as well as the truth does (${geolab.number(run.best, 4)}), after ${solves} solves.`,
         stuck: `${name} is stuck: no better than ${lowest} for ${solves - run.since} of ${solves} solves.`,
         over: `${name} has ended at ${lowest} after ${solves} solves, above 1: stuck in a valley that is not the truth's.`,
-        runs: this.job === "search" ? `${name}: ${now} after ${solves} solves.` : `${now}. ${name} was stopped after ${solves} solves.`,
+        runs: this.job === "search" ? `${name}: ${run.name === "ours" ? "at best " : ""}${now} after ${solves} solves${attempt}.`
+          : `${now}. ${name} was stopped after ${solves} solves${attempt}.`,
       }[run.state]);
     }
 
-    /** Lines of Python that print the WRMSE of the state on the screen. */
+    /** Lines of Python that print the WRMSE of the state on the screen, and run the last search from its start. */
     code() {
-      const { order, kind, model, noise } = this.setup, numbers = Array.from(this.latent, (x) => Number(x.toPrecision(9)));
-      return [
+      const { order, kind, model, noise } = this.setup, run = this.runs.at(-1);
+      const tensor = (latent) => `torch.tensor([[${Array.from(latent, (x) => Number(Math.fround(x).toPrecision(9))).join(", ")}]])`;
+      const lines = [
         "import torch",
         "from geolib.studies.latent_inversion.config import LatentConfig",
         "from geolib.studies.latent_inversion.world import World",
         "world = World(LatentConfig(width=16))",
-        `latent = torch.tensor([[${numbers.join(", ")}]])`,
         `data, rms = world.observed("${order}", "${kind}", ${model}, ${noise})`,
-        `times = world.simulate("${order}", "${kind}", latent)`,
-        "print(float((times - data).square().mean().sqrt()) / rms)",
-      ].join("\n");
+        `def simulate(latents): return world.simulate("${order}", "${kind}", latents)`,
+        `latent = ${tensor(this.latent)}`,
+        "print(float((simulate(latent) - data).square().mean().sqrt()) / rms)",
+      ];
+      if (run) lines.push("", ...SEARCHES[run.name](tensor(run.start), run));
+      return lines.join("\n");
     }
 
     /** The package's numbers for the latent that the build has chosen, and the thread's. */
@@ -330,6 +343,10 @@
         for (const [key, what] of Object.entries(CHECKED))
           if (key in theirs) rows.push(compare(what + where, ours[key], theirs[key], ROUND[key]));
       }
+      const { models, ...theirs } = this.data.check.ours;
+      const ours = await this.thread.ask({ about: "proposed", models, count: theirs.proposals.shape[0], local: theirs.steps.shape[0] });
+      rows.push(compare("our search: the regression's proposals", ours.proposals, theirs.proposals, ROUND.ours),
+        compare("our search: steps from the best", ours.steps, theirs.steps, ROUND.ours));
       return rows;
     }
   }
@@ -338,17 +355,43 @@
     gauss_newton: "an update of Gauss-Newton" };
   // Differences allowed, in units of single precision's round-off 1.2e-7, in which the package computes; the page has
   // double precision. Gauss-Newton divides differences of times by a step of 0.1.
-  const ROUND = { image: 200, times: 50, wrmse: 50, gradient: 200, adam: 100, gauss_newton: 20000 };
+  const ROUND = { image: 200, times: 50, wrmse: 50, gradient: 200, adam: 100, gauss_newton: 20000, ours: 2000 };
   function compare(what, ours, theirs, factor) {
     const [a, b] = [ours, theirs].map((x) => (typeof x === "number" ? [x] : x));
     const largest = b.reduce((at, x, i) => (Math.abs(x) > Math.abs(b[at]) ? i : at), 0);
     return { what, page: a[largest], package: b[largest], error: geolab.difference(a, b), allowed: factor * 2 ** -23 };
   }
 
+  // What the package makes of a search from the same start; its draws are its own.
+  const SEARCHES = {
+    adam: (start, { x, seed }) => [
+      "# Adam from where it began; a component that leaves the box gets other draws than in the page",
+      "from geolib.inversion import latent as latents",
+      `draws = torch.rand(1, ${Math.max(1, x.length)}, 15, generator=torch.Generator().manual_seed(${seed})) * 2 - 1`,
+      `found = latents.adam(simulate, data, ${start}, draws)`,
+      "print(float(found.misfit.min()) / rms)",
+    ],
+    gauss_newton: (start, { x }) => [
+      "# Gauss-Newton from where it began",
+      "from geolib.inversion import gauss_newton, latent as latents",
+      "linearise = gauss_newton.central_differences(lambda z: simulate(latents.to_uniform(z)), 0.1)",
+      `found = gauss_newton.gauss_newton(linearise, data, latents.to_normal(${start}), ${Math.max(1, x.length)})`,
+      "print(float(found.misfit.min()) / rms)",
+    ],
+    ours: (_, { seed }) => [
+      "# our search, with draws of its own; the page's first pool holds the latent at hand beside them",
+      "import numpy as np",
+      "from geolib import search_models",
+      "found = search_models(lambda z: simulate(torch.from_numpy(z).float()).numpy(), data[0].numpy(), 15,",
+      `                      sigma=rms, rng=np.random.default_rng(${seed}))`,
+      "print(found.misfit, found.solves)",
+    ],
+  };
+
   // A search is called stuck once its best misfit has not fallen by one per cent for so many solves, and given up after
   // so many; ours comes to its own end.
-  const PATIENCE = { adam: 200, gauss_newton: 200, pooled: Infinity };
-  const MOST = { adam: 4000, gauss_newton: 4000, pooled: Infinity };
+  const PATIENCE = { adam: 200, gauss_newton: 200, ours: Infinity };
+  const MOST = { adam: 4000, gauss_newton: 4000, ours: Infinity };
   function judge(run, latent) {
     const n = run.y.length - 1, best = run.best ?? Infinity;
     if (run.y[n] < 0.99 * best) run.since = run.x[n];

@@ -91,15 +91,7 @@ function labLatent() {
       return network.backward(change);
     }
 
-    /** Return the times' derivative along a direction at the latent of the last `simulate`. */
-    function along(direction) {
-      const field = new Float64Array(CELLS);
-      const image = network.along(direction, change);
-      cut_out((cell, pixel) => { field[cell] = 0.5 * image[pixel] * steepness(cell); });
-      return travel(field, new Float64Array(576));
-    }
-
-    return { simulate, gradient, along, model, times, order, kind, starts, cells };
+    return { simulate, gradient, model, times, order, kind, starts, cells };
   }
 
   function rms(data, times) {
@@ -183,76 +175,6 @@ function labLatent() {
   const dot = (a, b) => { let sum = 0; for (let i = 0; i < a.length; i++) sum += a[i] * b[i]; return sum; };
   const squares = (columns) => columns.map((a) => columns.map((b) => dot(a, b)));
 
-  /** Levenberg-Marquardt from a latent, as geolib's; `step` null takes exact derivatives, else central differences. */
-  function* descend(world, data, start, iterations, step, damping = 0.1) {
-    let latent = Float64Array.from(start), mu = damping, solves = 0, misfit = Infinity;
-    const forward = (at) => { solves++; return Float64Array.from(world.simulate(at)); };
-    for (let iteration = 0; iteration < iterations; iteration++) {
-      const times = forward(latent), residual = subtract(data, times);
-      misfit = rms(data, times);
-      yield null;
-      let columns = [];
-      if (step) columns = yield* differences(forward, latent, step);
-      else
-        for (let i = 0; i < N; i++, solves++) {
-          columns.push(world.along(Float64Array.from({ length: N }, (_, j) => (i === j ? 1 : 0))));
-          yield null;
-        }
-      const matrix = squares(columns);
-      const largest = Math.max(...matrix.map((row, i) => row[i]));
-      for (let i = 0; i < N; i++) matrix[i][i] += mu * Math.max(matrix[i][i], 1e-6 * largest + 1e-30);
-      const move = solve(matrix, columns.map((column) => dot(column, residual)));
-      const tried = latent.map((x, i) => x + move[i]), reached = rms(data, forward(tried));
-      if (reached < misfit) { latent = tried; misfit = reached; mu /= 3; } else mu *= 4;
-      mu = Math.min(1e6, Math.max(1e-6, mu));
-      yield { latent: latent.slice(), misfit, solves, damping: mu };
-      solves = 0;
-    }
-  }
-
-  /** Our search, geolib's `pooled`: of the latent at hand and `pool` random ones the best are descended from, half of
-      them dropped at each stage [kept, steps, difference, itself]. `smooth`, the case without its threshold, guides the
-      descent by exact derivatives; `world`, which judges, guides the last stage by differences wide enough to see
-      across the threshold. It ends where the misfit is `enough`. */
-  function* pooled(world, smooth, data, start, { pool, stages, draw, enough = 0 }) {
-    let solves = 0;
-    const drawn = [{ latent: Float64Array.from(start) }];
-    for (let i = 0; i < pool; i++) drawn.push({ latent: Float64Array.from({ length: N }, draw) });
-    for (const each of drawn) {
-      each.misfit = rms(data, smooth.simulate(each.latent));
-      solves++;
-      yield null;
-    }
-    // Where one stands goes along whatever its misfit; nobody asked for the others.
-    const [here, ...others] = drawn;
-    let standing = [here, ...others.sort(better)];
-    for (const [kept, iterations, step, itself] of stages) {
-      standing = standing.slice(0, kept);
-      for (const each of standing) {
-        const longest = Math.max(...each.latent.map(Math.abs)) || 1;
-        // The generator ignores a latent's length: steps have their meaning inside the box.
-        each.latent = each.latent.map((x) => x / longest);
-        const steps = descend(itself ? world : smooth, data, each.latent, iterations, itself ? step : null);
-        for (const found of steps) {
-          if (!found) { yield null; continue; }
-          solves += found.solves;
-          Object.assign(each, { latent: found.latent, misfit: found.misfit });
-          const inside = boxed(found.latent), judged = rms(data, world.simulate(inside));
-          yield { latent: inside, misfit: judged, solves: ++solves };
-          if (judged <= enough) return;
-        }
-      }
-      standing.sort(better);
-    }
-  }
-
-  const better = (a, b) => a.misfit - b.misfit;
-
-  function boxed(latent) {
-    const longest = Math.max(1, ...latent.map(Math.abs));
-    return latent.map((x) => x / longest);
-  }
-
   /** Uniform in (-1, 1) of standard normal: the error function of x / sqrt 2, to double precision. */
   function toUniform(normal) {
     const x = Math.abs(normal) / Math.SQRT2;
@@ -285,7 +207,7 @@ function labLatent() {
   }
 
   return {
-    N, SHAPE, rays, physics, rms, adam, gaussNewton, descend, pooled, toUniform, toNormal, boxed,
+    N, SHAPE, rays, physics, rms, adam, gaussNewton, toUniform, toNormal,
   };
 }
 
@@ -298,7 +220,7 @@ function latentThread(question) {
     Object.assign(state, question, { lab, network, worlds: {}, scenes: {} });
     return null;
   }
-  return { view, search, slice, map, check }[question.about](question);
+  return { view, search, slice, map, check, proposed }[question.about](question);
 
   function world(order, kind) {
     return (state.worlds[`${order} ${kind}`] ??= state.lab.physics(state.network, order, kind));
@@ -325,26 +247,49 @@ function latentThread(question) {
   }
 
   function search({ name, setup, latent, seed }) {
-    const { data, rms } = scene(setup), judge = world(setup.order, setup.kind), { lab } = state;
-    const { uniform } = random(seed), draw = () => 2 * uniform() - 1;
-    const smooth = world(setup.order, setup.kind === "binary" ? "surrogate" : setup.kind);
+    const { data, rms } = scene(setup), judge = world(setup.order, setup.kind), { lab, ours } = state;
+    const { uniform, normal, integer } = random(seed), draw = () => 2 * uniform() - 1;
     state.setup = setup;
     state.steps = {
-      adam: () => lab.adam(judge, data, latent, { draw }),
-      gauss_newton: () => lab.gaussNewton(judge, data, latent),
-      pooled: () => lab.pooled(judge, smooth, data, latent, { draw, enough: rms, ...state.search }),
+      adam: () => until(lab.adam(judge, data, latent, { draw }), rms),
+      gauss_newton: () => until(lab.gaussNewton(judge, data, latent), rms),
+      ours: () => labSearch(ours.constants, lab.toUniform).search(
+        (at) => Float64Array.from(judge.simulate(at), (t, i) => (t - data[i]) / rms), lab.N,
+        { ...ours, normal, permutation: (all) => shuffled(all, integer), start: latent.map(lab.toNormal) }),
     }[name]();
     return null;
   }
 
+  /** Steps until a misfit is `enough`. */
+  function* until(steps, enough) {
+    for (const report of steps) {
+      yield report;
+      if (report && report.misfit <= enough) return;
+    }
+  }
+
+  function shuffled(all, integer) {
+    for (let i = all.length - 1; i > 0; i--) {
+      const j = integer(i + 1);
+      [all[i], all[j]] = [all[j], all[i]];
+    }
+    return all;
+  }
+
+  /** As much of a search as there is time for, or until it has a model to show. */
   function slice({ budget }) {
-    const end = performance.now() + budget, { rms } = scene(state.setup);
-    let report = null, done = false;
-    while (!report && !done && performance.now() < end) ({ value: report, done } = state.steps.next());
-    if (!report) return { done };
-    // Each search hands over what it simulated last.
-    const found = shown(state.setup, report.latent, world(state.setup.order, state.setup.kind).times);
-    return { done: report.misfit <= rms, view: found, solves: report.solves };
+    const end = performance.now() + budget;
+    let counted = {};
+    while (performance.now() < end) {
+      const next = state.steps.next();
+      if (next.done) return { ...counted, done: true };
+      if (!next.value) continue;
+      const { latent, solves, attempt } = next.value;
+      counted = { solves, attempt };
+      // Each search hands over what it simulated last.
+      if (latent) return { ...counted, done: false, view: shown(state.setup, latent, world(state.setup.order, state.setup.kind).times) };
+    }
+    return { ...counted, done: false };
   }
 
   /** Misfits of the points [x, y] that two components of a latent are moved to, as many as there is time for. */
@@ -356,6 +301,18 @@ function latentThread(question) {
       values.push(state.lab.rms(data, simulate(at)) / rms);
     }
     return values;
+  }
+
+  /** What our search makes of given models (standard-normal numbers): true rays, cells as generated, no chance. */
+  function proposed({ models, count, local }) {
+    const { data, rms } = scene({ order: "consistent", kind: "continuous", model: 1, noise: 1 }), { lab, ours } = state;
+    const rows = Array.from({ length: models.length / lab.N }, (_, n) => Float64Array.from(models.slice(n * lab.N, (n + 1) * lab.N)));
+    const parts = labSearch(ours.constants, lab.toUniform), here = world("consistent", "continuous");
+    const residual = rows.map((row) => Float64Array.from(here.simulate(row.map(lab.toUniform)), (t, i) => (t - data[i]) / rms));
+    const misfit = residual.map((row) => lab.rms(row, new Float64Array(row.length)));
+    const finished = (steps) => { for (;;) { const { value, done } = steps.next(); if (done) return value; } };
+    return { proposals: finished(parts.propose(rows, residual, count, (all) => all)).flatMap((x) => [...x]),
+      steps: finished(parts.step(rows, misfit, residual, local, () => 1)).flatMap((x) => [...x]) };
   }
 
   /** What the package's numbers are held against: times, gradient, three updates of Adam and one of Gauss-Newton. */

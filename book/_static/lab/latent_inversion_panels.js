@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const SHAPE = [125, 60], ANTENNAS = 24, FINE = 24;
-  const COLOURS = { adam: "blue", gauss_newton: "vermilion", pooled: "green" };
+  const COLOURS = { adam: "blue", gauss_newton: "vermilion", ours: "green" };
 
   function earth(page, pen) {
     if (!page.view) return;
@@ -86,15 +86,18 @@
   }
 
   function curve(page, pen) {
-    const { ink } = pen, ends = page.runs.flatMap((run) => [run.x.at(-1) ?? 1]);
+    const { ink } = pen, ends = page.runs.flatMap((run) => [run.solves || 1]);
     const high = Math.max(20, ...page.runs.flatMap((run) => run.y));
     const axes = geolab.axes(pen, { x: [0, Math.max(60, ...ends)], y: [0.8, 1.15 * high], ylog: true, xlabel: "forward solves", ylabel: "" });
     axes.rule({ y: 1 }, ink.muted, "as good as the truth", { align: "left" });
     if (page.view && page.view.wrmse > 0.8) axes.rule({ y: page.view.wrmse }, ink.line, "");
     for (const [n, run] of page.runs.filter((each) => each.x.length).entries()) {
       const colour = ink[COLOURS[run.name]], text = `${page.names[run.name]}: ${geolab.number(run.y.at(-1), 3)}`;
-      axes.line(run.x, run.y, colour);
-      axes.dots([run.x.at(-1)], [run.y.at(-1)], colour);
+      // Our search reports where its best falls, and stays at that until the next.
+      const steps = run.name === "ours", x = steps ? [...run.x.flatMap((at, k) => (k ? [at, at] : [at])), run.solves] : run.x;
+      const y = steps ? run.y.flatMap((value) => [value, value]) : run.y;
+      axes.line(x, y, colour);
+      axes.dots([x.at(-1)], [y.at(-1)], colour);
       axes.note(text, axes.right - 4, axes.top + 8 + 15 * n, colour, "right");
     }
     page.curve.title(`WRMSE: ${geolab.number(page.view?.wrmse, 4)} here`);

@@ -8,19 +8,22 @@
 
   geolab.lab("wgan_traces-epochs", {
     uses: ["networks.js", "wgan_traces_core.js"],
-    data: ["wgan_traces"],
-    async start(box, data) {
-      const page = new Page(box, data, geolab.worker([labNetworks, labTraces], tracesThread));
-      await page.go(data.epoch);
+    async start(box) {
+      const { network, ...rest } = await geolab.fetch("wgan_traces");
+      const page = new Page(box, geolab.decode(rest), geolab.worker([labDecode, labNetworks, labTraces], tracesThread), network);
+      await page.go(page.data.epoch);
+      // The others come once the reader reaches for the laboratory, before they are asked for.
+      for (const sign of ["pointerover", "pointerdown", "focusin"]) box.element.addEventListener(sign, () => page.ahead().catch(console.warn));
       return page;
     },
   });
 
   class Page {
-    constructor(box, data, thread) {
+    constructor(box, data, thread, network) {
       Object.assign(this, { box, data, thread, epoch: data.epoch, seed: 1, draw: 0, mix: 0, job: null });
-      this.networks = { [data.epoch]: data.network };
-      this.known = new Set(); // epochs whose networks the thread has
+      this.networks = {}; // by epoch: all but their weights
+      this.sent = { [data.epoch]: this.send(data.epoch, network) };
+      this.known = new Set(); // epochs whose networks the thread has decoded
       this.counts = {};
       this.real = Array.from({ length: REAL }, (_, n) => data.real.traces.slice(499 * n, 499 * (n + 1)));
       this.controls();
@@ -31,14 +34,31 @@
 
     // --- what is computed --------------------------------------------------------------------------
 
-    /** Load an epoch's networks once, on demand. */
-    async fetch(epoch) {
-      this.networks[epoch] ??= (await geolab.need(`wgan_traces-${String(epoch).padStart(4, "0")}`)).network;
-      if (this.known.has(epoch)) return;
-      this.known.add(epoch);
-      const { weights, latent_low: low } = this.networks[epoch];
-      const shaped = Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, { shape: values.shape, values }]));
-      await this.thread.ask({ about: "add", epoch, weights: shaped, low });
+    /** Give the thread an epoch's networks once; they are loaded on demand. */
+    async send(epoch, network) {
+      network ??= (await geolab.fetch(`wgan_traces-${String(epoch).padStart(4, "0")}`)).network;
+      const { weights, ...rest } = network;
+      this.networks[epoch] = geolab.decode(rest);
+      await this.thread.ask({ about: "add", epoch, weights, low: rest.latent_low });
+    }
+
+    /** See to it that the thread can use an epoch's networks; whether they are ready after `budget` ms. */
+    async fetch(epoch, budget = Infinity) {
+      await (this.sent[epoch] ??= this.send(epoch));
+      if (!this.known.has(epoch) && (await this.thread.ask({ about: "prepare", epoch, budget }))) this.known.add(epoch);
+      return this.known.has(epoch);
+    }
+
+    /** Load and decode the networks of all epochs, the nearest first, in slices while nothing else is to be done. */
+    async ahead() {
+      if (this.coming) return;
+      this.coming = true;
+      const { epochs } = this.data, here = epochs.indexOf(this.epoch), far = (e) => Math.abs(epochs.indexOf(e) - here);
+      const idle = () => new Promise((go) => (window.requestIdleCallback ?? setTimeout)(go));
+      for (const epoch of [...epochs].sort((a, b) => far(a) - far(b))) {
+        do await idle();
+        while (!(await this.fetch(epoch, 5)));
+      }
     }
 
     /** Show the state of the controls; of many wishes in a row the last one counts. */
@@ -322,7 +342,7 @@
       this.stop();
       const rows = [], core = labTraces(labNetworks());
       for (const epoch of [...this.known].sort((a, b) => a - b)) {
-        const { check: theirs, weights, latent_low: low, eight_bits: off } = this.networks[epoch];
+        const { check: theirs, latent_low: low, eight_bits: off } = this.networks[epoch];
         const drawn = core.drawLatents(theirs.seed, off.draws, low).subarray(0, core.N);
         const ours = await this.thread.ask({ about: "look", epoch, seed: theirs.seed, draw: 0, mix: 0 });
         const { signs } = await this.thread.ask({ about: "count", epoch, seed: theirs.seed, first: 0, end: off.draws, budget: Infinity });

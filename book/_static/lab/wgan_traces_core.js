@@ -152,11 +152,29 @@ function labTraces(networks) {
 /** What the laboratory's thread does: one question, one answer, none longer than its budget. */
 function tracesThread(question) {
   const state = (tracesThread.state ??= { lab: labTraces(labNetworks()), networks: {}, drawn: {} }), { lab } = state;
-  return { add, look, count, score }[question.about](question);
+  return { add, prepare, look, count, score }[question.about](question);
 
   function add({ epoch, weights, low }) {
-    state.networks[epoch] = { generate: lab.generator(weights), judge: lab.critic(weights), low };
+    state.networks[epoch] = { low, steps: build(weights) };
     return null;
+  }
+
+  /** Go on with an epoch's networks for `budget` ms; whether they can be used. */
+  function prepare({ epoch, budget }) {
+    const end = performance.now() + budget, network = state.networks[epoch];
+    do Object.assign(network, network.steps?.next().value);
+    while (!network.judge && performance.now() < end);
+    return Boolean(network.judge);
+  }
+
+  function* build(encoded) {
+    const weights = {};
+    for (const [name, entry] of Object.entries(encoded)) {
+      weights[name] = { shape: entry.shape, values: labDecode(entry) };
+      yield null;
+    }
+    yield { generate: lab.generator(weights) };
+    yield { judge: lab.critic(weights), steps: null };
   }
 
   function latent({ seed, low }, draw) {

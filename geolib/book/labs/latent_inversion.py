@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,8 @@ import torch
 from torch import Tensor
 
 from geolib.book.labs import encode
-from geolib.inversion import gauss_newton, latent
+from geolib.inversion import gauss_newton, latent, search
 from geolib.inversion.crosshole import CELL_ORDERS
-from geolib.studies.latent_inversion import searches
 from geolib.studies.latent_inversion.config import LatentConfig
 from geolib.studies.latent_inversion.world import N_LATENT, World
 
@@ -30,7 +31,7 @@ def scripts() -> dict[str, dict[str, Any]]:
             "weights": weights,
             "truths": truths,
             "errors": {str(noise): encode(errors(world, noise)) for noise in NOISES},
-            "search": {"pool": searches.POOL, "stages": searches.POOL_STAGES},
+            "ours": ours(),
             "check": check(world),
         }
     }
@@ -42,6 +43,23 @@ def errors(world: World, noise: int) -> np.ndarray:
     return world.config.noise * rng.standard_normal(576)
 
 
+def ours() -> dict[str, Any]:
+    """Return the numbers of `geolib.search_models`: settings, budget, and what it is built on."""
+    budget = inspect.signature(search.search).parameters["budget"].default
+    return {
+        "settings": dataclasses.asdict(search.Settings()),
+        "budget": budget,
+        "constants": {
+            "widths": search._WIDTHS,
+            "linear": search._LINEAR,
+            "ridges": search._RIDGES,
+            "most_components": search._COMPONENTS,
+            "near": search._NEAR,
+            "share": search._SHARE,
+        },
+    }
+
+
 def check(world: World) -> dict[str, Any]:
     """Return the package's answer to a latent: model, times, misfits, gradients, one update."""
     start, model = _clear(world)
@@ -50,7 +68,35 @@ def check(world: World) -> dict[str, Any]:
         for order in CELL_ORDERS
         for kind in KINDS
     }
-    return {"latent": encode(start[0]), "model": encode(model), "cases": cases}
+    parts = {name: encode(each, "f8") for name, each in _proposed(world).items()}
+    return {"latent": encode(start[0]), "model": encode(model), "cases": cases, "ours": parts}
+
+
+class _NoChance:
+    """Draws that the page can repeat."""
+
+    def permutation(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+    def standard_normal(self, size: int) -> np.ndarray:
+        return np.ones(size)
+
+
+def _proposed(world: World) -> dict[str, np.ndarray]:
+    """Return models (normal numbers), and what our search proposes from them without chance."""
+    models = np.random.default_rng(9).standard_normal((80, N_LATENT))
+    data, rms = world.observed("consistent", "continuous", 1, 1)
+    with torch.no_grad():
+        latents = latent.to_uniform(torch.from_numpy(models)).float()
+        residual = (world.simulate("consistent", "continuous", latents) - data).numpy() / rms
+    residual = residual.astype(np.float64)
+    misfit = np.sqrt(np.square(residual).mean(1))
+    chance: Any = _NoChance()
+    return {
+        "models": models,
+        "proposals": search._propose(models, residual, 8, chance),
+        "steps": search._step(models, misfit, residual, 8, chance),
+    }
 
 
 def _clear(world: World) -> tuple[Tensor, Tensor]:
