@@ -8,7 +8,6 @@ from scipy import sparse
 from geolib.inversion import gauss_newton, latent
 from geolib.inversion.crosshole import CELL_ORDERS, Crosshole, ray_matrix
 from geolib.studies.latent_inversion.config import LatentConfig
-from geolib.studies.latent_inversion.units import Trial
 from geolib.studies.latent_inversion.world import World
 
 pytest_plugins = ("lab_page",)

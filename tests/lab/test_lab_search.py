@@ -70,7 +70,7 @@ def test_eigenvectors(core, n, n_data):
     rows = RNG.standard_normal((n, n_data))
     matrix = rows @ rows.T  # of rank 20 where n is larger
     values, vectors = core.evaluate(
-        "m => { const { values, vectors } = finished(parts.eigen(rows(m))); return [Array.from(values), plain(vectors)]; }",
+        "m => { const {values, vectors} = finished(parts.eigen(rows(m))); return [[...values], plain(vectors)]; }",
         matrix.tolist(),
     )
     vectors = np.array(vectors)
@@ -80,7 +80,7 @@ def test_eigenvectors(core, n, n_data):
 
 
 def test_eigenvectors_of_what_is_diagonal_already(core):
-    script = "m => { const { values, vectors } = finished(parts.eigen(rows(m))); return [Array.from(values), plain(vectors)]; }"
+    script = "m => { const {values, vectors} = finished(parts.eigen(rows(m))); return [[...values], plain(vectors)]; }"
     values, vectors = core.evaluate(script, np.diag([3.0, 0.0, 3.0, 1.0]).tolist())
     assert values == [3, 0, 3, 1] and np.array_equal(vectors, np.eye(4))
 
@@ -91,7 +91,7 @@ def test_components(core, n, n_data, size):
     _, residual = ensemble(n, 6, n_data)
     known, wanted = package._components(size * residual)
     ours, at = core.evaluate(
-        "r => { const { known, wanted } = finished(parts.components(rows(r))); return [plain(known), Array.from(wanted)]; }",
+        "r => { const { known, wanted } = finished(parts.components(rows(r))); return [plain(known), [...wanted]]; }",
         (size * residual).tolist(),
     )
     assert (known.shape[1] == 1) == (size < 1)
@@ -186,7 +186,7 @@ def test_a_whole_search_with_the_same_draws(core, seed, away, budget, message):
 def test_the_start_goes_along(core):
     normal = core.evaluate(
         """() => { const { normal, integer } = geolab.random(1);
-          const steps = parts.search((z) => z, 3, { settings: ours.settings, budget: 300, normal, start: [0.5, -0.5, 2] });
+          const steps = parts.search((z) => z, 3, { ...ours, budget: 300, normal, start: [0.5, -0.5, 2] });
           return Array.from(steps.next().value.latent, lab.toNormal); }"""
     )
     assert normal == pytest.approx([0.5, -0.5, 2], abs=1e-9)
