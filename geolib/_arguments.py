@@ -195,7 +195,7 @@ def _filled(name: str, value: Any, shape: tuple[int | None, ...] | None, finite:
     here = str(getattr(value, "device", "cpu")).startswith("cpu")
     if finite and here and "float" in str(value.dtype):
         _checks.finite(name, value)
-        plain = value.detach() if hasattr(value, "detach") else value
+        plain = value.detach() if getattr(value, "requires_grad", False) else value
         largest = float(abs(plain).max())
         farthest = _FARTHEST if "64" in str(value.dtype) else _FARTHEST_SINGLE
         if largest > farthest:

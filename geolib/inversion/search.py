@@ -23,6 +23,8 @@ from geolib._runtime import steps
 #: Takes models (n, d) in (-1, 1), returns predictions (n, n_data).
 Simulate = Callable[[np.ndarray], np.ndarray]
 
+#: Solves that are paid for unless another number is given.
+BUDGET = 10_000
 #: Kernel widths in medians of the squared distances, shares of a linear kernel, and ridges that the regression
 #: chooses among.
 _WIDTHS, _LINEAR, _RIDGES = (1.0, 4.0, 16.0), (0.0, 0.1), (0.1, 0.3, 1.0)
@@ -159,7 +161,7 @@ def search(
     d: int,
     *,
     sigma: float | np.ndarray,
-    budget: int = 10_000,
+    budget: int = BUDGET,
     rng: np.random.Generator,
     settings: Settings | None = None,
 ) -> Found:

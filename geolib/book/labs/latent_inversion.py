@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from typing import Any
 
 import numpy as np
@@ -45,10 +44,9 @@ def errors(world: World, noise: int) -> np.ndarray:
 
 def ours() -> dict[str, Any]:
     """Return the numbers of `geolib.search_models`: settings, budget, and what it is built on."""
-    budget = inspect.signature(search.search).parameters["budget"].default
     return {
         "settings": dataclasses.asdict(search.Settings()),
-        "budget": budget,
+        "budget": search.BUDGET,
         "constants": {
             "widths": search._WIDTHS,
             "linear": search._LINEAR,
