@@ -214,7 +214,8 @@ def _fold(models: np.ndarray) -> np.ndarray:
 
 def _cube() -> dict[str, Any]:
     given = {"simulate": _fold, "data": np.full(3, 0.3), "d": 2, "sigma": 0.1, "budget": 20}
-    return {**given, "rng": np.random.default_rng(1), "settings": search.Settings(pool=8, proposals=2, kept=8)}
+    use = {"start": np.full((1, 2), 0.2), "settings": search.Settings(pool=8, proposals=2, kept=8)}
+    return {**given, "rng": np.random.default_rng(1), **use}
 
 
 def _patch_players() -> dict[str, Any]:

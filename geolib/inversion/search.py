@@ -30,6 +30,8 @@ BUDGET = 10_000
 _WIDTHS, _LINEAR, _RIDGES = (1.0, 4.0, 16.0), (0.0, 0.1), (0.1, 0.3, 1.0)
 #: Components of the predictions that it sees at most.
 _COMPONENTS = 60
+#: How far from the cube's middle a start may be: its faces are infinitely far away in normal numbers.
+_EDGE = 1 - 1e-6
 #: Median misfit of the kept, in targets, below which one proposal of so many is a step from the best.
 _NEAR, _SHARE = 1.25, 3
 
@@ -154,7 +156,7 @@ class _Solves:
         return Found(models[best], float(misfits[best]), self.count, record, models, misfits, message)
 
 
-@checked(data=(None,), d=(1, None), budget=(1, None))
+@checked(data=(None,), d=(1, None), budget=(1, None), start=(None, None))
 def search(
     simulate: Simulate,
     data: np.ndarray,
@@ -163,6 +165,7 @@ def search(
     sigma: float | np.ndarray,
     budget: int = BUDGET,
     rng: np.random.Generator,
+    start: np.ndarray | None = None,
     settings: Settings | None = None,
 ) -> Found:
     r"""Return the best model that a search of the cube (-1, 1)^d meets within a budget of solves.
@@ -182,6 +185,8 @@ def search(
         Models simulated at most; the search stops at that number exactly.
     rng : numpy.random.Generator
         Source of every draw.
+    start : ndarray, shape (n, d), optional
+        Models in [-1, 1] that take the place of the first pool's first draws: what is known already.
     settings : geolib.inversion.search.Settings, optional
         Those that were chosen on the paper's problem, by default.
 
@@ -192,7 +197,8 @@ def search(
     Raises
     ------
     ValueError, TypeError
-        If shapes do not go together, sigma is not positive or no prediction is finite.
+        If shapes do not go together, sigma is not positive, a start lies outside of the cube or no prediction is
+        finite.
 
     Notes
     -----
@@ -213,17 +219,30 @@ def search(
         raise ValueError(f"sigma must be positive; got {_checks.shown(sigma)}. Give the errors' standard deviation.")
     if spread.ndim:
         _checks.shape("sigma", spread, data.shape, "Give one number, or one for each datum.")
+    first = _normal(start, d)
     solves = _Solves(simulate, data.astype(np.float64), spread, budget, use.target)
     pool = float(use.pool)
     try:
         while True:
             solves.attempts.append((np.inf, np.empty(d)))
-            _attempt(solves, rng.standard_normal((int(pool), d)), use, rng)
-            pool *= use.growth
+            drawn = rng.standard_normal((int(pool), d))
+            drawn[: len(first)] = first[: len(drawn)]
+            _attempt(solves, drawn, use, rng)
+            first, pool = first[:0], pool * use.growth
     except _Ended as why:
         return solves.found(str(why))
     finally:
         solves.bar.close()
+
+
+def _normal(start: np.ndarray | None, d: int) -> np.ndarray:
+    """Return models of the cube as standard-normal numbers `(n, d)`, or none."""
+    if start is None:
+        return np.empty((0, d))
+    _checks.shape("start", start, (None, d))
+    if not (np.abs(start) <= 1).all():
+        raise ValueError(f"start must lie in [-1, 1]; got {float(np.abs(start).max()):g}. Scale each model to it.")
+    return math.sqrt(2) * special.erfinv(np.clip(start.astype(np.float64), -_EDGE, _EDGE))
 
 
 def _attempt(solves: _Solves, models: np.ndarray, use: Settings, rng: np.random.Generator) -> None:

@@ -61,6 +61,29 @@ def test_the_budget_is_spent_to_the_last_solve_and_no_further(budget):
     assert found.message == "the budget is spent" and found.record[-1, 0] <= budget
 
 
+def test_what_is_known_takes_the_place_of_the_first_draws():
+    simulate, seen = counting(waves), []
+
+    def watched(models):
+        seen.append(models.copy())
+        return simulate(models)
+
+    known = np.stack([TRUTH, TRUTH / 2])
+    data = waves(TRUTH[None])[0]
+    found = search(watched, data, 5, sigma=0.3, rng=np.random.default_rng(4), start=known)
+    np.testing.assert_allclose(seen[0][:2], known, rtol=1e-12)
+    assert found.misfit <= 1e-10 and found.solves == 256
+    plain = []
+    search(lambda m: (plain.append(m.copy()), waves(m))[1], data, 5, sigma=0.3, rng=np.random.default_rng(4))
+    assert np.array_equal(plain[0][2:], seen[0][2:])  # the other draws are those that a search without it has
+
+
+@pytest.mark.parametrize("start", [np.full((1, 4), 0.5), np.full((1, 5), 1.1), np.zeros(5)])
+def test_a_start_that_is_no_model_of_the_cube_is_refused(start):
+    with pytest.raises(ValueError, match=r"^start must"):
+        search(waves, np.zeros(30), 5, sigma=1.0, rng=np.random.default_rng(0), start=start)
+
+
 def test_what_a_fit_took_is_what_was_simulated():
     simulate = counting(waves)
     found = search(simulate, waves(TRUTH[None])[0], 5, sigma=0.3, rng=np.random.default_rng(4))

@@ -52,6 +52,25 @@ def test_the_lines_of_the_latent_inversion_give_its_numbers(start, order, kind):
     assert printed(page)[0] == pytest.approx(shown, rel=50 * 2**-23 if kind == "continuous" else 1e-3)
 
 
+@pytest.mark.parametrize("name", ["Gauss-Newton", "Our search"])
+def test_the_lines_of_a_search_begin_where_the_pages_began(start, name):
+    page = start("latent_inversion-search")
+    page.evaluate("() => { const z = Array.from(lab.latent); z[0] = 1; lab.move(z); }")  # on the face of the cube
+    page.get_by_label("Cells", exact=True).select_option("continuous")
+    quiet(page)
+    shown = page.evaluate("() => lab.view.wrmse")
+    page.get_by_role("button", name=name).click()
+    page.wait_for_function("() => lab.runs.at(-1)?.y.length > 2 || lab.runs.at(-1)?.state !== 'runs'")
+    quiet(page)
+    began = page.evaluate("() => Array.from(lab.runs.at(-1).start)")
+    numbers = printed(page)
+    assert began[0] == 1 and numbers[0] > 0 and shown > 0
+    if name == "Our search":
+        assert numbers[1] <= 1.01 and numbers[2] >= 256
+    else:
+        assert numbers[1] <= shown * (1 + 1e-3)
+
+
 def test_the_lines_of_the_traces_give_its_numbers(start):
     page = start("wgan_traces-epochs")
     page.evaluate("() => { lab.move({ seed: 3, draw: 17, mix: 0.25 }); lab.settle(); }")

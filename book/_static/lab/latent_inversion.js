@@ -375,15 +375,15 @@
       "# Gauss-Newton from where it began",
       "from geolib.inversion import gauss_newton, latent as latents",
       "linearise = gauss_newton.central_differences(lambda z: simulate(latents.to_uniform(z)), 0.1)",
-      `found = gauss_newton.gauss_newton(linearise, data, latents.to_normal(${start}), ${Math.max(1, x.length)})`,
+      `found = gauss_newton.gauss_newton(linearise, data, latents.to_normal(${start}.clamp(-1 + 1e-6, 1 - 1e-6)), ${Math.max(1, x.length)})`,
       "print(float(found.misfit.min()) / rms)",
     ],
-    ours: (_, { seed }) => [
-      "# our search, with draws of its own; the page's first pool holds the latent at hand beside them",
+    ours: (start, { seed }) => [
+      "# our search from where it began, with draws of its own",
       "import numpy as np",
       "from geolib import search_models",
       "found = search_models(lambda z: simulate(torch.from_numpy(z).float()).numpy(), data[0].numpy(), 15,",
-      `                      sigma=rms, rng=np.random.default_rng(${seed}))`,
+      `                      sigma=rms, rng=np.random.default_rng(${seed}), start=${start}.numpy())`,
       "print(found.misfit, found.solves)",
     ],
   };

@@ -305,7 +305,8 @@
         const share = positive / count, error = 1.96 * Math.sqrt(Math.max(share * (1 - share), 0.25 / count) / count);
         axes.line([n, n], [Math.max(0, share - error), Math.min(1, share + error)], ink.blue);
         axes.dots([n], [share], ink.blue, epoch === this.epoch ? 5 : 3.5);
-        axes.label(`${(100 * share).toFixed(1)} %`, n, share, ink.blue, { dx: 8 });
+        const side = n < epochs.length - 1 ? { dx: 8 } : { dx: -8, align: "right" };  // within the panel
+        axes.label(`${(100 * share).toFixed(1)} %`, n, share, ink.blue, side);
       });
       if (!this.tally(this.epoch).n) axes.note("count draws to see their share", (axes.left + axes.right) / 2, axes.top + 12, ink.muted, "center");
     }
