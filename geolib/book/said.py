@@ -64,8 +64,9 @@ def _said(value: Any, digits: int) -> str:
         return short(value)
     if _whole(value):
         return exact(value)
-    if 0 < value < TINY:
-        return f"at most 1e{math.ceil(math.log10(value))}"
+    if abs(value) < TINY:
+        size = f"1e{math.ceil(math.log10(abs(value)))}"
+        return f"at most {size}" if value > 0 else f"at least -{size}"
     return _rounded(value, digits)
 
 

@@ -24,6 +24,7 @@ def row(value, rule="between", n=None, interval=None, published="small"):
         (row(0.99999), "1.000"),  # nor is this, but nobody needs five digits
         (row(1.026), "1.03"),
         (row(-0.72524), "-0.73"),
+        (row(-7e-10), "at least -1e-9"),
         (row(None), "—"),
         (row([0.98861, 0.6377]), "0.99, 0.64"),
         (row(0.2757, interval=[0.2583, 0.2930]), "0.28 (0.26 to 0.29)"),

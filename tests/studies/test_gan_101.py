@@ -225,8 +225,8 @@ def test_runs_against_a_swept_baseline_are_told_or_said_to_be_missing():
     assert "So we swept" in words.swept(second, 5)
     shown = words.panels(trained(0.9) | trained(0.1, "leaky"), second, 5)
     assert list(shown) == [
-        "channels: plain ends at 0.91 of its start",
-        "channels, rate swept: plain ends at 0.24 of its start",
+        "channels:\nplain ends at 0.91 of its start",
+        "channels, rate swept:\nplain ends at 0.24 of its start",
     ]
     assert words.tricks_title(shown) == (
         "Clearly nearer to the data than plain: no verdict on channels; 1 of 1 tricks on channels, rate swept"

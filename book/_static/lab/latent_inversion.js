@@ -305,7 +305,7 @@
       const name = NAMES[run.name][0].toUpperCase() + NAMES[run.name].slice(1), { solves } = run;
       const lowest = geolab.number(run.best, 3), attempt = run.attempt > 1 ? `, attempt ${run.attempt}` : "";
       this.box.say({
-        found: `${name} fits the data as well as the truth does (${geolab.number(run.best, 4)}), after ${solves} solves.`,
+        found: `${name} fits the data: a WRMSE of ${geolab.number(run.best, 4)}, where the truth leaves 1, after ${solves} solves.`,
         stuck: `${name} is stuck: no better than ${lowest} for ${solves - run.since} of ${solves} solves.`,
         over: `${name} has ended at ${lowest} after ${solves} solves, above 1: stuck in a valley that is not the truth's.`,
         runs: this.job === "search" ? `${name}: ${run.name === "ours" ? "at best " : ""}${now} after ${solves} solves${attempt}.`

@@ -198,7 +198,7 @@ def panels(first: Units, second: Units, critic_steps: int) -> dict[str, list[Row
         for data in DATA:
             rows, reached = compared(units, critic_steps, data), learnt(units, data)
             if rows and reached is not None:
-                found[f"{data}{kind}: plain ends at {reached.value:.2f} of its start"] = rows
+                found[f"{data}{kind}:\nplain ends at {reached.value:.2f} of its start"] = rows
     return found
 
 
