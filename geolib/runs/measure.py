@@ -6,7 +6,7 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from geolib import _checks
@@ -112,6 +112,11 @@ class Measure:
             return cls(centre, n=int(data.size))
         low, high = stats.t.interval(0.95, data.size - 1, loc=centre, scale=stats.sem(data))
         return cls(centre, float(low), float(high), int(data.size))
+
+    def exponential(self) -> Measure:
+        """Return the number whose logarithm this is, with its interval: of a mean of logarithms a geometric mean."""
+        low, high = (None if end is None else math.exp(end) for end in (self.low, self.high))
+        return replace(self, value=math.exp(self.value), low=low, high=high)
 
     @classmethod
     def difference(cls, one: Measure, other: Measure) -> Measure:

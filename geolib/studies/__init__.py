@@ -44,7 +44,8 @@ COMPANIONS = dict.fromkeys(
     ("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers", "wgan_use"), "wgan_traces"
 )
 COMPANIONS |= dict.fromkeys(
-    ("latent_prior", "latent_facies", "latent_search", "latent_truths"), "latent_inversion"
+    ("latent_prior", "latent_facies", "latent_search", "latent_truths", "latent_choices"),
+    "latent_inversion",
 )
 COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}
 #: Studies of the reader's own data, the chapter whose command runs each, and the files that ask for

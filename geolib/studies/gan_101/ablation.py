@@ -76,9 +76,7 @@ def _first(trace: np.ndarray, goal: float) -> int:
 def effect(outcome: str, values: np.ndarray) -> Measure:
     """Return the mean effect with its 95 % interval: geometric for ratios, else arithmetic."""
     if outcome in RATIOS:
-        logs = average(np.log(values))
-        low, high = (None if v is None else float(np.exp(v)) for v in (logs.low, logs.high))
-        return Measure(float(np.exp(logs.value)), low, high, logs.n)
+        return average(np.log(values)).exponential()
     return average(values)
 
 

@@ -192,3 +192,22 @@ class TruthsConfig(LatentConfig):
 
     n_models: int = param(1, "other true models", paper=12, low=1, high=100, extent=True)
     n_starts: int = param(1, "starts for each of them", paper=2, low=1, high=100, extent=True)
+
+
+@dataclass(frozen=True)
+class ChoicesConfig(LatentConfig):
+    """Parameters of the chapter, of which only those of single choices count."""
+
+    effect_trials: int = param(
+        1, "starts for each true model", paper=10, low=1, high=1000, extent=True
+    )
+    effect_iterations: int = param(
+        20, "updates of strategy 1", paper=500, low=1, high=100_000, extent=True
+    )
+    effects: tuple[str, ...] = param(
+        ("clipping",),
+        "which choices of the method are varied, each unit a comparison on shared starts",
+        paper=("clipping", "damping", "perturbation", "latents", "rate"),
+        choices=("clipping", "damping", "perturbation", "latents", "rate"),
+        extent=True,
+    )

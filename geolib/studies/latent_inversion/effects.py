@@ -56,14 +56,14 @@ def weights_of(unit: Comparison, width: int) -> list[str]:
 
 
 def compare(world: World, unit: Comparison) -> Arrays:
-    """Return the best WRMSE of every start under every choice, binary case, true rays, both models.
+    """Return the best WRMSE of every start under every choice, binary case, both models.
 
     Parameters
     ----------
     world : latent_inversion.World
         Generator, operators and true data.
     unit : Comparison
-        What is varied, and on how much.
+        What is varied, on how much, and along which rays.
 
     Returns
     -------
@@ -78,10 +78,10 @@ def compare(world: World, unit: Comparison) -> Arrays:
     outcome, seconds = [], []
     for choice in CHOICES[kind]:
         there = _apart(world, kind, choice) if kind in APART else world
-        pairs = [there.observed("consistent", "binary", model, NOISE) for model in (1, 2)]
+        pairs = [there.observed(unit.OPERATOR, "binary", model, NOISE) for model in (1, 2)]
         data = torch.cat([observed.expand(trials, -1) for observed, _ in pairs])
         begin = time.process_time()
-        found = _search(there, kind, choice, data, first, draws)
+        found = _search(there, unit, choice, data, first, draws)
         spent = time.process_time() - begin if world.device.type == "cpu" else np.nan
         outcome.append(found.best.numpy() / np.repeat([root for _, root in pairs], trials))
         seconds.append(spent / (iterations * 2 * trials))
@@ -124,13 +124,14 @@ def starts_of(world: World, trials: int, iterations: int) -> tuple[torch.Tensor,
 
 def _search(
     world: World,
-    kind: str,
+    unit: Comparison,
     choice: Choice,
     data: torch.Tensor,
     first: torch.Tensor,
     draws: torch.Tensor,
 ) -> latent.Search:
     """Run strategy 1, or 2 for what only it has, with everything but one choice as published."""
+    kind, operator = unit.kind, unit.OPERATOR
     if kind in ("clipping", "rate", "precision", "width"):
         if kind == "precision" and choice != world.config.precision:
             world = World(
@@ -140,7 +141,7 @@ def _search(
         rule = str(choice) if kind == "clipping" else "stochastic"
         rate = float(choice) if kind == "rate" else 0.01
         return latent.adam(
-            lambda z: world.simulate("consistent", "binary", z),
+            lambda z: world.simulate(operator, "binary", z),
             data,
             first,
             draws,
@@ -148,9 +149,9 @@ def _search(
             clipping=rule,
         )
     step = float(choice) if kind == "perturbation" else None if choice == "exact" else 0.1
-    linearise = searches.linearise(world, "consistent", "binary", step)
+    linearise = searches.linearise(world, operator, "binary", step)
     if choice == "normal":  # nothing stands between strategy 2 and the generator
-        linearise = central_differences(lambda z: world.simulate("consistent", "binary", z), 0.1)
+        linearise = central_differences(lambda z: world.simulate(operator, "binary", z), 0.1)
     damping = float(choice) if kind == "damping" else 1.0
     start = latent.to_normal(first)
     return gauss_newton(
@@ -158,39 +159,43 @@ def _search(
     )
 
 
-def measures(units: Units) -> dict[str, Measure]:
-    """Return for each kind whether the published choice is best, and the median of every choice.
+def measures(units: Units, made: type[Comparison] = Comparison) -> dict[str, Measure]:
+    """Return how every other choice fares against the published one, on shared starts.
 
-    A choice is better than another if a sign test over the starts says so (p < 0.05). The published
-    one is the best (1) if it is better than every other, it is not (0) if any other is better, and
-    else undecided (0.5). Of the damping the paper says less, that no other value is better: with
-    twenty starts or more, silence of the test is taken for that. So it is with the law of the
-    latents, whose starts are no pairs: there a rank test (Mann-Whitney) decides.
+    Returns
+    -------
+    dict
+        ``effect.KIND.CHOICE``, the median of the best misfits; ``KIND.worse.CHOICE``, the share of
+        starts at which a choice ends with a larger misfit than the published one (of those where
+        they differ); ``KIND.ratio.CHOICE``, by how much: the geometric mean of the ratios of
+        misfits, paired by start. Each generator has true models of its own, so that nothing is
+        paired: there it is the ratio of the geometric means. A start is tried with both models, and
+        intervals are over starts.
     """
-    names = {"clipping": "clipping.stochastic_is_best", "rate": "rates.published_is_best"}
-    names |= {"perturbation": "perturbation.published_is_best", "damping": "damping.no_gain"}
     found: dict[str, Measure] = {}
-    for kind, arrays in largest(units).items():
-        outcome = arrays["outcome"]
-        starts = outcome.shape[1]
-        for choice, value in zip(
-            arrays["choices"].tolist(), np.median(outcome, axis=1), strict=True
-        ):
-            found[f"effect.{kind}.{choice}"] = Measure(float(value), n=starts)
-        if kind == "latents":
-            unlike = stats.mannwhitneyu(*outcome).pvalue < 0.05
-            found["normal_latent.similar"] = Measure(
-                0.0 if unlike else 1.0 if starts >= 20 else 0.5, n=starts
-            )
-        if kind not in names:
-            continue
-        tests = [_sign_test(row, outcome[0]) for row in outcome[1:]]
-        lost = any(p < 0.05 and better > worse for better, worse, p in tests)
-        best = all(p < 0.05 and better < worse for better, worse, p in tests) or (
-            kind == "damping" and starts >= 20
-        )
-        found[names[kind]] = Measure(0.0 if lost else 1.0 if best else 0.5, n=starts)
+    for kind, arrays in largest(units, made).items():
+        choices, outcome = arrays["choices"].tolist(), arrays["outcome"]
+        for choice, values in zip(choices, outcome, strict=True):
+            found[f"effect.{kind}.{choice}"] = Measure(float(np.median(values)), n=values.size)
+        # (choice, start, model)
+        logs = np.log(outcome).reshape(len(outcome), 2, -1).swapaxes(1, 2)
+        for choice, other in zip(choices[1:], logs[1:], strict=True):
+            gaps, ratio = other - logs[0], f"{kind}.ratio.{choice}"
+            if kind in APART:
+                found[ratio] = _ratio_apart(other.mean(1), logs[0].mean(1))
+                continue
+            found[ratio] = Measure.mean(gaps.mean(1).tolist()).exponential()
+            if clusters := [(gap[gap != 0] > 0).tolist() for gap in gaps if gap.any()]:
+                found[f"{kind}.worse.{choice}"] = Measure.clustered(clusters)
     return found
+
+
+def _ratio_apart(left: np.ndarray, right: np.ndarray) -> Measure:
+    """Return the ratio of the geometric means of two samples of logarithms (Welch's interval)."""
+    value, interval = float(left.mean() - right.mean()), (None, None)
+    if left.size > 1 and np.ptp(left) + np.ptp(right) > 0:
+        interval = stats.ttest_ind(left, right, equal_var=False).confidence_interval()
+    return Measure(value, *interval, n=left.size).exponential()
 
 
 def _sign_test(outcome: np.ndarray, published: np.ndarray) -> tuple[int, int, float]:
@@ -203,17 +208,19 @@ def _sign_test(outcome: np.ndarray, published: np.ndarray) -> tuple[int, int, fl
     )
 
 
-def largest(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
-    """Return by kind the comparison with the most updates and starts."""
+def largest(
+    units: Units, made: type[Comparison] = Comparison
+) -> dict[str, Mapping[str, np.ndarray]]:
+    """Return by kind the comparison with the most updates and starts, of those of a type."""
     found: dict[str, tuple[int, Mapping[str, np.ndarray]]] = {}
-    for unit, arrays in select(units, Comparison).items():
+    for unit, arrays in select(units, made).items():
         size = unit.iterations * unit.trials
         if size > found.get(unit.kind, (0, arrays))[0]:
             found[unit.kind] = (size, arrays)
     return {kind: arrays for kind, (_, arrays) in found.items()}
 
 
-def as_markdown(units: Units) -> str:
+def as_markdown(units: Units, made: type[Comparison] = Comparison) -> str:
     """Return comparisons as Markdown: median best WRMSE, starts better than published, p value."""
     heads = (
         "Choice",
@@ -225,7 +232,7 @@ def as_markdown(units: Units) -> str:
         "p (sign test)",
     )
     rows = []
-    for kind, arrays in largest(units).items():
+    for kind, arrays in largest(units, made).items():
         if kind in APART:
             continue
         outcome = arrays["outcome"]

@@ -50,14 +50,23 @@ class Trial(Unit):
 
 @dataclass(frozen=True)
 class Comparison(Unit):
-    """One choice of the method, varied on shared starts."""
+    """One choice of the method, varied on shared starts, with true rays."""
 
     TEMPLATE: ClassVar[str] = "effect-{kind}-i{iterations}-t{trials}"
     ALLOWED: ClassVar[Words] = {"kind": KINDS}
+    OPERATOR: ClassVar[str] = "consistent"
 
     kind: str
     iterations: int
     trials: int
+
+
+@dataclass(frozen=True)
+class Scrambled(Comparison):
+    """The same with the rays that were published."""
+
+    TEMPLATE: ClassVar[str] = "scrambled-{kind}-i{iterations}-t{trials}"
+    OPERATOR: ClassVar[str] = "as_published"
 
 
 def scenarios(operator: str) -> tuple[tuple[int, int], ...]:

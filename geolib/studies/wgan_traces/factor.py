@@ -127,13 +127,7 @@ class Factor(Study[FactorConfig]):
             "factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))
         }
         for factor, values in found.items():
-            logs = Measure.mean(np.log(values).tolist())
-            low, high = (
-                None if end is None else float(np.exp(end)) for end in (logs.low, logs.high)
-            )
-            made[f"factor_{factor:g}_to_ten"] = Measure(
-                float(np.exp(logs.value)), low, high, logs.n
-            )
+            made[f"factor_{factor:g}_to_ten"] = Measure.mean(np.log(values).tolist()).exponential()
         return made
 
 
