@@ -186,8 +186,6 @@ def _compute(options: argparse.Namespace) -> int:
 
 def _reuse(options: argparse.Namespace, study: AnyStudy, config: Config) -> Sequence[str]:
     """Return the shipped files of other names whose units are taken, once they are known to fit."""
-    if studies.APART in options.reuse:
-        raise UsageError(f"--reuse must name a file of units; {studies.APART} holds measures of them. Leave it out.")
     studies.check_reuse(study, config, options.reuse)
     return options.reuse
 
@@ -298,8 +296,7 @@ def _publish(options: argparse.Namespace) -> int:
     label = options.preset if options.label is None else options.label
     if paths.checkout() is None and options.to is None:
         raise UsageError("--to must name the folder to ship to: geolib is installed, not a checkout. Give one.")
-    # Measures of the trace GAN's epochs are shipped as `quality`, under names that its epochs have as well.
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", label) or label in {*PRESETS, "quality"} - {options.preset}:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", label) or label in {*PRESETS} - {options.preset}:
         raise UsageError(f"--as must be a new name that begins with a letter; got {label!r}. Take one such as width64.")
     paths.must_be_writable("--folder", options.folder)
     study = _find(options)

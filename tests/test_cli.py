@@ -234,7 +234,7 @@ def test_results_are_shipped_under_a_name_of_their_own(tmp_path, capsys, monkeyp
     monkeypatch.setattr(studies, "publish", lambda study, config, label, **_: asked.append((config.width, label)))
     assert cli.main(["publish", "latent_inversion", "-p", "width", "64", "--as", "width64"]) == 0
     assert asked == [(64, "width64")]
-    for wrong in ("../x", "64", "quick", "quality"):
+    for wrong in ("../x", "64", "quick"):
         assert cli.main(["publish", "latent_inversion", "--as", wrong]) == 2
         assert f"--as must be a new name that begins with a letter; got {wrong!r}" in capsys.readouterr().err
     assert len(asked) == 1

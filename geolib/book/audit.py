@@ -23,8 +23,8 @@ def shipped(study: str | None) -> list[Shipped]:
     }
     found = []
     for path in sorted(paths.results().glob("*.nc")):
-        name, _, label = path.stem.rpartition("-")
-        if name in known and label != studies.APART and study in (None, name, known[name]):
+        name = path.stem.rpartition("-")[0]
+        if name in known and study in (None, name, known[name]):
             found.append(Shipped.read(path, studies.get(name)))
     return found
 

@@ -41,7 +41,15 @@ __all__ = [
 NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
 COMPANIONS = dict.fromkeys(
-    ("wgan_stopping", "wgan_factor", "wgan_conditional", "wgan_gathers", "wgan_use"), "wgan_traces"
+    (
+        "wgan_quality",
+        "wgan_stopping",
+        "wgan_factor",
+        "wgan_conditional",
+        "wgan_gathers",
+        "wgan_use",
+    ),
+    "wgan_traces",
 )
 COMPANIONS |= dict.fromkeys(
     ("latent_prior", "latent_facies", "latent_search", "latent_truths", "latent_choices"),
@@ -55,8 +63,6 @@ OWN = {
     "latent_own": ("latent_inversion", ("traveltimes", "weights")),
     "traces_own": ("wgan_traces", ("traces",)),
 }
-#: Measures of the trace GAN's epochs are shipped under this name; they are no run of their own.
-APART = "quality"
 #: Studies whose configuration has a module of its own, so that it is known before what computes.
 _CONFIGS = {
     "gan_101": "GanConfig",
@@ -138,7 +144,7 @@ def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
         labels = sorted(
             path.stem.removeprefix(head) for path in paths.results().glob(f"{head}*.nc")
         )
-        others = [label for label in labels if label not in {*PRESETS, APART}]
+        others = [label for label in labels if label not in PRESETS]
         for label in (*PRESETS, *others):
             results = shipped(part, label)
             if results is not None:

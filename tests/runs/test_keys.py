@@ -32,11 +32,11 @@ SHIPPED = {
     ("wgan_conditional", "paper"): "v1-b14f78b37666723b",
     ("wgan_factor", "paper"): "v1-8f93bf56054bdd1f",
     ("wgan_gathers", "paper"): "v1-26a62de89c24b727",
+    ("wgan_quality", "paper"): "v2-19d88844622fabf6",
     ("wgan_stopping", "paper"): "v1-40b11da8cce6281e",
     ("wgan_traces", "float32"): "v2-547cd1081a671cb4",
     ("wgan_traces", "init002"): "v2-6c3d7b3526d254c6",
     ("wgan_traces", "paper"): "v2-19d88844622fabf6",
-    ("wgan_traces", "quality"): "v2-19d88844622fabf6",
 }
 # The files that stay out of keys, as they were when hashes entered these.
 FIRST = {

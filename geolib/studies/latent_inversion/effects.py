@@ -185,6 +185,7 @@ def measures(units: Units, made: type[Comparison] = Comparison) -> dict[str, Mea
                 found[ratio] = _ratio_apart(other.mean(1), logs[0].mean(1))
                 continue
             found[ratio] = Measure.mean(gaps.mean(1).tolist()).exponential()
+            # Where nothing differs there is no evidence, for either.
             if clusters := [(gap[gap != 0] > 0).tolist() for gap in gaps if gap.any()]:
                 found[f"{kind}.worse.{choice}"] = Measure.clustered(clusters)
     return found
@@ -196,16 +197,6 @@ def _ratio_apart(left: np.ndarray, right: np.ndarray) -> Measure:
     if left.size > 1 and np.ptp(left) + np.ptp(right) > 0:
         interval = stats.ttest_ind(left, right, equal_var=False).confidence_interval()
     return Measure(value, *interval, n=left.size).exponential()
-
-
-def _sign_test(outcome: np.ndarray, published: np.ndarray) -> tuple[int, int, float]:
-    """Return at how many starts a choice does better and worse than the published; the p value."""
-    better, worse = int((outcome < published).sum()), int((outcome > published).sum())
-    return (
-        better,
-        worse,
-        float(stats.binomtest(better, better + worse).pvalue) if better + worse else 1.0,
-    )
 
 
 def largest(
@@ -221,36 +212,46 @@ def largest(
 
 
 def as_markdown(units: Units, made: type[Comparison] = Comparison) -> str:
-    """Return comparisons as Markdown: median best WRMSE, starts better than published, p value."""
+    """Return comparisons as Markdown: every choice's misfit, and how it fares against the first."""
     heads = (
         "Choice",
         "Value",
         "Updates",
-        "Starts",
+        "Trials",
         "Median best WRMSE",
-        "Better than the first value",
-        "p (sign test)",
+        "Worse than the first value",
+        "95 % interval",
+        "Misfit over the first's",
     )
-    rows = []
+    found, rows = measures(units, made), []
     for kind, arrays in largest(units, made).items():
         if kind in APART:
             continue
-        outcome = arrays["outcome"]
-        for row, choice in enumerate(arrays["choices"].tolist()):
-            cells = [
-                kind,
-                choice,
-                str(int(arrays["updates"])),
-                str(outcome.shape[1]),
-                f"{np.median(outcome[row]):#.3g}",
-            ]
-            better, _, p = _sign_test(outcome[row], outcome[0])
-            cells += [f"{better} of {outcome.shape[1]}", f"{p:.2g}"] if row else ["—", "—"]
-            rows.append(cells)
-    return markdown(heads, rows, "llrrrrr", empty="No comparison was run.")
+        for choice in arrays["choices"].tolist():
+            median = found[f"effect.{kind}.{choice}"]
+            share, ratio = (found.get(f"{kind}.{what}.{choice}") for what in ("worse", "ratio"))
+            rows.append(
+                [
+                    kind,
+                    choice,
+                    str(int(arrays["updates"])),
+                    str(median.n),
+                    f"{median.value:#.3g}",
+                    str(share or "—"),
+                    _percent(share),
+                    "—" if ratio is None else f"{ratio.value:#.3g}",
+                ]
+            )
+    return markdown(heads, rows, "llrrrrrr", empty="No comparison was run.")
 
 
-def apart_as_markdown(units: Units, kind: str) -> str:
+def _percent(share: Measure | None) -> str:
+    if share is None or share.low is None or share.high is None:
+        return "—"
+    return f"{100 * share.low:.0f} to {100 * share.high:.0f} %"
+
+
+def apart_as_markdown(units: Units, kind: str, made: type[Comparison] = Comparison) -> str:
     """Return a comparison of generators as Markdown: time of an update, what a strategy reaches.
 
     The p value is of a rank test (Mann-Whitney) against the first choice: starts are shared, true
@@ -265,7 +266,7 @@ def apart_as_markdown(units: Units, kind: str) -> str:
         "Least",
     )
     rows = []
-    found = largest(units).get(kind, {"choices": np.array([])})
+    found = largest(units, made).get(kind, {"choices": np.array([])})
     for row, choice in enumerate(found["choices"].tolist()):
         outcome = found["outcome"][row]
         p = f"{stats.mannwhitneyu(outcome, found['outcome'][0]).pvalue:.2g}" if row else "—"

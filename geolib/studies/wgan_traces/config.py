@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from geolib.runs import config
 
@@ -67,6 +67,35 @@ class TracesConfig(config.Config):
     def n_held_out(self) -> int:
         """Traces of the validation set, and of the test set."""
         return min(self.n_traces, max(64, self.n_traces // 10))
+
+
+@dataclass(frozen=True)
+class QualityConfig(TracesConfig):
+    """Parameters of the training whose epochs are judged; the last is on the test set."""
+
+    epochs: tuple[int, ...] = config.param(
+        (5, 10),
+        "Epochs judged on the validation set",
+        paper=(10, 20, 47, 60, 80, 100),
+        low=1,
+        high=1000,
+        extent=True,
+    )
+
+    def check(self) -> None:
+        """Check that the training gets so far."""
+        super().check()
+        if max(self.epochs, default=1) > self.n_epochs:
+            raise ValueError(
+                f"epochs must be at most n_epochs = {self.n_epochs}; got {max(self.epochs)}. "
+                "Train on, or leave it out."
+            )
+
+    def training(self) -> TracesConfig:
+        """Return the configuration of the training."""
+        return TracesConfig(
+            **{item.name: getattr(self, item.name) for item in fields(TracesConfig)}
+        )
 
 
 @dataclass(frozen=True)
