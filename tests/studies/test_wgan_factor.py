@@ -25,21 +25,21 @@ def test_samples_are_judged_on_one_scale():
     np.testing.assert_array_equal(loud.real, plain.real)
 
 
-@pytest.mark.parametrize(
-    ("one", "hundred", "crucial"),
-    [((1.0, 1.0), (0.5, 0.6), 1.0), ((1.0, 1.0), (0.1, 0.1), 0.0), ((1.0, 0.1), (0.5, 0.6), 0.5)],
-)
-def test_ten_is_crucial_if_every_other_factor_ends_far_behind_on_every_seed(one, hundred, crucial):
-    made = {1.0: one, 10.0: (0.1, 0.1), 100.0: hundred}
+def test_factors_are_told_by_the_geometric_mean_of_their_ratios_to_ten():
+    made = {1.0: (0.1, 0.4), 10.0: (0.1, 0.1), 100.0: (0.4,)}
     units = {
         f"factor-{factor:g}-seed-{11 + i}": {"mmd2": np.r_[9.0, np.full(5, end)], "floor_mmd2": np.array([0.01])}
         for factor, values in made.items()
         for i, end in enumerate(values)
     }
     found = study.measures(study.Config(), units)
-    assert found["factor_ten_crucial"].value == crucial and found["factor_ten_crucial"].n == 2
+    one, hundred = found["factor_1_to_ten"], found["factor_100_to_ten"]
+    assert (one.value, one.n) == (pytest.approx(2), 2) and one.low * one.high == pytest.approx(4) and one.low < 1
+    assert (hundred.value, hundred.n, hundred.low) == (pytest.approx(4), 1, None)
     text = factor.as_markdown(units)
     assert "| 10 times the mean amplitude | 0.1000 | 0.1000 |" in text and "0.0100" in text
+    table = factor.ratio_table({"ours": units})
+    assert "| ours | 100 | 1 | 4 | — |" in table and "| ours | 1 | 2 | 2 | 0.0003 to 1.3e+04 |" in table
 
 
 def test_without_the_published_factor_there_is_nothing_to_compare():

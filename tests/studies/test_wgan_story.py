@@ -167,11 +167,6 @@ def test_the_tables_of_the_appendix(shipped):
     assert "| 817 | 499 |" in proofs and "| 491 | 499 |" in proofs and "| 15 | 1 |" in proofs
 
 
-def test_a_factor_is_told_with_its_interval_where_it_has_one():
-    made = {"factor_1_to_ten": Measure(0.358, 0.0922, 1.388, 3), "factor_7_to_ten": Measure(2.0), "other": Measure(1)}
-    assert appendix.factor_facts(made) == {"factor_1": "0.36 (0.092 to 1.4)", "factor_7": "2"}
-
-
 def test_hiss_is_what_is_above_the_source():
     spectrum = np.ones(250)
     spectrum[:115] = 1000  # 57 Hz and less

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from geolib.gans import losses, wgan
-from geolib.runs.measure import Measure
 from geolib.runs.tables import markdown
 from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import tables
@@ -82,17 +81,6 @@ def arithmetic_change(pair: Mapping[str, Run]) -> float:
         one, other = (tables.curve(list(run), name) for run in pair.values())
         changes.append(float(abs(one - other).max() / max(1.0, abs(np.diff(one))[0])))
     return max(changes)
-
-
-def factor_facts(made: Mapping[str, Measure]) -> dict[str, str]:
-    """Return by factor the discrepancy it leaves over that of ten, with its interval."""
-    names = [name for name in made if name.endswith("_to_ten")]
-    found = {}
-    for name in names:
-        ratio = made[name]
-        ends = "" if ratio.low is None else f" ({ratio.low:.2g} to {ratio.high:.2g})"
-        found[name.removesuffix("_to_ten")] = f"{ratio.value:.2g}{ends}"
-    return found
 
 
 def stopping(run: Run) -> str:

@@ -22,9 +22,8 @@ from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.wgan_traces import stopping
 from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, FactorConfig
 
-#: The published factor is crucial if others leave so many times its squared discrepancy; means of
-#: the last epochs.
-CRUCIAL, LAST = 2.0, 5
+#: The discrepancy at the end is a mean of so many epochs.
+LAST = 5
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,25 @@ def ratios(units: Units) -> dict[float, np.ndarray]:
         for f, by in reached.items()
     }
     return {factor: values for factor, values in found.items() if values.size}
+
+
+def against_ten(units: Units) -> dict[float, Measure]:
+    """Return the geometric mean of each factor's ratios, with its interval over the seeds."""
+    return {
+        factor: Measure.mean(np.log(values).tolist()).exponential()
+        for factor, values in ratios(units).items()
+    }
+
+
+def ratio_table(runs: Mapping[str, Units]) -> str:
+    """Return by run how much discrepancy the other factors leave over that of ten, in Markdown."""
+    rows = []
+    for label, units in runs.items():
+        for factor, ratio in against_ten(units).items():
+            ends = "—" if ratio.low is None else f"{ratio.low:.2g} to {ratio.high:.2g}"
+            rows.append([label, f"{factor:g}", ratio.n, f"{ratio.value:.2g}", ends])
+    heads = ["Training", "Factor", "Seeds", "Discrepancy over that of ten", "95 % interval"]
+    return markdown(heads, rows, "lrrrr")
 
 
 def as_markdown(units: Units) -> str:
@@ -113,22 +131,8 @@ class Factor(Study[FactorConfig]):
         return stopping.first_epoch(config, unit.seed, arrays, seconds, gain)
 
     def measures(self, config: FactorConfig, units: Units) -> dict[str, Measure]:
-        """Return whether ten is crucial.
-
-        1 if every other factor ends far behind it on every seed, 0 if one does on none; in between
-        it is undecided (one half).
-        """
-        found = ratios(units)
-        if not found:
-            return {}
-        behind = [float((values > CRUCIAL).mean()) for values in found.values()]
-        crucial = 1.0 if min(behind) == 1 else 0.0 if min(behind) == 0 else 0.5
-        made = {
-            "factor_ten_crucial": Measure(crucial, n=min(values.size for values in found.values()))
-        }
-        for factor, values in found.items():
-            made[f"factor_{factor:g}_to_ten"] = Measure.mean(np.log(values).tolist()).exponential()
-        return made
+        """Return how much discrepancy each factor leaves over that of ten, a geometric mean."""
+        return {f"factor_{factor:g}_to_ten": ratio for factor, ratio in against_ten(units).items()}
 
 
 STUDY = Factor()
