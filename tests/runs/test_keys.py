@@ -30,6 +30,7 @@ SHIPPED = {
     ("rnn_fwi", "paper"): "v1-77abb6b65228cd94",
     ("rnn_starts", "paper"): "v1-77abb6b65228cd94",
     ("wgan_conditional", "paper"): "v1-b14f78b37666723b",
+    ("wgan_factor", "init002"): "v1-24eadb2e7dc9f08e",
     ("wgan_factor", "paper"): "v1-8f93bf56054bdd1f",
     ("wgan_gathers", "paper"): "v1-26a62de89c24b727",
     ("wgan_quality", "paper"): "v2-19d88844622fabf6",
