@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
 from ast import literal_eval
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -277,18 +278,39 @@ def _says_nothing(output: Any) -> bool:
     return text is not None and not "".join(text).strip()
 
 
+# What `runs.tables.markdown` says in place of a table, and the lines of the smallest one.
+_SENTENCE, _LEAST_ROWS = re.compile(r"\| \|\n\|---\|\n\| \*(.*)\* \|"), 3
 _GLUED = "application/papermill.record/text/plain"
 
 
 def _take_captions(notebook: Any) -> None:
-    # What `show.caption` said of a figure as it was drawn counts, not what was written before.
+    # What `show.caption` said of a figure as it was drawn counts, not what was written before; and
+    # of what was not drawn a caption tells nothing but that.
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
-            said = output.get("metadata", {}).get("geolib", {}).get("caption")
+            about = output.get("metadata", {}).get("geolib", {})
             shown = cell.metadata.get("mystnb", {})
-            for kind in ("figure", "table") if said else ():
+            for kind in ("figure", "table") if "caption" in about else ():
                 if kind in shown:
-                    shown[kind]["caption"] = said
+                    shown[kind]["caption"] = about["caption"]
+            if "figure" in shown and about.get("absent"):
+                _tell_absent(shown, about["absent"], about["shown"])
+
+
+def _tell_absent(shown: Any, reasons: Sequence[str], panels: int) -> None:
+    told = " ".join(map(_not_run, reasons))
+    if not panels:
+        shown["figure"]["caption"] = told
+        shown.setdefault("image", {})["alt"] = told
+    elif (note := f"Where a panel is empty: {told}") not in shown["figure"]["caption"]:
+        shown["figure"]["caption"] += f" {note}"
+
+
+def _not_run(reason: str) -> str:
+    """Return why there is nothing to see as a sentence on the parameters."""
+    text = " ".join(reason.split()).rstrip(".") or "nothing of this was run"
+    end = "" if text.endswith("with these parameters") else " with these parameters"
+    return f"{text[0].upper()}{text[1:]}{end}."
 
 
 def _tell_stand_in(notebook: Any) -> None:
@@ -320,11 +342,11 @@ def _number_table(cell: Any) -> None:
     table = cell.metadata.get("mystnb", {}).pop("table", None)
     for output in cell.outputs if table else ():
         if text := output.get("data", {}).get("text/markdown"):
-            lines = [
-                "````{table} " + table["caption"],
-                f":name: {table['name']}",
-                "",
-                text.strip(),
-                "````",
-            ]
+            caption, rows = table["caption"], text.strip()
+            if (said := _SENTENCE.fullmatch(rows)) or len(rows.splitlines()) < _LEAST_ROWS:
+                # A sentence, or heads without a row: there is no table to speak of, and a
+                # numbered table wants one.
+                reason = said[1] if said else "" if rows.startswith("|") else rows
+                caption, rows = _not_run(reason), "| |\n|---|\n| — |"
+            lines = ["````{table} " + caption, f":name: {table['name']}", "", rows, "````"]
             output["data"]["text/markdown"] = "\n".join(lines)

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from geolib.plots.absent import nothing
 from geolib.plots.style import COLORS, INK, PALETTE, gif
 
 REAL, MADE, CRITIC = PALETTE["real"], PALETTE["generated"], PALETTE["critic"]
@@ -155,12 +156,6 @@ def pushes(axes: Sequence[Axes], normal: Mapping[str, Any], lines: Mapping[str, 
     for name, key in (("Wasserstein", "wasserstein_push"), ("minimax", "js_push")):
         right.semilogy(lines["gaps"], lines[key], "o-", color=PALETTE[name])
         _label(right, lines["gaps"][2], lines[key][2], name, PALETTE[name])
-
-
-def nothing(axis: Axes, text: str) -> None:
-    """Leave a panel empty but for a sentence that says why."""
-    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes)
-    axis.set_axis_off()
 
 
 def bilinear(axes: Sequence[Axes], unit: Mapping[str, Any], steps: int = 60) -> None:

@@ -9,11 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from geolib.plots.distributions import headline, legend_below, nothing
+from geolib.plots.absent import nothing
+from geolib.plots.distributions import headline, legend_below
 from geolib.plots.style import COLORS, FACIES_MAP, INK, PALETTE, new_figure
 
 #: What a verdict on a trick is drawn in.
 VERDICTS = {"helps": COLORS["green"], "harms": COLORS["vermilion"]}
+#: Fewer tricks leave room for the number of each, and for a name on the line that all are compared with.
+FEW = 3
 SETS = (PALETTE["real"], PALETTE["generated"], COLORS["orange"])
 
 
@@ -75,8 +78,11 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     lines = -(-len(groups) // 2)
     # Panels share their axis: a trick has its own place in each, also where others were not tried.
     tricks = list(dict.fromkeys(row["trick"] for rows in groups.values() for row in rows))
+    few = 0 < len(tricks) < FEW
+    # Fewer tricks take less height, but for heads, axes and, where there is room, words.
+    each = 2.6 * (0.4 + 0.6 * len(tricks) / 6)
     figure, axes = new_figure(
-        max(1, lines), min(2, max(1, len(groups))), height=0.5 + 2.6 * lines + (not groups), sharey=True
+        max(1, lines), min(2, max(1, len(groups))), height=0.5 + each * lines + (not groups), sharey=True
     )
     for axis in axes[len(groups) :]:
         nothing(axis, "" if groups else title)
@@ -91,10 +97,19 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
             if row["low"] is not None:
                 axis.plot([row["low"], row["high"]], [place, place], color=color, lw=2)
             axis.plot(row["mean"], place, "o", color=color, ms=5)
-            if row["verdict"] in VERDICTS:
-                words = {"textcoords": "offset points", "color": color, "fontsize": 8, "ha": "center"}
-                axis.annotate(row["verdict"], (row["mean"], place), (0, 5), **words)
+            words = {"textcoords": "offset points", "color": color, "fontsize": 8}
+            told = row["verdict"] if row["verdict"] in VERDICTS else ""
+            if few:  # one dot on a line tells no more than where it is; words say what it is
+                seeds = len(row["ratios"])
+                told = f"{row['mean']:.2g} of plain, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
+                told += f": {row['verdict']}" if row["verdict"] in VERDICTS else ""
+                axis.annotate(told, (0.02, place), (0, 6), xycoords=("axes fraction", "data"), **words)
+            elif told:
+                axis.annotate(told, (row["mean"], place), (0, 5), ha="center", **words)
         axis.axvline(1, color=INK, lw=0.8)
+        if few:
+            below = {"textcoords": "offset points", "color": INK, "fontsize": 8}
+            axis.annotate("as plain", (1, 0), (3, 3), xycoords=("data", "axes fraction"), **below)
         axis.set(
             xscale="log",
             xlim=(0.08, 6),
@@ -111,8 +126,8 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
 
 def outcomes(rows: Sequence[tuple[str, str, Mapping[str, Any]]], shown: Mapping[str, str]) -> Figure:
     """Return a figure of effects with their intervals, a panel for each outcome shown, colour by data."""
-    figure, axes = new_figure(1, len(shown), height=3.7)
     tricks = list(dict.fromkeys(trick for _, trick, _ in rows))
+    figure, axes = new_figure(1, len(shown), height=1.6 + 0.35 * max(1, len(tricks)))
     data = list(dict.fromkeys(where for where, _, _ in rows))
     for axis, (outcome, label) in zip(axes, shown.items(), strict=True):
         for where, trick, found in rows:

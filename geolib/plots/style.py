@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from geolib.plots.absent import absent
 from geolib.plots.data import table
 
 #: Text, axes and the truth; in the dark a figure turns this colour, and no other, into `INK_IN_THE_DARK`.
@@ -166,17 +167,26 @@ def _close() -> None:
     plt.close("all")
 
 
-def bundle(figure: Figure, **_: Any) -> dict[str, Any]:
+def bundle(figure: Figure, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a figure as a page wants it, by kind: a drawing or, of many strokes, a picture, and its numbers.
 
     Parameters
     ----------
     figure : Figure
         What is shown.
+
+    Returns
+    -------
+    found : dict
+        By kind of content.
+    about : dict
+        Where panels are empty, ``geolib`` with ``absent``, why, and ``shown``, how many are not.
     """
     found: dict[str, Any] = {"text/csv": numbers} if (numbers := table(figure)) else {}
     text = svg(figure)
-    return found | ({"image/svg+xml": text} if len(text) <= LARGEST else {"image/png": png(figure)})
+    found |= {"image/svg+xml": text} if len(text) <= LARGEST else {"image/png": png(figure)}
+    reasons, shown = absent(figure)
+    return found, {"geolib": {"absent": reasons, "shown": shown}} if reasons else {}
 
 
 def svg(figure: Figure) -> str:

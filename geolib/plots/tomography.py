@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from geolib.plots.absent import nothing
 from geolib.plots.style import COLORS, FACIES_MAP, new_figure
 
 
@@ -250,12 +251,13 @@ def draw_picture(axes: Axes, picture: np.ndarray | None, title: str) -> Axes:
     """Draw an image of facies, or say that there is none; without a title leave the panel empty; return `axes`."""
     if picture is not None:
         draw_image(axes, picture, title)
+    elif title:
+        draw_nothing(axes, f"{title}:\nnot trained")
     else:
-        draw_nothing(axes, f"{title}:\nnot trained" if title else "")
+        axes.set_axis_off()
     return axes
 
 
 def draw_nothing(axes: Axes, text: str) -> None:
     """Leave a panel empty but for a sentence that says why."""
-    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, wrap=True, transform=axes.transAxes)
-    axes.set_axis_off()
+    nothing(axes, text, fontsize=8, wrap=True)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
+from geolib.plots.absent import nothing
 from geolib.plots.style import COLORS, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, new_figure
 
 Arrays = Mapping[str, np.ndarray]
@@ -112,8 +113,7 @@ def power_iteration(ax: Axes, estimates: np.ndarray, rates: Sequence[float]) -> 
 def missing(text: str) -> Figure:
     """Return a figure that says what there is not."""
     figure, (ax,) = new_figure(height=0.8)
-    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
-    ax.set_axis_off()
+    nothing(ax, text)
     return figure
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from geolib.book import notebooks, show
+from geolib.book import kernels, notebooks, show
 from geolib.inversion import descent, latent
+from geolib.runs.tables import markdown
 from geolib.waves.cell import WaveCell
 
 
@@ -82,6 +83,65 @@ def test_a_caption_said_by_code_takes_the_place_of_the_one_written_before():
     notebooks.tidy(notebook)
     assert notebook.cells[0].metadata.mystnb.figure.caption == "Twelve of 20."
     assert notebook.cells[0].metadata.tags == ["remove-input"]
+
+
+def drawn(*outputs, kind="figure", caption="Left: Adam. Right: CG."):
+    """Return the metadata and outputs of a cell after its notebook was tidied, twice as a build does."""
+    import nbformat
+
+    cell = nbformat.v4.new_code_cell("figure", execution_count=1)
+    cell.metadata["mystnb"] = {kind: {"name": "fig-x", "caption": caption}, "image": {"alt": "Two curves."}}
+    cell.outputs = [nbformat.v4.new_output("display_data", data, metadata=about) for data, about in outputs]
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebooks.tidy(notebook)
+    notebooks.tidy(notebook)
+    return cell
+
+
+def test_of_a_figure_that_was_not_run_a_caption_says_no_more_than_that():
+    cell = drawn(({"image/png": ""}, {"geolib": {"absent": ["Adam was\nnot run"], "shown": 0}}))
+    assert cell.metadata.mystnb.figure.caption == "Adam was not run with these parameters."
+    assert cell.metadata.mystnb.image.alt == "Adam was not run with these parameters."
+    bare = drawn(({"image/png": ""}, {"geolib": {"absent": [""], "shown": 0}}))
+    assert bare.metadata.mystnb.figure.caption == "Nothing of this was run with these parameters."
+
+
+def test_a_caption_says_which_panels_were_not_run():
+    absent = {"absent": ["none", "Not run with these parameters."], "shown": 2}
+    cell = drawn(({"image/png": ""}, {"geolib": absent}))
+    told = "Where a panel is empty: None with these parameters. Not run with these parameters."
+    assert cell.metadata.mystnb.figure.caption == f"Left: Adam. Right: CG. {told}"
+    assert cell.metadata.mystnb.image.alt == "Two curves."
+    said = {"caption": "Twelve of 20.", **absent}
+    cell = drawn(({"image/png": ""}, {"geolib": said}))
+    assert cell.metadata.mystnb.figure.caption == f"Twelve of 20. {told}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The network was not run.", "The network was not run with these parameters."),
+        (markdown(["a"], [], empty="No trial was run."), "No trial was run with these parameters."),
+        (markdown(["a", "b"], []), "Nothing of this was run with these parameters."),
+    ],
+)
+def test_of_a_table_that_was_not_run_a_caption_says_no_more_than_that(text, expected):
+    said = drawn(({"text/markdown": text}, {}), kind="table").outputs[0].data["text/markdown"]
+    assert said == f"````{{table}} {expected}\n:name: fig-x\n\n| |\n|---|\n| — |\n````"
+    kept = drawn(({"text/markdown": markdown(["a"], [["b"]])}, {}), kind="table").outputs[0].data["text/markdown"]
+    assert kept.startswith("````{table} Left: Adam. Right: CG.") and "| b |" in kept
+
+
+def test_a_kernel_tells_of_a_figure_that_it_is_empty(tmp_path):
+    import nbformat
+
+    source = "from geolib.plots import style, waves\nstyle.use_style()\nwaves.missing('Adam was not run')"
+    cell = nbformat.v4.new_code_cell(source)
+    cell.metadata["mystnb"] = {"figure": {"name": "fig-x", "caption": "Adam, which is quick."}}
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    kernels.run(notebook, tmp_path, "x")
+    notebooks.tidy(notebook)
+    assert notebook.cells[0].metadata.mystnb.figure.caption == "Adam was not run with these parameters."
 
 
 def test_a_solution_is_folded_and_a_cell_to_be_read_is_shown():

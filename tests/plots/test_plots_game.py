@@ -57,6 +57,17 @@ def test_tricks_are_coloured_by_their_verdict():
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first trick on top
 
 
+def test_a_trick_alone_is_told_in_words_and_takes_less_height():
+    alone, seed = row("helps", 0.5), row("", 0.8)
+    seed["ratios"] = np.array([0.8])
+    figure = facies.effects({"a": [alone], "b": [seed]}, "t")
+    assert texts(figure) == ["0.5 of plain, 2 seeds: helps", "as plain", "0.8 of plain, one seed", "as plain"]
+    several = facies.effects({"a": [row(str(n), 0.5) for n in range(6)]}, "t")
+    single = facies.effects({"a": [alone]}, "t")
+    assert single.get_figheight() < 0.7 * several.get_figheight() == pytest.approx(0.7 * 3.1)
+    assert "as plain" not in texts(several)
+
+
 def test_a_trick_has_its_own_place_in_every_panel():
     first = [{**row("harms", mean), "trick": name} for name, mean in (("norm", 2.0), ("steps", 3.0), ("leaky", 4.0))]
     figure = facies.effects({"a": first, "b": [first[0], first[2]]}, "A title far too long for its figure. " * 3)

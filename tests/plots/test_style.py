@@ -46,9 +46,9 @@ def test_a_figure_of_many_strokes_becomes_a_picture():
     style.use_style()
     figure, (ax,) = style.new_figure()
     ax.plot(np.random.default_rng(0).random(10), label="few")
-    assert set(style.bundle(figure)) == {"image/svg+xml", "text/csv"}
+    assert set(style.bundle(figure)[0]) == {"image/svg+xml", "text/csv"}
     ax.scatter(*np.random.default_rng(0).random((2, 9000)), marker="*")
-    assert set(style.bundle(figure)) == {"image/png", "text/csv"}
+    assert set(style.bundle(figure)[0]) == {"image/png", "text/csv"}
 
 
 def test_the_numbers_of_a_figure_are_those_drawn():

@@ -229,7 +229,7 @@ def test_runs_against_a_swept_baseline_are_told_or_said_to_be_missing():
         "channels, rate swept:\nplain ends at 0.24 of its start",
     ]
     assert words.tricks_title(shown) == (
-        "Clearly nearer to the data than plain: no verdict on channels; 1 of 1 tricks on channels, rate swept"
+        "Clearly nearer to the data than plain: no verdict on channels; 1 of 1 trick on channels, rate swept"
     )
     assert words.tricks_title({}) == "No tricks were run."
 

@@ -207,7 +207,8 @@ def tricks_title(shown: Mapping[str, Sequence[Row]]) -> str:
     counts = []
     for head, rows in shown.items():
         helping = sum(row["verdict"] == "helps" for row in rows)
-        told = f"{helping} of {len(rows)} tricks" if rows[0]["verdict"] else "no verdict"
+        several = "s" if len(rows) > 1 else ""
+        told = f"{helping} of {len(rows)} trick{several}" if rows[0]["verdict"] else "no verdict"
         counts.append(f"{told} on {head.partition(':')[0]}")
     return (
         f"Clearly nearer to the data than plain: {'; '.join(counts)}"
