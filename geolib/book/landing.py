@@ -209,10 +209,15 @@ def ways(minutes: Sequence[int]) -> str:
 
 
 def reproduce(address: str) -> str:
-    """Return the commands that build and check the book on a fresh machine."""
-    clone = f"git clone {address}" if address else "git clone ADDRESS geolib"
-    folder = address.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git") if address else "geolib"
-    return f"```bash\n{clone} && cd {folder}\nmake book\nmake test\n```\n"
+    """Return how to build and check the book: on a fresh machine, where the repository has an address."""
+    where, clone = "In a checkout of this repository, with", ""
+    if address:
+        folder = address.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")
+        where, clone = "On a fresh machine with git,", f"git clone {address} && cd {folder}\n"
+    return (
+        f"{where} Python 3.11 or newer and make (`make test` checks package, notebooks and pages):\n\n"
+        f"```bash\n{clone}make book\nmake test\n```\n"
+    )
 
 
 def content(

@@ -26,6 +26,7 @@ td, th { border: 1px solid #bbb; padding: .2rem .5rem; text-align: left; }
 div.output pre, div.cell_output pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 mjx-container { overflow-x: auto; max-width: 100%; }
 div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
+@media (max-width: 600px) { pre { white-space: pre-wrap; overflow-wrap: anywhere; } }
 figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: #444; }
 div.admonition { border-left: 4px solid #0072B2; background: #f0f6fb; }
 div.admonition { padding: .3rem 1rem; margin: 1rem 0; }

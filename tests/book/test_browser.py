@@ -90,7 +90,7 @@ def test_every_page_prints_whole(book, browser):
         page.goto(path.as_uri())
         page.wait_for_load_state("load")
         page.emulate_media(media="print")
-        hidden = ".bd-sidebar-primary, .bd-header, .prev-next-footer, details.hide"
+        hidden = ".bd-sidebar-primary, .bd-header, .prev-next-footer, details.hide, details.sd-dropdown, .geolab"
         assert page.locator(hidden).evaluate_all("found => found.filter(e => e.offsetParent).length") == 0, path.name
         # Printed text and code wrap; a picture fits the page.
         cut = page.evaluate(
@@ -131,6 +131,27 @@ def test_a_chapter_s_tables_and_equations_fit_their_column(book, browser, name):
             wider = page.evaluate(WIDER)
             assert not wider, f"{width} px, {theme}: {wider[:5]}"
         page.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_code_wraps_on_a_phone(book, browser, theme):
+    """Nobody guesses that a line of code goes on beyond the edge of its frame."""
+    context = browser.new_context(**VIEWS["phone"], offline=True)
+    context.add_init_script(f"localStorage.setItem('mode', '{theme}')")
+    frames = 0
+    for path in names(book):
+        page = context.new_page()
+        page.goto(path.as_uri(), wait_until="domcontentloaded")
+        boxes = page.locator(".bd-article pre").evaluate_all(
+            "found => found.filter(e => e.offsetParent)"
+            ".map(e => [e.scrollWidth - e.clientWidth, e.getBoundingClientRect().right, e.textContent.slice(0, 60)])"
+        )
+        wider = [box for box in boxes if box[0] > 1 or box[1] > 390]
+        assert not wider, f"{path.name}: {wider[:3]}"
+        frames += len(boxes)
+        page.close()
+    context.close()
+    assert frames > 20
 
 
 @pytest.mark.parametrize("name", waiting(strict=False))

@@ -83,8 +83,18 @@ def test_an_address_of_the_repository_reaches_clone_line_and_citation(monkeypatc
     )
     monkeypatch.setattr(paths, "checkout", lambda: tmp_path)
     assert about.cite("A page") == "We (2026). A page. In: *A book*, version 1.0, https://example.org/us/geolib.git."
-    assert "git clone https://example.org/us/geolib.git && cd geolib\n" in landing.reproduce(about.repository())
+    told = landing.reproduce(about.repository())
+    assert (
+        "On a fresh machine" in told
+        and "\ngit clone https://example.org/us/geolib.git && cd geolib\nmake book\n" in told
+    )
     assert "https://example.org/us/geolib.git" in about.page() and "10.1190/geo2019-0138.1" in about.page()
+
+
+def test_without_an_address_nobody_is_told_to_clone():
+    told = landing.reproduce("")
+    assert told.startswith("In a checkout of this repository,") and "```bash\nmake book\nmake test\n```" in told
+    assert "clone" not in told and "ADDRESS" not in told
 
 
 def test_every_paper_is_in_the_references():
