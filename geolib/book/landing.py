@@ -209,14 +209,14 @@ def ways(minutes: Sequence[int]) -> str:
 
 
 def reproduce(address: str) -> str:
-    """Return how to build and check the book: on a fresh machine, where the repository has an address."""
+    """Return how to build and check the book, from a clone where the repository has an address."""
     where, clone = "In a checkout of this repository, with", ""
     if address:
         folder = address.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")
         where, clone = "On a fresh machine with git,", f"git clone {address} && cd {folder}\n"
     return (
-        f"{where} Python 3.11 or newer and make (`make test` checks package, notebooks and pages):\n\n"
-        f"```bash\n{clone}make book\nmake test\n```\n"
+        f"{where} Python 3.11 or newer and make (`make test` checks package, notebooks and pages):"
+        f"\n\n```bash\n{clone}make book\nmake test\n```\n"
     )
 
 
