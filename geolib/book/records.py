@@ -146,9 +146,10 @@ def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
         line += f" with {versions}." if versions else "."
     else:
         line = "Shown as it was committed, not executed by this build."
+    counts = [len(file.results.units) for file in files]
     shown = [
-        f"[{file.path.stem}](#{file.anchor}), {len(file.results.units)} runs of {span(file.dates)}"
-        for file in files
+        f"[{file.path.stem}](#{file.anchor}), {count} run{'s'[: count > 1]} of {span(file.dates)}"
+        for count, file in zip(counts, files, strict=True)
     ]
     line += f" Precomputed results: {'; '.join(shown)}." if shown else ""
     return line + _audited([file.path for file in files]) + "\n"

@@ -412,6 +412,14 @@ def test_messages_are_made_from_what_is_drawn():
     gd = {"gradient descent 0.2": runs["CG"], "gradient descent 0.4": rising}
     assert told.settling(gd) == "The misfit falls at 0.2, rises again at 0.4"
     assert told.settling({"gradient descent 0.2": runs["CG"]}) == "The misfit falls at 0.2"
+    walls = "A rate beyond the limit bounces from wall to wall of the valley and stays there."
+    assert walls in told.settling_caption(gd)
+    assert walls not in told.settling_caption({"gradient descent 0.2": runs["CG"]})
+    crossed = "The order on the left is not the order on the right."
+    assert told.race_caption(runs, 200) == f"Adam 40, CG and TNC, as in the paper's Figure 15. {crossed}"
+    pair = {name: runs[name] for name in ("Adam 40", "CG")}
+    assert told.race_caption(pair, 200) == "Adam 40 and CG, as in the paper's Figure 15."
+    assert told.race_caption({"CG": runs["CG"]}, 200) == "CG, as in the paper's Figure 15."
     assert told.after(runs, 1000) == "Model error after 1000 evaluations: Adam 40 100, CG 90, TNC 99 m/s"
     assert tables.rounded(317.4) == "320" and told.between([28.0, 29.0, 28.0]) == "28 to 29"
 

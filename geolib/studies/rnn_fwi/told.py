@@ -105,6 +105,25 @@ def settling(runs: Mapping[str, Arrays]) -> str:
     return "The misfit " + ", ".join(f"{word} at {rates}" for word, rates in told.items() if rates)
 
 
+def race_caption(runs: Mapping[str, Arrays], last: int) -> str:
+    """Return who is drawn up to an evaluation, and whether misfits and model errors rank alike."""
+    names = list(runs)
+    drawn = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+    ends = [[run[what][: last + 1][-1] for run in runs.values()] for what in ("misfit", "error")]
+    misfits, errors = (np.argsort(each, kind="stable").tolist() for each in ends)
+    told = f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15."
+    crossed = "The order on the left is not the order on the right."
+    return f"{told} {crossed}" if misfits != errors else told
+
+
+def settling_caption(runs: Mapping[str, Arrays]) -> str:
+    """Return what the misfits of one method at several rates show, as `settling` finds it."""
+    told = "One curve for each rate. Left, on a logarithmic axis: the misfit."
+    if any(roughness(run) > ROUGH for run in runs.values()):
+        told += " A rate beyond the limit bounces from wall to wall of the valley and stays there."
+    return told
+
+
 def alike(runs: Mapping[str, Arrays]) -> dict[str, float]:
     """Return how misfits rank beside the errors of models, among runs that fit to 1 %.
 
