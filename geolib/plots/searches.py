@@ -78,7 +78,8 @@ def draw_recovery(axes: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]
     axes.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
     axes.minorticks_off()
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.legend(loc="upper right")
+    if axes.collections:  # of a legend without a trial matplotlib would warn, on the reader's page
+        axes.legend(loc="upper right")
     return axes
 
 

@@ -1,3 +1,4 @@
+import warnings
 from types import SimpleNamespace
 
 import matplotlib
@@ -9,6 +10,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from geolib.plots import searches as draw
+from geolib.plots.absent import absent
 from geolib.plots.style import PALETTE
 from geolib.runs.measure import Measure
 
@@ -35,6 +37,9 @@ def test_progress_has_intervals_and_the_colour_of_its_rays(axes):
 def test_nothing_to_draw_leaves_an_empty_panel(axes):
     draw.draw_progress(axes, {"published": {}}, "title")
     assert not axes.lines and axes.get_legend() is None
+    with warnings.catch_warnings(action="error"):
+        draw.draw_recovery(axes, {"scrambled": (np.empty(0), np.empty(0))}, 1.01, "title")
+    assert absent(axes.figure) == ([""], 0)
 
 
 def test_recovery_shows_each_trial_and_the_limit(axes):
