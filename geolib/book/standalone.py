@@ -24,6 +24,9 @@ img { max-width: 100%; height: auto; } pre, table { overflow-x: auto; display: b
 table { border-collapse: collapse; }
 td, th { border: 1px solid #bbb; padding: .2rem .5rem; text-align: left; }
 div.output pre, div.cell_output pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+div.body { min-width: 0; }
+blockquote { margin: 1rem 0; overflow-wrap: anywhere; }
+code.literal, code.literal .pre { white-space: normal; overflow-wrap: anywhere; }
 mjx-container { overflow-x: auto; max-width: 100%; }
 div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
 @media (max-width: 600px) { pre { white-space: pre-wrap; overflow-wrap: anywhere; } }

@@ -5,8 +5,11 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
 from test_reading import waiting
+
+from geolib.book import standalone
 
 pytestmark = [pytest.mark.browser, pytest.mark.book, pytest.mark.xdist_group("book")]
 
@@ -152,6 +155,21 @@ def test_code_wraps_on_a_phone(book, browser, theme):
         page.close()
     context.close()
     assert frames > 20
+
+
+def test_a_page_that_a_reader_s_run_makes_fits_a_phone(browser, tmp_path):
+    names, code = ",".join(["experiment"] * 9), "geolib.run(" + ", ".join(["parameter=value"] * 9) + ")"
+    text = f"# A run\n\n> **Differs in:** experiments = {names}\n\n`{names}`\n\n```python\n{code}\n```"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+    nbformat.write(notebook, tmp_path / "run.ipynb")
+    made = standalone.render(tmp_path / "run.ipynb", tmp_path / "run.html", "A run")
+    for theme in ("light", "dark"):
+        page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=theme)
+        page.goto(made.as_uri())
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+        boxes = page.locator("pre").evaluate_all("found => found.map(e => e.scrollWidth - e.clientWidth)")
+        assert boxes == [0]
+        page.close()
 
 
 @pytest.mark.parametrize("name", waiting(strict=False))
