@@ -127,7 +127,7 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
 def outcomes(rows: Sequence[tuple[str, str, Mapping[str, Any]]], shown: Mapping[str, str]) -> Figure:
     """Return a figure of effects with their intervals, a panel for each outcome shown, colour by data."""
     tricks = list(dict.fromkeys(trick for _, trick, _ in rows))
-    figure, axes = new_figure(1, len(shown), height=1.6 + 0.35 * max(1, len(tricks)))
+    figure, axes = new_figure(1, len(shown), height=(16 + 3.5 * max(1, len(tricks))) / 10)
     data = list(dict.fromkeys(where for where, _, _ in rows))
     for axis, (outcome, label) in zip(axes, shown.items(), strict=True):
         for where, trick, found in rows:
