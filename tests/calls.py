@@ -69,7 +69,8 @@ APART = {
         f"geolib.datasets.files.{name}"
         for name in ["find", "array", "table", "velocity", "geometry", "cells", "traveltimes"]
     ),
-    *(f"geolib.datasets.files.{name}" for name in ["state_dict", "must_fit", "Geometry", "Traveltimes"]),
+    *(f"geolib.datasets.files.{name}" for name in ["segyio", "state_dict", "must_fit", "Geometry", "Traveltimes"]),
+    *(f"geolib.datasets.segy.{name}" for name in ["Gathers", "gathers", "write"]),
 }
 
 
@@ -272,6 +273,13 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "space_order": 2,
         "backend": "eager",
         "seed": 1,
+    },
+    waves.estimate_wavelet: lambda: {
+        **_wave(),
+        "observed": torch.ones(1, 1, 12),
+        "periods": 2.0,
+        "space_order": 2,
+        "backend": "eager",
     },
     waves.workspace_bytes: lambda: {"survey": _wave()["survey"], "space_order": 2},
     waves.longest_step: lambda: {"grid": waves.Grid((8, 9), 10.0), "velocity": 2000.0, "space_order": 2},

@@ -7,9 +7,11 @@ SEG-Y (`.sgy`, `.segy`, by segyio) and tables (`.csv`) with a line of names.
 from __future__ import annotations
 
 import csv
+import importlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,13 +106,24 @@ def _npy(name: str, path: Path) -> np.ndarray:
     return values
 
 
-def _segy(name: str, path: Path) -> np.ndarray:
+def segyio(name: str) -> ModuleType:
+    """Return the package of that name.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed, with the name of the parameter that needs it.
+    """
     try:
-        import segyio
+        return importlib.import_module("segyio")
     except ModuleNotFoundError:
         raise ValueError(f"{name} is SEG-Y, which segyio reads; it is not installed. Run pip install segyio.") from None
+
+
+def _segy(name: str, path: Path) -> np.ndarray:
+    package = segyio(name)
     try:
-        with segyio.open(path, ignore_geometry=True) as file:
+        with package.open(path, ignore_geometry=True) as file:
             values: np.ndarray = file.trace.raw[:]
     except (RuntimeError, OSError, ValueError) as error:
         raise ValueError(f"{name} must be SEG-Y; {path} is none ({error}). Convert it to .npy.") from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from geolib.datasets import files, segy
 from geolib.datasets.velocity import smooth
 from geolib.inversion import crosshole
 from geolib.studies.wgan_traces import data
@@ -19,7 +21,8 @@ from geolib.waves import Boundary, Grid, Survey, propagate, ricker
 def survey(folder: Path) -> list[Path]:
     """Make a survey of 6 shots over a lens: start, gathers, geometry, wavelet, and the truth.
 
-    Its gathers have noise, three dead traces, and statics: traces come up to 4 ms late.
+    Its gathers have noise, three dead traces, and statics: traces come up to 4 ms late. With segyio
+    they are also written as SEG-Y, whose headers have the geometry.
     """
     spacing, dt, nt, rng = 10.0, 1e-3, 900, np.random.default_rng(0)
     depth, x = np.mgrid[:50, :90]
@@ -35,10 +38,11 @@ def survey(folder: Path) -> list[Path]:
     late = gathers[..., nt // 3 :]
     gathers = gathers + 0.1 * late.std() * rng.standard_normal(gathers.shape)
     gathers[[0, 2, 5], [4, 11, 20]] = 0
+    geometry = files.Geometry(spacing * np.array(sources), spacing * np.array(receivers))
     rows = [
-        (shot, *(spacing * i for i in (*source[0], *receiver)))
-        for shot, source in enumerate(sources, 1)
-        for receiver in receivers[shot - 1]
+        (shot, *geometry.sources[shot - 1, 0].tolist(), *receiver)
+        for shot, places in enumerate(geometry.receivers.tolist(), 1)
+        for receiver in places
     ]
     arrays = {
         "truth": truth,
@@ -47,7 +51,10 @@ def survey(folder: Path) -> list[Path]:
         "wavelet": wavelet.numpy(),
     }
     names = ("shot", "source_depth", "source_x", "receiver_depth", "receiver_x")
-    return [*_arrays(folder, arrays), _table(folder / "geometry.csv", names, rows)]
+    written = [*_arrays(folder, arrays), _table(folder / "geometry.csv", names, rows)]
+    if importlib.util.find_spec("segyio"):
+        written.append(segy.write(folder / "gathers.sgy", gathers, geometry, dt))
+    return written
 
 
 def traveltimes(folder: Path) -> list[Path]:

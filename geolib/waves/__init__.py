@@ -3,6 +3,7 @@
 from geolib.waves.cell import WaveCell
 from geolib.waves.certify import Certificate, certify
 from geolib.waves.propagate import misfit_and_gradient, propagate, workspace_bytes
+from geolib.waves.signature import estimate_wavelet
 from geolib.waves.survey import Boundary, Grid, Survey, longest_step
 from geolib.waves.wavelets import gaussian, ricker
 
@@ -13,6 +14,7 @@ __all__ = [
     "Survey",
     "WaveCell",
     "certify",
+    "estimate_wavelet",
     "gaussian",
     "longest_step",
     "misfit_and_gradient",

@@ -239,3 +239,37 @@ def test_traces_of_any_length_keep_their_time(tmp_path):
     np.save(tmp_path / "t.npy", wave[:20])
     with pytest.raises(ValueError, match=r"traces must hold at least 64 that vary; it has 20"):
         traces.OwnConfig(traces=str(tmp_path / "t.npy")).ready()
+
+
+def test_gathers_in_segy_bring_their_geometry_and_make_the_same_problem(tmp_path):
+    pytest.importorskip("segyio")
+    examples.make("survey", tmp_path)
+
+    def made(**changes):
+        return fwi.problem(fwi.OwnConfig(velocity=str(tmp_path / "start.npy"), **changes))
+
+    found = made(gathers=str(tmp_path / "gathers.sgy"))
+    table = made(gathers=str(tmp_path / "gathers.npy"), geometry=str(tmp_path / "geometry.csv"), dt=1e-3)
+    for name in ("source_locations", "receiver_locations", "source_amplitudes"):
+        np.testing.assert_array_equal(getattr(found.survey, name), getattr(table.survey, name))
+    assert found.survey.dt == table.survey.dt and int((~found.alive).sum()) == 3
+    np.testing.assert_array_equal(found.observed, table.observed)
+    lower = made(gathers=str(tmp_path / "gathers.sgy"), datum=50.0, origin=(10.0, 0.0))
+    moved = lower.survey.receiver_locations - found.survey.receiver_locations
+    assert (moved == torch.tensor([5, -1])).all()
+    with pytest.raises(ValueError, match=r"positions in gathers must lie on the model .* depth -480 m"):
+        made(gathers=str(tmp_path / "gathers.sgy"), datum=-500.0)
+    with pytest.raises(ValueError, match=r"origin must be x and y"):
+        fwi.OwnConfig(origin=(0.0,))
+
+
+def test_the_wavelet_is_estimated_from_the_gathers(tmp_path):
+    paths = {path.name: str(path) for path in examples.make("survey", tmp_path)}
+    known = {"velocity": paths["start.npy"], "gathers": paths["gathers.npy"], "geometry": paths["geometry.csv"]}
+    made = fwi.problem(fwi.OwnConfig(**known, dt=1e-3, frequency=6.0, signature="estimated"))
+    found, true = made.survey.source_amplitudes[0, 0].numpy(), np.load(paths["wavelet.npy"])
+    n = made.survey.nt // len(true)
+    # Statics and noise are in the gathers.
+    assert np.corrcoef(found[::n], true)[0, 1] > 0.97
+    with pytest.raises(ValueError, match=r"signature must be ricker with a wavelet's file, or without gathers"):
+        fwi.OwnConfig(velocity=paths["start.npy"], signature="estimated")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 
-from geolib.datasets import files
+from geolib.datasets import files, segy
 from geolib.datasets.velocity import smooth
 from geolib.inversion import descent, words
 from geolib.runs.config import Config, file_param, param
@@ -27,6 +27,7 @@ from geolib.waves import (
     Grid,
     Survey,
     certify,
+    estimate_wavelet,
     longest_step,
     misfit_and_gradient,
     propagate,
@@ -44,15 +45,28 @@ class OwnConfig(Config):
 
     velocity: str = file_param("file of the velocity: the truth, or with gathers the start")
     gathers: str = file_param("file of observed gathers, shot by shot")
-    geometry: str = file_param("table of sources and receivers, in m")
-    wavelet: str = file_param("file of the wavelet; Ricker without it")
+    geometry: str = file_param("table of sources and receivers, in m; SEG-Y gathers have their own")
+    wavelet: str = file_param("file of the wavelet; without it, that of signature")
     velocity_unit: str = param("m/s", "unit of the velocity's file", choices=tuple(files.UNITS))
     shape: tuple[int, ...] = param((0, 0), "rows and columns of a raw file", low=0)
     spacing: float = param(10.0, "distance of grid points", low=1e-3, high=1e5, unit="m")
-    dt: float = param(0.0, "sampling of gathers; 0 takes a stable step", low=0, high=1, unit="s")
+    datum: float = param(
+        0.0, "elevation of the first row, for SEG-Y gathers", low=-2e4, high=2e4, unit="m"
+    )
+    origin: tuple[float, ...] = param(
+        (0.0, 0.0), "x and y of the first column, as in SEG-Y headers", low=-1e9, high=1e9, unit="m"
+    )
+    dt: float = param(
+        0.0, "sampling of gathers; 0 takes that of SEG-Y, or a stable step", low=0, high=1, unit="s"
+    )
     seconds: float = param(1.5, "length of made gathers", low=1e-3, high=100, unit="s")
     shots: int = param(4, "shots where no geometry is given", low=1, high=1000)
-    frequency: float = param(8.0, "peak of the Ricker wavelet", low=1e-2, high=1e5, unit="Hz")
+    signature: str = param(
+        "ricker", "wavelet without a file; estimated from gathers", choices=("ricker", "estimated")
+    )
+    frequency: float = param(
+        8.0, "peak of the Ricker wavelet; of the estimated, about", low=1e-2, high=1e5, unit="Hz"
+    )
     smoothing: float = param(
         6.0, "deviation of the start's smoothing, without gathers", low=0.5, high=100, unit="cells"
     )
@@ -66,14 +80,24 @@ class OwnConfig(Config):
 
     def check(self) -> None:
         """Check what belongs together."""
-        if self.gathers and not (self.geometry and self.dt):
-            raise ValueError("gathers must have their geometry and dt; one is missing. Give both.")
+        segy_ = Path(self.gathers).suffix.lower() in files.SEGY
+        if self.gathers and not segy_ and not (self.geometry and self.dt):
+            raise ValueError(
+                "gathers must have their geometry and dt; one is missing. Give both, or SEG-Y."
+            )
+        if self.signature == "estimated" and (self.wavelet or not self.gathers):
+            raise ValueError(
+                "signature must be ricker with a wavelet's file, or without gathers; it is "
+                "estimated. Give gathers alone."
+            )
         if len(self.shape) != 2:
             raise ValueError(f"shape must be rows and columns; got {self.shape}. Give two numbers.")
+        if len(self.origin) != 2:
+            raise ValueError(f"origin must be x and y; got {self.origin}. Give two numbers.")
 
     def ready(self) -> None:
         """Read and check every file."""
-        problem(self)
+        given(self)
 
 
 @dataclass(frozen=True)
@@ -97,8 +121,17 @@ class Own(Problem):
         return float(misfit), gradient.numpy()
 
 
-def problem(config: OwnConfig) -> Own:
-    """Return survey, data and start of a configuration.
+@dataclass(frozen=True)
+class Given:
+    """What the files say, checked: survey, model, and gathers or None; nothing is computed yet."""
+
+    survey: Survey
+    model: np.ndarray
+    observed: torch.Tensor | None
+
+
+def given(config: OwnConfig) -> Given:
+    """Return what the files of a configuration say.
 
     Raises
     ------
@@ -114,42 +147,72 @@ def problem(config: OwnConfig) -> Own:
             f"velocity must have 3 rows and columns at least, and one that is not frozen; it has "
             f"{model.shape}, frozen {config.frozen}. Give a larger model."
         )
-    sources, receivers = _places(config, model.shape)
+    read = _read(config)
+    sources, receivers = _places(config, model.shape, read and read.geometry)
     grid, fastest = Grid(model.shape, config.spacing), FASTER * float(model.max())
     stable = 0.95 * longest_step(grid, fastest, ORDER)
-    finer = math.ceil(config.dt / stable) if config.dt else 1
-    dt = config.dt / finer if config.dt else stable
-    observed, nt = None, max(2, round(config.seconds / dt))
-    if config.gathers:
-        known = len(sources), receivers.shape[1]
-        observed = _gathers(config.gathers, known)
-        nt = observed.shape[-1] * finer
-    wavelet = _wavelet(config, dt, nt, finer)
-    amplitudes = wavelet.expand(len(sources), 1, nt)
+    sampling = config.dt or (read and read.interval)
+    if read and not sampling:
+        raise ValueError("gathers must have a sampling interval; byte 117 is 0. Give -p dt.")
+    finer = math.ceil(sampling / stable) if sampling else 1
+    dt = sampling / finer if sampling else stable
+    nt = read.data.shape[-1] * finer if read else max(2, round(config.seconds / dt))
+    amplitudes = _wavelet(config, dt, nt, finer).expand(len(sources), 1, nt)
     survey = Survey(grid, dt, nt, sources, receivers, amplitudes, Boundary(top=config.top))
+    survey.check_velocity(torch.from_numpy(model).float(), ORDER)
+    if read is None:
+        return Given(survey, model, None)
+    if not read.data.any():
+        raise ValueError("gathers must hold a live trace; all are zero. Check the file.")
+    finely = resample_poly(read.data, finer, 1, axis=-1).astype(np.float32)
+    return Given(survey, model, torch.from_numpy(finely))
+
+
+def problem(config: OwnConfig) -> Own:
+    """Return survey, data and start of a configuration.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `given`.
+    """
+    read = given(config)
+    survey, model, data = read.survey, read.model, read.observed
     start = model.astype(np.float32)
-    survey.check_velocity(torch.from_numpy(start), ORDER)
-    if observed is None:
+    if data is None:
         data = propagate(torch.from_numpy(start), survey, space_order=ORDER)
         first = smooth(model, config.smoothing, config.frozen).astype(np.float32)
         return Own(survey, data, model, first, config.frozen)
-    data = torch.from_numpy(resample_poly(observed, finer, 1, axis=-1).astype(np.float32))
     alive = data.abs().amax(-1) > 0
-    if not alive.any():
-        raise ValueError("gathers must hold a live trace; all are zero. Check the file.")
+    if config.signature == "estimated":
+        found = estimate_wavelet(torch.from_numpy(start), survey, data, space_order=ORDER)
+        survey = replace(survey, source_amplitudes=found.expand_as(survey.source_amplitudes))
     # The source's strength is what fits best at the start.
     made = propagate(torch.from_numpy(start), survey, space_order=ORDER) * alive[..., None]
     strength = float((made * data).sum() / made.square().sum().clamp_min(1e-30)) or 1.0
-    survey = replace(survey, source_amplitudes=amplitudes * strength)
+    survey = replace(survey, source_amplitudes=survey.source_amplitudes * strength)
     return Own(survey, data, model, start, config.frozen, alive, known=False)
 
 
-def _places(config: OwnConfig, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    if config.geometry:
-        found = files.geometry("geometry", config.geometry)
-        sources, receivers = (
-            files.cells("geometry", places, config.spacing, shape) for places in found
-        )
+def _read(config: OwnConfig) -> segy.Gathers | None:
+    """Return gathers with their geometry, if there are any."""
+    path = Path(config.gathers)
+    if not config.gathers:
+        return None
+    if not config.geometry:
+        return segy.gathers("gathers", path, top=config.datum, origin=config.origin)
+    known = files.geometry("geometry", config.geometry)
+    return segy.Gathers(_gathers(path, known.receivers.shape[:2]), known, None)
+
+
+def _places(
+    config: OwnConfig, shape: tuple[int, int], known: files.Geometry | None
+) -> tuple[np.ndarray, np.ndarray]:
+    if known is None and config.geometry:
+        known = files.geometry("geometry", config.geometry)
+    if known:
+        name = "geometry" if config.geometry else "positions in gathers"
+        sources, receivers = (files.cells(name, each, config.spacing, shape) for each in known)
         return sources, receivers
     columns = np.linspace(0, shape[1] - 1, config.shots + 2)[1:-1].round()
     sources, receivers = (
@@ -158,13 +221,13 @@ def _places(config: OwnConfig, shape: tuple[int, int]) -> tuple[np.ndarray, np.n
     return sources[:, None], np.repeat(receivers[None], config.shots, 0)
 
 
-def _gathers(path: str, known: tuple[int, int]) -> np.ndarray:
+def _gathers(path: Path, known: tuple[int, int]) -> np.ndarray:
     """Return gathers (n_shots, n_receivers, nt); traces in a row are cut by their geometry."""
     n_traces = known[0] * known[1]
-    if Path(path).suffix.lower() in files.RAW:
-        samples = Path(path).stat().st_size // 4 // n_traces if Path(path).is_file() else 0
+    if path.suffix.lower() in files.RAW:
+        samples = path.stat().st_size // 4 // n_traces if path.is_file() else 0
         return files.array("gathers", path, 3, (*known, samples))
-    axes = 2 if Path(path).suffix.lower() in files.SEGY else 3
+    axes = 2 if path.suffix.lower() in files.SEGY else 3
     found = files.array("gathers", path, axes)
     if found.shape[:-1] not in (known, (n_traces,)):
         raise ValueError(
