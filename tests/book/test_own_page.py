@@ -28,7 +28,7 @@ def test_a_script_runs_as_it_stands(script, tmp_path, monkeypatch):
     def run(study, config, folder, **_):
         config.ready()
         known = config.as_dict()
-        fewer = {"iterations": 2, "epochs": 1, "draws": 8, "starts": 2}
+        fewer = {"iterations": 2, "epochs": 1, "draws": 8, "starts": 2, "solves": 20}
         short = type(config)(**known | {name: value for name, value in fewer.items() if name in known})
         ran.append(studies.run(study, short).units)
         return folder, folder
@@ -47,7 +47,10 @@ def test_the_python_script_runs_as_it_stands(capsys):
 
 OWN = {
     "rnn_fwi": ("survey", "velocity=example/truth.npy shots=1 iterations=1 seconds=0.3 optimisers=cg"),
-    "latent_inversion": ("traveltimes", "traveltimes=example/traveltimes.csv width=16 starts=2 iterations=2 draws=8"),
+    "latent_inversion": (
+        "traveltimes",
+        "traveltimes=example/traveltimes.csv width=16 starts=2 iterations=2 draws=8 solves=20",
+    ),
     "wgan_traces": ("traces", "traces=example/traces.npy epochs=1"),
 }
 

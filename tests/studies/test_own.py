@@ -190,7 +190,7 @@ def test_any_subset_of_rays_is_inverted(tmp_path):
     (path,) = examples.make("traveltimes", tmp_path)
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:1] + lines[5:300:30]))
-    config = tomography.OwnConfig(traveltimes=str(path), width=16, starts=2, iterations=4, draws=8)
+    config = tomography.OwnConfig(traveltimes=str(path), width=16, starts=2, iterations=4, draws=8, solves=60)
     physics = tomography.Physics(config)
     assert len(physics.time) == 10
     # An earth without channels: each ray's length over 0.08 m/ns.
@@ -206,10 +206,17 @@ def test_any_subset_of_rays_is_inverted(tmp_path):
     units = studies.run(tomography.STUDY, config).units
     assert units["descent"]["misfit"].shape == (2, 4) and units["posterior"]["mean"].shape == (125, 60)
     assert len(tomography.pictures(units)) == 2
+    # Ten rays with a deviation of 1 ns each are soon fitted, again and again.
+    run = units["search"]
+    assert (np.diff(run["misfits"]) >= 0).all() and run["images"].shape[1:] == (125, 60) and run["other"][0] == 0
+    best = physics.simulate(run["latents"][:1].astype(float))[0] - physics.data.numpy()
+    assert np.sqrt(np.square(best).mean()) == pytest.approx(run["misfits"][0], rel=1e-4)
+    assert len(tomography.ends(units).splitlines()) == 2 + len(run["misfits"]) and len(tomography.modes(units)) <= 6
 
 
 def test_without_times_they_are_made_and_the_truth_is_known():
-    config = tomography.OwnConfig(width=16, starts=2, iterations=3)
+    config = tomography.OwnConfig(width=16, starts=2, iterations=3, solves=0)
+    assert [unit.name for unit in tomography.STUDY.units(config)] == ["descent"]
     units = studies.run(tomography.STUDY, config).units
     assert next(iter(tomography.pictures(units))) == "truth"
     assert len(units["descent"]["time"]) == 576
@@ -273,3 +280,13 @@ def test_the_wavelet_is_estimated_from_the_gathers(tmp_path):
     assert np.corrcoef(found[::n], true)[0, 1] > 0.97
     with pytest.raises(ValueError, match=r"signature must be ricker with a wavelet's file, or without gathers"):
         fwi.OwnConfig(velocity=paths["start.npy"], signature="estimated")
+
+
+def test_the_search_begins_anew_until_its_solves_are_spent(tmp_path):
+    # Errors that large are fitted by the first pool: 256 solves, 256, and what is left.
+    config = tomography.OwnConfig(width=16, noise=60.0, solves=600, starts=1, iterations=1)
+    run = tomography._search(tomography.Physics(config))
+    assert len(run["misfits"]) == 3 and (run["misfits"] < run["target"]).all()
+    assert (run["other"][1:] > 0).all() and run["record"][-1, 0] <= 256
+    rows = tomography.ends({"search": run}).splitlines()
+    assert rows[0] == "| rank | misfit (deviations) | fits | cells unlike rank 1 |" and rows[2].count("yes") == 1

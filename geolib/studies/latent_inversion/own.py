@@ -15,6 +15,7 @@ from geolib.datasets import files
 from geolib.gans import sgan
 from geolib.gans.fast import inference
 from geolib.inversion import crosshole, dream, latent
+from geolib.inversion.search import Settings, search
 from geolib.runs.config import Config, file_param, param
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
@@ -50,6 +51,9 @@ class OwnConfig(Config):
     starts: int = param(8, "starts of the descent", paper=64, low=1, high=4096)
     iterations: int = param(200, "updates of each", paper=2000, low=1, high=100_000)
     rate: float = param(0.01, "Adam's learning rate", low=1e-6, high=10)
+    solves: int = param(
+        2000, "models simulated by the search; 0 leaves it out", paper=10_000, low=0, high=10**7
+    )
     draws: int = param(0, "generations of the sampler; 0 leaves it out", low=0, high=10**6)
     seed: int = param(1, "of starts, and of times that are made", low=0, high=10**9)
 
@@ -176,9 +180,16 @@ class Physics:
         """Return traveltimes over their deviations."""
         return self.times(latents) / self.deviation
 
+    def simulate(self, latents: np.ndarray) -> np.ndarray:
+        """Return traveltimes over their deviations, (n, n_rays), without a graph."""
+        with torch.no_grad():
+            made = self.scaled(torch.from_numpy(latents).float())
+        found: np.ndarray = made.double().numpy()
+        return found
+
 
 class OwnLatent(Study[OwnConfig]):
-    """A descent from many starts, and a sampler, on the reader's own traveltimes."""
+    """A descent from many starts, a search and a sampler, on the reader's own traveltimes."""
 
     name = "latent_own"
     title = "Your own traveltimes in a generator's latent space"
@@ -186,8 +197,9 @@ class OwnLatent(Study[OwnConfig]):
     kinds = (Single,)
 
     def units(self, config: OwnConfig) -> list[Unit]:
-        """Return the descent, and the sampler where it is asked for."""
-        return [Single("descent"), *([Single("posterior")] if config.draws else [])]
+        """Return the descent, and the search and the sampler where they are asked for."""
+        asked = {"descent": 1, "search": config.solves, "posterior": config.draws}
+        return [Single(name) for name, count in asked.items() if count]
 
     def inputs(self, config: OwnConfig, unit: Unit) -> Sequence[str]:
         """Return the files that are given."""
@@ -196,10 +208,11 @@ class OwnLatent(Study[OwnConfig]):
     def compute(
         self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield misfits, fits and images of the descent; images and misfits of the sampler."""
+        """Yield misfits, fits and images of descent and search; those of the sampler."""
         physics = Physics(config)
+        how = {"descent": _descent, "search": _search, "posterior": _posterior}
         for unit in units:
-            made = _posterior if unit.name == "posterior" else _descent
+            made = how[unit.name]
             truth = {} if physics.true_latent is None else _images(physics, physics.true_latent)
             yield unit, made(physics) | {f"true_{name}": value for name, value in truth.items()}
 
@@ -224,19 +237,40 @@ def _descent(physics: Physics) -> Arrays:
     }
 
 
+def _search(physics: Physics) -> Arrays:
+    """Return all models at which the search ended, as it is begun anew until its solves are spent.
+
+    A search ends where a model fits; of the last one, that may not, the best of each attempt count.
+    """
+    config, rng = physics.config, np.random.default_rng([physics.config.seed, 4])
+    data, used = physics.data.double().numpy(), 0
+    models: list[np.ndarray] = []
+    misfits: list[float] = []
+    record = np.empty((0, 2))
+    while used < config.solves:
+        budget = config.solves - used
+        found = search(physics.simulate, data, N_LATENT, sigma=1.0, budget=budget, rng=rng)
+        record = record if used else found.record
+        used += found.solves
+        fits = found.misfit <= Settings().target
+        models += [found.model] if fits else list(found.models)
+        misfits += [found.misfit] if fits else found.misfits.tolist()
+    order = np.argsort(misfits, kind="stable")
+    made = _images(physics, torch.from_numpy(np.array(models)[order]).float())
+    facies = made["images"] >= 0.5
+    other = (facies != facies[:1]).mean((1, 2))
+    kept = {"misfits": np.array(misfits)[order], "other": other, "record": record}
+    return {**made, **kept, "target": np.array(Settings().target)}
+
+
 def _images(physics: Physics, latents: Tensor) -> Arrays:
     with torch.no_grad():
         return {"images": physics.images(latents).numpy(), "latents": latents.numpy()}
 
 
 def _posterior(physics: Physics) -> Arrays:
-    def scaled(states: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            found: np.ndarray = physics.scaled(torch.from_numpy(states).float()).double().numpy()
-        return found
-
     config, rng = physics.config, np.random.default_rng([physics.config.seed, 3])
-    likelihood = dream.gaussian(scaled, physics.data.double().numpy(), 1.0)
+    likelihood = dream.gaussian(physics.simulate, physics.data.double().numpy(), 1.0)
     thin = max(1, config.draws // 500)
     chains = dream.sample(likelihood, N_LATENT, config.draws, rng, thin=thin)
     late = chains.draws[:, chains.draws.shape[1] // 2 :].reshape(-1, N_LATENT)
@@ -269,6 +303,28 @@ def pictures(units: Units, count: int = 6) -> dict[str, np.ndarray]:
     for start in np.argsort(best)[:count]:
         shown[f"start {start + 1}: {best[start]:.2f}"] = run["images"][start]
     return shown
+
+
+def ends(units: Units) -> str:
+    """Return a table of the models that the search found: misfit, and cells unlike the best's."""
+    run = units["search"]
+    rows = [
+        [place, f"{misfit:.2f}", "yes" if misfit <= run["target"] else "no", f"{100 * other:.0f} %"]
+        for place, (misfit, other) in enumerate(
+            zip(run["misfits"].tolist(), run["other"].tolist(), strict=True), 1
+        )
+    ]
+    return markdown(["rank", "misfit (deviations)", "fits", "cells unlike rank 1"], rows, "rrlr")
+
+
+def modes(units: Units, count: int = 6) -> dict[str, np.ndarray]:
+    """Return the images at the best ends of the search, by what is said of each."""
+    run = units["search"]
+    titles = (
+        f"{place}: {misfit:.2f}, {100 * other:.0f} %"
+        for place, (misfit, other) in enumerate(zip(run["misfits"], run["other"], strict=True), 1)
+    )
+    return dict(zip(titles, run["images"][:count], strict=False))
 
 
 STUDY = OwnLatent()
