@@ -7,6 +7,7 @@ import ctypes
 import functools
 import multiprocessing
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -87,6 +88,54 @@ def keep_memory() -> None:
         library = ctypes.CDLL("libc.so.6")
         for option, size in ((-3, 1 << 25), (-1, (1 << 31) - 1)):  # M_MMAP_THRESHOLD at its most, M_TRIM_THRESHOLD
             library.mallopt(option, size)
+
+
+def machine_bytes() -> int:
+    """Return the bytes of memory that this process may have: the machine's, or its control group's where that is less.
+
+    Where neither is told, nothing is known to be too much.
+    """
+    known = [sys.maxsize]
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for place in ("memory.max", "memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number
+            known.append(int(Path("/sys/fs/cgroup", place).read_text()))
+    return min(known)
+
+
+def within_memory(name: str, needed: float, remedy: str) -> str:
+    """Return one line on the memory that a gradient takes at most, in bytes, beside what there is.
+
+    Raises
+    ------
+    ValueError
+        If it is more than there is.
+    """
+    has = machine_bytes()
+    told = f"{needed / 2**20:,.0f} MiB"
+    if needed > has:
+        raise ValueError(
+            f"{name} must fit into this machine's {has / 2**20:,.0f} MiB; a gradient needs {told}. {remedy}"
+        )
+    return f"memory: a gradient takes at most {told} of this machine's {has / 2**20:,.0f} MiB"
+
+
+def kept_bytes(function: Callable[[], Any]) -> int:
+    """Return the bytes that autograd keeps of what a function computes; on the meta device nothing is computed."""
+    import torch
+
+    kept: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        made = function()
+    del made  # until here the graph was there, so that no two storages had one address
+    return sum(kept.values())
 
 
 @contextlib.contextmanager

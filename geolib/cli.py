@@ -198,6 +198,8 @@ def _announce(study: AnyStudy, config: Config, preset: str, folder: Path) -> Non
     where = " and ".join(str(paths.notebook(page)) for page in study.pages)
     print(f"does: executes notebook {where} in one process; units: {len(study.names(config))}")
     print(f"time: {reruns.expected(study, config)}")
+    for line in config.told():
+        print(line)
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
 
 

@@ -281,6 +281,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "space_order": 2,
         "backend": "eager",
     },
+    waves.gradient_bytes: lambda: {"survey": _wave()["survey"], "space_order": 2},
     waves.workspace_bytes: lambda: {"survey": _wave()["survey"], "space_order": 2},
     waves.longest_step: lambda: {"grid": waves.Grid((8, 9), 10.0), "velocity": 2000.0, "space_order": 2},
     waves.survey.space_order_of: lambda: {"value": 4},

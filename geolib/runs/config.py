@@ -100,6 +100,10 @@ class Config:
     def ready(self) -> None:
         """Check that what the parameters ask for is at hand; studies override it and raise ValueError."""
 
+    def told(self) -> list[str]:
+        """Return lines that are told before it starts, of memory say; studies override it and raise ValueError."""
+        return []
+
     def files(self) -> list[str]:
         """Return the files of the reader's that are given; two of one name could not be told apart."""
         given = {i.name: path for i in _fields(type(self)) if "file" in i.metadata and (path := getattr(self, i.name))}

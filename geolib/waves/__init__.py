@@ -2,6 +2,7 @@
 
 from geolib.waves.cell import WaveCell
 from geolib.waves.certify import Certificate, certify
+from geolib.waves.memory import gradient_bytes
 from geolib.waves.propagate import misfit_and_gradient, propagate, workspace_bytes
 from geolib.waves.signature import estimate_wavelet
 from geolib.waves.survey import Boundary, Grid, Survey, longest_step
@@ -16,6 +17,7 @@ __all__ = [
     "certify",
     "estimate_wavelet",
     "gaussian",
+    "gradient_bytes",
     "longest_step",
     "misfit_and_gradient",
     "propagate",

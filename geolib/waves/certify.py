@@ -15,7 +15,8 @@ import torch
 
 from geolib._arguments import checked, tensor
 from geolib.waves.cell import padded_shape
-from geolib.waves.propagate import misfit_and_gradient, propagate, workspace_bytes
+from geolib.waves.memory import gradient_bytes
+from geolib.waves.propagate import misfit_and_gradient, propagate
 from geolib.waves.survey import KINDS, Survey, longest_step, space_order_of
 
 #: Shots that are tried at most, spread evenly over the survey.
@@ -381,11 +382,9 @@ def _cycles(trial: _Trial, observed: torch.Tensor) -> Row:
 
 
 def _cost(survey: Survey, order: int, backend: str, seconds: float) -> Row:
-    kind = survey.source_amplitudes.element_size()
-    cells = math.prod(padded_shape(survey)) * kind
     if backend == "fused":
-        threads = min(survey.n_shots, torch.get_num_threads())
-        memory = threads * workspace_bytes(survey, space_order=order) + survey.n_shots * cells
+        memory = gradient_bytes(survey, space_order=order)
     else:
+        cells = math.prod(padded_shape(survey)) * survey.source_amplitudes.element_size()
         memory = 10 * cells * survey.n_shots * survey.nt
     return Row("one gradient of the survey", f"{seconds:.2g} s and {memory / 2**20:.3g} MiB")

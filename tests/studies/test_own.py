@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from geolib import cli, studies
+from geolib import _runtime, cli, studies
 from geolib.book import reruns
 from geolib.gans import sgan
 from geolib.studies import examples
@@ -290,3 +290,38 @@ def test_the_search_begins_anew_until_its_solves_are_spent(tmp_path):
     assert (run["other"][1:] > 0).all() and run["record"][-1, 0] <= 256
     rows = tomography.ends({"search": run}).splitlines()
     assert rows[0] == "| rank | misfit (deviations) | fits | cells unlike rank 1 |" and rows[2].count("yes") == 1
+
+
+@pytest.mark.parametrize("kind", ["gathers", "latent", "traces"])
+def test_memory_is_told_before_and_too_much_is_refused_before_a_kernel(kind, gathers, tmp_path, monkeypatch):
+    config = gathers
+    if kind == "latent":
+        config = tomography.OwnConfig(width=16, starts=8)
+    elif kind == "traces":
+        config = traces.OwnConfig(traces=str(examples.make("traces", tmp_path)[0]))
+    (line,) = config.told()
+    assert line.startswith("memory: a gradient takes at most ") and " MiB of this machine's " in line
+    monkeypatch.setattr(_runtime, "machine_bytes", lambda: 2**16)
+    monkeypatch.setattr(fwi, "propagate", None)
+    with pytest.raises(ValueError, match=r"must fit into this machine's 0 MiB; a gradient needs [\d,]+ MiB\. Take "):
+        config.ready()
+
+
+def test_more_starts_and_more_shots_take_more_memory(tmp_path):
+    def needed(config):
+        return float(config.told()[0].split("at most ")[1].split(" MiB")[0].replace(",", ""))
+
+    few, many = (needed(tomography.OwnConfig(width=16, starts=starts)) for starts in (10, 100))
+    # By hand: 16 filters of 129 x 65 pixels in float32 are half a MiB, of which two to eight are kept, twice.
+    assert many == pytest.approx(10 * few, rel=0.05) and 20 < few < 80
+    np.save(tmp_path / "v.npy", np.full((200, 300), 2000.0))
+    few, many = (needed(fwi.OwnConfig(velocity=str(tmp_path / "v.npy"), seconds=s)) for s in (1.0, 4.0))
+    assert many > 1.5 * few
+
+
+def test_the_machine_s_memory_is_what_a_group_may_have(monkeypatch):
+    assert 2**28 < _runtime.machine_bytes() < 2**50
+    monkeypatch.setattr(_runtime.Path, "read_text", lambda self: "4096\n")
+    assert _runtime.machine_bytes() == 4096
+    monkeypatch.setattr(_runtime.Path, "read_text", lambda self: "max\n")
+    assert _runtime.machine_bytes() > 2**28

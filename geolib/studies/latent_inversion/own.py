@@ -11,6 +11,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from geolib._runtime import kept_bytes, within_memory
 from geolib.datasets import files
 from geolib.gans import sgan
 from geolib.gans.fast import inference
@@ -71,9 +72,20 @@ class OwnConfig(Config):
             )
 
     def ready(self) -> None:
-        """Read and check every file."""
+        """Read and check every file, and the memory that is needed."""
         network(self)
         rays(self)
+        self.told()
+
+    def told(self) -> list[str]:
+        """Return how much memory a gradient of all starts takes; more than there is is refused."""
+        width = len(network(self).merge.weight)
+        with torch.device("meta"):
+            empty = sgan.Generator(width).requires_grad_(False)
+            latents = torch.zeros(1, 1, *sgan.LATENT, requires_grad=True)
+        # As much again for the derivatives.
+        needed = 2 * self.starts * kept_bytes(lambda: empty(latents))
+        return [within_memory("all starts together", needed, "Take fewer starts.")]
 
 
 def network(config: OwnConfig) -> sgan.Generator:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 
+from geolib._runtime import within_memory
 from geolib.datasets import files, segy
 from geolib.datasets.velocity import smooth
 from geolib.inversion import descent, words
@@ -28,6 +29,7 @@ from geolib.waves import (
     Survey,
     certify,
     estimate_wavelet,
+    gradient_bytes,
     longest_step,
     misfit_and_gradient,
     propagate,
@@ -96,8 +98,17 @@ class OwnConfig(Config):
             raise ValueError(f"origin must be x and y; got {self.origin}. Give two numbers.")
 
     def ready(self) -> None:
-        """Read and check every file."""
-        given(self)
+        """Read and check every file, and the memory that is needed."""
+        self.told()
+
+    def told(self) -> list[str]:
+        """Return how much memory a gradient takes; more than there is is refused."""
+        read = given(self)
+        survey, remedy = read.survey, "Take a coarser grid or fewer shots."
+        gathers = 4 * survey.n_shots * survey.receiver_locations.shape[1] * survey.nt
+        # Observed, resampled, of the model, and what dead traces are filled up with.
+        needed = gradient_bytes(survey, space_order=ORDER) + 4 * gathers
+        return [within_memory("the survey", needed, remedy)]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.signal import resample
 
+from geolib._runtime import kept_bytes, within_memory
 from geolib.datasets import files
 from geolib.gans import wgan
 from geolib.metrics import traces as metrics
@@ -39,8 +40,23 @@ class OwnConfig(Config):
     seed: int = param(1, "seed of everything random", low=0, high=2**31 - 1)
 
     def ready(self) -> None:
-        """Read and check the file."""
+        """Read and check the file, and the memory that is needed."""
         data(self)
+        self.told()
+
+    def told(self) -> list[str]:
+        """Return how much memory a step takes; more than there is is refused."""
+        rng = torch.Generator()
+        with torch.device("meta"):
+            latents = torch.empty(self.batch, *wgan.draw_latents(1, rng.manual_seed(0)).shape[1:])
+            networks = [
+                wgan.make_generator(rng=rng).to("meta"),
+                wgan.make_critic(rng=rng).to("meta"),
+            ]
+        kept = kept_bytes(lambda: networks[1](networks[0](latents)))
+        weights = sum(p.nbytes for network in networks for p in network.parameters())
+        # The critic's penalty goes through its derivative; Adam keeps three more of each weight.
+        return [within_memory("a batch", 4 * kept + 4 * weights, "Take a smaller batch.")]
 
 
 @dataclass(frozen=True)
