@@ -105,7 +105,7 @@ def machine_bytes() -> int:
 
 
 def within_memory(name: str, needed: float, remedy: str) -> str:
-    """Return one line on the memory that a gradient takes at most, in bytes, beside what there is.
+    """Return one line on the memory that a gradient takes, in bytes, beside what there is.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def within_memory(name: str, needed: float, remedy: str) -> str:
         raise ValueError(
             f"{name} must fit into this machine's {has / 2**20:,.0f} MiB; a gradient needs {told}. {remedy}"
         )
-    return f"memory: a gradient takes at most {told} of this machine's {has / 2**20:,.0f} MiB"
+    return f"memory: a gradient takes up to about {told} of this machine's {has / 2**20:,.0f} MiB"
 
 
 def kept_bytes(function: Callable[[], Any]) -> int:

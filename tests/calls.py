@@ -69,7 +69,10 @@ APART = {
         f"geolib.datasets.files.{name}"
         for name in ["find", "array", "table", "velocity", "geometry", "cells", "traveltimes"]
     ),
-    *(f"geolib.datasets.files.{name}" for name in ["segyio", "state_dict", "must_fit", "Geometry", "Traveltimes"]),
+    *(
+        f"geolib.datasets.files.{name}"
+        for name in ["facies", "segyio", "state_dict", "must_fit", "Geometry", "Traveltimes"]
+    ),
     *(f"geolib.datasets.segy.{name}" for name in ["Gathers", "gathers", "write"]),
 }
 

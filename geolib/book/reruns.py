@@ -209,8 +209,13 @@ def run(
                 executed[-1], records.section({"This run": records.facts(config, [taken])})
             )
             rendered = standalone.render_together(executed, study.title)
+            left = [
+                Path(shutil.copyfile(found, Path(draft) / left))
+                for left, place in study.leaves.items()
+                for found in units.glob(f"{name}/*/{place}")
+            ]
             (folder / RECORD).unlink(missing_ok=True)  # it vouches for the others
-            for made in (*executed, *rendered):
+            for made in (*executed, *rendered, *left):
                 os.replace(made, folder / made.name)
             write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
         shutil.rmtree(units, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The reader's own files: each is checked before anything is computed from it, and nothing in one is executed.
 
 NumPy's `.npy` (never with pickled objects), raw little-endian float32 (`.f32`, `.bin`, `.raw`) whose shape is told,
-SEG-Y (`.sgy`, `.segy`, by segyio) and tables (`.csv`) with a line of names.
+SEG-Y (`.sgy`, `.segy`, by segyio), grey pictures (`.png`) and tables (`.csv`) with a line of names.
 """
 
 from __future__ import annotations
@@ -189,6 +189,57 @@ def velocity(name: str, path: Any, *, unit: str = "m/s", shape: Sequence[int] | 
             f"{name} must lie between {SLOWEST:g} and {FASTEST:g} m/s; in {unit} it is {low:g} to {high:g}. {remedy}"
         )
     return model * UNITS[unit]
+
+
+def facies(name: str, path: Any, *, threshold: float = 0.0, least: int = 1) -> np.ndarray:
+    """Return an image of two facies (nz, nx), float32, 1 where a pixel has the larger value.
+
+    Parameters
+    ----------
+    name, path
+        The parameter and its file: `.npy`, or a grey picture `.png`.
+    threshold : float
+        Value from which a pixel is 1; at 0 the file must hold two values.
+    least : int
+        Rows and columns that it must have.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file is none, too small, holds more than two values and no threshold is given, or has one facies alone.
+    """
+    found = find(name, path, (".npy", ".png"))
+    values = _png(name, found) if found.suffix.lower() == ".png" else array(name, found, 2)
+    if min(values.shape) < least:
+        raise ValueError(
+            f"{name} must have at least {least} rows and columns; it has {values.shape}. Take a larger one."
+        )
+    low, high = float(values.min()), float(values.max())
+    if not threshold and not ((values == low) | (values == high)).all():
+        raise ValueError(
+            f"{name} must hold two values; it has others between {low:g} and {high:g}. Give -p threshold VALUE, "
+            "from which a pixel is inside."
+        )
+    inside = values >= (threshold or (low + high) / 2)
+    if inside.all() or not inside.any():
+        raise ValueError(
+            f"{name} must have both facies; its values are {low:g} to {high:g}. Correct threshold or file."
+        )
+    return inside.astype(np.float32)
+
+
+def _png(name: str, path: Path) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            if picture.width * picture.height > LARGEST // 8:
+                raise ValueError(f"{picture.width} by {picture.height} pixels are too many")
+            if picture.mode not in ("1", "L", "P", "I", "I;16"):
+                raise ValueError(f"its pixels are {picture.mode}, not grey")
+            return np.asarray(picture.convert("L") if picture.mode == "P" else picture).astype(np.float64)
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{name} must be a grey picture; {path} is none ({error}). Convert it to .npy.") from None
 
 
 class Geometry(NamedTuple):

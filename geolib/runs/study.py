@@ -41,6 +41,9 @@ class Study(ABC, Generic[C]):
         Public data that it reads, names in `geolib.datasets.fetch.FILES`.
     dims : mapping
         Names of axes, by array name.
+    leaves : mapping
+        Files that a run leaves beside its page, by name: their places in the folder in which
+        `compute` keeps state.
     sequential : bool
         Units build on one another: they are computed in one process, and `compute` keeps state in
         the run's folder.
@@ -56,6 +59,7 @@ class Study(ABC, Generic[C]):
     kinds: ClassVar[tuple[type[Unit], ...]]
     files: ClassVar[tuple[str, ...]] = ()
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    leaves: ClassVar[Mapping[str, str]] = {}
     sequential: ClassVar[bool] = False
 
     @abstractmethod

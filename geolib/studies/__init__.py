@@ -60,7 +60,7 @@ COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}
 #: it. They have a page of their own, which says nothing of the papers.
 OWN = {
     "fwi_own": ("rnn_fwi", ("velocity", "gathers")),
-    "latent_own": ("latent_inversion", ("traveltimes", "weights")),
+    "latent_own": ("latent_inversion", ("traveltimes", "weights", "training_image")),
     "traces_own": ("wgan_traces", ("traces",)),
 }
 #: Studies whose configuration has a module of its own, so that it is known before what computes.

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from geolib.datasets import files, segy
+from geolib.datasets.channels import procedural_channels
 from geolib.datasets.velocity import smooth
 from geolib.inversion import crosshole
 from geolib.studies.wgan_traces import data
@@ -73,6 +74,12 @@ def traveltimes(folder: Path) -> list[Path]:
     return [_table(folder / "traveltimes.csv", names, rows)]
 
 
+def training_image(folder: Path) -> list[Path]:
+    """Make an image of wandering channels, 400 by 400 pixels, in grey values of two facies."""
+    made = procedural_channels((400, 400), np.random.default_rng(0))
+    return _arrays(folder, {"training_image": 30 + 150 * made})
+
+
 def traces(folder: Path) -> list[Path]:
     """Make 200 zero-offset traces over random layers, with noise; two are dead."""
     rng, config = np.random.default_rng(0), TracesConfig()
@@ -96,7 +103,8 @@ def _table(path: Path, names: Sequence[str], rows: Sequence[Sequence[object]]) -
     return path
 
 
-_MAKERS = {"survey": survey, "traveltimes": traveltimes, "traces": traces}
+_MAKERS = {"survey": survey, "traveltimes": traveltimes, "training_image": training_image}
+_MAKERS["traces"] = traces
 NAMES = tuple(_MAKERS)
 
 

@@ -1,5 +1,6 @@
 """The page on own data: its scripts run as they stand, on the example files, and so do the notebooks."""
 
+import ast
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ import pytest
 
 from geolib import cli, studies
 from geolib.book import reruns
+from geolib.runs import paths
 
 PAGE = (Path(__file__).parents[2] / "book" / "own.md").read_text(encoding="utf-8")
 SHELL = re.findall(r"^```bash\n(.*?)^```", PAGE, flags=re.M | re.S)
@@ -28,7 +30,7 @@ def test_a_script_runs_as_it_stands(script, tmp_path, monkeypatch):
     def run(study, config, folder, **_):
         config.ready()
         known = config.as_dict()
-        fewer = {"iterations": 2, "epochs": 1, "draws": 8, "starts": 2, "solves": 20}
+        fewer = {"iterations": 2, "epochs": 1, "draws": 8, "starts": 2, "solves": 20, "updates": 1}
         short = type(config)(**known | {name: value for name, value in fewer.items() if name in known})
         ran.append(studies.run(study, short).units)
         return folder, folder
@@ -47,9 +49,17 @@ def test_the_python_script_runs_as_it_stands(capsys):
 
 OWN = {
     "rnn_fwi": ("survey", "velocity=example/truth.npy shots=1 iterations=1 seconds=0.3 optimisers=cg"),
+    "rnn_fwi, SEG-Y": (
+        "survey",
+        "velocity=example/start.npy gathers=example/gathers.sgy signature=estimated iterations=1 optimisers=cg",
+    ),
     "latent_inversion": (
         "traveltimes",
         "traveltimes=example/traveltimes.csv width=16 starts=2 iterations=2 draws=8 solves=20",
+    ),
+    "latent_inversion, training": (
+        "training_image",
+        "training_image=example/training_image.npy width=2 batch=2 updates=2 judged=4 starts=1 iterations=1 solves=20",
     ),
     "wgan_traces": ("traces", "traces=example/traces.npy epochs=1"),
 }
@@ -59,8 +69,14 @@ OWN = {
 def test_a_page_of_own_data_tells_of_nothing_else(chapter, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     example, given = OWN[chapter]
+    if "SEG-Y" in chapter:
+        pytest.importorskip("segyio")
+    chapter = chapter.split(",")[0]
     cli.main(["example", example])
     assert cli.main(["run", chapter, "--out", "out", *(w for pair in given.split() for w in ("-p", pair))]) == 0
+    told = capsys.readouterr().out
+    assert told.count("memory: a gradient takes up to about ") == 1
+    assert told.count("training: ") == ("training_image" in given) == Path("out/weights.safetensors").is_file()
     (page,) = Path("out").glob("*.html")
     assert page.stem in studies.OWN
     record = json.loads(Path("out/run.json").read_text())
@@ -68,3 +84,16 @@ def test_a_page_of_own_data_tells_of_nothing_else(chapter, tmp_path, monkeypatch
     text = re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8").partition("</head>")[2])
     for author in ("Laloy", "Niu", "Sun et al", "Marmousi"):
         assert author not in text
+
+
+@pytest.mark.parametrize("study", studies.OWN)
+def test_a_notebook_has_the_study_s_parameters(study):
+    content = json.loads(paths.notebook(study).read_text(encoding="utf-8"))
+    (cell,) = (cell for cell in content["cells"] if "parameters" in cell["metadata"].get("tags", []))
+    lines = ["".join(line).strip() for line in cell["source"]]
+    told = [tuple(re.fullmatch(r"(\w+): \w+ = (.*)  # (.*)", line).groups()) for line in lines]
+    rows = studies.config_of(study).describe()
+    expected = [(row["name"], row["default"], row["help"]) for row in rows]
+    assert [
+        (name, tuple(v) if isinstance(v := ast.literal_eval(value), list) else v, help) for name, value, help in told
+    ] == expected

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from geolib.datasets import files
 
@@ -154,3 +155,41 @@ def test_rays_may_be_any_and_have_deviations(made):
 def test_times_of_no_radar_wave_are_refused(made, text, message):
     with pytest.raises(ValueError, match=message):
         files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0)
+
+
+FACIES = np.where(np.arange(12).reshape(3, 4) % 5 == 0, 180, 30)
+
+
+def test_an_image_of_two_facies_has_zeros_and_ones_from_any_file(made, tmp_path):
+    expected = (FACIES == 180).astype(np.float32)
+    np.testing.assert_array_equal(files.facies("i", made("i.npy", FACIES)), expected)
+    Image.fromarray(FACIES.astype(np.uint8)).save(tmp_path / "i.png")
+    np.testing.assert_array_equal(files.facies("i", tmp_path / "i.png"), expected)
+    grey = FACIES + np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(files.facies("i", made("g.npy", grey), threshold=100.0), expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (
+            np.arange(12.0).reshape(3, 4),
+            {},
+            r"i must hold two values; it has others between 0 and 11\. Give",
+        ),
+        (FACIES, {"threshold": 200.0}, r"i must have both facies; its values are 30 to 180"),
+        (np.ones((3, 4)), {}, r"i must have both facies; its values are 1 to 1"),
+        (FACIES, {"least": 4}, r"i must have at least 4 rows and columns; it has \(3, 4\)"),
+    ],
+)
+def test_an_image_of_no_two_facies_is_refused(made, content, options, message):
+    with pytest.raises(ValueError, match=message):
+        files.facies("i", made("i.npy", content), **options)
+
+
+def test_a_picture_that_is_none_is_refused(made, tmp_path):
+    with pytest.raises(ValueError, match=r"i must be a grey picture; .*bad\.png is none"):
+        files.facies("i", made("bad.png", b"\x89PNG no"))
+    Image.fromarray(np.zeros((3, 4, 3), np.uint8)).save(tmp_path / "rgb.png")
+    with pytest.raises(ValueError, match=r"i must be a grey picture; .*its pixels are RGB, not grey"):
+        files.facies("i", tmp_path / "rgb.png")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,12 +17,14 @@ from geolib._runtime import kept_bytes, within_memory
 from geolib.datasets import files
 from geolib.gans import sgan
 from geolib.gans.fast import inference
+from geolib.gans.recipes import Recipe
 from geolib.inversion import crosshole, dream, latent
 from geolib.inversion.search import Settings, search
 from geolib.runs.config import Config, file_param, param
 from geolib.runs.study import Study
-from geolib.runs.tables import markdown
+from geolib.runs.tables import duration, markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
+from geolib.studies.latent_inversion import learnt
 from geolib.studies.latent_inversion.config import check_width
 from geolib.studies.latent_inversion.world import N_LATENT, weights_path
 
@@ -39,6 +43,16 @@ class OwnConfig(Config):
 
     traveltimes: str = file_param("table of picked times; without it they are made, with noise")
     weights: str = file_param("generator's weights, as published or as ours; ours without it")
+    training_image: str = file_param("image of two facies, on which a generator is trained")
+    threshold: float = param(
+        0.0,
+        "value of the image from which a pixel is inside; 0 if it has two",
+        low=-1e30,
+        high=1e30,
+    )
+    updates: int = param(900, "updates of that training", low=1, high=10**6)
+    batch: int = param(16, "patches in an update", low=1, high=1024)
+    judged: int = param(40, "realisations by which it is judged", low=4, high=1000)
     width: int = param(32, "filters of the generator, where no weights are given", low=2, high=128)
     distance: float = param(5.98, "between the boreholes", low=0.1, high=1000, unit="m")
     cell: float = param(
@@ -66,6 +80,10 @@ class OwnConfig(Config):
                 f"distance must be at most the model's {across:g} m; got {self.distance:g}. "
                 "Take larger cells."
             )
+        if self.weights and self.training_image:
+            raise ValueError(
+                "weights must not be given with a training_image; both are. Leave one of them out."
+            )
         if self.inside == self.outside:
             raise ValueError(
                 f"inside must differ from outside; both are {self.inside:g} m/ns. Change one."
@@ -73,19 +91,37 @@ class OwnConfig(Config):
 
     def ready(self) -> None:
         """Read and check every file, and the memory that is needed."""
-        network(self)
+        learnt.image(self.training_image, self.threshold)
         rays(self)
-        self.told()
+        self.memory()
 
     def told(self) -> list[str]:
-        """Return how much memory a gradient of all starts takes; more than there is is refused."""
-        width = len(network(self).merge.weight)
+        """Return how much memory a gradient takes, and how long a training."""
+        lines = [self.memory()]
+        picture = learnt.image(self.training_image, self.threshold)
+        if picture is not None:
+            took = duration(learnt.seconds(picture, recipe(self)))
+            lines.append(f"training: {self.updates} updates, about {took}, as measured now")
+        return lines
+
+    def memory(self) -> str:
+        """Return how much memory a gradient takes; more than there is is refused."""
+        width = self.width if self.training_image else len(network(self).merge.weight)
         with torch.device("meta"):
             empty = sgan.Generator(width).requires_grad_(False)
             latents = torch.zeros(1, 1, *sgan.LATENT, requires_grad=True)
-        # As much again for the derivatives.
-        needed = 2 * self.starts * kept_bytes(lambda: empty(latents))
-        return [within_memory("all starts together", needed, "Take fewer starts.")]
+        # The fused layers keep less than a graph does, without them the derivatives come on top.
+        more = 1 if inference.available() else 2
+        needed = more * self.starts * kept_bytes(lambda: empty(latents))
+        if not self.training_image:
+            return within_memory("all starts together", needed, "Take fewer starts.")
+        needed = max(needed, learnt.training_bytes(recipe(self)))
+        return within_memory("a training", needed, "Take a smaller width, batch or starts.")
+
+
+def recipe(config: OwnConfig) -> Recipe:
+    """Return the recipe that works, at this size."""
+    return Recipe(width=config.width, batch=config.batch, iterations=config.updates)
 
 
 def network(config: OwnConfig) -> sgan.Generator:
@@ -162,9 +198,9 @@ def rays(config: OwnConfig) -> Rays:
 class Physics:
     """Times that a generator's images give along the rays, over their deviations."""
 
-    def __init__(self, config: OwnConfig) -> None:
+    def __init__(self, config: OwnConfig, trained: sgan.Generator | None = None) -> None:
         self.config, self.rays = config, rays(config)
-        self.network = network(config)
+        self.network = network(config) if trained is None else trained
         self.frozen = inference.Frozen(self.network) if inference.available() else self.network
         self.deviation = torch.from_numpy(self.rays.deviation).float()
         self.true_latent, time = None, self.rays.time
@@ -207,10 +243,17 @@ class OwnLatent(Study[OwnConfig]):
     title = "Your own traveltimes in a generator's latent space"
     Config = OwnConfig
     kinds = (Single,)
+    leaves: ClassVar[Mapping[str, str]] = {"weights.safetensors": learnt.CHOSEN}
+    sequential = True
 
     def units(self, config: OwnConfig) -> list[Unit]:
-        """Return the descent, and the search and the sampler where they are asked for."""
-        asked = {"descent": 1, "search": config.solves, "posterior": config.draws}
+        """Return the descent, and training, search and sampler where they are asked for."""
+        asked = {
+            "training": len(config.training_image),
+            "descent": 1,
+            "search": config.solves,
+            "posterior": config.draws,
+        }
         return [Single(name) for name, count in asked.items() if count]
 
     def inputs(self, config: OwnConfig, unit: Unit) -> Sequence[str]:
@@ -220,13 +263,26 @@ class OwnLatent(Study[OwnConfig]):
     def compute(
         self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield misfits, fits and images of descent and search; those of the sampler."""
-        physics = Physics(config)
+        """Yield the training; misfits, fits and images of descent and search; the sampler's."""
+        picture, trained = learnt.image(config.training_image, config.threshold), None
+        if picture is not None:
+            with tempfile.TemporaryDirectory() as temporary:
+                place = Path(folder or temporary)
+                if Single("training") in units or not (place / learnt.CHOSEN).is_file():
+                    made = learnt.train(picture, recipe(config), config.seed, config.judged, place)
+                    if Single("training") in units:
+                        yield Single("training"), made
+                trained = sgan.load_weights(place / learnt.CHOSEN)
+        physics = Physics(config, trained)
         how = {"descent": _descent, "search": _search, "posterior": _posterior}
         for unit in units:
-            made = how[unit.name]
+            if unit.name == "training":
+                continue
             truth = {} if physics.true_latent is None else _images(physics, physics.true_latent)
-            yield unit, made(physics) | {f"true_{name}": value for name, value in truth.items()}
+            yield (
+                unit,
+                how[unit.name](physics) | {f"true_{name}": value for name, value in truth.items()},
+            )
 
 
 def _descent(physics: Physics) -> Arrays:
