@@ -73,7 +73,7 @@ APART = {
         f"geolib.datasets.files.{name}"
         for name in ["facies", "segyio", "state_dict", "must_fit", "Geometry", "Traveltimes"]
     ),
-    *(f"geolib.datasets.segy.{name}" for name in ["Gathers", "gathers", "write"]),
+    *(f"geolib.datasets.segy.{name}" for name in ["Gathers", "gathers", "interval_of", "write"]),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -76,12 +76,7 @@ def gathers(name: str, path: Any, *, top: float = 0.0, origin: Sequence[float] =
     Society of Exploration Geophysicists (2002), SEG Y rev 1 Data Exchange format.
     """
     found = files.find(name, path, files.SEGY)
-    segyio = files.segyio(name)
-    try:
-        with segyio.open(found, ignore_geometry=True) as file:
-            traces, headers = file.trace.raw[:].astype(np.float64), _read(segyio, file)
-    except (RuntimeError, OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{name} must be SEG-Y; {found} is none ({error}). Convert it to .npy.") from None
+    traces, headers = _opened(name, found, lambda file: file.trace.raw[:].astype(np.float64))
     _checks.finite(name, traces, "Correct the file.")
     words = headers.words
     traces[np.isin(words["kind"], _DEAD)] = 0
@@ -90,11 +85,35 @@ def gathers(name: str, path: Any, *, top: float = 0.0, origin: Sequence[float] =
         raise ValueError(f"{name} must hold traces of receivers; those of {found} are auxiliary. Check byte 29.")
     words, traces = {key: values[used] for key, values in words.items()}, traces[used]
     sources, receivers = _positions(name, _Headers(words, headers.metres), top, origin)
-    interval = _interval(name, words)
+    if words["delay"].any():
+        worst = int(words["delay"][np.abs(words["delay"]).argmax()])
+        raise ValueError(f"{name} must begin when the source does; byte 109 has a delay of {worst} ms. Pad or cut.")
     order = _by_shots(words["record"], sources)
     places = np.stack([sources[order], receivers[order]])
     data = traces[order] * _first_time(order)[..., None]
-    return Gathers(data, files.Geometry(places[0][:, :1], places[1]), interval)
+    return Gathers(data, files.Geometry(places[0][:, :1], places[1]), _interval(name, words))
+
+
+def interval_of(name: str, path: Any) -> float | None:
+    """Return the sampling interval (s) that the headers of a SEG-Y file tell, or None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the file is missing or none, or traces have different intervals.
+    """
+    _, headers = _opened(name, files.find(name, path, files.SEGY), lambda file: None)
+    return _interval(name, headers.words)
+
+
+def _opened(name: str, path: Path, read: Callable[[Any], Any]) -> tuple[Any, _Headers]:
+    """Return what is read from an open file, and its headers."""
+    segyio = files.segyio(name)
+    try:
+        with segyio.open(path, ignore_geometry=True) as file:
+            return read(file), _read(segyio, file)
+    except (RuntimeError, OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{name} must be SEG-Y; {path} is none ({error}). Convert it to .npy.") from None
 
 
 def _read(segyio: ModuleType, file: Any) -> _Headers:
@@ -171,9 +190,6 @@ def _interval(name: str, words: dict[str, np.ndarray]) -> float | None:
     if len(set(words["interval"].tolist())) > 1:
         low, high = int(words["interval"].min()), int(words["interval"].max())
         raise ValueError(f"{name} must have one sampling interval; byte 117 has {low} to {high} us. Resample.")
-    if words["delay"].any():
-        worst = int(words["delay"][np.abs(words["delay"]).argmax()])
-        raise ValueError(f"{name} must begin when the source does; byte 109 has a delay of {worst} ms. Pad or cut.")
     interval = int(words["interval"][0])
     return interval * 1e-6 if interval > 0 else None
 

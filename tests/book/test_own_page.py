@@ -51,7 +51,7 @@ OWN = {
     "rnn_fwi": ("survey", "velocity=example/truth.npy shots=1 iterations=1 seconds=0.3 optimisers=cg"),
     "rnn_fwi, SEG-Y": (
         "survey",
-        "velocity=example/start.npy gathers=example/gathers.sgy signature=estimated iterations=1 optimisers=cg",
+        "velocity=example/start.npy gathers=example/gathers.sgy source=estimated iterations=1 optimisers=cg",
     ),
     "latent_inversion": (
         "traveltimes",

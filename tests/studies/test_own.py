@@ -9,6 +9,7 @@ import torch
 
 from geolib import _runtime, cli, studies
 from geolib.book import reruns
+from geolib.datasets import files, segy
 from geolib.datasets.channels import procedural_channels
 from geolib.gans import sgan
 from geolib.metrics import facies
@@ -249,6 +250,14 @@ def test_traces_of_any_length_keep_their_time(tmp_path):
     assert made.dt == pytest.approx(2.0 / 499)
     spectrum = np.abs(np.fft.rfft(made.training)).mean(0)
     assert np.fft.rfftfreq(499, made.dt)[spectrum.argmax()] == pytest.approx(5.0, abs=0.01)
+    same = traces.data(traces.OwnConfig(traces=str(tmp_path / "t.npy")))
+    assert same.dt == pytest.approx(4.0 / 499)  # nobody told
+    if pytest.importorskip("segyio"):
+        places = files.Geometry(np.zeros((70, 1, 2)), np.ones((70, 1, 2)))
+        path = segy.write(tmp_path / "t.sgy", wave[:, None], places, 0.002)
+        same = traces.data(traces.OwnConfig(traces=str(path)))
+        assert same.dt == pytest.approx(2.0 / 499)
+        np.testing.assert_allclose(same.training, made.training, atol=1e-5)
     np.save(tmp_path / "t.npy", wave[:20])
     with pytest.raises(ValueError, match=r"traces must hold at least 64 that vary; it has 20"):
         traces.OwnConfig(traces=str(tmp_path / "t.npy")).ready()
@@ -279,13 +288,13 @@ def test_gathers_in_segy_bring_their_geometry_and_make_the_same_problem(tmp_path
 def test_the_wavelet_is_estimated_from_the_gathers(tmp_path):
     paths = {path.name: str(path) for path in examples.make("survey", tmp_path)}
     known = {"velocity": paths["start.npy"], "gathers": paths["gathers.npy"], "geometry": paths["geometry.csv"]}
-    made = fwi.problem(fwi.OwnConfig(**known, dt=1e-3, frequency=6.0, signature="estimated"))
+    made = fwi.problem(fwi.OwnConfig(**known, dt=1e-3, frequency=6.0, source="estimated"))
     found, true = made.survey.source_amplitudes[0, 0].numpy(), np.load(paths["wavelet.npy"])
     n = made.survey.nt // len(true)
     # Statics and noise are in the gathers.
     assert np.corrcoef(found[::n], true)[0, 1] > 0.97
-    with pytest.raises(ValueError, match=r"signature must be ricker with a wavelet's file, or without gathers"):
-        fwi.OwnConfig(velocity=paths["start.npy"], signature="estimated")
+    with pytest.raises(ValueError, match=r"source must be ricker with a wavelet's file, or without gathers"):
+        fwi.OwnConfig(velocity=paths["start.npy"], source="estimated")
 
 
 def test_the_search_begins_anew_until_its_solves_are_spent(tmp_path):

@@ -55,7 +55,8 @@ def training_bytes(recipe: Recipe) -> int:
 
 def edge_of(image: np.ndarray) -> int:
     """Return the column up to which an image is trained on; the rest, a patch at least, judges."""
-    return min(int(TRAINED * image.shape[1]), image.shape[1] - SIDE)
+    columns = int(image.shape[1])
+    return min(int(TRAINED * columns), columns - SIDE)
 
 
 def seconds(image: np.ndarray, recipe: Recipe) -> float:

@@ -48,7 +48,7 @@ class OwnConfig(Config):
     velocity: str = file_param("file of the velocity: the truth, or with gathers the start")
     gathers: str = file_param("file of observed gathers, shot by shot")
     geometry: str = file_param("table of sources and receivers, in m; SEG-Y gathers have their own")
-    wavelet: str = file_param("file of the wavelet; without it, that of signature")
+    wavelet: str = file_param("file of the wavelet; without it, that of source")
     velocity_unit: str = param("m/s", "unit of the velocity's file", choices=tuple(files.UNITS))
     shape: tuple[int, ...] = param((0, 0), "rows and columns of a raw file", low=0)
     spacing: float = param(10.0, "distance of grid points", low=1e-3, high=1e5, unit="m")
@@ -63,7 +63,7 @@ class OwnConfig(Config):
     )
     seconds: float = param(1.5, "length of made gathers", low=1e-3, high=100, unit="s")
     shots: int = param(4, "shots where no geometry is given", low=1, high=1000)
-    signature: str = param(
+    source: str = param(
         "ricker", "wavelet without a file; estimated from gathers", choices=("ricker", "estimated")
     )
     frequency: float = param(
@@ -87,9 +87,9 @@ class OwnConfig(Config):
             raise ValueError(
                 "gathers must have their geometry and dt; one is missing. Give both, or SEG-Y."
             )
-        if self.signature == "estimated" and (self.wavelet or not self.gathers):
+        if self.source == "estimated" and (self.wavelet or not self.gathers):
             raise ValueError(
-                "signature must be ricker with a wavelet's file, or without gathers; it is "
+                "source must be ricker with a wavelet's file, or without gathers; it is "
                 "estimated. Give gathers alone."
             )
         if len(self.shape) != 2:
@@ -195,7 +195,7 @@ def problem(config: OwnConfig) -> Own:
         first = smooth(model, config.smoothing, config.frozen).astype(np.float32)
         return Own(survey, data, model, first, config.frozen)
     alive = data.abs().amax(-1) > 0
-    if config.signature == "estimated":
+    if config.source == "estimated":
         found = estimate_wavelet(torch.from_numpy(start), survey, data, space_order=ORDER)
         survey = replace(survey, source_amplitudes=found.expand_as(survey.source_amplitudes))
     # The source's strength is what fits best at the start.

@@ -11,7 +11,7 @@ import torch
 from scipy.signal import resample
 
 from geolib._runtime import kept_bytes, within_memory
-from geolib.datasets import files
+from geolib.datasets import files, segy
 from geolib.gans import wgan
 from geolib.metrics import traces as metrics
 from geolib.runs.config import Config, file_param, param
@@ -26,6 +26,8 @@ from geolib.studies.wgan_traces.units import DATA, Epoch
 
 #: Traces without which neither a training nor a measure says anything.
 FEWEST = 64
+#: Sampling interval (s) where neither the reader nor the file tells it.
+USUAL = 0.004
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class OwnConfig(Config):
     """Parameters; the file's content is part of what identifies results, its place is not."""
 
     traces: str = file_param("file of traces, one a row (.npy) or as SEG-Y")
-    interval: float = param(0.004, "sampling interval of the file", low=1e-9, high=10, unit="s")
+    interval: float = param(
+        0.0, "sampling interval; 0 takes that of SEG-Y, or 4 ms", low=0, high=10, unit="s"
+    )
     epochs: int = param(10, "epochs to train", paper=100, low=1, high=1000, extent=True)
     batch: int = param(16, "traces in a batch", paper=64, low=2, high=4096)
     learning_rate: float = param(1e-4, "learning rate of both Adams", low=0, high=1)
@@ -86,7 +90,10 @@ def data(config: OwnConfig) -> Data:
             f"traces must hold at least {max(FEWEST, 2 * config.batch)} that vary; it has "
             f"{len(found)}. Give more, or a smaller batch."
         )
-    dt = config.interval * found.shape[1] / wgan.N_SAMPLES
+    interval = config.interval
+    if not interval and Path(config.traces).suffix.lower() in files.SEGY:
+        interval = segy.interval_of("traces", config.traces) or 0.0
+    dt = (interval or USUAL) * found.shape[1] / wgan.N_SAMPLES
     made = resample(found, wgan.N_SAMPLES, axis=1)
     order = np.random.default_rng([config.seed, 1]).permutation(len(made))
     unseen = max(FEWEST // 2, len(made) // 10)
