@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -110,9 +111,11 @@ def _opened(name: str, path: Path, read: Callable[[Any], Any]) -> tuple[Any, _He
     """Return what is read from an open file, and its headers."""
     segyio = files.segyio(name)
     try:
-        with segyio.open(path, ignore_geometry=True) as file:
-            return read(file), _read(segyio, file)
-    except (RuntimeError, OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of a format that it would guess
+            with segyio.open(path, ignore_geometry=True) as file:
+                return read(file), _read(segyio, file)
+    except (RuntimeError, OSError, ValueError, KeyError, UserWarning) as error:
         raise ValueError(f"{name} must be SEG-Y; {path} is none ({error}). Convert it to .npy.") from None
 
 

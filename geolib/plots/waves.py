@@ -209,7 +209,7 @@ def fitted(observed: np.ndarray, found: np.ndarray, dt: float, spacing: float) -
 def wavelet(amplitudes: np.ndarray, dt: float) -> Figure:
     """Return the figure of a source wavelet (nt,) with its spectrum, both over their largest value.
 
-    The time axis ends where less than a thousandth of the energy is left, the frequency axis likewise.
+    Both axes end where a hundred-thousandth of the energy is left.
     """
     figure, axes = new_figure(1, 2, height=2.2, sharey=False)
     spectrum = np.abs(np.fft.rfft(amplitudes))
@@ -217,7 +217,7 @@ def wavelet(amplitudes: np.ndarray, dt: float) -> Figure:
     pairs = ((np.arange(len(amplitudes)) * dt, amplitudes, "time (s)"), (frequency, spectrum, "frequency (Hz)"))
     for ax, (x, y, label) in zip(axes, pairs, strict=True):
         energy = np.cumsum(np.square(y))
-        last = int(np.searchsorted(energy, 0.999 * energy[-1])) + 2
+        last = int(np.searchsorted(energy, (1 - 1e-5) * energy[-1])) + 2
         ax.plot(x[:last], (y / max(np.abs(y).max(), 1e-300))[:last], color=COLORS["blue"])
         ax.set_xlabel(label)
     return figure

@@ -107,9 +107,32 @@ def test_what_is_no_segy_and_what_is_not_finite_is_refused(file, tmp_path):
     with pytest.raises(ValueError, match=r"interval must be 1 to 32767 whole microseconds; got 1\.5e-06 s"):
         segy.write(tmp_path / "i.sgy", DATA, files.Geometry(SOURCES, RECEIVERS), 1.5e-6)
     assert not list(tmp_path.glob(".*"))
+    with segyio.open(file, "r+", ignore_geometry=True) as opened:
+        opened.bin.update({segyio.BinField.Format: 77})
+    with pytest.raises(ValueError, match=r"g must be SEG-Y; .*\(Unknown trace value format 77"):
+        segy.gathers("g", file)
 
 
 def test_without_segyio_one_line_tells_what_to_install(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "segyio", None)
     with pytest.raises(ValueError, match=r"g is SEG-Y, .*; it is not installed\. Run pip install segyio"):
         segy.gathers("g", file)
+
+
+def test_damaged_files_are_read_or_refused_in_one_line(file, tmp_path):
+    whole, rng, refused = file.read_bytes(), np.random.default_rng(0), 0
+    for number in range(200):
+        damaged, place = bytearray(whole), int(rng.integers(3200, 3600) if number % 2 else rng.integers(len(whole)))
+        if number % 3 == 0:
+            damaged[place : place + 8] = rng.bytes(8)
+        elif number % 3 == 1:
+            del damaged[place:]
+        else:
+            damaged[place:place] = rng.bytes(int(rng.integers(1, 300)))
+        (tmp_path / "damaged.sgy").write_bytes(damaged)
+        try:
+            segy.gathers("g", tmp_path / "damaged.sgy")
+        except ValueError as error:
+            assert str(error).startswith("g must ") and "\n" not in str(error)
+            refused += 1
+    assert refused > 100
