@@ -172,6 +172,7 @@ def _compute(options: argparse.Namespace) -> int:
     config = _config(options)
     paths.must_be_writable("--folder", options.folder)
     study = _find(options)
+    _tell(config)
     results = studies.run(
         study,
         config,
@@ -198,9 +199,13 @@ def _announce(study: AnyStudy, config: Config, preset: str, folder: Path) -> Non
     where = " and ".join(str(paths.notebook(page)) for page in study.pages)
     print(f"does: executes notebook {where} in one process; units: {len(study.names(config))}")
     print(f"time: {reruns.expected(study, config)}")
-    for line in config.told():
-        print(line)
+    _tell(config)
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)
+
+
+def _tell(config: Config) -> None:
+    for line in config.told():
+        print(line, flush=True)
 
 
 def _check_data(study: AnyStudy) -> None:
@@ -245,6 +250,7 @@ def _sweep(options: argparse.Namespace) -> int:
             print(f"{number}/{len(grid)} kept: {label}", flush=True)
         else:
             print(f"{number}/{len(grid)} {label}: time {reruns.expected(study, config)}", flush=True)
+            _tell(config)
             try:
                 reruns.run(study, config, place, **_told())
             except (RuntimeError, ValueError) as error:  # the rest of the grid is still worth having

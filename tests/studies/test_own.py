@@ -386,3 +386,10 @@ def test_a_training_says_before_how_long_it_takes(trained):
     with pytest.raises(ValueError, match=r"weights must not be given with a training_image"):
         tomography.OwnConfig(training_image="a.npy", weights="b.pth")
     assert studies.asked_for("latent_inversion", ["training_image"]) == "latent_own"
+
+
+def test_units_alone_say_their_memory_too(gathers, tmp_path, capsys):
+    options = [word for name in ("velocity", "gathers", "geometry") for word in ("-p", name, getattr(gathers, name))]
+    options += ["-p", "dt", "0.004", "-p", "iterations", "1", "-p", "optimisers", "cg"]
+    assert cli.main(["study", "fwi_own", *options, "--folder", str(tmp_path / "runs")]) == 0
+    assert capsys.readouterr().out.startswith("memory: a gradient takes up to about ")
