@@ -316,8 +316,9 @@ def test_memory_is_told_before_and_too_much_is_refused_before_a_kernel(kind, gat
         config = traces.OwnConfig(traces=str(examples.make("traces", tmp_path)[0]))
     (line,) = config.told()
     assert line.startswith("memory: a gradient takes up to about ") and " MiB of this machine's " in line
-    monkeypatch.setattr(_runtime, "machine_bytes", lambda: 2**16)
     monkeypatch.setattr(fwi, "propagate", None)
+    config.ready()
+    monkeypatch.setattr(_runtime, "machine_bytes", lambda: 2**16)
     with pytest.raises(ValueError, match=r"must fit into this machine's 0 MiB; a gradient needs [\d,]+ MiB\. Take "):
         config.ready()
 
