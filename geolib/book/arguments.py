@@ -149,17 +149,16 @@ def _owning(command: Command) -> None:
         "certify",
         "test the gradient on a survey of your own, and what its grid and layers do to the waves",
         "geolib certify -p velocity marmousi.npy -p spacing 12.5 -p frequency 8\n"
-        "geolib certify -p velocity start.sgy -p spacing 10 -p gathers shots.npy "
-        "-p geometry shots.csv -p dt 0.002",
+        "geolib certify -p velocity start.sgy -p spacing 10 -p gathers shots.sgy",
     )
     _configuration(sub)
     sub.add_argument("-f", dest="file", type=_path, metavar="FILE", help="parameters from a file")
     sub = command(
         "example",
-        "make small example files of data: survey, traveltimes or traces",
+        "make small example files of data: survey, traveltimes, training_image or traces",
         "geolib example survey --to mine\ngeolib example traveltimes",
     )
-    sub.add_argument("name", metavar="NAME", help="survey, traveltimes or traces")
+    sub.add_argument("name", metavar="NAME", help="survey, traveltimes, training_image or traces")
     sub.add_argument("--to", type=_path, default=Path("example"), help="folder (default: example)")
 
 
