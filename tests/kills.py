@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -33,13 +34,16 @@ SMALL = {
     "latent_inversion": "cases=continuous methods=adam trials=1 searches=1 adam_iterations=2 gn_iterations=1 "
     "dream_runs=16 effect_trials=1 effect_iterations=1 width=16",
 }
-#: Said in every run and kernel: of the equations of GAN 101 those that take no seconds, whatever its parameters; and
-#: patience with a scheduler, since all of this may be at work on few cores.
-LESS = """from geolib.runs import scheduler
+#: Said in every run and kernel: of the equations of GAN 101 those that take no seconds, whatever its parameters;
+#: patience with a scheduler, since all of this may be at work on few cores; and what is not committed is tried too.
+LESS = """from geolib.runs import publishing, scheduler
 from geolib.studies.gan_101 import study
 study.THEORY = ("value", "starvation", "bilinear")
 scheduler._ANSWERS_WITHIN = 120.0
+publishing._check_origin = lambda *_: None
 """
+#: What a run imports as it computes. The process that forks has it behind it, so that a kill hits the computing.
+WORK = ("torch._dynamo", "h5netcdf", "geolib.waves._kernels", "geolib.gans.fast._kernels")
 WAYS = ("publish", "publish --jobs", "publish --scheduler", "run", "run --scheduler")
 
 
@@ -89,7 +93,7 @@ def command(study: str, way: str, folder: Path, address: str) -> tuple[list[str]
 
 
 class Run:
-    """A command line in a fork of this process, which has the imports behind it, so that a kill hits the work."""
+    """A command line in a fork of this process."""
 
     def __init__(self, arguments: list[str], variables: dict[str, str], log: Path, pages: Path) -> None:
         self.log, self.status = log, None
@@ -159,44 +163,98 @@ def differences(left: dict, right: dict) -> list[str]:
     return found
 
 
+def units(folder: Path) -> dict[str, int]:
+    """Return when each unit that is kept below a folder was written."""
+    found = {}
+    for path in folder.rglob("*.unit"):
+        with contextlib.suppress(FileNotFoundError):  # a finished run takes its own away
+            found[str(path.relative_to(folder))] = path.stat().st_mtime_ns
+    return found
+
+
 @dataclass
 class Seen:
     """What became of a study computed in one way, again and again killed."""
 
-    hits: int
-    starts: int
-    differs: list[str]
+    asked: int
+    hits: int = 0
+    starts: int = 0
+    kept: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def told(self) -> str:
+        """Return what is printed of it; a kill that hits nothing has shown nothing."""
+        told = f"{self.hits} of {self.asked} kills hit in {self.starts} starts, {self.kept} units kept: "
+        return told + (", ".join(self.wrong) or ("equal" if self.good else "too few"))
+
+    @property
+    def good(self) -> bool:
+        """Whether all the kills hit and nothing came of them."""
+        return self.hits == self.asked and not self.wrong
 
 
-def trial(study: str, way: str, kills: int, rng: np.random.Generator, address: str, quiet: dict, pages: Path) -> Seen:
-    """Kill a run at `kills` random moments and compare its end with one left alone; `quiet` keeps those."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        log, kind = Path(name, "log"), (study, way.partition(" ")[0])
+class Trials:
+    """Runs of studies that are killed, beside those left alone, in a folder."""
 
-        def begun(way: str, folder: Path) -> Run:
-            return Run(*command(study, way, folder, address), log, pages)
+    def __init__(self, folder: Path, address: str, rng: np.random.Generator, late: bool) -> None:
+        self.folder, self.address, self.rng, self.late = folder, address, rng, late
+        self.quiet: dict[tuple[str, str], dict] = {}
+        (pages := folder / "pages").mkdir()
+        shortened(pages)
 
-        if kind not in quiet:
-            begin, place = time.monotonic(), Path(name, "quiet")
-            begun(kind[1], place).finish()
-            quiet[kind] = content(study, place), time.monotonic() - begin
-        expected, taken = quiet[kind]
-        seen, disturbed = Seen(0, 0, []), Path(name, "0")
-        # One that ends before its kill is compared too, and the next begins anew.
-        while seen.hits < kills and seen.starts < 4 * kills:
-            run = begun(way, disturbed)
-            seen.starts += 1
-            if not run.ends_within(rng.uniform(0.05, 0.9) * taken):
-                run.kill(alone=rng.random() < 0.5)
+    def begun(self, study: str, way: str, place: Path) -> Run:
+        """Begin to compute a study into a place."""
+        return Run(*command(study, way, place, self.address), self.folder / "log", self.folder / "pages")
+
+    def alone(self, study: str, way: str, place: Path) -> tuple[dict, float]:
+        """Return what a run comes to that is left alone, and the seconds it took."""
+        begin = time.monotonic()
+        self.begun(study, way, place).finish()
+        return content(study, place), time.monotonic() - begin
+
+    def trial(self, study: str, way: str, kills: int) -> Seen:
+        """Kill a run at `kills` random moments and compare its end with one left alone."""
+        with tempfile.TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as name:
+            kind = study, way.partition(" ")[0]
+            if (
+                kind not in self.quiet
+            ):  # which compiles and reads what later ones find in memory: its time is no measure
+                self.quiet[kind], _ = self.alone(*kind, Path(name, "first"))
+            expected, seen, disturbed = self.quiet[kind], Seen(kills), Path(name, "0")
+            made, taken = self.alone(study, way, Path(name, "quiet"))
+            seen.wrong += differences(expected, made)
+            before: dict[str, int] = {}
+            # One that ends before its kill is compared too, and the next begins anew.
+            while seen.hits < kills and seen.starts < 4 * kills:
+                run = self.begun(study, way, disturbed)
+                seen.starts += 1
+                ended = run.ends_within(self.rng.uniform(0.05, 0.9) * taken)
+                while self.late and not ended and len(units(disturbed)) <= len(before):
+                    ended = run.ends_within(0.02)
+                if ended:
+                    run.finish()
+                    seen.wrong += self.ended(kind, disturbed, before)
+                    disturbed, before = Path(name, str(seen.starts)), {}
+                    continue
+                run.kill(alone=self.rng.random() < 0.5)
                 seen.hits += 1
-                continue
-            run.finish()
-            seen.differs += differences(expected, content(study, disturbed))
-            disturbed = Path(name, str(seen.starts))
-        begun(way, disturbed).finish()
-        left = [p.name for p in (disturbed / "out").glob(".*")] if kind[1] == "run" else []
-        seen.differs += differences(expected, content(study, disturbed)) + left
-        return seen
+                seen.wrong += again(before, now := units(disturbed))
+                seen.kept, before = seen.kept + len(now.keys() - before.keys()), now
+            self.begun(study, way, disturbed).finish()
+            seen.wrong += self.ended(kind, disturbed, before)
+            return seen
+
+    def ended(self, kind: tuple[str, str], place: Path, before: dict[str, int]) -> list[str]:
+        """Return what is wrong with a run that has come to its end."""
+        wrong = differences(self.quiet[kind], content(kind[0], place))
+        if kind[1] == "run":  # whose units are taken away
+            return wrong + [path.name for path in (place / "out").glob(".*")]
+        return wrong + again(before, units(place))
+
+
+def again(before: dict[str, int], now: dict[str, int]) -> list[str]:
+    """Return what is wrong with units that were kept: lost, or computed again."""
+    return [f"{name} not kept" for name, written in before.items() if now.get(name) != written]
 
 
 def main() -> int:
@@ -204,27 +262,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50, help="kills in all, spread over studies and ways")
     parser.add_argument("--only", nargs=2, metavar=("STUDY", "WAY"), help="one study in one way")
+    parser.add_argument("--late", action="store_true", help="kill only when another unit is finished")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    for study in SMALL:  # imported once, for all forks
-        studies.get(study)
-    rng, bad, hits, quiet = np.random.default_rng(options.seed), 0, 0, {}
     pairs = [tuple(options.only)] if options.only else [(study, way) for study in SMALL for way in WAYS]
+    for study in dict.fromkeys(study for study, _ in pairs):  # imported once, for all forks
+        studies.get(study)
+    for module in WORK:
+        importlib.import_module(module)
     shares = Counter(pairs[n % len(pairs)] for n in range(options.count))
-    workers = any("--scheduler" in way for _, way in shares)
+    workers, results = any("--scheduler" in way for _, way in shares), []
     with (
         tempfile.TemporaryDirectory() as name,
         cluster(Path(name)) if workers else contextlib.nullcontext("") as address,
     ):
-        (pages := Path(name, "pages")).mkdir()
-        shortened(pages)
+        trials = Trials(Path(name), address, np.random.default_rng(options.seed), options.late)
         for (study, way), kills in shares.items():
             begin = time.monotonic()
-            seen = trial(study, way, kills, rng, address, quiet, pages)
-            bad, hits = bad + bool(seen.differs), hits + seen.hits
-            told = f"{seen.hits} of {kills} kills hit in {seen.starts} starts: {', '.join(seen.differs) or 'equal'}"
-            print(f"{study:18}{way:20}{told} ({time.monotonic() - begin:.0f} s)", flush=True)
-    print(f"{hits} kills hit, {bad} of {len(shares)} ways ended otherwise")
+            results.append(seen := trials.trial(study, way, kills))
+            print(f"{study:18}{way:20}{seen.told()} ({time.monotonic() - begin:.0f} s)", flush=True)
+    bad = sum(not seen.good for seen in results)
+    print(f"{sum(seen.hits for seen in results)} kills hit, {bad} of {len(shares)} ways are not as they should be")
     return int(bool(bad))
 
 
