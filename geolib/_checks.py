@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import math
 import numbers
 import re
@@ -199,6 +200,20 @@ _YAML_NUMBERS = {
 }
 
 
+def content(path: Path, most: int = -1) -> bytes:
+    """Return what a file holds, or the first `most` bytes of it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or is no regular file: what comes through a pipe may never come.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with path.open("rb") as file:
+        return file.read(most)
+
+
 def plain_yaml(what: str, path: Path) -> Any:
     """Return what a YAML (or JSON) file says, read without making objects and without following aliases.
 
@@ -232,8 +247,7 @@ def plain_yaml(what: str, path: Path) -> Any:
     for kind, form in _YAML_NUMBERS.items():
         Plain.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", form, list("-+.0123456789"))
     try:
-        with path.open("rb") as file:
-            raw = file.read(_LONGEST + 1)
+        raw = content(path, _LONGEST + 1)
         if len(raw) > _LONGEST:
             raise ValueError(f"it is longer than {_LONGEST} bytes")
         return yaml.load(raw.decode("utf-8-sig"), Loader=Plain)

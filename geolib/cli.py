@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         options = parser(_ACTIONS).parse_args(pairs(sys.argv[1:] if arguments is None else arguments))
+        _check_place()
         with warnings.catch_warnings(), surroundings.ended_as_by_a_key():
             warnings.showwarning = _warn
             status = options.action(options)
@@ -61,6 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"this is a fault of geolib itself; please report it with the command: {what}", 1)
     finally:
         paths.remove_empty()
+
+
+def _check_place() -> None:
+    """Refuse a folder that is gone, in which libraries fail in words of their own."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UsageError(f"the current folder must exist; it does not ({error.strerror}). Go to another.") from None
 
 
 def _lost_output(error: OSError) -> bool:

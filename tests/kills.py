@@ -265,7 +265,7 @@ def main() -> int:
     parser.add_argument("--late", action="store_true", help="kill only when another unit is finished")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    pairs = [tuple(options.only)] if options.only else [(study, way) for study in SMALL for way in WAYS]
+    pairs = [tuple(options.only)] if options.only else [(study, way) for way in WAYS for study in SMALL]
     for study in dict.fromkeys(study for study, _ in pairs):  # imported once, for all forks
         studies.get(study)
     for module in WORK:

@@ -156,6 +156,16 @@ def test_output_that_cannot_be_written(closed, status):
     assert done.stderr == (said if status else "")
 
 
+def test_a_folder_that_is_gone_is_told(tmp_path, capsys, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for call in (["list"], ["run", "rnn_fwi"], ["study", "gan_101"]):
+        assert cli.main(call) == 2
+        line = "geolib: the current folder must exist; it does not (No such file or directory). Go to another.\n"
+        assert capsys.readouterr().err == line
+
+
 def test_a_broken_pipe_elsewhere_is_told(capsys, monkeypatch):
     def broken(options):
         raise BrokenPipeError(errno.EPIPE, "a worker is lost")
@@ -241,17 +251,19 @@ def test_results_are_shipped_under_a_name_of_their_own(tmp_path, capsys, monkeyp
 
 
 FAST = ["run", "gan_101"]
+# What shells, patterns, addresses, formats and options read as something else.
+ODD = '-o dd\'s "%s" 100% #1 {y} [1] *? é漢 \\ $HOME `x` &amp;'
 
 
 def broken_notebook(tmp_path, code):
-    """A copy of the package whose gan_101 notebook fails."""
+    """A copy of the package, in a place with an odd name, whose gan_101 notebook fails."""
     import shutil
     from pathlib import Path
 
     import nbformat
 
     root = Path(cli.__file__).parents[1]
-    copy = tmp_path / "copy"
+    copy = tmp_path / ODD
     ignore = shutil.ignore_patterns("__pycache__", "_build", "papers", "_generated")
     for folder in ("geolib", "book", "notebooks"):
         shutil.copytree(root / folder, copy / folder, ignore=ignore)
@@ -305,8 +317,6 @@ ELSEWHERE = {
     "TZ": "Nowhere/9",
     "PYTHONHASHSEED": "7",
 }
-# What shells, patterns, addresses, formats and options read as something else.
-ODD = '-o dd\'s "%s" 100% #1 {y} [1] *? é漢 \\ $HOME `x` &amp;'
 
 
 def test_a_rerun_makes_a_notebook_and_one_self_contained_page(geolib_command, tmp_path):

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import io
 import json
+import os
 import pickle
 import re
 import struct
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from geolib import cli, studies
 from geolib.book import compare, notebooks, reruns, rules
 from geolib.book import ledger as claims
+from geolib.datasets import files
 from geolib.gans import sgan, wgan
 from geolib.runs import paths, store
 
@@ -444,6 +446,29 @@ def test_a_parameter_file_made_to_harm_is_refused(tmp_path, text, capsys):
     assert cli.main(["run", "rnn_fwi", "-f", str(tmp_path / "mine.yml"), "--out", str(tmp_path / "out")]) == 2
     assert re.match(r"geolib: parameter file \S+ must .*\n$", capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_a_pipe_is_not_waited_for(tmp_path, capsys):
+    """Nothing ever comes through it; a folder is no file either."""
+    pipe = tmp_path / "unit.unit"
+    os.mkfifo(pipe)
+    for line, read in (
+        (r"parameter file .* must be readable YAML; .*it is no regular file", reruns.read_parameters),
+        (r"ledger .* must be readable YAML; .*it is no regular file", claims.load),
+        (r"unit\.unit must be a file; it is none\. Delete it", store.read_unit),
+        (r"results file must exist; .* does not", store.load),
+        (r"weights file .* must be whole; .*it is no regular file", sgan.load_weights),
+        (r"notebook .* must be valid; .*it is no regular file", notebooks.read),
+        (r"velocity must be a file", lambda path: files.velocity("velocity", path.rename(path.with_suffix(".npy")))),
+    ):
+        with pytest.raises(ValueError, match=line):
+            read(pipe)
+    (tmp_path / "other.unit").mkdir()
+    os.mkfifo(pipe)
+    with pytest.warns(UserWarning, match="must be a file; it is none. It was moved to"):
+        assert store.Store(tmp_path).get("unit") is None and store.Store(tmp_path).get("other") is None
+    assert not store.sealed(next(tmp_path.glob("unit.damaged-*")))
 
 
 @functools.cache

@@ -46,6 +46,8 @@ print(status, *sorted(name for name in sys.modules if "." not in name))
         ("study latent_prior -p widths X", 2),
         ("study latent_facies -p patches 1", 2),
         ("study latent_search -p budget X", 2),
+        ("study latent_search -p width 7", 2),
+        ("publish latent_search -p width 7 --to elsewhere", 2),
         ("study latent_truths -p n_models 0", 2),
         ("study wgan_use -p steps 0", 2),
         ("study wgan_stopping -p n_epochs 1", 2),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from geolib import _checks
 from geolib.book import kernels
 from geolib.runs import locks, paths
 from geolib.runs.store import write_atomic
@@ -202,7 +203,7 @@ def read(path: Path) -> Any:
     import nbformat
 
     try:
-        notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+        notebook = nbformat.reads(_checks.content(path).decode(), as_version=nbformat.NO_CONVERT)
         nbformat.validate(notebook)
         if notebook.nbformat != 4:  # what is nearly empty passes for version 1
             raise ValueError(f"it is of format {notebook.nbformat}, not 4")

@@ -74,12 +74,12 @@ def array(name: str, path: Any, n_axes: int, shape: Sequence[int] | None = None)
     if kind in RAW:
         if shape is None:
             raise ValueError(f"{name} must have its shape told, for a raw file has none; {found} has not. Give it.")
-        values = np.fromfile(found, "<f4")
-        if values.size != math.prod(shape) or found.stat().st_size % 4:
+        if found.stat().st_size != 4 * math.prod(shape):
             raise ValueError(
                 f"{name} must hold {math.prod(shape)} float32 numbers for shape {tuple(shape)}; "
                 f"{found} has {found.stat().st_size} bytes. Correct the shape."
             )
+        values = np.fromfile(found, "<f4")
     else:
         values = _npy(name, found) if kind == ".npy" else _segy(name, found)
     if shape is not None and values.size == math.prod(shape) and kind != ".npy":

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from geolib import _checks
 from geolib._arguments import checked
 from geolib._runtime import write_atomic
 from geolib.datasets import frozen
@@ -78,7 +79,7 @@ def read(path: Path, key: Mapping[str, Any] | None = None) -> tuple[dict[str, Te
     """
     frozen.checksum(path)
     try:
-        raw = Path(path).read_bytes()
+        raw = _checks.content(path)
         length = int.from_bytes(raw[:8], "little")
         header = json.loads(raw[8 : 8 + length])
         metadata = header.pop("__metadata__")

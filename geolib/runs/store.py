@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from geolib import _checks
 from geolib._runtime import one_thread
 from geolib._runtime import write_atomic as write_atomic
 from geolib.runs.provenance import commit, provenance
@@ -79,6 +80,8 @@ def read_unit(path: Path) -> tuple[Arrays, dict[str, Any]]:
     ValueError
         If the file is truncated, altered or no unit at all.
     """
+    if path.exists() and not path.is_file():
+        raise Damaged(f"{path} must be a file; it is none.", "Delete it and run again.")
     raw = path.read_bytes()
     head, _, payload = raw.partition(b"\n")
     if not head.startswith(_MAGIC) or hashlib.sha256(payload).hexdigest().encode() != head[len(_MAGIC) :]:
@@ -323,7 +326,7 @@ def load(path: Path) -> tuple[Results, str]:
 def sealed(path: Path) -> bool:
     """Return whether a results file is there and matches its checksum, without reading what is in it."""
     try:
-        payload, seal, checksum = path.read_bytes().rpartition(_SEAL)
+        payload, seal, checksum = _checks.content(path).rpartition(_SEAL)
     except OSError:
         return False
     return bool(seal) and hashlib.sha256(payload).hexdigest().encode() == checksum.rstrip(b"\n")
