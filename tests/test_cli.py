@@ -366,6 +366,12 @@ def test_plain_papermill_works_from_any_folder(tmp_path):
         (["run", "rnn_fwi", "-p", "iterations=5", "-p", "iterations", "5"], "iterations must be given once"),
         (["run", "rnn_fwi", "-p", "iteratons=5"], "Did you mean 'iterations'?"),
         (["run", "latent_prior"], "study must have a notebook; latent_prior is shown in that of latent_inversion"),
+        (["run", "rnn_fwi", "--preset", "quick", "--preset", "quick"], "--preset must be given once; it is given"),
+        (["run", "rnn_fwi", "-f", "a.yml", "-f", "b.yml"], "-f must be given once"),
+        (["publish", "rnn_fwi", "--to", "a", "--to", "b"], "--to must be given once"),
+        (["audit", "--seed", "1", "--seed", "1"], "--seed must be given once"),
+        (["sweep", "rnn_fwi", "-p", "frequency", "8,9,8.0"], "must differ; frequency-8.0 comes twice"),
+        (["sweep", "rnn_fwi", "-p", "frequency", "8,,9"], "frequency must be given once, with values such as 1,2,3"),
         (["sweep", "wgan_factor", "-p", "seed", "1,2"], "study must have a notebook; wgan_factor"),
     ],
 )

@@ -16,7 +16,23 @@ class UsageError(Exception):
     """A mistake on the command line: one line, exit status 2."""
 
 
+class _Once(argparse.Action):
+    """Keeps the value of an option, which may be given once: of two only one could count."""
+
+    _seen = False
+
+    def __call__(self, _: Any, namespace: Any, value: Any, option: str | None = None) -> None:
+        if option and self._seen:
+            raise UsageError(f"{option} must be given once; it is given twice. Drop one.")
+        self._seen = True
+        setattr(namespace, self.dest, value)
+
+
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("action", None, _Once)
+
     def error(self, message: str) -> Any:
         raise UsageError(message)
 

@@ -258,8 +258,8 @@ def grid(
     kinds = {row["name"]: row["type"] for row in kind.describe()}
     names, columns = [name for name, _ in changes], []
     for name, values in changes:
-        entries = [value.strip() for value in values.split(",") if value.strip()]
-        if not entries or names.count(name) > 1:
+        entries = [value.strip() for value in values.split(",")]
+        if not all(entries) or names.count(name) > 1:
             raise ValueError(
                 f"{name} must be given once, with values such as 1,2,3; got {values!r}. Correct it."
             )
@@ -273,5 +273,7 @@ def grid(
         )
         if len(label.encode()) > _LONGEST:
             label = f"{label[:100]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+        if label in made:
+            raise ValueError(f"values of a sweep must differ; {label} comes twice. Name each once.")
         made[label] = config
     return list(made.items())
