@@ -163,10 +163,12 @@ def differences(left: dict, right: dict) -> list[str]:
     return found
 
 
-def units(folder: Path) -> dict[str, int]:
-    """Return when each unit that is kept below a folder was written."""
-    found = {}
-    for path in folder.rglob("*.unit"):
+def units(study: str, folder: Path) -> dict[str, int]:
+    """Return when each finished unit of a study below a folder was written; a training's state is none."""
+    found, made = {}, studies.get(study)
+    changes = dict(change.split("=") for change in SMALL[study].split())
+    names = set(made.names(made.Config.preset("quick", **changes)))
+    for path in (path for path in folder.rglob("*.unit") if path.stem in names):
         with contextlib.suppress(FileNotFoundError):  # a finished run takes its own away
             found[str(path.relative_to(folder))] = path.stat().st_mtime_ns
     return found
@@ -229,7 +231,7 @@ class Trials:
                 run = self.begun(study, way, disturbed)
                 seen.starts += 1
                 ended = run.ends_within(self.rng.uniform(0.05, 0.9) * taken)
-                while self.late and not ended and len(units(disturbed)) <= len(before):
+                while self.late and not ended and len(units(study, disturbed)) <= len(before):
                     ended = run.ends_within(0.02)
                 if ended:
                     run.finish()
@@ -238,7 +240,7 @@ class Trials:
                     continue
                 run.kill(alone=self.rng.random() < 0.5)
                 seen.hits += 1
-                seen.wrong += again(before, now := units(disturbed))
+                seen.wrong += again(before, now := units(study, disturbed))
                 seen.kept, before = seen.kept + len(now.keys() - before.keys()), now
             self.begun(study, way, disturbed).finish()
             seen.wrong += self.ended(kind, disturbed, before)
@@ -249,7 +251,7 @@ class Trials:
         wrong = differences(self.quiet[kind], content(kind[0], place))
         if kind[1] == "run":  # whose units are taken away
             return wrong + [path.name for path in (place / "out").glob(".*")]
-        return wrong + again(before, units(place))
+        return wrong + again(before, units(kind[0], place))
 
 
 def again(before: dict[str, int], now: dict[str, int]) -> list[str]:
