@@ -21,6 +21,7 @@ from geolib.runs.unit import Single
 SHIPPED = {
     ("gan_101", "paper"): "v1-1b0237ccd740d3a0",
     ("gan_tricks", "paper"): "v1-f0f689b6bcc9fd58",
+    ("latent_choices", "width64"): "v1-aedbf5cf0c2d17e6",
     ("latent_facies", "paper"): "v1-8f7850c1899e7875",
     ("latent_inversion", "paper"): "v1-68bb6308c0d55b35",
     ("latent_inversion", "width64"): "v1-aedbf5cf0c2d17e6",
@@ -30,6 +31,7 @@ SHIPPED = {
     ("rnn_fwi", "paper"): "v1-77abb6b65228cd94",
     ("rnn_starts", "paper"): "v1-77abb6b65228cd94",
     ("wgan_conditional", "paper"): "v1-b14f78b37666723b",
+    ("wgan_factor", "float32"): "v1-262a1002e744a09e",
     ("wgan_factor", "init002"): "v1-24eadb2e7dc9f08e",
     ("wgan_factor", "paper"): "v1-8f93bf56054bdd1f",
     ("wgan_gathers", "paper"): "v1-26a62de89c24b727",
