@@ -350,9 +350,9 @@ def test_effects_are_judged_by_the_largest_comparison():
     assert found["effect.damping.10.0"].value == 1 and found["effect.damping.10.0"].n == 6
     text = latent_effects.as_markdown(units)
     # Three starts, each with both models: where all agree a start counts as one trial.
-    assert "| damping | 10.0 | 3 | 6 | 1.00 | 0 of 6 | 0 to 56 % | 0.500 |" in text
-    assert "| clipping | none | 3 | 6 | 2.00 | 6 of 6 | 44 to 100 % | 2.00 |" in text
-    assert "| clipping | stochastic | 3 | 6 | 1.00 | — | — | — |" in text
+    assert "| damping | 10.0 | 3 | 6 | 1.00 | 0 of 6 (0 to 56 %) | 0.500 |" in text
+    assert "| clipping | none | 3 | 6 | 2.00 | 6 of 6 (44 to 100 %) | 2.00 |" in text
+    assert "| clipping | stochastic | 3 | 6 | 1.00 | — | — |" in text
     assert "was run" in latent_effects.as_markdown({})
 
 

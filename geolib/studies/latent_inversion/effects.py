@@ -219,8 +219,7 @@ def as_markdown(units: Units, made: type[Comparison] = Comparison) -> str:
         "Updates",
         "Trials",
         "Median best WRMSE",
-        "Worse than the first value",
-        "95 % interval",
+        "Worse than the first (95 %)",
         "Misfit over the first's",
     )
     found, rows = measures(units, made), []
@@ -237,17 +236,15 @@ def as_markdown(units: Units, made: type[Comparison] = Comparison) -> str:
                     str(int(arrays["updates"])),
                     str(median.n),
                     f"{median.value:#.3g}",
-                    str(share or "—"),
-                    _percent(share),
+                    "—" if share is None else f"{share} ({_percent(share)})",
                     "—" if ratio is None else f"{ratio.value:#.3g}",
                 ]
             )
-    return markdown(heads, rows, "llrrrrrr", empty="No comparison was run.")
+    return markdown(heads, rows, "llrrrrr", empty="No comparison was run.")
 
 
-def _percent(share: Measure | None) -> str:
-    if share is None or share.low is None or share.high is None:
-        return "—"
+def _percent(share: Measure) -> str:
+    assert share.low is not None and share.high is not None
     return f"{100 * share.low:.0f} to {100 * share.high:.0f} %"
 
 
