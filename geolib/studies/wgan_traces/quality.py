@@ -20,7 +20,7 @@ from geolib.gans import wgan
 from geolib.metrics import traces
 from geolib.runs import runner
 from geolib.runs.measure import Measure
-from geolib.runs.recheck import Recheck
+from geolib.runs.recheck import Recheck, whole
 from geolib.runs.store import Store
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
@@ -118,8 +118,8 @@ class Quality(Study[QualityConfig]):
     def recheck(
         self, config: QualityConfig, unit: Unit, arrays: Arrays, seconds: float
     ) -> Recheck | None:
-        """Return None: the training leads to it."""
-        return None
+        """Return how a unit is rechecked: a floor whole, the others follow from the training."""
+        return whole(self, config, unit, arrays, seconds) if isinstance(unit, Floor) else None
 
 
 def _drawn(config: QualityConfig, store: Store, unit: Shown | Tested) -> np.ndarray:
