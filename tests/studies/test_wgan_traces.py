@@ -362,7 +362,7 @@ def test_every_claim_names_a_measure_that_can_come(undisturbed):
             arrays[name] = rng.random(3)
         arrays |= {"improvement_p": np.array(0.5), "score_history": np.concatenate([[9.0], np.ones(299)])}
     known = set(study.measures(config(4), {"data": undisturbed["data"], **run}))
-    open_ones = {"factor_1_to_ten", "factor_100_to_ten"}  # of the companion that varies the factor
+    open_ones = {"float32.factor_1_to_ten", "factor_100_to_ten"}  # of the companion that varies the factor
     assert {name for claim in ledger for name in claim.measure} - known <= open_ones
 
 
