@@ -299,19 +299,27 @@ def _take_captions(notebook: Any) -> None:
 
 
 def _tell_absent(shown: Any, reasons: Sequence[str], panels: int) -> None:
-    told = " ".join(map(_not_run, reasons))
     if not panels:
+        told = " ".join(map(_not_run, reasons))
         shown["figure"]["caption"] = told
         shown.setdefault("image", {})["alt"] = told
-    elif (note := f"Where a panel is empty: {told}") not in shown["figure"]["caption"]:
+        return
+    # A panel may be empty of what was never made, whatever the parameters.
+    told = " ".join(f"{_sentence(reason)}." for reason in reasons)
+    if (note := f"Where a panel is empty: {told}") not in shown["figure"]["caption"]:
         shown["figure"]["caption"] += f" {note}"
+
+
+def _sentence(reason: str) -> str:
+    text = " ".join(reason.split()).rstrip(".") or "nothing of this was run"
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _not_run(reason: str) -> str:
     """Return why there is nothing to see as a sentence on the parameters."""
-    text = " ".join(reason.split()).rstrip(".") or "nothing of this was run"
+    text = _sentence(reason)
     end = "" if text.endswith("with these parameters") else " with these parameters"
-    return f"{text[0].upper()}{text[1:]}{end}."
+    return f"{text}{end}."
 
 
 def _tell_stand_in(notebook: Any) -> None:

@@ -173,6 +173,14 @@ STATES = {
 }
 
 
+def _power(row: Mapping[str, Any]) -> str:
+    if row["power"] is not None:
+        return f"{row['power']:.2f}, the chance of seeing it had the truth been otherwise"
+    if row["verdict"] == "not run":
+        return "not known before it is run"
+    return "none, since nothing is drawn at random"
+
+
 def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
     """Return all that is known of one claim, as text."""
     (row,) = (row for row in judged if row["id"] == identity)
@@ -192,9 +200,7 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         "rule": _rule(claim.rule, claim.setting, claim.published[0]),
         "measured by": ", ".join(claim.decisive),
         "refuted by": row["refuted_by"],
-        "power": "none, since nothing is drawn at random"
-        if row["power"] is None
-        else f"{row['power']:.2f}, the chance of seeing it had the truth been otherwise",
+        "power": _power(row),
         "robustness": STATES[robust["verdict"]],
         **{f"  {choice}": verdict for choice, verdict in robust["alternatives"].items()},
         "differs": row["differs"],

@@ -150,6 +150,12 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
     assert card["decided"] == card["robust"] + card["fragile"] + card["untested"]
     told = verify.case(rows, rows[0]["id"])
     assert all(head in told for head in ("power:", "rule:", "refuted by:", "robustness:", "differs:", "record:"))
+    open_, certain = (
+        next(row["id"] for row in rows if row["power"] is None and (row["verdict"] == "not run") == waits)
+        for waits in (True, False)
+    )
+    assert "power:         not known before it is run" in verify.case(rows, open_)
+    assert "power:         none, since nothing is drawn at random" in verify.case(rows, certain)
     several = next(row for row in rows if row["interval"] == [[None, None], [None, None]])
     assert "interval:      —" in verify.case(rows, several["id"])
     counted = next(row for row in rows if row["interval"] and isinstance(row["interval"][0], float))

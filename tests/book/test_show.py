@@ -109,7 +109,7 @@ def test_of_a_figure_that_was_not_run_a_caption_says_no_more_than_that():
 def test_a_caption_says_which_panels_were_not_run():
     absent = {"absent": ["none", "Not run with these parameters."], "shown": 2}
     cell = drawn(({"image/png": ""}, {"geolib": absent}))
-    told = "Where a panel is empty: None with these parameters. Not run with these parameters."
+    told = "Where a panel is empty: None. Not run with these parameters."
     assert cell.metadata.mystnb.figure.caption == f"Left: Adam. Right: CG. {told}"
     assert cell.metadata.mystnb.image.alt == "Two curves."
     said = {"caption": "Twelve of 20.", **absent}
