@@ -25,6 +25,16 @@ from geolib.waves import Grid, Survey, propagate, ricker
 survey = Survey(Grid((9, 9), 10.0), 1e-3, 20, [[[4, 4]]], [[[2, 2]]], ricker(20.0, 1e-3, 20).expand(1, 1, -1))
 print(tuple(propagate(torch.full((9, 9), 2000.0), survey).shape))
 """
+GENERATE = """
+import torch
+from geolib.gans import sgan
+from geolib.gans.fast import inference
+torch.manual_seed(0)
+latent = torch.rand(2, 1, 2, 2, requires_grad=True)
+image = inference.Frozen(sgan.Generator(8))(latent)
+image.square().sum().backward()
+print(image.detach().numpy().tobytes().hex(), latent.grad.numpy().tobytes().hex())
+"""
 
 
 def run(code, folder, **environment):
@@ -55,6 +65,12 @@ def test_without_a_place_for_a_cache_kernels_are_compiled_and_a_line_says_so(unw
 def test_with_a_place_for_the_cache_nothing_is_said(unwritable, tmp_path):
     done = run("import geolib.waves._kernels", unwritable, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_compiled_now_or_read_from_the_cache_a_generator_draws_the_same_bits(tmp_path):
+    first, second = (run(GENERATE, ROOT, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert first.stdout == second.stdout
 
 
 @pytest.mark.parametrize("error", ["ImportError('no')", "RuntimeError('no')", "AttributeError('no')"])

@@ -27,7 +27,14 @@ _OPTIONS: dict[str, Any] = {
     # Sums may be taken in any order, or they would not vectorise; infinities and NaN keep their meaning.
     "fastmath": {"contract", "nsz", "reassoc"},
 }
-_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_INNER: dict[str, Any] = {
+    **_OPTIONS,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    # Else a process that compiles an entry links it with these as compiled by themselves, one that reads the entry from
+    # the cache with these as compiled within it: the two sum in other orders.
+    "forceinline": True,
+}
 _entry = njit(**_OPTIONS)
 _jit = njit(**_INNER)
 # Here the order of the sums is the code's own: another one would need more registers than there are.
