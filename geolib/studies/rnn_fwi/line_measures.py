@@ -216,6 +216,7 @@ def _adagrad(d: Descents) -> Rules:
         "adagrad_largest_step": lambda: run(40)["change"].max() / 40,
         "adagrad_steps_shrink": lambda: shrinks(run(40)),
         "adagrad_recommended": lambda: d.recommended("adagrad", 10, 100, 200),
+        "adagrad_recommended_100": lambda: d.recommended("adagrad", 10, 100, 100),
     }
 
 
@@ -240,6 +241,7 @@ def _rmsprop(d: Descents) -> Rules:
         "rmsprop_4_fastest": lambda: d.reached(run(4)) == min(map(d.reached, d.every("rmsprop"))),
         "rmsprop_4_model": lambda: d.better(run(4)),
         "rmsprop_recommended": lambda: d.recommended("rmsprop", 1, 10, 200),
+        "rmsprop_recommended_100": lambda: d.recommended("rmsprop", 1, 10, 100),
         "rmsprop_first_step": lambda: float(run(4)["change"][1]) / 4,
         "rmsprop_first_step_uncorrected": lambda: uncorrected() if len(run(4)) else 0.0,
     }
@@ -249,6 +251,9 @@ def _adam(d: Descents) -> Rules:
     def run(rate: float) -> Arrays:
         return d.run("adam", rate)
 
+    def largest_step(rates: Sequence[float]) -> float:
+        return float(max(run(rate)["change"].max() / rate for rate in rates))
+
     return {
         "adam_all_match": lambda: share([d.better(r) for r in d.every("adam")]),
         "adam_all_show": lambda: share([d.shows(r) for r in d.every("adam")]),
@@ -257,10 +262,12 @@ def _adam(d: Descents) -> Rules:
         "adam_100_early_jump": lambda: jumps(run(100)),
         "adam_100_smooth_after": lambda: roughness(run(100), 50) < ROUGH,
         "adam_100_smooth_to_300": lambda: roughness(d.run("adam", 100), 50, 300) < ROUGH,
-        "adam_largest_step": lambda: max(run(r)["change"].max() / r for r in LISTS["adam"]),
+        "adam_largest_step": lambda: largest_step(LISTS["adam"]),
+        "adam_largest_step_recommended": lambda: largest_step((40, 100)),
         "adam_slow_below_1": lambda: d.reached(run(0.8)) > 200,
         "adam_steps_shrink": lambda: shrinks(run(40)),
         "adam_recommended": lambda: d.recommended("adam", 10, 100, 100),
+        "adam_recommended_200": lambda: d.recommended("adam", 10, 100, 200),
     }
 
 

@@ -60,33 +60,41 @@ class Runs:
         rows = slice(0, len(truth) // 2) if half == "upper" else slice(len(truth) // 2, None)
         return float(np.corrcoef(made[rows].ravel(), needed[rows].ravel())[0, 1])
 
-    def share(self, method: str, n: int) -> float:
+    def share(self, method: str, n: int, extra: str = "marmousi") -> float:
         """Return the least misfit of the first n evaluations over the first one."""
-        self.at(method, "misfit", n)
-        misfit = self.run(method)["misfit"]
+        self.at(method, "misfit", n, extra)
+        misfit = self.run(method, extra)["misfit"]
         return float(misfit[: n + 1].min() / misfit[0])
 
-    def needed(self, method: str, misfit: float) -> float:
+    def needed(self, method: str, misfit: float, extra: str = "marmousi") -> float:
         """Return the evaluations until a method's misfit is a share of the first, or NotRun."""
-        which = self.run(method)["misfit"]
+        which = self.run(method, extra)["misfit"]
         below = np.flatnonzero(which <= misfit * which[0])
         if not below.size:
             raise NotRun(f"{method} does not come down to {misfit}")
         return float(max(below[0], 1))
 
-    def profile(self, method: str, x: int, rows: slice, width: float) -> float:
-        """Return the error (m/s) along a vertical line of the last model, smoothed by a width."""
+    def profile(self, method: str, x: int, rows: slice, width: float, near: int) -> float:
+        """Return the error (m/s) along the vertical lines near one, smoothed by a width."""
         truth = self.setup()["velocity"]
         whole = need(self.units, Block(method, BUDGETS[method]))
-        off = whole["frames"][-1][:, x] - truth[:, x]
-        off = ndimage.gaussian_filter1d(off.astype(float), width) if width else off
+        lines = slice(x - near, x + near + 1)
+        off = whole["frames"][-1][:, lines] - truth[:, lines]
+        off = ndimage.gaussian_filter1d(off.astype(float), width, axis=0) if width else off
         return float(np.sqrt(np.mean(off[rows] ** 2)))
 
     def over_adam(
-        self, method: str, x: int, rows: slice = slice(None), width: float = 0.0
+        self,
+        method: str,
+        x: int,
+        rows: slice = slice(None),
+        width: float = 0.0,
+        near: int = 0,
     ) -> float:
-        """Return the error along a vertical line over that of Adam."""
-        return self.profile(method, x, rows, width) / self.profile("adam", x, rows, width)
+        """Return the error along vertical lines of a method's last model over that of Adam's."""
+        return self.profile(method, x, rows, width, near) / self.profile(
+            "adam", x, rows, width, near
+        )
 
 
 def rules(units: Units) -> Rules:
@@ -133,8 +141,8 @@ def _compared(runs: Runs) -> Rules:
     def steadier(method: str, first: int) -> bool:
         return roughness(runs.run("adam"), first, 100) < roughness(runs.run(method), first, 100)
 
-    def speedup(method: str, n: int = 100) -> float:
-        return runs.needed(method, runs.share("adam", n)) / n
+    def speedup(method: str, n: int = 100, extra: str = "marmousi") -> float:
+        return runs.needed(method, runs.share("adam", n, extra), extra) / n
 
     return {
         "marmousi_cg_error_to_adam": lambda: error("cg", 1420) / error("adam", 100),
@@ -145,12 +153,15 @@ def _compared(runs: Runs) -> Rules:
         "marmousi_cg_error_left": lambda: error("cg", 1420) / error("cg", 0),
         "marmousi_lbfgs_error_left": lambda: error("lbfgs", 1000) / error("lbfgs", 0),
         "marmousi_adam_100_beats_lbfgs_1000": lambda: error("adam", 100) < error("lbfgs", 1000),
+        "marmousi_adam_100_beats_lbfgs_100": lambda: error("adam", 100) < error("lbfgs", 100),
+        "marmousi_adam_100_ssim_beats_lbfgs_100": lambda: ssim("adam", 100) > ssim("lbfgs", 100),
         "marmousi_adam_100_beats_cg_1420": lambda: error("adam", 100) < error("cg", 1420),
         "marmousi_adam_100_ssim_beats_lbfgs_1000": lambda: ssim("adam", 100) > ssim("lbfgs", 1000),
         "marmousi_adam_100_ssim_beats_cg_1420": lambda: ssim("adam", 100) > ssim("cg", 1420),
         "marmousi_adam_speedup_over_cg": lambda: speedup("cg"),
         "marmousi_adam_speedup_over_lbfgs": lambda: speedup("lbfgs"),
         "marmousi_adam_speedup_over_lbfgs_50": lambda: speedup("lbfgs", 50),
+        "linear_adam_speedup_over_lbfgs": lambda: speedup("lbfgs", extra="linear"),
         "marmousi_adam_steadier_than_cg": lambda: steadier("cg", EARLY),
         "marmousi_adam_steadier_than_lbfgs": lambda: steadier("lbfgs", EARLY),
         "marmousi_adam_steadier_than_cg_throughout": lambda: steadier("cg", 0),
@@ -161,6 +172,7 @@ def _compared(runs: Runs) -> Rules:
 def _profiles(runs: Runs) -> Rules:
     thirds = {"shallow": slice(0, 31), "middle": slice(31, 62), "deep": slice(62, None)}
     made: Rules = {"profile_1500_cg_to_adam": functools.partial(runs.over_adam, "cg", 150)}
+    made["profile_1500_cg_to_adam_near"] = functools.partial(runs.over_adam, "cg", 150, near=10)
     made["profile_1500_cg_to_adam_smooth"] = functools.partial(runs.over_adam, "cg", 150, width=3.0)
     for x, metres in ((20, 200), (250, 2500)):
         for third, rows in thirds.items():
