@@ -156,7 +156,8 @@ def _run(options: argparse.Namespace) -> int:
     study = _find(options)
     folder = options.out or reruns.default_folder(study, config)
     paths.must_be_writable("--out", folder)
-    _announce(study, config, options.preset, folder)
+    _announce(study, config, options, folder)
+    os.environ |= scheduler.told(options.scheduler, options.jobs)  # the kernel's
     notebook, page = reruns.run(study, config, folder, **_told())
     print(f"notebook: {notebook}\npage: {page.resolve().as_uri()}")
     return 0
@@ -200,13 +201,16 @@ def _reuse(options: argparse.Namespace, study: AnyStudy, config: Config) -> Sequ
     return options.reuse
 
 
-def _announce(study: AnyStudy, config: Config, preset: str, folder: Path) -> None:
+def _announce(study: AnyStudy, config: Config, options: argparse.Namespace, folder: Path) -> None:
     _check_data(study)
     name = study.name
     print(f"study: {name}, {study.title}")
-    print(f"preset: {preset}; differs from the quick preset in: {config.differences()}")
+    print(f"preset: {options.preset}; differs from the quick preset in: {config.differences()}")
     where = " and ".join(str(paths.notebook(page)) for page in study.pages)
-    print(f"does: executes notebook {where} in one process; units: {len(study.names(config))}")
+    processes = "one process"
+    if (options.scheduler or options.jobs > 1) and not study.sequential:
+        processes += f", its units {f'by {options.scheduler}' if options.scheduler else f'in {options.jobs}'}"
+    print(f"does: executes notebook {where} in {processes}; units: {len(study.names(config))}")
     print(f"time: {reruns.expected(study, config)}")
     _tell(config)
     print(f"page, once done: {(folder / name).resolve().as_uri()}.html", flush=True)

@@ -23,7 +23,7 @@ import numpy as np
 
 from geolib import cli, studies
 from geolib.book import notebooks
-from geolib.runs import paths, scheduler, store, surroundings
+from geolib.runs import paths, store, surroundings
 
 ROOT = Path(__file__).parents[1]
 #: The smallest settings of every study that have several units each.
@@ -44,7 +44,7 @@ publishing._check_origin = lambda *_: None
 """
 #: What a run imports as it computes. The process that forks has it behind it, so that a kill hits the computing.
 WORK = ("torch._dynamo", "h5netcdf", "geolib.waves._kernels", "geolib.gans.fast._kernels")
-WAYS = ("publish", "publish --jobs", "publish --scheduler", "run", "run --scheduler")
+WAYS = ("publish", "publish --jobs", "publish --scheduler", "run", "run --jobs", "run --scheduler")
 
 
 def shortened(folder: Path) -> None:
@@ -80,22 +80,21 @@ def cluster(folder: Path) -> Iterator[str]:
             process.kill()
 
 
-def command(study: str, way: str, folder: Path, address: str) -> tuple[list[str], dict[str, str]]:
-    """Return the command line of a way to compute a study into a folder, and its variables."""
+def command(study: str, way: str, folder: Path, address: str) -> list[str]:
+    """Return the command line of a way to compute a study into a folder."""
     changes = [word for change in SMALL[study].split() for word in ("-p", change)]
     what, _, option = way.partition(" ")
-    if what == "run":  # whose notebook computes in its kernel, or where the variable says
-        variables = {scheduler.VARIABLE: address} if option else {}
-        return ["run", study, *changes, "--out", str(folder / "out")], variables
     more = {"": [], "--jobs": ["--jobs", "2"], "--scheduler": ["--scheduler", address]}[option]
+    if what == "run":
+        return ["run", study, *changes, "--out", str(folder / "out"), *more]
     places = ["--folder", str(folder / "runs"), "--to", str(folder / "shipped"), "--as", "small", "--preset", "quick"]
-    return ["publish", study, *changes, *places, *more], {}
+    return ["publish", study, *changes, *places, *more]
 
 
 class Run:
     """A command line in a fork of this process."""
 
-    def __init__(self, arguments: list[str], variables: dict[str, str], log: Path, pages: Path) -> None:
+    def __init__(self, arguments: list[str], log: Path, pages: Path) -> None:
         self.log, self.status = log, None
         self.process = os.fork()
         if not self.process:
@@ -103,7 +102,7 @@ class Run:
             with log.open("w") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
-            clean = surroundings.environment(**variables)
+            clean = surroundings.environment()
             os.environ.clear()
             os.environ.update(clean)
             paths.notebooks = lambda: pages
@@ -206,7 +205,7 @@ class Trials:
 
     def begun(self, study: str, way: str, place: Path) -> Run:
         """Begin to compute a study into a place."""
-        return Run(*command(study, way, place, self.address), self.folder / "log", self.folder / "pages")
+        return Run(command(study, way, place, self.address), self.folder / "log", self.folder / "pages")
 
     def alone(self, study: str, way: str, place: Path) -> tuple[dict, float]:
         """Return what a run comes to that is left alone, and the seconds it took."""

@@ -121,7 +121,8 @@ def _rerunning(command: Command) -> None:
         "rerun a notebook with new parameters into its own folder, as notebook and HTML page",
         "geolib run rnn_fwi -p iterations 50   # or -p iterations=50\n"
         "geolib run wgan_traces --preset paper --out my-run\n"
-        "geolib run rnn_fwi -f mine.yml -p frequency 8   # or -f reruns/rnn_fwi-1f2e3d4c/run.json",
+        "geolib run rnn_fwi -f mine.yml -p frequency 8   # or -f reruns/rnn_fwi-1f2e3d4c/run.json\n"
+        "geolib run latent_inversion -p trials 4 --jobs 4",
     )
     _study(sub, companions=False)
     _configuration(sub)
@@ -133,6 +134,7 @@ def _rerunning(command: Command) -> None:
         help="parameters from a YAML file or a run.json",
     )
     sub.add_argument("--out", type=_path, help="folder of the result (default: reruns/STUDY-HASH)")
+    scheduler.add_options(sub)
     sub = command(
         "sweep",
         "rerun a notebook for every combination of values, with one summary page and table",

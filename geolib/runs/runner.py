@@ -75,7 +75,8 @@ def run(
     address : str, optional
         Dask scheduler that computes the units; by default the one of the variable DASK_SCHEDULER_ADDRESS, if it is set.
     jobs : int
-        Processes on this machine where there is no scheduler; 1 computes in this process.
+        Processes on this machine where there is no scheduler; 1 computes in this process, or in as many as the variable
+        GEOLIB_JOBS says, by which `geolib run --jobs` tells its kernel.
     units : sequence of Unit, optional
         Those wanted, where not all of the configuration are.
 
@@ -88,12 +89,14 @@ def run(
     """
     _checks.integer("jobs", jobs, low=1)
     folder = folder if folder is not None else os.environ.get(surroundings.UNITS)
-    if address is None and jobs == 1:
-        address = os.environ.get(scheduler.VARIABLE) or None
+    asked = address is not None or jobs > 1
+    if not asked:
+        address, jobs = scheduler.of_environment()
     if isinstance(address, str):
         scheduler.check_address(address)  # also where nothing is left to compute
-    if study.sequential and (address or jobs > 1):
-        warnings.warn(f"units of {study.name} build on one another: they are computed here.", stacklevel=2)
+    if study.sequential:
+        if asked:
+            warnings.warn(f"units of {study.name} build on one another: they are computed here.", stacklevel=2)
         address, jobs = None, 1
     published = reused(study, config, reuse)
     results = Results(config.as_dict())

@@ -7,6 +7,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import multiprocessing
+import os
 import queue
 import re
 import signal
@@ -20,6 +21,8 @@ from geolib import _checks
 from geolib.runs import surroundings
 
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
+#: Processes for the units of a kernel whose run was told so.
+JOBS = "GEOLIB_JOBS"
 _ONE_THREAD = surroundings.THREADS
 _ADDRESS = re.compile(
     r"(?:(?:tcp|tls|ws|wss|ucx|ucxx)://)?(?:[^\s/:\[\]]+|\[[0-9a-fA-F:.%]+\]):(?P<port>\d{1,5})|(?P<other>inproc://\S+)",
@@ -84,6 +87,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--scheduler", type=_address, metavar="ADDRESS", help=f"Dask scheduler that computes the units ({VARIABLE})"
     )
     where.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="processes on this machine (default: 1)")
+
+
+def told(address: str | None, jobs: int) -> dict[str, str]:
+    """Return the variables by which a kernel knows where its units are computed, see `of_environment`."""
+    return {VARIABLE: address or "", JOBS: str(jobs)} if address or jobs > 1 else {}
+
+
+def of_environment() -> tuple[str | None, int]:
+    """Return address and processes that the environment tells; ValueError or TypeError if it tells nonsense."""
+    address = os.environ.get(VARIABLE) or None
+    return address, 1 if address else _checks.integer(JOBS, os.environ.get(JOBS) or 1, low=1)
 
 
 def _jobs(text: str) -> int:

@@ -47,21 +47,59 @@ def names(book):
     ]  # index only leads to the landing page
 
 
+def code_that_runs_over(page) -> list:
+    """Nobody guesses that a line of code goes on beyond the edge of its frame, on a phone of 390 px."""
+    wider = []
+    for theme in ("dark", "light"):
+        change_to(page, theme)
+        frames = page.locator(".bd-article pre").evaluate_all(
+            "found => found.filter(e => e.offsetParent)"
+            ".map(e => [e.scrollWidth - e.clientWidth, e.getBoundingClientRect().right, e.textContent.slice(0, 60)])"
+        )
+        wider += [(theme, frame) for frame in frames if frame[0] > 1 or frame[1] > 390]
+    return wider
+
+
+def cut_in_print(page) -> list:
+    """On paper there is no sidebar to click and no box to scroll: text and code wrap, a picture fits the page."""
+    page.set_viewport_size({"width": 720, "height": 1000})
+    page.emulate_media(media="print")
+    hidden = ".bd-sidebar-primary, .bd-header, .prev-next-footer, details.hide, details.sd-dropdown, .geolab"
+    shown = page.locator(hidden).evaluate_all("found => found.filter(e => e.offsetParent).map(e => e.className)")
+    return shown + page.evaluate(
+        "() => [...document.querySelectorAll('.bd-article pre, .bd-article img')]"
+        ".filter(e => e.offsetParent && (e.scrollWidth > e.clientWidth + 1"
+        " || e.getBoundingClientRect().right > innerWidth)).map(e => e.textContent.slice(0, 60) || e.src)"
+    )
+
+
+def bytes_of(asked: set[str], book: Path) -> int:
+    """What a page loads, without the mathematics that all pages share."""
+    mathematics = book / "_static" / "mathjax-tex-svg.js"
+    files = {Path(unquote(urlsplit(url).path)) for url in asked if url.startswith("file:")} - {mathematics}
+    return sum(file.stat().st_size for file in files)
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_page_shows_cleanly(book, browser, view):
+    """One visit a view: nothing fails or is cut, code wraps on a phone, a page is light and prints whole."""
     context = browser.new_context(**VIEWS[view], offline=True)
     if view != "desktop":  # there as on a first visit, when nothing is stored
         context.add_init_script(f"localStorage.setItem('mode', '{'dark' if view == 'dark' else 'light'}')")
-    shown = names(book)
+    shown, frames = names(book), 0
     assert len(shown) > 10
     for path in shown:
-        problems = []
+        problems, asked = [], set()
         page = context.new_page()
         page.on("console", lambda message, p=problems: p.append(message.text) if message.type in LOUD else None)
         page.on("pageerror", lambda error, p=problems: p.append(str(error)))
         page.on("requestfailed", lambda request, p=problems: p.append(f"not loaded: {request.url}"))
+        page.on("request", lambda request, asked=asked: asked.add(request.url))
         page.goto(path.as_uri())
         page.wait_for_load_state("load")
+        if view == "desktop":  # before one scrolls
+            assert path.as_uri() in asked
+            assert bytes_of(asked, book) <= 3_000_000, path.name
         mathematics = page.locator(".bd-article .math").count()
         if mathematics:
             page.wait_for_function("() => window.MathJax?.startup?.promise && document.querySelector('mjx-container')")
@@ -78,34 +116,21 @@ def test_every_page_shows_cleanly(book, browser, view):
         assert wide <= 0, f"{path.name} scrolls {wide} px sideways on {view}"
         cut = [found for found in page.evaluate(WIDER) if found[0] in ("hidden", "clip")]
         assert not cut, f"{path.name} on {view}: {cut[:5]}"
-        assert not problems, f"{path.name}: {problems}"
         if SHOTS:
             page.screenshot(path=Path(SHOTS, f"{path.stem}-{view}.png"), full_page=True, timeout=120_000)
+        if view == "phone":
+            over = code_that_runs_over(page)
+            assert not over, f"{path.name}: {over[:3]}"
+            frames += page.locator(".bd-article pre:visible").count()
+        if view == "desktop":
+            cut = cut_in_print(page)
+            assert not cut, f"{path.name} in print: {cut}"
+            if SHOTS:
+                page.pdf(path=Path(SHOTS, f"{path.stem}.pdf"), format="A4")
+        assert not problems, f"{path.name}: {problems}"
         page.close()
     context.close()
-
-
-def test_every_page_prints_whole(book, browser):
-    """On paper there is no sidebar to click and no box to scroll."""
-    context = browser.new_context(viewport={"width": 720, "height": 1000}, offline=True)
-    for path in names(book):
-        page = context.new_page()
-        page.goto(path.as_uri())
-        page.wait_for_load_state("load")
-        page.emulate_media(media="print")
-        hidden = ".bd-sidebar-primary, .bd-header, .prev-next-footer, details.hide, details.sd-dropdown, .geolab"
-        assert page.locator(hidden).evaluate_all("found => found.filter(e => e.offsetParent).length") == 0, path.name
-        # Printed text and code wrap; a picture fits the page.
-        cut = page.evaluate(
-            "() => [...document.querySelectorAll('.bd-article pre, .bd-article img')]"
-            ".filter(e => e.offsetParent && (e.scrollWidth > e.clientWidth + 1"
-            " || e.getBoundingClientRect().right > innerWidth)).map(e => e.textContent.slice(0, 60) || e.src)"
-        )
-        assert not cut, f"{path.name}: {cut}"
-        if SHOTS:
-            page.pdf(path=Path(SHOTS, f"{path.stem}.pdf"), format="A4")
-        page.close()
-    context.close()
+    assert view != "phone" or frames > 20
 
 
 def test_a_row_of_a_wide_table_is_a_card_on_a_phone(book, browser):
@@ -136,27 +161,6 @@ def test_a_chapter_s_tables_and_equations_fit_their_column(book, browser, name):
         page.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_code_wraps_on_a_phone(book, browser, theme):
-    """Nobody guesses that a line of code goes on beyond the edge of its frame."""
-    context = browser.new_context(**VIEWS["phone"], offline=True)
-    context.add_init_script(f"localStorage.setItem('mode', '{theme}')")
-    frames = 0
-    for path in names(book):
-        page = context.new_page()
-        page.goto(path.as_uri(), wait_until="domcontentloaded")
-        boxes = page.locator(".bd-article pre").evaluate_all(
-            "found => found.filter(e => e.offsetParent)"
-            ".map(e => [e.scrollWidth - e.clientWidth, e.getBoundingClientRect().right, e.textContent.slice(0, 60)])"
-        )
-        wider = [box for box in boxes if box[0] > 1 or box[1] > 390]
-        assert not wider, f"{path.name}: {wider[:3]}"
-        frames += len(boxes)
-        page.close()
-    context.close()
-    assert frames > 20
-
-
 def test_a_page_that_a_reader_s_run_makes_fits_a_phone(browser, tmp_path):
     names, code = ",".join(["experiment"] * 9), "geolib.run(" + ", ".join(["parameter=value"] * 9) + ")"
     text = f"# A run\n\n> **Differs in:** experiments = {names}\n\n`{names}`\n\n```python\n{code}\n```"
@@ -181,19 +185,6 @@ def test_a_printed_chapter_has_fifteen_pages_at_most(book, browser, name):
     printed = page.pdf(format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "18mm"))
     page.close()
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 15
-
-
-def test_a_page_loads_three_megabytes_at_most_before_one_scrolls(book, browser):
-    mathematics = book / "_static" / "mathjax-tex-svg.js"  # once for all pages
-    for path in names(book):
-        page, asked = browser.new_page(viewport={"width": 1280, "height": 900}), set()
-        page.on("request", lambda request, asked=asked: asked.add(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_load_state("load")
-        page.close()
-        files = {Path(unquote(urlsplit(url).path)) for url in asked if url.startswith("file:")} - {mathematics}
-        assert path in files
-        assert sum(file.stat().st_size for file in files) <= 3_000_000, path.name
 
 
 def test_every_picture_of_the_gallery_is_there_once_one_has_scrolled(book, browser):

@@ -301,6 +301,18 @@ def test_the_variable_names_a_scheduler_too(slow, cluster, tmp_path, monkeypatch
     assert str(os.getpid()) not in {pid for _, pid in log(tmp_path)}
 
 
+def test_a_kernel_computes_where_its_run_was_told(slow, tmp_path, monkeypatch):
+    monkeypatch.setenv(scheduler.VARIABLE, "tcp://nowhere:1")  # which --jobs overrides
+    for name, value in scheduler.told(None, 2).items():
+        monkeypatch.setenv(name, value)
+    studies.run(slow.STUDY, slow.Config(units=4, seconds=0))
+    assert str(os.getpid()) not in {pid for _, pid in log(tmp_path)}
+    assert scheduler.told(None, 1) == {} and scheduler.told("tcp://here:2", 1)[scheduler.VARIABLE] == "tcp://here:2"
+    monkeypatch.setenv(scheduler.JOBS, "many")
+    with pytest.raises((TypeError, ValueError), match="GEOLIB_JOBS"):
+        studies.run(slow.STUDY, slow.Config(units=4, seconds=0))
+
+
 def test_a_lost_scheduler_is_reported_and_finished_units_are_kept(slow, cluster, tmp_path):
     when(lambda: len(list((tmp_path / "runs").rglob("*.unit"))) >= 3, cluster.scheduler.kill)
     with pytest.raises(RuntimeError, match=r"the scheduler at tcp://\S+ was lost\. Start it and run again"):
