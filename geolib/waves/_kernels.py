@@ -5,16 +5,18 @@ where acc = D u - h^2 s plus what the absorbing layer adds. Its transpose, writt
 the derivative of the misfit in u, is the same step on mu with the layer's two memory variables updated in reverse
 order. Then dJ/dv = 2 / v sum_t mu(t + dt) acc(t): all that the gradient needs is at hand without a division.
 
-Fields are flat: HALO zero rows above and below the grid, and between the rows a gap of at least 2 HALO zero columns. C
-is zero in halo and gap, so one loop runs over all rows without a branch. The layers on the right of a row and on the
+Fields are flat: `halo` zero rows above and below the grid, and between the rows a gap of at least 2 halo zero columns.
+C is zero in halo and gap, so one loop runs over all rows without a branch. The layers on the right of a row and on the
 left of the next are neighbours in memory and form one strip, gap included, whose coefficients are zero where no layer
-is. At order 4 the point two steps outside the grid mirrors the outermost one with opposite sign; `_mirror` writes it.
+is. Above order 2 points further than one step outside the grid mirror those inside with opposite sign, about the one
+that is zero; `_mirror` writes them.
 
 Indices are unsigned, for signed ones Numba would test for negative values and the loops would not vectorise. Loops
 along a row carry the values of the last point along: a vector is then shifted in registers and not loaded twice.
 
-`far` is the weight of the points two steps away, None at order 2, and `kept` is None where no acc is kept: Numba leaves
-out what such an argument rules out, so that each order, with and without keeping, is compiled to loops of its own.
+`far` has the weights of the points two, three and four steps away, in the second difference and in the slope halfway
+between two points; at order 2 it is empty. `kept` is None where no acc is kept. Numba leaves out what the length of the
+one and the kind of the other rule out, so that each order, with and without keeping, is compiled to loops of its own.
 """
 
 from __future__ import annotations
@@ -26,8 +28,7 @@ from numba.core.compiler import Compiler
 
 from geolib._runtime import njit
 
-HALO = 2
-_ONE, _TWO, _THREE = np.uint64(1), np.uint64(2), np.uint64(3)
+_ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 _LEAD = np.uint64(16)  # zeros before the lines of an x-strip's memory
 
 
@@ -46,6 +47,7 @@ class Setup(NamedTuple):
 
     nz: int
     nx: int
+    halo: int  # zero rows above and below
     lead: int  # zero columns before the first point of a row
     stride: int
     weights: np.ndarray  # second difference: centre on all axes, centre on one, near; slope: near
@@ -93,17 +95,44 @@ _sweep = njit(**_INNER, pipeline_class=_Apart)
 
 
 @_jit
-def _mirror(now: Any, setup: Setup) -> None:
+def _mirror(now: Any, far: Any, setup: Setup) -> None:
     s, n, height = np.uint64(setup.stride), np.uint64(setup.nx), np.uint64(setup.nz)
-    first = np.uint64(HALO) * s
+    first, reach = np.uint64(setup.halo) * s, np.uint64(len(far))
     for row in range(height):
         k = first + row * s + np.uint64(setup.lead)
-        now[k - _TWO] = -now[k]
-        now[k + n + _ONE] = -now[k + n - _ONE]
+        for i in range(reach):
+            now[k - _TWO - i] = -now[k + i]
+            now[k + n + _ONE + i] = -now[k + n - _ONE - i]
     if setup.nz > 1:
-        for j in range(s):
-            now[j] = -now[first + j]
-            now[first + (height + _ONE) * s + j] = -now[first + (height - _ONE) * s + j]
+        for i in range(reach):
+            above, below = first - (_TWO + i) * s, first + (height + _ONE + i) * s
+            for j in range(s):
+                now[above + j] = -now[first + i * s + j]
+                now[below + j] = -now[first + (height - _ONE - i) * s + j]
+
+
+@_jit
+def _second(near_sum: Any, near: Any, far: Any, u: Any, k: Any, s: Any) -> Any:
+    # Second difference of u at k, without its centre, from the sum of both neighbours; s is the step of the axis.
+    if len(far) > 0:
+        near_sum = near * near_sum + far[0][0] * (u[k - s - s] + u[k + s + s])
+    if len(far) > 1:
+        near_sum += far[1][0] * (u[k - s - s - s] + u[k + s + s + s])
+    if len(far) > 2:
+        near_sum += far[2][0] * (u[k - s - s - s - s] + u[k + s + s + s + s])
+    return near_sum
+
+
+@_jit
+def _slope(difference: Any, steep: Any, far: Any, u: Any, k: Any, s: Any) -> Any:
+    # Slope of u halfway from k to the next point, from their difference.
+    if len(far) > 0:
+        difference = steep * difference + far[0][1] * (u[k + s + s] - u[k - s])
+    if len(far) > 1:
+        difference += far[1][1] * (u[k + s + s + s] - u[k - s - s])
+    if len(far) > 2:
+        difference += far[2][1] * (u[k + s + s + s + s] - u[k - s - s - s])
+    return difference
 
 
 @_sweep
@@ -115,15 +144,19 @@ def _advance(now: Any, other: Any, courant: Any, kept: Any, image: Any, far: Any
         first, last = setup.top.points, setup.bottom.start
     else:
         first, last = 0, setup.nz
-    begin, end = np.uint64(HALO + first) * s, np.uint64(HALO + last) * s
+    begin, end = np.uint64(setup.halo + first) * s, np.uint64(setup.halo + last) * s
     left, here = now[begin - _ONE], now[begin]
     for k in range(begin, end):
         right = now[k + _ONE]
         if image is not None:
             image[k] += here * kept[k]
         acc = left + right + now[k - s] + now[k + s]
-        if far is not None:
-            acc = near * acc + far * (now[k - _TWO] + now[k + _TWO] + now[k - s - s] + now[k + s + s])
+        if len(far) > 0:
+            acc = near * acc + far[0][0] * (now[k - _TWO] + now[k + _TWO] + now[k - s - s] + now[k + s + s])
+        if len(far) > 1:
+            acc += far[1][0] * (now[k - _THREE] + now[k + _THREE] + now[k - s - s - s] + now[k + s + s + s])
+        if len(far) > 2:
+            acc += far[2][0] * (now[k - _FOUR] + now[k + _FOUR] + now[k - s - s - s - s] + now[k + s + s + s + s])
         acc += whole * here
         if image is None and kept is not None:
             kept[k] = acc
@@ -146,15 +179,13 @@ def _along_x(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: An
     decay_half, gain_half = strip.coefficients[2], strip.coefficients[3]
     n, lines = np.uint64(strip.points), np.uint64(setup.nz + 1)
     for line in range(lines):  # the strip before the first row, then the one after each row
-        o, p = (np.uint64(HALO - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
+        o, p = (np.uint64(setup.halo - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
         # psi is kept for the half point to the right; where a strip begins all coefficients are zero.
         here, last = now[o], psi[p - _ONE]
         step = here - now[o - _ONE]
         for k in range(n):
             right = now[o + k + _ONE]
-            difference = right - here
-            if far is not None:
-                difference = steep * difference + far * (now[o + k + _TWO] - now[o + k - _ONE])
+            difference = _slope(right - here, steep, far, now, o + k, _ONE)
             ahead = decay_half[k] * psi[p + k] + gain_half[k] * difference
             slope = ahead - last
             curvature = decay[k] * zeta[p + k] + gain[k] * (difference - step + slope)
@@ -167,26 +198,22 @@ def _along_x(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: An
 def _along_z(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: Any, strip: Strip, setup: Setup) -> None:
     (psi, zeta), n, s = memory, np.uint64(strip.points), np.uint64(setup.stride)
     centre, near, steep = setup.weights[1], setup.weights[2], setup.weights[3]
-    first, s2 = np.uint64(HALO + strip.start) * s, s + s
+    first, halo = np.uint64(setup.halo + strip.start) * s, np.uint64(setup.halo)
     decay_half, gain_half = strip.coefficients[2, 0], strip.coefficients[3, 0]
     for j in range(s):
-        k, p = first + j, s2 + j
-        difference = now[k] - now[k - s]
-        if far is not None:
-            difference = steep * difference + far * (now[k + s] - now[k - s2])
+        k, p = first + j, halo * s + j
+        difference = _slope(now[k] - now[k - s], steep, far, now, k - s, s)
         psi[p] = decay_half * psi[p] + gain_half * difference
     for row in range(n):
         decay, gain = strip.coefficients[0, row], strip.coefficients[1, row]
         decay_half, gain_half = strip.coefficients[2, row + _ONE], strip.coefficients[3, row + _ONE]
         left, here = now[first + row * s - _ONE], now[first + row * s]
         for j in range(s):
-            k, p = first + row * s + j, (row + _TWO) * s + j
+            k, p = first + row * s + j, (row + halo) * s + j
             right = now[k + _ONE]
-            difference, second, acc = now[k + s] - here, now[k - s] + now[k + s], left + right
-            if far is not None:
-                difference = steep * difference + far * (now[k + s2] - now[k - s])
-                second = near * second + far * (now[k - s2] + now[k + s2])
-                acc = near * acc + far * (now[k - _TWO] + now[k + _TWO])
+            difference = _slope(now[k + s] - here, steep, far, now, k, s)
+            second = _second(now[k - s] + now[k + s], near, far, now, k, s)
+            acc = _second(left + right, near, far, now, k, _ONE)
             second += centre * here
             below = decay_half * psi[p + s] + gain_half * difference
             slope = below - psi[p]
@@ -209,7 +236,7 @@ def _along_x_transposed(now: Any, other: Any, courant: Any, far: Any, memory: An
     right_end = np.uint64(setup.lead + setup.nx - strip.start)
     left_end = np.uint64(setup.stride + setup.lead - strip.start)
     for line in range(lines):
-        o, p = (np.uint64(HALO - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
+        o, p = (np.uint64(setup.halo - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
         # Here zeta is kept for the point to the right.
         here, last = now[o], zeta[p - _ONE]
         for k in range(n):
@@ -218,47 +245,45 @@ def _along_x_transposed(now: Any, other: Any, courant: Any, far: Any, memory: An
             psi[p + k] = decay_half[k] * psi[p + k] + gain_half[k] * (right - here + ahead - last)
             zeta[p + k] = ahead
             here, last = right, ahead
-        if far is not None:
-            zeta[p + left_end - _THREE] = -zeta[p + left_end - _ONE]
-            psi[p + left_end - _TWO] = psi[p + left_end - _ONE]
-            zeta[p + right_end] = -zeta[p + right_end - _TWO]
-            psi[p + right_end] = psi[p + right_end - _ONE]
+        for i in range(np.uint64(len(far))):
+            zeta[p + left_end - _THREE - i] = -zeta[p + left_end - _ONE + i]
+            psi[p + left_end - _TWO - i] = psi[p + left_end - _ONE + i]
+            zeta[p + right_end + i] = -zeta[p + right_end - _TWO - i]
+            psi[p + right_end + i] = psi[p + right_end - _ONE - i]
     # A loop of its own: no vector is loaded while the store of what it overlaps is still under way.
     for line in range(lines):
-        o, p = (np.uint64(HALO - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
+        o, p = (np.uint64(setup.halo - 1) + line) * s + np.uint64(strip.start), line * n + _LEAD
         for k in range(n):
-            second, slope = zeta[p + k - _TWO] + zeta[p + k], psi[p + k] - psi[p + k - _ONE]
-            if far is not None:
-                second = near * second + far * (zeta[p + k - _THREE] + zeta[p + k + _ONE])
-                slope = steep * slope + far * (psi[p + k + _ONE] - psi[p + k - _TWO])
-            other[o + k] += courant[o + k] * (second + centre * zeta[p + k - _ONE] + slope)
+            here = p + k - _ONE
+            second = _second(zeta[here - _ONE] + zeta[p + k], near, far, zeta, here, _ONE)
+            slope = _slope(psi[p + k] - psi[here], steep, far, psi, here, _ONE)
+            other[o + k] += courant[o + k] * (second + centre * zeta[here] + slope)
 
 
 @_sweep
 def _along_z_transposed(now: Any, other: Any, courant: Any, far: Any, memory: Any, strip: Strip, setup: Setup) -> None:
     (psi, zeta), n, s = memory, np.uint64(strip.points), np.uint64(setup.stride)
     centre, near, steep = setup.weights[1], setup.weights[2], setup.weights[3]
-    first, s2 = np.uint64(HALO + strip.start) * s, s + s
+    first, halo = np.uint64(setup.halo + strip.start) * s, np.uint64(setup.halo)
     for row in range(n + _ONE):
         decay, gain = strip.coefficients[0, row], strip.coefficients[1, row]
         decay_half, gain_half = strip.coefficients[2, row], strip.coefficients[3, row]
         for j in range(s):
-            k, p = first + row * s + j, (row + _TWO) * s + j
+            k, p = first + row * s + j, (row + halo) * s + j
             here = decay * zeta[p] + gain * now[k]
             psi[p] = decay_half * psi[p] + gain_half * (now[k] - now[k - s] + here - zeta[p - s])
             zeta[p] = here
-    if far is not None:
-        end = (n + _THREE) * s
+    for i in range(np.uint64(len(far))):
+        top, end = (halo + i) * s, (halo + n - i) * s
+        above, below = (halo - _ONE - i) * s, (halo + n + _ONE + i) * s
         for j in range(s):
-            zeta[j], psi[s + j] = -zeta[s2 + j], psi[s2 + j]
-            zeta[end + j], psi[end + j] = -zeta[end - s2 + j], psi[end - s + j]
+            zeta[above - s + j], psi[above + j] = -zeta[top + j], psi[top + j]
+            zeta[below + j], psi[below + j] = -zeta[end - s + j], psi[end + j]
     for row in range(n):
         for j in range(s):
-            k, p = first + row * s + j, (row + _TWO) * s + j
-            second, slope = zeta[p - s] + zeta[p + s], psi[p + s] - psi[p]
-            if far is not None:
-                second = near * second + far * (zeta[p - s2] + zeta[p + s2])
-                slope = steep * slope + far * (psi[p + s2] - psi[p - s])
+            k, p = first + row * s + j, (row + halo) * s + j
+            second = _second(zeta[p - s] + zeta[p + s], near, far, zeta, p, s)
+            slope = _slope(psi[p + s] - psi[p], steep, far, psi, p, s)
             other[k] += courant[k] * (second + centre * zeta[p] + slope)
 
 
@@ -272,8 +297,7 @@ def _memory(state: Any, strip: Any) -> Any:
 @_jit
 def _step(n: int, now: Any, other: Any, state: Any, kept: Any, far: Any, shot: Shot) -> None:
     setup, courant = shot.setup, shot.courant
-    if far is not None:
-        _mirror(now, setup)
+    _mirror(now, far, setup)
     _advance(now, other, courant, kept, None, far, setup)
     for strip in (setup.top, setup.bottom):
         if strip.points:
@@ -286,7 +310,7 @@ def _step(n: int, now: Any, other: Any, state: Any, kept: Any, far: Any, shot: S
 
 @_jit
 def _run(state: Any, begin: int, end: int, kept: Any, far: Any, traces: Any, record: bool, shot: Shot) -> None:
-    size = (shot.setup.nz + 2 * HALO) * shot.setup.stride
+    size = (shot.setup.nz + 2 * shot.setup.halo) * shot.setup.stride
     for n in range(begin, end):
         written = (n + 1) % 2 * size
         now, other = state[size - written : 2 * size - written], state[written : written + size]
@@ -318,7 +342,7 @@ def gradient(
     """
     state, adjoint, kept, traces = work.state, work.adjoint, work.kept, work.traces
     setup, courant = shot.setup, shot.courant
-    size = (setup.nz + 2 * HALO) * setup.stride
+    size = (setup.nz + 2 * setup.halo) * setup.stride
     nt, segment = len(traces), len(kept)
     segments = (nt + segment - 1) // segment
     state[:] = 0
@@ -351,8 +375,7 @@ def gradient(
                 now[k] += courant[k] * traces[n, r]
             for r in range(len(shot.sources)):
                 source_image[r, n] = now[shot.sources[r]]
-            if far is not None:
-                _mirror(now, setup)
+            _mirror(now, far, setup)
             _advance(now, other, courant, kept[n - begin], image, far, setup)
             if setup.along_x.points:
                 _along_x_transposed(now, other, courant, far, _memory(adjoint, setup.along_x), setup)

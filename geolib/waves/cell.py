@@ -16,6 +16,9 @@ from geolib._arguments import checked
 from geolib.waves.absorbing import Layer, layers
 from geolib.waves.survey import Survey, space_order_of
 
+DIVISORS = {2: (), 4: (12,), 6: (7.5, 12), 8: (56 / 9, 7.5, 12)}
+"""By order, from the inside out: with d the second difference, d (1 - d / 12 (1 - d / 7.5 (1 - d / (56 / 9))))."""
+
 
 class State(NamedTuple):
     """What a cell hands to the next."""
@@ -39,7 +42,7 @@ class WaveCell(nn.Module):
         Velocity, m/s; an `nn.Parameter` becomes a parameter of the cell.
     survey : Survey
         Grid, time step, boundaries and positions.
-    space_order : {2, 4}
+    space_order : {2, 4, 6, 8}
         Order of the spatial differences.
 
     Notes
@@ -94,8 +97,8 @@ class WaveCell(nn.Module):
         for axis, (layer, (slope, curvature)) in enumerate(zip(self.layers, state.memory, strict=True), start=1):
             decay, gain, decay_half, gain_half = (_along(c, axis, u.dim()) for c in layer)
             difference = _difference(u, axis)
-            if self.space_order == 4:
-                difference = _difference(u - difference.diff(dim=axis) / 12, axis)
+            for divisor in DIVISORS[self.space_order]:
+                difference = _difference(u - difference.diff(dim=axis) / divisor, axis)
             # In the layer the derivative is taken twice along the stretched coordinate; inside the grid both memories
             # stay zero.
             slope = decay_half * slope + gain_half * difference

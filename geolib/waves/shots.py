@@ -43,7 +43,7 @@ def misfit_and_gradient(
     map : callable
         Takes a function and tasks and returns the results in the tasks' order, as Python's own does: that of a pool of
         processes, say, or `functools.partial(geolib.runs.scheduler.in_order, address=client)` for a Dask cluster.
-    space_order : {2, 4}
+    space_order : {2, 4, 6, 8}
         Order of the spatial differences.
 
     Returns

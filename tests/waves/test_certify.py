@@ -34,7 +34,7 @@ def drawn(seed, *, order=None, layer=False):
     """A survey of any scale, shape, boundary and precision, with at least 18 points to its slowest wavelength."""
     rng, whole, real = draws(seed)
     shape = (whole(15, 60),) if whole(0, 4) == 0 else (whole(12, 30), whole(12, 30))
-    order = order or 2 * whole(1, 2)
+    order = order or 2 * whole(1, 4)
     dtype = (torch.float32, torch.float64)[whole(0, 1)]
     velocity = 10 ** real(-1, 4) * (1 + real(0, 0.5) * torch.rand(shape, generator=rng, dtype=torch.float64))
     grid = Grid(shape, 10 ** real(-3, 3))
@@ -72,7 +72,7 @@ def put_in(fault, seed, monkeypatch):
             shots.receivers = shots.receivers.copy()
             shots.receivers[:, choices[1] % n_receivers] += sign * (1 if choices[2] % 2 else shots.setup.stride)
         elif fault == "term":
-            shots.far = None
+            shots.far = shots.far[:-1]
         elif fault == "layer":
             parts = {name: getattr(shots.setup, name) for name in ("along_x", "top", "bottom")}
             for name, strip in parts.items():
@@ -95,8 +95,9 @@ def put_in(fault, seed, monkeypatch):
 
 def with_fault(seed, monkeypatch):
     fault = FAULTS[seed % len(FAULTS)]
-    # The fourth-order term and the layer can be missing only where they are.
-    velocity, survey, order = drawn(seed, order=4 if fault == "term" else None, layer=fault == "layer")
+    # The farthest term and the layer can be missing only where they are.
+    order = 4 + 2 * (seed // len(FAULTS) % 3) if fault == "term" else None
+    velocity, survey, order = drawn(seed, order=order, layer=fault == "layer")
     put_in(fault, seed, monkeypatch)
     return fault, certify(velocity, survey, space_order=order)
 
