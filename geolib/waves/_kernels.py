@@ -1,9 +1,10 @@
 """The fused time loop: the steps of `cell.py` and their exact adjoint, one shot at a time, with all fields in cache.
 
-With C = (v dt / h)^2, h the spacing, and D the second difference, one step is u(t + dt) = 2 u - u(t - dt) + C acc(t),
-where acc = D u - h^2 s plus what the absorbing layer adds. Its transpose, written for mu = C lambda, where lambda is
-the derivative of the misfit in u, is the same step on mu with the layer's two memory variables updated in reverse
-order. Then dJ/dv = 2 / v sum_t mu(t + dt) acc(t): all that the gradient needs is at hand without a division.
+With C = (v dt / h)^2, h the spacing along a row, and D the second differences, that in depth times aspect = (h / dz)^2,
+one step is u(t + dt) = 2 u - u(t - dt) + C acc(t), where acc = D u - h^2 s plus what the absorbing layer adds. Its
+transpose, written for mu = C lambda, where lambda is the derivative of the misfit in u, is the same step on mu with the
+layer's two memory variables updated in reverse order. Then dJ/dv = 2 / v sum_t mu(t + dt) acc(t): all that the gradient
+needs is at hand without a division.
 
 Fields are flat: `halo` zero rows above and below the grid, and between the rows a gap of at least 2 halo zero columns.
 C is zero in halo and gap, so one loop runs over all rows without a branch. The layers on the right of a row and on the
@@ -15,66 +16,23 @@ Indices are unsigned, for signed ones Numba would test for negative values and t
 along a row carry the values of the last point along: a vector is then shifted in registers and not loaded twice.
 
 `far` has the weights of the points two, three and four steps away, in the second difference and in the slope halfway
-between two points; at order 2 it is empty. `kept` is None where no acc is kept. Numba leaves out what the length of the
-one and the kind of the other rule out, so that each order, with and without keeping, is compiled to loops of its own.
+between two points; at order 2 it is empty. `aspect` is None where cells are square, `kept` where no acc is kept. Numba
+leaves out what the length of the one and the kind of the others rule out, so that each order, shape of cells and kind
+of pass is compiled to loops of its own. `scheme` is far and aspect.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba.core.compiler import Compiler
 
 from geolib._runtime import njit
+from geolib.waves._layout import Setup, Shot, Workspace
 
 _ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 _LEAD = np.uint64(16)  # zeros before the lines of an x-strip's memory
-
-
-class Strip(NamedTuple):
-    """Points that an absorbing layer updates along one axis, and where their memory, psi and then zeta, lies."""
-
-    start: int  # along rows, the distance of a strip from the start of a row; along columns, the first row
-    points: int  # along the axis; zero without a layer
-    offset: int  # of the memory in the state
-    length: int  # of the memory
-    coefficients: np.ndarray  # (6, n): decay, gain; half a point on decay, gain; at the next point decay, gain
-
-
-class Setup(NamedTuple):
-    """What all shots share."""
-
-    nz: int
-    nx: int
-    halo: int  # zero rows above and below
-    lead: int  # zero columns before the first point of a row
-    stride: int
-    weights: np.ndarray  # second difference: centre on all axes, centre on one, near; slope: near
-    along_x: Strip
-    top: Strip
-    bottom: Strip
-
-
-class Shot(NamedTuple):
-    """One shot: its model, source and positions (flat indices)."""
-
-    setup: Setup
-    courant: np.ndarray  # (v dt / h)^2, a field
-    forcing: np.ndarray  # (nt, n_sources): -h^2 s
-    sources: np.ndarray
-    receivers: np.ndarray
-
-
-class Workspace(NamedTuple):
-    """What one thread works in, for any number of shots."""
-
-    state: np.ndarray  # two fields and the layers' memory
-    adjoint: np.ndarray  # the same of the adjoint
-    checkpoints: np.ndarray  # (segments - 1, state): where each segment but the last starts
-    kept: np.ndarray  # (segment, field): acc of each step of one segment
-    traces: np.ndarray  # (nt, n_receivers)
-
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 _entry = njit(**_OPTIONS)
@@ -135,8 +93,22 @@ def _slope(difference: Any, steep: Any, far: Any, u: Any, k: Any, s: Any) -> Any
     return difference
 
 
+@_jit
+def _around(beside: Any, above: Any, below: Any, aspect: Any) -> Any:
+    if aspect is None:
+        return beside + above + below
+    return beside + aspect * (above + below)
+
+
+@_jit
+def _upright(value: Any, aspect: Any) -> Any:
+    if aspect is None:
+        return value
+    return aspect * value
+
+
 @_sweep
-def _advance(now: Any, other: Any, courant: Any, kept: Any, image: Any, far: Any, setup: Setup) -> None:
+def _advance(now: Any, other: Any, courant: Any, kept: Any, image: Any, far: Any, aspect: Any, setup: Setup) -> None:
     # `other` holds u(t - dt) and receives u(t + dt). Forward, acc is kept; backward, with an image, it is looked up.
     s = np.uint64(setup.stride)
     whole, near = setup.weights[0], setup.weights[2]
@@ -150,13 +122,17 @@ def _advance(now: Any, other: Any, courant: Any, kept: Any, image: Any, far: Any
         right = now[k + _ONE]
         if image is not None:
             image[k] += here * kept[k]
-        acc = left + right + now[k - s] + now[k + s]
+        acc = _around(left + right, now[k - s], now[k + s], aspect)
         if len(far) > 0:
-            acc = near * acc + far[0][0] * (now[k - _TWO] + now[k + _TWO] + now[k - s - s] + now[k + s + s])
+            acc = near * acc + far[0][0] * _around(
+                now[k - _TWO] + now[k + _TWO], now[k - s - s], now[k + s + s], aspect
+            )
         if len(far) > 1:
-            acc += far[1][0] * (now[k - _THREE] + now[k + _THREE] + now[k - s - s - s] + now[k + s + s + s])
+            i = _THREE * s
+            acc += far[1][0] * _around(now[k - _THREE] + now[k + _THREE], now[k - i], now[k + i], aspect)
         if len(far) > 2:
-            acc += far[2][0] * (now[k - _FOUR] + now[k + _FOUR] + now[k - s - s - s - s] + now[k + s + s + s + s])
+            i = _FOUR * s
+            acc += far[2][0] * _around(now[k - _FOUR] + now[k + _FOUR], now[k - i], now[k + i], aspect)
         acc += whole * here
         if image is None and kept is not None:
             kept[k] = acc
@@ -173,7 +149,7 @@ def _add(k: Any, change: Any, other: Any, courant: Any, kept: Any) -> None:
 
 @_sweep
 def _along_x(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: Any, setup: Setup) -> None:
-    (psi, zeta), strip, s = memory, setup.along_x, np.uint64(setup.stride)
+    (psi, zeta, strip), s = memory, np.uint64(setup.stride)
     steep = setup.weights[3]
     decay, gain = strip.coefficients[0], strip.coefficients[1]
     decay_half, gain_half = strip.coefficients[2], strip.coefficients[3]
@@ -195,8 +171,9 @@ def _along_x(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: An
 
 
 @_sweep
-def _along_z(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: Any, strip: Strip, setup: Setup) -> None:
-    (psi, zeta), n, s = memory, np.uint64(strip.points), np.uint64(setup.stride)
+def _along_z(now: Any, other: Any, courant: Any, kept: Any, far: Any, aspect: Any, memory: Any, setup: Setup) -> None:
+    (psi, zeta, strip), s = memory, np.uint64(setup.stride)
+    n = np.uint64(strip.points)
     centre, near, steep = setup.weights[1], setup.weights[2], setup.weights[3]
     first, halo = np.uint64(setup.halo + strip.start) * s, np.uint64(setup.halo)
     decay_half, gain_half = strip.coefficients[2, 0], strip.coefficients[3, 0]
@@ -219,7 +196,7 @@ def _along_z(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: An
             slope = below - psi[p]
             curvature = decay * zeta[p] + gain * (second + slope)
             psi[p + s], zeta[p] = below, curvature
-            acc += centre * here + (second + slope + curvature)
+            acc += centre * here + _upright(second + slope + curvature, aspect)
             other[k] = here + here - other[k] + courant[k] * acc
             if kept is not None:
                 kept[k] = acc
@@ -228,7 +205,7 @@ def _along_z(now: Any, other: Any, courant: Any, kept: Any, far: Any, memory: An
 
 @_sweep
 def _along_x_transposed(now: Any, other: Any, courant: Any, far: Any, memory: Any, setup: Setup) -> None:
-    (psi, zeta), strip, s = memory, setup.along_x, np.uint64(setup.stride)
+    (psi, zeta, strip), s = memory, np.uint64(setup.stride)
     centre, near, steep = setup.weights[1], setup.weights[2], setup.weights[3]
     decay_half, gain_half = strip.coefficients[2], strip.coefficients[3]
     decay_next, gain_next = strip.coefficients[4], strip.coefficients[5]
@@ -261,8 +238,9 @@ def _along_x_transposed(now: Any, other: Any, courant: Any, far: Any, memory: An
 
 
 @_sweep
-def _along_z_transposed(now: Any, other: Any, courant: Any, far: Any, memory: Any, strip: Strip, setup: Setup) -> None:
-    (psi, zeta), n, s = memory, np.uint64(strip.points), np.uint64(setup.stride)
+def _along_z_transposed(now: Any, other: Any, courant: Any, far: Any, aspect: Any, memory: Any, setup: Setup) -> None:
+    (psi, zeta, strip), s = memory, np.uint64(setup.stride)
+    n = np.uint64(strip.points)
     centre, near, steep = setup.weights[1], setup.weights[2], setup.weights[3]
     first, halo = np.uint64(setup.halo + strip.start) * s, np.uint64(setup.halo)
     for row in range(n + _ONE):
@@ -284,24 +262,24 @@ def _along_z_transposed(now: Any, other: Any, courant: Any, far: Any, memory: An
             k, p = first + row * s + j, (row + halo) * s + j
             second = _second(zeta[p - s] + zeta[p + s], near, far, zeta, p, s)
             slope = _slope(psi[p + s] - psi[p], steep, far, psi, p, s)
-            other[k] += courant[k] * (second + centre * zeta[p] + slope)
+            other[k] += courant[k] * _upright(second + centre * zeta[p] + slope, aspect)
 
 
 @_jit
 def _memory(state: Any, strip: Any) -> Any:
     # Two arrays and not one: then a loop that writes to both is known to vectorise.
     middle, end = strip.offset + strip.length // 2, strip.offset + strip.length
-    return state[strip.offset : middle], state[middle:end]
+    return state[strip.offset : middle], state[middle:end], strip
 
 
 @_jit
-def _step(n: int, now: Any, other: Any, state: Any, kept: Any, far: Any, shot: Shot) -> None:
-    setup, courant = shot.setup, shot.courant
+def _step(n: int, now: Any, other: Any, state: Any, kept: Any, scheme: Any, shot: Shot) -> None:
+    setup, courant, (far, aspect) = shot.setup, shot.courant, scheme
     _mirror(now, far, setup)
-    _advance(now, other, courant, kept, None, far, setup)
+    _advance(now, other, courant, kept, None, far, aspect, setup)
     for strip in (setup.top, setup.bottom):
         if strip.points:
-            _along_z(now, other, courant, kept, far, _memory(state, strip), strip, setup)
+            _along_z(now, other, courant, kept, far, aspect, _memory(state, strip), setup)
     if setup.along_x.points:
         _along_x(now, other, courant, kept, far, _memory(state, setup.along_x), setup)
     for i in range(len(shot.sources)):
@@ -309,31 +287,31 @@ def _step(n: int, now: Any, other: Any, state: Any, kept: Any, far: Any, shot: S
 
 
 @_jit
-def _run(state: Any, begin: int, end: int, kept: Any, far: Any, traces: Any, record: bool, shot: Shot) -> None:
+def _run(state: Any, begin: int, end: int, kept: Any, scheme: Any, traces: Any, record: bool, shot: Shot) -> None:
     size = (shot.setup.nz + 2 * shot.setup.halo) * shot.setup.stride
     for n in range(begin, end):
         written = (n + 1) % 2 * size
         now, other = state[size - written : 2 * size - written], state[written : written + size]
         if kept is None:
-            _step(n, now, other, state, None, far, shot)
+            _step(n, now, other, state, None, scheme, shot)
         else:
-            _step(n, now, other, state, kept[n - begin], far, shot)
+            _step(n, now, other, state, kept[n - begin], scheme, shot)
         if record:
             for i in range(len(shot.receivers)):
                 traces[n, i] = other[shot.receivers[i]]
 
 
 @_entry
-def forward(state: Any, traces: Any, gather: Any, far: Any, shot: Shot) -> None:
+def forward(state: Any, traces: Any, gather: Any, scheme: Any, shot: Shot) -> None:
     """Propagate one shot; write its gather (n_receivers, nt)."""
     state[:] = 0
-    _run(state, 0, len(traces), None, far, traces, True, shot)
+    _run(state, 0, len(traces), None, scheme, traces, True, shot)
     gather[:] = traces.T
 
 
 @_entry
 def gradient(
-    work: Workspace, data: Any, scale: float, fit: bool, image: Any, source_image: Any, far: Any, shot: Shot
+    work: Workspace, data: Any, scale: float, fit: bool, image: Any, source_image: Any, scheme: Any, shot: Shot
 ) -> float:
     """Write sum_t mu(t + dt) acc(t) of one shot into the field `image` and mu at the sources into `source_image`.
 
@@ -341,15 +319,15 @@ def gradient(
     without it, `data` is the derivative of some misfit in the gather, and 0 is returned.
     """
     state, adjoint, kept, traces = work.state, work.adjoint, work.kept, work.traces
-    setup, courant = shot.setup, shot.courant
+    setup, courant, (far, aspect) = shot.setup, shot.courant, scheme
     size = (setup.nz + 2 * setup.halo) * setup.stride
     nt, segment = len(traces), len(kept)
     segments = (nt + segment - 1) // segment
     state[:] = 0
     for i in range(segments - 1):
         work.checkpoints[i] = state
-        _run(state, i * segment, (i + 1) * segment, None, far, traces, fit, shot)
-    _run(state, (segments - 1) * segment, nt, kept, far, traces, fit, shot)
+        _run(state, i * segment, (i + 1) * segment, None, scheme, traces, fit, shot)
+    _run(state, (segments - 1) * segment, nt, kept, scheme, traces, fit, shot)
     misfit = 0.0
     for first in range(0, nt, 16):  # blocks, for rows of one array are columns of the other
         for i in range(len(data)):
@@ -366,7 +344,7 @@ def gradient(
         begin, end = i * segment, min(nt, (i + 1) * segment)
         if i < segments - 1:
             state[:] = work.checkpoints[i]
-            _run(state, begin, end, kept, far, traces, False, shot)
+            _run(state, begin, end, kept, scheme, traces, False, shot)
         for n in range(end - 1, begin - 1, -1):
             written = (nt - n) % 2 * size
             now, other = adjoint[size - written : 2 * size - written], adjoint[written : written + size]
@@ -376,10 +354,10 @@ def gradient(
             for r in range(len(shot.sources)):
                 source_image[r, n] = now[shot.sources[r]]
             _mirror(now, far, setup)
-            _advance(now, other, courant, kept[n - begin], image, far, setup)
+            _advance(now, other, courant, kept[n - begin], image, far, aspect, setup)
             if setup.along_x.points:
                 _along_x_transposed(now, other, courant, far, _memory(adjoint, setup.along_x), setup)
             for strip in (setup.top, setup.bottom):
                 if strip.points:
-                    _along_z_transposed(now, other, courant, far, _memory(adjoint, strip), strip, setup)
+                    _along_z_transposed(now, other, courant, far, aspect, _memory(adjoint, strip), setup)
     return misfit

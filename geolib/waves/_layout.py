@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from geolib.waves.absorbing import layers
 from geolib.waves.cell import padded_shape
-from geolib.waves.survey import Survey
-
-if TYPE_CHECKING:
-    from geolib.waves._kernels import Setup
+from geolib.waves.survey import Grid, Survey
 
 WEIGHTS = {
     2: (-2.0, ((1.0, 1.0),)),
@@ -26,14 +23,56 @@ WEIGHTS = {
 The slope lies halfway between two points: its difference from one half point to the next is the second difference.
 """
 
-Far = tuple[tuple[Any, Any], ...]
+Scheme = tuple[tuple[tuple[Any, Any], ...], Any]
+
+
+class Strip(NamedTuple):
+    """Points that an absorbing layer updates along one axis, and where their memory, psi and then zeta, lies."""
+
+    start: int  # along rows, the distance of a strip from the start of a row; along columns, the first row
+    points: int  # along the axis; zero without a layer
+    offset: int  # of the memory in the state
+    length: int  # of the memory
+    coefficients: np.ndarray  # (6, n): decay, gain; half a point on decay, gain; at the next point decay, gain
+
+
+class Setup(NamedTuple):
+    """What all shots share."""
+
+    nz: int
+    nx: int
+    halo: int  # zero rows above and below
+    lead: int  # zero columns before the first point of a row
+    stride: int
+    weights: np.ndarray  # second difference: centre on all axes, centre on one, near; slope: near
+    along_x: Strip
+    top: Strip
+    bottom: Strip
+
+
+class Shot(NamedTuple):
+    """One shot: its model, source and positions (flat indices)."""
+
+    setup: Setup
+    courant: np.ndarray  # (v dt / h)^2, a field
+    forcing: np.ndarray  # (nt, n_sources): -h^2 s
+    sources: np.ndarray
+    receivers: np.ndarray
+
+
+class Workspace(NamedTuple):
+    """What one thread works in, for any number of shots."""
+
+    state: np.ndarray  # two fields and the layers' memory
+    adjoint: np.ndarray  # the same of the adjoint
+    checkpoints: np.ndarray  # (segments - 1, state): where each segment but the last starts
+    kept: np.ndarray  # (segment, field): acc of each step of one segment
+    traces: np.ndarray  # (nt, n_receivers)
 
 
 @functools.lru_cache(maxsize=1)  # an inversion asks for the same one again and again; more would keep surveys alive
 def setup_of(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, int]:
     """Return the layout of a survey, and the length of a state."""
-    from geolib.waves import _kernels
-
     nz, nx = [1, *padded_shape(survey)][-2:]
     widths, tables = survey.boundary.padding(len(survey.grid.shape)), layers(survey)
     reach = space_order // 2  # points inside the grid that a layer's memory reaches
@@ -48,7 +87,7 @@ def setup_of(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, i
     for row, (values, shift) in zip(coefficients, by_row, strict=True):
         row[(np.arange(len(values)) + lead + shift - start) % stride] = values
     length = 2 * (16 + (nz + 1) * points) + 32 if points else 0
-    along_x = _kernels.Strip(start, points, offset, length, _aligned(coefficients[:, :points]))
+    along_x = Strip(start, points, offset, length, _aligned(coefficients[:, :points]))
     along_z = []
     top, bottom = (n and n + reach for n in (widths[0] if len(widths) == 2 else (0, 0)))
     for first, last in _bands(nz, top, bottom):
@@ -57,15 +96,23 @@ def setup_of(survey: Survey, space_order: int, kind: np.dtype) -> tuple[Setup, i
         for row, table in zip(coefficients, tables[0], strict=True):
             values = table[first : last + 1].numpy()
             row[: len(values)] = values
-        along_z.append(_kernels.Strip(first, last - first, offset, length, coefficients))
+        along_z.append(Strip(first, last - first, offset, length, coefficients))
     centre, ((near, steep), *_) = WEIGHTS[space_order]
-    weights = np.array([centre * len(widths), centre, near, steep], kind)
-    return _kernels.Setup(nz, nx, halo, lead, stride, weights, along_x, *along_z), offset + length
+    aspect = aspect_of(survey.grid)
+    weights = np.array([centre * (len(widths) if aspect is None else 1 + aspect), centre, near, steep], kind)
+    return Setup(nz, nx, halo, lead, stride, weights, along_x, *along_z), offset + length
 
 
-def far_of(space_order: int, kind: np.dtype) -> Far:
-    """Return the weights of what lies further than a neighbour."""
-    return tuple((kind.type(second), kind.type(slope)) for second, slope in WEIGHTS[space_order][1][1:])
+def scheme_of(grid: Grid, space_order: int, kind: np.dtype) -> Scheme:
+    """Return the weights of what lies further than a neighbour, and the aspect of cells that are not square."""
+    aspect = aspect_of(grid)
+    far = tuple((kind.type(second), kind.type(slope)) for second, slope in WEIGHTS[space_order][1][1:])
+    return far, None if aspect is None else kind.type(aspect)
+
+
+def aspect_of(grid: Grid) -> float | None:
+    """Return (dx / dz)^2, None of square cells."""
+    return None if isinstance(grid.spacing, float) else (grid.spacings[1] / grid.spacings[0]) ** 2
 
 
 def _row_layout(nx: int, left: int, right: int, gap: int) -> tuple[int, int, int, int]:

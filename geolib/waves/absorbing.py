@@ -51,17 +51,17 @@ def layers(survey: Survey) -> tuple[Layer, ...]:
     Komatitsch and Martin (2007), Geophysics 72, SM155; Pasalic and McGarry (2010), SEG Expanded Abstracts 29, 2925.
     """
     boundary, found = survey.boundary, []
-    for n, (before, after) in zip(survey.grid.shape, boundary.padding(len(survey.grid.shape)), strict=True):
+    sides = zip(survey.grid.shape, boundary.padding(len(survey.grid.shape)), survey.grid.spacings, strict=True)
+    for n, (before, after), spacing in sides:
         nodes = torch.arange(n + before + after, dtype=torch.float64) - before
         halves = torch.arange(n + before + after + 1, dtype=torch.float64) - before - 0.5
-        found.append(
-            Layer(*_coefficients(nodes, n, before, after, survey), *_coefficients(halves, n, before, after, survey))
-        )
+        at = n, before, after, spacing, survey
+        found.append(Layer(*_coefficients(nodes, *at), *_coefficients(halves, *at)))
     return tuple(found)
 
 
 def _coefficients(
-    points: torch.Tensor, n: int, before: int, after: int, survey: Survey
+    points: torch.Tensor, n: int, before: int, after: int, spacing: float, survey: Survey
 ) -> tuple[torch.Tensor, torch.Tensor]:
     # Depth inside the layer from the last grid point, 0 inside the grid and 1 where u is zero again.
     depth = torch.zeros_like(points)
@@ -70,7 +70,7 @@ def _coefficients(
     if after:
         depth = torch.maximum(depth, (points - (n - 1)) / (after + 1))
     velocity, frequency = survey.tuning
-    width = (survey.boundary.width + 1) * survey.grid.spacing
+    width = (survey.boundary.width + 1) * spacing
     sigma = -1.5 * velocity * math.log(REFLECTION) / width * depth**2
     alpha = math.pi * frequency * (1 - depth)
     decay = torch.exp(-(sigma + alpha) * survey.dt)

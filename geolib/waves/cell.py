@@ -60,6 +60,8 @@ class WaveCell(nn.Module):
         self.velocity = velocity
         self.survey = survey
         self.space_order = space_order_of(space_order)
+        # All differences are divided by the square of the last axis's spacing.
+        self.aspects = [(survey.grid.spacings[-1] / h) ** 2 for h in survey.grid.spacings]
         self.layers = tuple(Layer(*(c.to(velocity) for c in layer)) for layer in layers(survey))
         self.sources = padded_index(survey.source_locations, survey).to(velocity.device)
         self.receivers = padded_index(survey.receiver_locations, survey).to(velocity.device)
@@ -99,6 +101,8 @@ class WaveCell(nn.Module):
             difference = _difference(u, axis)
             for divisor in DIVISORS[self.space_order]:
                 difference = _difference(u - difference.diff(dim=axis) / divisor, axis)
+            if self.aspects[axis - 1] != 1:
+                difference = difference * self.aspects[axis - 1]
             # In the layer the derivative is taken twice along the stretched coordinate; inside the grid both memories
             # stay zero.
             slope = decay_half * slope + gain_half * difference
@@ -106,7 +110,7 @@ class WaveCell(nn.Module):
             curvature = decay * curvature + gain * second
             laplacian = laplacian + second + curvature
             memory.append((slope, curvature))
-        laplacian = laplacian / self.survey.grid.spacing**2
+        laplacian = laplacian / self.survey.grid.spacings[-1] ** 2
         forcing = (laplacian.flatten(1)).scatter_add(1, self.sources, -source).view_as(u)
         courant = (pad(self.velocity, self.survey) * self.survey.dt) ** 2
         after = courant * forcing + 2 * u - state.before

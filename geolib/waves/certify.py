@@ -352,7 +352,7 @@ def _grid(velocity: torch.Tensor, survey: Survey, order: int) -> Iterator[Row]:
     """Tell how far the time step is from the longest, and by how much the shortest waves run early or late."""
     share = survey.dt / longest_step(survey.grid, float(velocity.max()), order)
     yield Row("time step", f"{share:.0%} of the longest stable", "at most 100%", "holds")
-    frequency, spacing, speeds = survey.highest_frequency, survey.grid.spacing, velocity.double()
+    frequency, spacing, speeds = survey.highest_frequency, max(survey.grid.spacings), velocity.double()
     # The scheme's own wavenumber along an axis, where dispersion is worst, times half the spacing, by its sine.
     s = (math.sin(min(math.pi * frequency * survey.dt, math.pi / 2)) * spacing / (speeds * survey.dt)).square()
     if float(s.max()) >= STIFFNESS[order]:
@@ -363,8 +363,9 @@ def _grid(velocity: torch.Tensor, survey: Survey, order: int) -> Iterator[Row]:
     for _ in range(20):  # Newton's steps on sum c x^n = s, which is convex
         x = x - (sum(c * x**n for n, c in series) - s) / sum(n * c * x ** (n - 1) for n, c in series)
     # Over the longest offset, or down to the last row and back, as far as a wave comes.
-    ends = (survey.source_locations[:, :, None] - survey.receiver_locations[:, None]).double().norm(dim=-1)
-    points = max(float(ends.max()), 2.0 * survey.grid.shape[0])
+    metres = torch.tensor(survey.grid.spacings, dtype=torch.float64)
+    ends = ((survey.source_locations[:, :, None] - survey.receiver_locations[:, None]) * metres).norm(dim=-1)
+    points = max(float(ends.max()), 2.0 * survey.grid.shape[0] * survey.grid.spacings[0]) / spacing
     points = min(points, survey.nt * survey.dt * float(speeds.mean()) / spacing)
     periods = float((x.sqrt().asin() / math.pi - frequency * spacing / speeds).abs().mean()) * points
     found = f"{periods:.2f} periods of {frequency:.3g} Hz over {points * spacing:.4g} m"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +12,9 @@ import torch
 from geolib import _checks
 from geolib._arguments import checked, tensor
 from geolib._autograd import refused, taking_gradients
-from geolib.waves._layout import empty, far_of, setup_of
+from geolib.waves._layout import Shot, Workspace, empty, scheme_of, setup_of
 from geolib.waves.cell import WaveCell, pad, padded_index
 from geolib.waves.survey import Survey, space_order_of
-
-if TYPE_CHECKING:
-    from geolib.waves._kernels import Shot, Workspace
 
 STORE_ALL = 4 * 2**20
 """Bytes of fields up to which every step of a shot is kept; above it, memory grows with the square root of nt."""
@@ -212,17 +209,17 @@ class _Shots:
         self.kernels = _kernels
         self.type = _array(amplitudes).dtype
         self.setup, self.state_size = setup_of(survey, space_order, self.type)
-        self.far = far_of(space_order, self.type)
+        self.scheme = scheme_of(survey.grid, space_order, self.type)
         # A 1-D grid is one row: its depth runs along the kernels' fast axis.
         self.shape = nz, nx = self.setup.nz, self.setup.nx
         halo, lead = self.setup.halo, self.setup.lead
         self.field_size = (nz + 2 * halo) * self.setup.stride
-        courant = (_array(velocity).reshape(-1, *self.shape) * (survey.dt / survey.grid.spacing)) ** 2
+        courant = (_array(velocity).reshape(-1, *self.shape) * (survey.dt / survey.grid.spacings[-1])) ** 2
         self.grid = slice(None), slice(halo, -halo), slice(lead, lead + nx)
         self.courant = empty((len(courant), self.field_size), self.type)
         self.courant[:] = 0
         self._fields(self.courant)[self.grid] = courant
-        self.forcing = _array(amplitudes).swapaxes(1, 2) * -(survey.grid.spacing**2)
+        self.forcing = _array(amplitudes).swapaxes(1, 2) * -(survey.grid.spacings[-1] ** 2)
         self.sources, self.receivers = (
             self._flat(locations) for locations in (survey.source_locations, survey.receiver_locations)
         )
@@ -237,13 +234,13 @@ class _Shots:
     def _shot(self, i: int) -> Shot:
         courant = self.courant[i if len(self.courant) > 1 else 0]
         forcing = np.ascontiguousarray(self.forcing[i])
-        return self.kernels.Shot(self.setup, courant, forcing, self.sources[i], self.receivers[i])
+        return Shot(self.setup, courant, forcing, self.sources[i], self.receivers[i])
 
     def _workspace(self) -> Workspace:
         nt = self.survey.nt
         segment = _segment(nt, self.field_size, self.state_size, self.type.itemsize)
         segments = -(-nt // segment)
-        return self.kernels.Workspace(
+        return Workspace(
             empty((self.state_size,), self.type),
             empty((self.state_size,), self.type),
             np.empty((segments - 1, self.state_size), self.type),
@@ -259,7 +256,7 @@ class _Shots:
             state = empty((self.state_size,), self.type)
             traces = np.empty((self.survey.nt, self.receivers.shape[1]), self.type)
             while (i := take()) is not None:
-                self.kernels.forward(state, traces, result[i], self.far, self._shot(i))
+                self.kernels.forward(state, traces, result[i], self.scheme, self._shot(i))
 
         _share(self.survey.n_shots, work)
         return torch.from_numpy(result)
@@ -277,7 +274,7 @@ class _Shots:
             while (i := take()) is not None:
                 shot = self._shot(i)
                 misfits[i] = kernels.gradient(
-                    workspace, given[i], scale, fit, images[i], source_images[i], self.far, shot
+                    workspace, given[i], scale, fit, images[i], source_images[i], self.scheme, shot
                 )
 
         _share(n_shots, work)
@@ -285,7 +282,7 @@ class _Shots:
         if len(self.courant) == 1:
             image = image.sum(0)
         gradient = image.reshape(self.velocity.shape) * 2 / self.velocity.detach()
-        return float(misfits.sum()), gradient, torch.from_numpy(source_images * -(self.survey.grid.spacing**2))
+        return float(misfits.sum()), gradient, torch.from_numpy(source_images * -(self.survey.grid.spacings[-1] ** 2))
 
 
 def _segment(nt: int, field_size: int, state_size: int, itemsize: int) -> int:

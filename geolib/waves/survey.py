@@ -24,18 +24,18 @@ POINTS = {2: 4, 4: 3, 6: 2.6, 8: 2.5}
 
 @dataclass(frozen=True)
 class Grid:
-    """A regular grid of cells of equal spacing.
+    """A regular grid of square or rectangular cells.
 
     Parameters
     ----------
     shape : tuple of int
         `(nz,)` or `(nz, nx)`, depth first.
-    spacing : float
-        Distance of neighbouring grid points, m.
+    spacing : float or tuple of float
+        Distance of neighbouring grid points, m; `(dz, dx)` where it differs.
     """
 
     shape: tuple[int, ...]
-    spacing: float
+    spacing: float | tuple[float, ...]
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple) or len(self.shape) not in (1, 2):
@@ -43,7 +43,18 @@ class Grid:
                 f"grid shape must be (nz,) or (nz, nx); got {_checks.shown(self.shape)}. Give a tuple of one or two."
             )
         object.__setattr__(self, "shape", tuple(_checks.integer("grid shape", n, low=3) for n in self.shape))
-        object.__setattr__(self, "spacing", _checks.number("spacing", self.spacing, low=1e-12, unit="m"))
+        given = self.spacing if isinstance(self.spacing, tuple) else (self.spacing,)
+        if isinstance(self.spacing, tuple) and len(given) != len(self.shape):
+            raise ValueError(
+                f"spacing must be a number or {len(self.shape)} of them; got {len(given)}. Give one an axis."
+            )
+        apart = tuple(_checks.number("spacing", h, low=1e-12, unit="m") for h in given)
+        object.__setattr__(self, "spacing", apart[0] if len(set(apart)) == 1 else apart)
+
+    @property
+    def spacings(self) -> tuple[float, ...]:
+        """The spacing along each axis, m."""
+        return self.spacing if isinstance(self.spacing, tuple) else (self.spacing,) * len(self.shape)
 
 
 @dataclass(frozen=True)
@@ -251,7 +262,7 @@ class Survey:
         limit = longest_step(self.grid, fastest, space_order)
         if self.dt > limit:
             raise ValueError(
-                f"dt must be at most {limit:.5f} s for spacing {self.grid.spacing:g} m and velocity up to "
+                f"dt must be at most {limit:.5f} s for spacing {_by(self.grid)} m and velocity up to "
                 f"{fastest:g} m/s; got {self.dt:g}. Reduce dt or coarsen the grid."
             )
         for doubt in self._doubts(slowest, fastest, space_order):
@@ -259,9 +270,9 @@ class Survey:
 
     def _doubts(self, slowest: float, fastest: float, space_order: int) -> Iterator[str]:
         needed = POINTS[space_order]
-        highest = self.highest_frequency
-        if highest * self.grid.spacing * needed > slowest:
-            points = slowest / (highest * self.grid.spacing)
+        highest, coarsest = self.highest_frequency, max(self.grid.spacings)
+        if highest * coarsest * needed > slowest:
+            points = slowest / (highest * coarsest)
             yield (
                 f"spacing should give the shortest wavelength at least {needed} points at order {space_order}; "
                 f"{highest:.3g} Hz at {slowest:.0f} m/s has {points:.1f}. Refine the grid or lower the frequency."
@@ -295,12 +306,17 @@ def longest_step(grid: Grid, velocity: float, space_order: int = 2) -> float:
 
     Notes
     -----
-    Von Neumann: v dt / h sqrt(ndim) <= 1 at order 2; at orders 4, 6 and 8 the Laplacian's largest eigenvalue is 4/3,
-    68/45 and 512/315 times as large.
+    Von Neumann: v dt sqrt(sum 1 / h^2) <= 1 over the axes at order 2; at orders 4, 6 and 8 the Laplacian's largest
+    eigenvalue is 4/3, 68/45 and 512/315 times as large.
     """
     velocity = _checks.number("velocity", velocity, low=1e-12, unit="m/s")
-    stiffness = STIFFNESS[space_order_of(space_order)] * len(grid.shape)
-    return grid.spacing / (velocity * math.sqrt(stiffness))
+    stiffness = STIFFNESS[space_order_of(space_order)]
+    finest = min(grid.spacings)
+    return finest / (velocity * math.sqrt(stiffness * sum((finest / h) ** 2 for h in grid.spacings)))
+
+
+def _by(grid: Grid) -> str:
+    return " x ".join(f"{h:g}" for h in (grid.spacing if isinstance(grid.spacing, tuple) else grid.spacings[:1]))
 
 
 def _locations(name: str, value: Any, grid: Grid) -> torch.Tensor:

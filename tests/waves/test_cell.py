@@ -11,10 +11,10 @@ from geolib.waves.absorbing import layers
 from geolib.waves.cell import pad, padded_index, padded_shape
 
 
-def make(shape=(3, 4), boundary=None, nt=30):
+def make(shape=(3, 4), boundary=None, nt=30, spacing=40.0):
     amplitudes = ricker(4.0, 5e-3, nt, dtype=torch.float64)[None, None]
     places = [[[n - 1 for n in shape]]]
-    return Survey(Grid(shape, 40.0), 5e-3, nt, places, places, amplitudes, boundary or Boundary(width=2))
+    return Survey(Grid(shape, spacing), 5e-3, nt, places, places, amplitudes, boundary or Boundary(width=2))
 
 
 def test_padding_repeats_the_outermost_values():
@@ -87,9 +87,9 @@ def test_one_step_is_the_difference_equation():
     assert torch.equal(state.before, now)
 
 
-def one_step(order, now):
-    """Return v^2 dt^2 times the Laplacian of a wavefield at rest, on a grid that is free on all sides."""
-    survey = make(now.shape, Boundary("free", "free", "free"))
+def one_step(order, now, spacing=40.0):
+    """Return h^2 times the Laplacian of a wavefield at rest, h = 40 m, on a grid that is free on all sides."""
+    survey = make(now.shape, Boundary("free", "free", "free"), spacing=spacing)
     velocity = torch.full(now.shape, 2000.0, dtype=torch.float64)
     cell = WaveCell(velocity, survey, order)
     _, state = cell(torch.zeros(1, 1, dtype=torch.float64), cell.start()._replace(now=now[None], before=now[None]))
@@ -97,8 +97,10 @@ def one_step(order, now):
 
 
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
-@pytest.mark.parametrize("shape", [(3,), (11,), (3, 4), (9, 10)])
-def test_the_differences_are_those_of_their_order(order, shape):
+@pytest.mark.parametrize(
+    ("shape", "spacing"), [((3,), 40.0), ((11,), 40.0), ((3, 4), 40.0), ((9, 10), 40.0), ((9, 10), (50.0, 64.0))]
+)
+def test_the_differences_are_those_of_their_order(order, shape, spacing):
     """Against the weights that Taylor's series demands; beyond the free surface the wavefield is turned over."""
     reach = order // 2
     offsets = np.arange(-reach, reach + 1)
@@ -110,8 +112,9 @@ def test_the_differences_are_those_of_their_order(order, shape):
         zero = np.zeros_like(now.numpy().take([0], axis))
         once = np.concatenate([zero, now, zero, -np.flip(now.numpy(), axis)], axis)  # goes on with period 2 (n + 1)
         for offset, weight in zip(offsets, weights, strict=True):
-            expected += weight * once.take(np.arange(1, n + 1) + offset, axis, mode="wrap")
-    np.testing.assert_allclose(one_step(order, now).numpy(), expected, rtol=0, atol=1e-12)
+            moved = once.take(np.arange(1, n + 1) + offset, axis, mode="wrap")
+            expected += weight * moved * (40.0 / np.broadcast_to(spacing, len(shape))[axis]) ** 2
+    np.testing.assert_allclose(one_step(order, now, spacing).numpy(), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("order", [2, 4, 6, 8])

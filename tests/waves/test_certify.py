@@ -72,7 +72,7 @@ def put_in(fault, seed, monkeypatch):
             shots.receivers = shots.receivers.copy()
             shots.receivers[:, choices[1] % n_receivers] += sign * (1 if choices[2] % 2 else shots.setup.stride)
         elif fault == "term":
-            shots.far = shots.far[:-1]
+            shots.scheme = shots.scheme[0][:-1], shots.scheme[1]
         elif fault == "layer":
             parts = {name: getattr(shots.setup, name) for name in ("along_x", "top", "bottom")}
             for name, strip in parts.items():

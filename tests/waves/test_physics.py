@@ -85,19 +85,19 @@ def test_order_of_convergence(order, expected):
     assert errors[-1] < {2: 1e-2, 4: 4e-4}[order]
 
 
-@pytest.mark.parametrize("order", [2, 4, 6, 8])
-def test_green_s_function_in_two_dimensions(order):
+@pytest.mark.parametrize(("order", "dz"), [(2, 5.0), (4, 5.0), (6, 5.0), (8, 5.0), (2, 4.0), (8, 4.0)])
+def test_green_s_function_in_two_dimensions(order, dz):
     """u = -1/(2 pi) of the integral of s(t - r/v cosh x) over x from 0 to arcosh(t v / r)."""
     speed, frequency, delay, spacing, dt, nt, n = 2000.0, 8.0, 0.18, 5.0, 0.5e-3, 900, 161
     offsets = [(0, 40), (40, 0), (24, 32), (28, 28)]
     receivers = [[80 + i, 80 + j] for i, j in offsets]
-    source = torch.from_numpy(pulse(np.arange(nt) * dt, frequency, delay)) / spacing**2
+    source = torch.from_numpy(pulse(np.arange(nt) * dt, frequency, delay)) / (dz * spacing)
     boundary = Boundary("absorbing", "absorbing", "absorbing", velocity=speed, frequency=frequency)
-    found = traces(constant(speed, (n, n)), spacing, dt, [80, 80], receivers, source, boundary, order).numpy()
+    found = traces(constant(speed, (n, n)), (dz, spacing), dt, [80, 80], receivers, source, boundary, order).numpy()
     times = (np.arange(nt) + 1) * dt
     nodes, weights = np.polynomial.legendre.leggauss(400)
     for trace, offset in zip(found, offsets, strict=True):
-        r = spacing * np.hypot(*offset)
+        r = np.hypot(dz * offset[0], spacing * offset[1])
         upper = np.arccosh(np.maximum(times * speed / r, 1.0))
         x = upper[:, None] * (nodes + 1) / 2
         s = pulse(times[:, None] - r / speed * np.cosh(x), frequency, delay)

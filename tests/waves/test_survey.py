@@ -106,6 +106,9 @@ def test_a_survey_refuses_bad_input(changes, kind, message):
         ([20, 30], 10.0, r"grid shape must be \(nz,\) or \(nz, nx\); got \[20, 30\]\. Give a tuple"),
         ((20, 2), 10.0, r"grid shape must be at least 3; got 2\."),
         ((20, 30), -1.0, r"spacing must be at least 1e-12 m; got -1\."),
+        ((20, 30), (10.0, -1.0), r"spacing must be at least 1e-12 m; got -1\."),
+        ((20, 30), (10.0,), r"spacing must be a number or 2 of them; got 1\. Give one an axis\."),
+        ((20,), (10.0, 5.0), r"spacing must be a number or 1 of them; got 2\. Give one an axis\."),
     ],
 )
 def test_a_grid_refuses_bad_input(shape, spacing, message):
@@ -213,9 +216,9 @@ def test_too_few_points_for_a_wave_are_a_warning():
 
 @pytest.mark.filterwarnings("ignore:spacing should give")
 @pytest.mark.parametrize("order", [2, 4, 6, 8])
-@pytest.mark.parametrize("shape", [(40,), (20, 30)])
-def test_the_longest_step_is_stable_and_a_longer_one_is_not(order, shape):
-    grid = Grid(shape, 10.0)
+@pytest.mark.parametrize(("shape", "spacing"), [((40,), 10.0), ((20, 30), 10.0), ((20, 30), (6.0, 10.0))])
+def test_the_longest_step_is_stable_and_a_longer_one_is_not(order, shape, spacing):
+    grid = Grid(shape, spacing)
     limit = longest_step(grid, 2500.0, order)
     middle = [[[n // 2 for n in shape]]]
     grown = {}

@@ -340,7 +340,9 @@ def receiver_spacing(made: Own) -> float:
     """Return the mean distance of neighbouring receivers of the first shot, m."""
     columns = made.survey.receiver_locations[0, :, -1]
     return (
-        made.survey.grid.spacing * float(columns.max() - columns.min()) / max(1, len(columns) - 1)
+        made.survey.grid.spacings[-1]
+        * float(columns.max() - columns.min())
+        / max(1, len(columns) - 1)
     )
 
 
