@@ -62,6 +62,7 @@ APART = {
     "geolib.gans.variants.SuperGenerator",
     "geolib.gans.variants.dense",
     "geolib.gans.variants.adam",
+    "geolib.waves.between.Between",
     "geolib.waves.certify.Row",
     "geolib.waves.certify.Certificate",
     # What the configurations read a reader's file by; tests/datasets/test_files.py gives them wrong ones.
@@ -290,6 +291,11 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     waves.survey.space_order_of: lambda: {"value": 4},
     waves.ricker: lambda: {"frequency": 20.0, "dt": 1e-3, "nt": 12, "delay": 0.01, "dtype": torch.float64},
     waves.gaussian: lambda: {"frequency": 20.0, "dt": 1e-3, "nt": 12, "delay": 0.01, "dtype": torch.float64},
+    waves.between: lambda: {
+        "survey": _wave()["survey"],
+        "sources": torch.full((1, 1, 2), 4.0),
+        "receivers": torch.full((1, 1, 2), 2.0),
+    },
     absorbing.layers: lambda: {"survey": _wave()["survey"]},
     crosshole.Crosshole: lambda: {
         "shape": (6, 5),

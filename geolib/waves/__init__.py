@@ -1,5 +1,6 @@
 """Acoustic waves on a grid: surveys, wavelets, one time step, and propagation with its gradient."""
 
+from geolib.waves.between import Between, between
 from geolib.waves.cell import WaveCell
 from geolib.waves.certify import Certificate, certify
 from geolib.waves.memory import gradient_bytes
@@ -9,11 +10,13 @@ from geolib.waves.survey import Boundary, Grid, Survey, longest_step
 from geolib.waves.wavelets import gaussian, ricker
 
 __all__ = [
+    "Between",
     "Boundary",
     "Certificate",
     "Grid",
     "Survey",
     "WaveCell",
+    "between",
     "certify",
     "estimate_wavelet",
     "gaussian",
