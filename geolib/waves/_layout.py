@@ -25,6 +25,8 @@ The slope lies halfway between two points: its difference from one half point to
 
 Scheme = tuple[tuple[tuple[Any, Any], ...], Any]
 
+# Numba keeps compiled kernels until _kernels.py changes: whoever changes the fields of these must change that file too.
+
 
 class Strip(NamedTuple):
     """Points that an absorbing layer updates along one axis, and where their memory, psi and then zeta, lies."""

@@ -44,6 +44,10 @@ class Between:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return misfit and gradient, as `waves.misfit_and_gradient` does."""
         tensor("observed", observed, (*self.weights.shape[:2], self.survey.nt))
+        if observed.dtype != velocity.dtype:
+            raise TypeError(
+                f"observed must be {velocity.dtype} as velocity is; got {observed.dtype}. Use observed.to()."
+            )
         with taking_gradients():
             model = velocity.detach().clone().requires_grad_()
             residual = self.propagate(model, space_order=space_order, backend=backend) - observed

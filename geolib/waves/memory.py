@@ -20,7 +20,7 @@ def gradient_bytes(survey: Survey, *, space_order: int = 2) -> int:
     ----------
     survey : Survey
         Grid, boundaries, time steps, sources and receivers.
-    space_order : {2, 4}
+    space_order : {2, 4, 6, 8}
         Order of the spatial differences.
 
     Returns

@@ -43,7 +43,7 @@ def estimate_wavelet(
         Observed gathers; a trace of zeros is dead and does not count.
     periods : float
         Length of the window behind the modelled first arrival, in periods of the survey's mean frequency.
-    space_order : {2, 4}
+    space_order : {2, 4, 6, 8}
         Order of the spatial differences.
     backend : {"fused", "eager"}
         As for `propagate`.

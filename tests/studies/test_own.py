@@ -19,7 +19,7 @@ from geolib.studies.latent_inversion import own as tomography
 from geolib.studies.latent_inversion.world import weights_path
 from geolib.studies.rnn_fwi import own as fwi
 from geolib.studies.wgan_traces import own as traces
-from geolib.waves import propagate
+from geolib.waves import longest_step, propagate
 
 DEPTH = np.arange(20)[:, None]
 MODEL = (1800 + 30.0 * DEPTH + np.zeros((20, 30))).astype(np.float32)
@@ -117,6 +117,27 @@ def test_what_does_not_go_together_is_refused(gathers, tmp_path):
         fwi.OwnConfig(**values | {"gathers": str(tmp_path / "e.npy")}).ready()
     with pytest.raises(ValueError, match=r"geometry must lie on the model of 38 by 58 m"):
         fwi.OwnConfig(**values | {"spacing": 2.0}).ready()
+
+
+@pytest.mark.parametrize("order", [2, 8])
+def test_the_order_of_the_differences_is_the_reader_s(order, tmp_path):
+    np.save(tmp_path / "v.npy", MODEL)
+    values = {"velocity": str(tmp_path / "v.npy"), "seconds": 0.2, "shots": 2}
+    made = fwi.problem(fwi.OwnConfig(**values, space_order=order))
+    found = propagate(torch.from_numpy(MODEL), made.survey, space_order=order)
+    torch.testing.assert_close(made.observed, found, rtol=0, atol=0)
+    fastest = fwi.FASTER * float(MODEL.max())
+    assert made.survey.dt == pytest.approx(0.95 * longest_step(made.survey.grid, fastest, order))
+    # Of these very data no other order says that they fit.
+    misfits = [replace(made, space_order=n).objective(MODEL)[0] for n in (2, 4, 6, 8)]
+    assert [misfit == 0 for misfit in misfits] == [n == order for n in (2, 4, 6, 8)]
+
+
+def test_an_order_that_there_is_not_is_refused_and_order_four_has_the_results_of_before(gathers):
+    with pytest.raises(ValueError, match=r"space_order must be 2, 4, 6 or 8; got 5\. Choose one of the four\."):
+        fwi.OwnConfig(**gathers.as_dict() | {"space_order": 5})
+    assert fwi.OwnConfig().key() == "1ac75612217a7e0d"  # as before there was the parameter
+    assert replace(gathers, space_order=8).key() != gathers.key()
 
 
 def test_a_file_s_content_identifies_results_and_its_place_does_not(gathers, tmp_path):

@@ -101,3 +101,10 @@ def test_what_cannot_be_between_is_refused():
         between(survey, inside + torch.tensor([8.0, 0.0]), torch.full((2, 3, 2), 5.5))
     with pytest.raises(ValueError, match=r"sources must have shape \(2, 2, 2\)"):
         between(survey, inside[:1], torch.full((2, 3, 2), 5.5))
+
+
+def test_data_of_another_precision_are_refused():
+    _, moved = made((14, 17), AROUND)
+    velocity = torch.full((14, 17), 2500.0, dtype=torch.float64)
+    with pytest.raises(TypeError, match=r"observed must be torch\.float64 as velocity is; got torch\.float32\."):
+        moved.misfit_and_gradient(velocity, torch.zeros(2, 3, 60))

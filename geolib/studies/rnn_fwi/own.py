@@ -35,8 +35,8 @@ from geolib.waves import (
     propagate,
     ricker,
 )
+from geolib.waves.survey import space_order_of
 
-ORDER = 4
 #: An inversion may make the earth so much slower or faster than its start.
 SLOWER, FASTER = 0.6, 1.4
 
@@ -74,6 +74,9 @@ class OwnConfig(Config):
     )
     top: str = param("free", "upper boundary", choices=("free", "absorbing"))
     frozen: int = param(0, "rows from the top that stay as they are", low=0, high=10_000)
+    space_order: int = param(
+        4, "order of the spatial differences: 2, 4, 6 or 8", low=2, high=8, former=4
+    )
     optimisers: tuple[str, ...] = param(
         ("adam", "cg", "lbfgs"), "what inverts", choices=words.METHODS, extent=True
     )
@@ -81,7 +84,8 @@ class OwnConfig(Config):
     iterations: int = param(20, "evaluations after the start", paper=200, low=1, high=100_000)
 
     def check(self) -> None:
-        """Check what belongs together."""
+        """Check what belongs together, and the order."""
+        space_order_of(self.space_order)
         segy_ = Path(self.gathers).suffix.lower() in files.SEGY
         if self.gathers and not segy_ and not (self.geometry and self.dt):
             raise ValueError(
@@ -107,7 +111,7 @@ class OwnConfig(Config):
         survey, remedy = read.survey, "Take a coarser grid or fewer shots."
         gathers = 4 * survey.n_shots * survey.receiver_locations.shape[1] * survey.nt
         # Observed, resampled, of the model, and what dead traces are filled up with.
-        needed = gradient_bytes(survey, space_order=ORDER) + 4 * gathers
+        needed = gradient_bytes(survey, space_order=self.space_order) + 4 * gathers
         return [within_memory("the survey", needed, remedy)]
 
 
@@ -117,6 +121,7 @@ class Own(Problem):
 
     alive: torch.Tensor | None = None
     known: bool = True
+    space_order: int = 4
 
     def objective(self, model: np.ndarray) -> tuple[float, np.ndarray]:
         """Return misfit and gradient at a model, without dead traces."""
@@ -125,9 +130,11 @@ class Own(Problem):
         if self.alive is not None and not self.alive.all():
             # What is not observed is what the model says.
             with torch.no_grad():
-                mine = propagate(velocity, self.survey, space_order=ORDER)
+                mine = propagate(velocity, self.survey, space_order=self.space_order)
             observed = torch.where(self.alive[..., None], observed, mine)
-        misfit, gradient = misfit_and_gradient(velocity, self.survey, observed, space_order=ORDER)
+        misfit, gradient = misfit_and_gradient(
+            velocity, self.survey, observed, space_order=self.space_order
+        )
         gradient[: self.frozen] = 0
         return float(misfit), gradient.numpy()
 
@@ -161,7 +168,7 @@ def given(config: OwnConfig) -> Given:
     read = _read(config)
     sources, receivers = _places(config, model.shape, read and read.geometry)
     grid, fastest = Grid(model.shape, config.spacing), FASTER * float(model.max())
-    stable = 0.95 * longest_step(grid, fastest, ORDER)
+    stable = 0.95 * longest_step(grid, fastest, config.space_order)
     sampling = config.dt or (read and read.interval)
     if read and not sampling:
         raise ValueError("gathers must have a sampling interval; byte 117 is 0. Give -p dt.")
@@ -170,7 +177,7 @@ def given(config: OwnConfig) -> Given:
     nt = read.data.shape[-1] * finer if read else max(2, round(config.seconds / dt))
     amplitudes = _wavelet(config, dt, nt, finer).expand(len(sources), 1, nt)
     survey = Survey(grid, dt, nt, sources, receivers, amplitudes, Boundary(top=config.top))
-    survey.check_velocity(torch.from_numpy(model).float(), ORDER)
+    survey.check_velocity(torch.from_numpy(model).float(), config.space_order)
     if read is None:
         return Given(survey, model, None)
     if not read.data.any():
@@ -189,20 +196,20 @@ def problem(config: OwnConfig) -> Own:
     """
     read = given(config)
     survey, model, data = read.survey, read.model, read.observed
-    start = model.astype(np.float32)
+    start, order = model.astype(np.float32), config.space_order
     if data is None:
-        data = propagate(torch.from_numpy(start), survey, space_order=ORDER)
+        data = propagate(torch.from_numpy(start), survey, space_order=order)
         first = smooth(model, config.smoothing, config.frozen).astype(np.float32)
-        return Own(survey, data, model, first, config.frozen)
+        return Own(survey, data, model, first, config.frozen, space_order=order)
     alive = data.abs().amax(-1) > 0
     if config.source == "estimated":
-        found = estimate_wavelet(torch.from_numpy(start), survey, data, space_order=ORDER)
+        found = estimate_wavelet(torch.from_numpy(start), survey, data, space_order=order)
         survey = replace(survey, source_amplitudes=found.expand_as(survey.source_amplitudes))
     # The source's strength is what fits best at the start.
-    made = propagate(torch.from_numpy(start), survey, space_order=ORDER) * alive[..., None]
+    made = propagate(torch.from_numpy(start), survey, space_order=order) * alive[..., None]
     strength = float((made * data).sum() / made.square().sum().clamp_min(1e-30)) or 1.0
     survey = replace(survey, source_amplitudes=survey.source_amplitudes * strength)
-    return Own(survey, data, model, start, config.frozen, alive, known=False)
+    return Own(survey, data, model, start, config.frozen, alive, known=False, space_order=order)
 
 
 def _read(config: OwnConfig) -> segy.Gathers | None:
@@ -259,7 +266,7 @@ def certificate(config: OwnConfig) -> Certificate:
     """Return the certificate of a configuration's survey, at its start, with its data."""
     made = problem(config)
     data = None if made.known else made.observed
-    return certify(torch.from_numpy(made.start), made.survey, data, space_order=ORDER)
+    return certify(torch.from_numpy(made.start), made.survey, data, space_order=config.space_order)
 
 
 def certified(found: Certificate) -> str:
@@ -314,7 +321,7 @@ class OwnFwi(Study[OwnConfig]):
             )
             with torch.no_grad():
                 model = torch.from_numpy(found.model)
-                fitted = propagate(model, made.survey, space_order=ORDER)
+                fitted = propagate(model, made.survey, space_order=config.space_order)
             errors = {"error": found.watched[:, 0]} if made.known else {}
             yield (
                 unit,
