@@ -129,3 +129,15 @@ def test_tensors_with_a_graph_are_taken_by_every_number_of_jobs(jobs):
         shots.misfit_and_gradient(velocity.expand(2, 60, 60), plain, observed, map=spread)
     with pytest.raises(TypeError, match=r"velocity must be a tensor; got ndarray\. Use torch.as_tensor"):
         shots.misfit_and_gradient(velocity.numpy(), plain, observed, map=spread)
+
+
+def test_each_axis_has_the_layer_of_its_own_spacing():
+    edge = Boundary("absorbing", "absorbing", "absorbing", width=6, velocity=2000.0, frequency=10.0)
+    wavelet = ricker(10.0, 1e-3, 10)[None, None]
+
+    def of(spacing):
+        return layers(Survey(Grid((12, 15), spacing), 1e-3, 10, [[[5, 5]]], [[[6, 6]]], wavelet, edge))
+
+    by_axis = zip(of((12.0, 9.0)), of(12.0)[:1] + of(9.0)[1:], strict=True)
+    for found, expected in by_axis:
+        assert all(torch.equal(mine, other) for mine, other in zip(found, expected, strict=True))
