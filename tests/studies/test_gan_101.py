@@ -12,7 +12,8 @@ from geolib.book import ledger as claims
 from geolib.gans.train import Players
 from geolib.runs import paths, store
 from geolib.runs.measure import Measure
-from geolib.studies.gan_101 import ablation, tables, theory, words
+from geolib.studies.gan_101 import ablation, measures, tables, theory, words
+from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.study import STUDY as study
 from geolib.studies.gan_101.units import Theory
 
@@ -192,7 +193,7 @@ def test_titles_follow_what_was_trained():
         return {**arrays, "history": history, "half_error": np.array(half)}
 
     near, far, sure = ended(0.003, 0.01), ended(0.1, 0.01), ended(0.1, 0.3)
-    assert "finds the data" in words.training(near)
+    assert words.training(near) == "With two aids the generator comes within 0.003 nats of the data"
     assert words.training(far) == "The divergence from the data goes from 0.6 to 0.1 nats"
     assert "only one generator" in words.undecided_title({"unaided": far, "mixture": near})
     assert words.undecided_title({"unaided": far, "mixture": far}) == "Both discriminators answer one half"
@@ -210,10 +211,13 @@ def trained(end, trick="plain", data="channels"):
 def test_a_trick_on_a_stuck_baseline_is_not_praised():
     stuck = trained(0.9) | trained(0.1, "leaky")
     text = words.tricks(stuck, 5)
-    assert "hardly learns" in text and "Helps" not in text and re.search(r"leaky ReLU is 0\.1\d,", text)
+    assert "above our bar of 0.5: it is no baseline" in text and "Helps" not in text
+    # What ends below the bar by itself is told with its own end, not as a ratio to what does not train.
+    assert re.search(r"With leaky ReLU \(0\.1\d \[0\.1\d, 0\.1\d\]\) a training ends below the bar", text)
+    assert "below the bar" not in words.tricks(trained(0.9) | trained(0.8, "leaky"), 5)
     assert "helps" not in ablation.ablation_table(5, stuck, "channels")
     learning = words.tricks(trained(0.2) | trained(0.1, "leaky"), 5)
-    assert "hardly learns" not in learning and "let a trick look clear in 5 %" in learning
+    assert "baseline" not in learning and "let a trick look clear in up to 5 %" in learning
     assert words.tricks({}, 5) == ""
     few = {name: run for name, run in (trained(0.2) | trained(0.1, "leaky")).items() if name.endswith("0")}
     assert "no verdict" in words.tricks(few, 5)
@@ -228,10 +232,42 @@ def test_runs_against_a_swept_baseline_are_told_or_said_to_be_missing():
         "channels:\nplain ends at 0.91 of its start",
         "channels, rate swept:\nplain ends at 0.24 of its start",
     ]
-    assert words.tricks_title(shown) == (
-        "Clearly nearer to the data than plain: no verdict on channels; 1 of 1 trick on channels, rate swept"
-    )
+    assert words.tricks_title(shown) == "On channels leaky ReLU clearly helps"
+    stuck = words.panels(trained(0.9) | trained(0.1, "leaky"), {}, 5)
+    assert words.tricks_title(stuck) == "On channels no baseline, no verdict"
+    harmed = words.panels(trained(0.2, data="mixture") | trained(0.4, "leaky", "mixture"), second, 5)
+    assert words.tricks_title(harmed) == "On the mixture no trick clearly helps; on channels leaky ReLU clearly helps"
     assert words.tricks_title({}) == "No tricks were run."
+
+
+def test_the_sweep_is_told_with_its_rate_and_its_seeds():
+    second = trained(0.2) | trained(0.1, "leaky")
+    second |= {f"sweep-channels-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
+    told = words.swept(second, 5, TricksConfig())
+    assert "Of 2 rates, tried with seed 100, the best was 0.002 on channels; batches have 256 samples" in told
+    assert "seeds 0 to 5 judge" in told and "up to" not in told
+    counted = words.runs(second, second)
+    assert "speaks of 28 runs" in counted and "2 to sweep a rate and 12 with the swept rate (seeds: 6)" in counted
+
+
+def test_an_end_that_excludes_one_is_not_rounded_to_it():
+    row = {"trick": "faster D", "mean": 0.76, "low": 0.58, "high": 0.9954, "ratios": np.ones(12), "verdict": "helps"}
+    assert words._with_ratio(row) == "faster D (0.76 [0.580, 0.995])"
+    assert words._with_ratio(row | {"high": 0.9}) == "faster D (0.76 [0.58, 0.90])"
+
+
+def test_a_bias_of_orders_is_told_by_seed():
+    asked = np.repeat([0.1, 0.5], 4)
+    units = {
+        f"conditional-{seed}": {"asked": asked, "obtained": asked + off}
+        for seed, off in enumerate((-0.05, 0.03, -0.01))
+    }
+    assert measures.biases(units) == pytest.approx([-0.05, 0.03, -0.01])
+    found = dict.fromkeys(("error", "error_ratio", "strict_error_ratio"), Measure(0.4, 0.3, 0.5, 3))
+    told = words.conditional({f"conditional.{name}": each for name, each in found.items()}, units)
+    assert "off by −0.05, +0.03 and −0.01 in the 3 seeds" in told
+    assert "0.05 too small" in words.conditional_caption(units["conditional-0"])
+    assert "0.03 too large" in words.conditional_caption(units["conditional-1"])
 
 
 def test_an_interval_decides_only_what_it_excludes():
@@ -243,10 +279,11 @@ def test_an_interval_decides_only_what_it_excludes():
 
 @pytest.mark.parametrize(
     "text",
-    [words.wasserstein, words.convolutions, words.conditional, words.code, words.detail, words.skips, words.lines],
+    [words.wasserstein, words.convolutions, words.code, words.detail, words.skips, words.lines],
 )
 def test_what_was_not_run_is_not_told(text):
     assert re.fullmatch(r"|.* not run\.", text({}))
+    assert words.conditional({}, {}).endswith("not run.")
 
 
 def test_every_variant_that_was_run_is_told(tiny):
@@ -256,6 +293,8 @@ def test_every_variant_that_was_run_is_told(tiny):
     assert "adversarial" in tables.superresolution(found)
     assert words.album_title("dcgan", found) == "Not run with these parameters."
     assert "grey away" in words.album_title("superres", found)
+    less = words.album_title("superres", {"superres.greyness_gain": Measure(-0.0647)})
+    assert less == "The adversarial loss takes some of the grey away: 0.065 less"
     assert "Not run" in tables.superresolution({})
     assert "| 0.0308 |" in tables.printed(results.units)
     assert "1.0198" in tables.steps(results.units)

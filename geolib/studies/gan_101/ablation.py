@@ -90,9 +90,9 @@ def judgement(outcome: str, measure: Measure) -> str:
     return "helps" if (measure.high < neutral) != (outcome == "accuracy") else "harms"
 
 
-def learnt(units: Units, data: str) -> Measure | None:
-    """Return the plain recipe's last distance over that at its first record, if it was run."""
-    traces = [run["trace"] for run in select(units, Trick, data=data, trick="plain").values()]
+def learnt(units: Units, data: str, trick: str = "plain") -> Measure | None:
+    """Return a recipe's last distance over that at its own first record, if it was run."""
+    traces = [run["trace"] for run in select(units, Trick, data=data, trick=trick).values()]
     if not traces:
         return None
     return effect("distance", np.array([t[-(len(t) // 4) :].mean() / t[0] for t in traces]))

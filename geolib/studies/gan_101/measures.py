@@ -27,6 +27,11 @@ def stack(units: Units, variant: str, array: str) -> np.ndarray:
     return np.stack(found) if found else np.empty(0)
 
 
+def biases(units: Units) -> np.ndarray:
+    """Return the mean of what a conditional GAN draws less what was asked for, by seed `(n,)`."""
+    return _biases(functools.partial(stack, units, "conditional"))
+
+
 def measures(critic_steps: int, units: Units) -> dict[str, Measure]:
     """Return the measures of the claims ledger that the given units support."""
     found: dict[str, Measure] = {}
@@ -210,7 +215,18 @@ def _conditional(of: Stacks) -> dict[str, Measure]:
     ratio = effect("distance", error / of("blind_error"))
     # The best that hears no label always answers the mean of what it is asked.
     strict = effect("distance", error / of("asked").std(axis=1))
-    return {"error": average(error), "error_ratio": ratio, "strict_error_ratio": strict}
+    return {
+        "error": average(error),
+        "bias": average(_biases(of)),
+        "error_ratio": ratio,
+        "strict_error_ratio": strict,
+    }
+
+
+def _biases(of: Stacks) -> np.ndarray:
+    # A root mean square hides whether too little is drawn or too much.
+    biases: np.ndarray = (of("obtained") - of("asked")).mean(axis=1)
+    return biases
 
 
 def _infogan(of: Stacks) -> dict[str, Measure]:

@@ -54,7 +54,9 @@ def steps(units: Units) -> str:
     unit = units["bilinear"]
     rows = zip(unit["methods"].tolist(), unit["closed_form"], unit["converges"], strict=True)
     told = [[name, f"{factor:.4f}", "yes" if end else "no"] for name, factor, end in rows]
-    return markdown(["Steps", "Distance, per step times", "Reaches the equilibrium"], told, "lrl")
+    return markdown(
+        ["Steps", "Distance, per step times", "Approaches the equilibrium"], told, "lrl"
+    )
 
 
 def superresolution(found: Measures) -> str:

@@ -24,7 +24,7 @@ from geolib.studies.gan_101.theory import TARGET, Arrays, Judge, generate, sourc
 
 SIZE, WIDTH, RATE, BATCH = 32, 16, 2e-3, 16
 #: Small patches keep the ablations affordable.
-TRICK_SIZE, TRICK_RATE = 16, 1e-3
+TRICK_SIZE, TRICK_RATE, TRICK_BATCH = 16, 1e-3, 128
 N_TEST = 400
 N_POINTS = 24
 LAGS = 12
@@ -136,7 +136,7 @@ def trick(
     All recipes of a seed share weights and data as far as their shapes allow, so that they can be
     compared in pairs. Rate and batch are those of the chapter's own runs unless they are given.
     """
-    usual = (TRICK_RATE, 128) if data == "mixture" else (RATE, BATCH)
+    usual = (TRICK_RATE, TRICK_BATCH) if data == "mixture" else (RATE, BATCH)
     rate, batch = rate or usual[0], batch or usual[1]
     rng = source(seed, f"trick-{data}")
     every = max(1, iterations // N_POINTS)

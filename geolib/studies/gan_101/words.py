@@ -18,9 +18,13 @@ from geolib.studies.gan_101.ablation import (
     outcomes,
     with_interval,
 )
-from geolib.studies.gan_101.config import GanConfig
-from geolib.studies.gan_101.measures import best_accuracy
+from geolib.studies.gan_101.config import GanConfig, TricksConfig
+from geolib.studies.gan_101.measures import best_accuracy, biases
+from geolib.studies.gan_101.theory import BILINEAR_RATE
+from geolib.studies.gan_101.tricks import FIRST_SWEPT, Swept
+from geolib.studies.gan_101.tricks import swept as sweep_ends
 from geolib.studies.gan_101.units import DATA, TRICKS, Theory, Trick, Variant
+from geolib.studies.gan_101.variants import BATCH, RATE, TRICK_BATCH, TRICK_RATE
 
 NAMES = {
     "batch_norm": "batch norm",
@@ -38,6 +42,8 @@ TITLED = {
     "superres": "superres.greyness_gain",
     "wgan": "wgan.distance_ratio",
 }
+#: What the data of the tricks are called in a sentence.
+WHERE = {"mixture": "the mixture", "channels": "channels"}
 Measures = Mapping[str, Measure]
 Arrays = Mapping[str, np.ndarray]
 
@@ -58,14 +64,21 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def runs(units: Units) -> str:
-    """Return how many runs there are of each kind."""
+def runs(units: Units, second: Units) -> str:
+    """Return how many runs there are of each kind: the chapter's own, and those of the sweep."""
     seeds = {unit.seed for unit in select(units, Trick)}
     again = {unit.seed for unit in select(units, Variant)}
+    text = (
+        f"This page speaks of {len(units) + len(second)} runs: {len(select(units, Theory))} on the "
+        f"equations and sketches, {len(select(units, Trick))} trainings with a trick or without "
+        f"(seeds: {len(seeds)}), {len(select(units, Variant))} of variants (seeds: {len(again)})"
+    )
+    if not second:
+        return f"{text}."
+    judging = {unit.seed for unit in select(second, Trick)}
     return (
-        f"This page speaks of {len(units)} runs: {len(select(units, Theory))} on the equations "
-        f"and sketches, {len(select(units, Trick))} trainings with a trick or without (seeds: "
-        f"{len(seeds)}), and {len(select(units, Variant))} of variants (seeds: {len(again)})."
+        f"{text}, {len(select(second, Swept))} to sweep a rate and {len(select(second, Trick))} "
+        f"with the swept rate (seeds: {len(judging)})."
     )
 
 
@@ -73,7 +86,7 @@ def training(unit: Arrays) -> str:
     """Return the title of a training's four moments."""
     first, last = unit["history"][[0, -1], 1]
     if last < 0.02 and unit["half_error"] < 0.05:
-        return "The generator finds the data, and the discriminator is left guessing"
+        return f"With two aids the generator comes within {last:.1g} nats of the data"
     return f"The divergence from the data goes from {first:.1g} to {last:.1g} nats"
 
 
@@ -123,7 +136,11 @@ def turning_title(unit: Arrays) -> str:
     """Return the title of the figure of the smallest game."""
     ends = dict(zip(unit["methods"].tolist(), unit["converges"], strict=True))
     inward = [name for name, end in ends.items() if end]
-    return f"Of {len(ends)} ways to step, {len(inward)} reach the equilibrium"
+    several = "" if len(inward) != 1 else "es"
+    return (
+        f"At a rate of {BILINEAR_RATE:g}, {len(inward)} of {len(ends)} ways to step "
+        f"approach{several} the equilibrium"
+    )
 
 
 def starving(found: Measures) -> str:
@@ -156,8 +173,10 @@ def strengths(config: GanConfig) -> str:
     """Return how strong the tricks are that have a strength."""
     return (
         f"*More D steps* are {config.critic_steps} for each step of G, *faster D* has "
-        f"{config.critic_rate:g} times G's learning rate, and the *smoothed label* of real samples "
-        f"is {config.real_label:g}."
+        f"{config.critic_rate:g} times G's learning rate, the *smoothed label* of real samples "
+        f"is {config.real_label:g}; batch norm and leaky ReLU are in both networks. The plain "
+        f"recipe has the rate {TRICK_RATE:g} and batches of {TRICK_BATCH} on the mixture, "
+        f"{RATE:g} and {BATCH} on channel patches."
     )
 
 
@@ -203,35 +222,78 @@ def panels(first: Units, second: Units, critic_steps: int) -> dict[str, list[Row
 
 
 def tricks_title(shown: Mapping[str, Sequence[Row]]) -> str:
-    """Return the title of the tricks' figure: how many help, of how many."""
-    counts = []
-    for head, rows in shown.items():
-        helping = sum(row["verdict"] == "helps" for row in rows)
-        several = "s" if len(rows) > 1 else ""
-        told = f"{helping} of {len(rows)} trick{several}" if rows[0]["verdict"] else "no verdict"
-        counts.append(f"{told} on {head.partition(':')[0]}")
-    return (
-        f"Clearly nearer to the data than plain: {'; '.join(counts)}"
-        if counts
-        else "No tricks were run."
-    )
+    """Return the title of the tricks' figure: what helps on which data, in each of its panels."""
+    parts = []
+    for data in DATA:
+        panels = [rows for head, rows in shown.items() if head.startswith(data)]
+        judged = [rows for rows in panels if rows[0]["verdict"] not in ("", "too few seeds")]
+        helping = [
+            trick
+            for trick in NAMES.values()
+            if judged and all((trick, "helps") in _verdicts(rows) for rows in judged)
+        ]
+        if not panels:
+            continue
+        if not judged:
+            why = "no verdict" if panels[0][0]["verdict"] else "no baseline, no verdict"
+            parts.append(f"on {WHERE[data]} {why}")
+        else:
+            several = "s" if len(helping) < 2 else ""
+            parts.append(f"on {WHERE[data]} {listed(helping) or 'no trick'} clearly help{several}")
+    text = "; ".join(parts) or "no tricks were run."
+    return text[0].upper() + text[1:]
+
+
+def _verdicts(rows: Sequence[Row]) -> set[tuple[str, str]]:
+    return {(row["trick"], row["verdict"]) for row in rows}
 
 
 def tricks(units: Units, critic_steps: int) -> str:
     """Return what the comparisons of tricks say, one paragraph for each kind of data."""
-    parts = [_tricks_on(units, critic_steps, data) for data in DATA]
-    return "\n\n".join(part for part in parts if part)
-
-
-def swept(second: Units, critic_steps: int) -> str:
-    """Return what the comparisons say where the plain recipe's rate was swept first."""
-    if text := tricks(second, critic_steps):
-        return (
-            f"So we swept the plain recipe's rate, enlarged its batches and asked again.\n\n{text}"
+    parts = [part for data in DATA if (part := _tricks_on(units, critic_steps, data))]
+    judged = [
+        rows
+        for data in DATA
+        if (rows := compared(units, critic_steps, data))
+        and rows[0]["verdict"] not in ("", "too few seeds")
+    ]
+    if judged:
+        # However dependent the tricks are: they share the plain runs.
+        number = len(judged[0])
+        chance = min(1.0, 0.05 * number)
+        some = f"one or more of {number} tricks" if number > 1 else "a trick"
+        parts[0] += (
+            f" (Each trick is judged by itself. Chance alone would let {some} look clear in up to "
+            f"{percent(chance)} of such tries.)"
         )
+    return "\n\n".join(parts)
+
+
+def swept(second: Units, critic_steps: int, config: TricksConfig | None = None) -> str:
+    """Return what the comparisons say where the plain recipe's rate was swept first."""
+    parts = [part for data in DATA if (part := _tricks_on(second, critic_steps, data))]
+    if not parts:
+        return (
+            "A fair baseline needs its learning rate swept first, and larger batches. Trainings "
+            "against it were not run yet. Until then the ledger calls no trick good or bad."
+        )
+    text = "So we swept the plain recipe's rate, enlarged its batches and asked again."
+    return "\n\n".join([f"{text} {_sweep(second, config)}".rstrip(), *parts])
+
+
+def _sweep(second: Units, config: TricksConfig | None) -> str:
+    told = []
+    for data in DATA:
+        ends = {rate: float(each.mean()) for rate, each in sweep_ends(second, data).items()}
+        if ends:
+            told.append(f"{min(ends, key=lambda rate: ends[rate]):g} on {WHERE[data]}")
+    if not told or config is None:
+        return ""
+    seeds = sorted({unit.seed for unit in select(second, Trick)})
     return (
-        "A fair baseline needs its learning rate swept first, and larger batches. Trainings "
-        "against it were not run yet. Until then the ledger calls no trick good or bad."
+        f"Of {len(ends)} rates, tried with seed {FIRST_SWEPT}, the best was {listed(told)}; "
+        f"batches have {config.mixture_batch} samples and {config.channels_batch} patches, "
+        f"and seeds {seeds[0]} to {seeds[-1]} judge."
     )
 
 
@@ -240,30 +302,46 @@ def _tricks_on(units: Units, critic_steps: int, data: str) -> str:
     if reached is None:
         return ""
     where = {"mixture": "On the *mixture*", "channels": "On *channel patches*"}[data]
-    text = f"{where} the plain run ends at {with_interval(reached)} times its first distance."
+    text = f"{where} the plain recipe ends at {with_interval(reached)} times its first distance."
     if not rows:
         return f"{text} No trick was run."
     if rows[0]["verdict"] == "too few seeds":
         return f"{text} With fewer than {ENOUGH_SEEDS} seeds no verdict is given."
     if not rows[0]["verdict"]:
-        least = min(rows, key=lambda row: row["mean"])
-        return (
-            f"{text} This baseline hardly learns, so there is no verdict. The ratio of "
-            f"{least['trick']} is {least['mean']:.2f}, and that is no praise: what frees a stuck "
-            "training need not improve one that runs."
-        )
+        return f"{text[:-1]}, above our bar of {STUCK:g}: {_without_baseline(units, data)}"
     for verdict in ("helps", "harms"):
         named = [_with_ratio(row) for row in rows if row["verdict"] == verdict]
         text += f" {verdict.capitalize()}: {listed(named) if named else 'none'}."
-    unclear = [row["trick"] for row in rows if row["verdict"] == "no clear effect"]
-    text += f" No clear effect: {listed(unclear)}." if unclear else ""
-    chance = 1 - 0.95 ** len(rows)
-    some = f"one or more of {len(rows)} tricks" if len(rows) > 1 else "a trick"
-    return f"{text} (Chance alone would let {some} look clear in {percent(chance)} of such tries.)"
+    unclear = [row for row in rows if row["verdict"] == "no clear effect"]
+    text += f" No clear effect: {listed([row['trick'] for row in unclear])}." if unclear else ""
+    least = min(rows, key=lambda row: row["mean"])
+    if least in unclear and len(rows) > 1:
+        text += f" The least mean ratio is nevertheless that of {_with_ratio(least)}."
+    return text
+
+
+def _without_baseline(units: Units, data: str) -> str:
+    ends = {trick: learnt(units, data, trick) for trick in TRICKS}
+    trained = [
+        f"{NAMES[trick]} ({with_interval(end)})"
+        for trick, end in ends.items()
+        if end is not None and end.value <= STUCK
+    ]
+    text = "it is no baseline, and there is no verdict."
+    if trained:
+        text += (
+            f" With {listed(trained)} a training ends below the bar: these get one going that the "
+            "plain recipe does not. Whether they improve one that runs we could not ask."
+        )
+    return text
 
 
 def _with_ratio(row: Row) -> str:
-    return f"{row['trick']} ({row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}])"
+    # An end that excludes one must not be rounded to it.
+    ends = [end for end in (row["low"], row["high"]) if end is not None]
+    digits = 3 if any(f"{end:.2f}" == "1.00" for end in ends) else 2
+    told = ", ".join(f"{end:.{digits}f}" for end in ends)
+    return f"{row['trick']} ({row['mean']:.2f} [{told}])"
 
 
 def clear(measure: Measure) -> str:
@@ -295,9 +373,14 @@ def convolutions(found: Measures) -> str:
     return (
         f"The dense networks have {found['dcgan.parameter_ratio'].value:.1f} times the weights. "
         f"The convolutions' misfit of 3 by 3 pixel patterns is {with_interval(patterns)} of "
-        f"theirs: {clear(patterns)}. That of the variogram is {with_interval(two_point)}: "
+        f"theirs: {clear(patterns)}, and {_over_floor(found):.0f} times that of other real "
+        f"patches. The misfit of the variogram is {with_interval(two_point)} of theirs: "
         f"{clear(two_point)}."
     )
+
+
+def _over_floor(found: Measures) -> float:
+    return found["dcgan.convolutional.patterns"].value / found["dcgan.floor.patterns"].value
 
 
 def levels(unit: Arrays | None) -> list[str]:
@@ -329,17 +412,31 @@ def skips(found: Measures) -> str:
     )
 
 
-def conditional(found: Measures) -> str:
+def conditional(found: Measures, units: Units) -> str:
     """Return how well a label steers the channel proportion."""
     if "conditional.error" not in found:
         return "The conditional GAN was not run."
     blind, strict = found["conditional.error_ratio"], found["conditional.strict_error_ratio"]
+    off = [f"{bias:+.2f}".replace("-", "−") for bias in biases(units)]
+    seeds = f"in the {len(off)} seeds" if len(off) > 1 else "in the one seed"
     return (
         "Asked for channel proportions from 0.1 to 0.5, it misses by "
-        f"{found['conditional.error'].value:.2f} (root mean square). That is "
-        f"{with_interval(blind)} of the error of a generator that ignores the question, and "
-        f"{with_interval(strict)} of that of one that always answers the mean of what is asked: "
-        f"{clear(strict)}."
+        f"{found['conditional.error'].value:.2f} (root mean square); the mean is off by "
+        f"{listed(off)} {seeds}. The error is {with_interval(blind)} of that of a generator that "
+        f"ignores the question, and {with_interval(strict)} of that of one that always answers the "
+        f"mean of what is asked: {clear(strict)}."
+    )
+
+
+def conditional_caption(unit: Arrays | None) -> str:
+    """Return what the patches to order are, and how far those shown are from what was asked."""
+    text = "What the generator of one seed draws when asked for the channel proportion above each"
+    if unit is None:
+        return f"{text} column."
+    off = float((unit["obtained"] - unit["asked"]).mean())
+    return (
+        f"{text} column; each patch has latent numbers of its own. Over all draws of this seed "
+        f"the proportion is {abs(off):.2f} too {'small' if off < 0 else 'large'}."
     )
 
 
@@ -364,8 +461,8 @@ def detail(found: Measures) -> str:
     if grey[1] >= grey[0]:
         return f"{change} and takes no grey away."
     return (
-        f"{change} and takes the grey from the edges: the mean distance of a pixel from the nearer "
-        f"facies goes from {grey[0]:.2f} to {grey[1]:.2f}."
+        f"{change} and takes away some of the grey: the mean distance of a pixel from the nearer "
+        f"{{term}}`facies`, 1 where it is midway, goes from {grey[0]:.3f} to {grey[1]:.3f}."
     )
 
 
@@ -384,5 +481,5 @@ def album_title(variant: str, found: Measures) -> str:
     if variant == "wgan":
         return f"The Wasserstein game ends at {ours:.2f} of the minimax game's distance"
     if ours < 0:
-        return f"The adversarial loss takes the grey away: {-ours:.2f} less"
+        return f"The adversarial loss takes some of the grey away: {-ours:.3f} less"
     return "The adversarial loss takes no grey away"
