@@ -50,6 +50,9 @@ def test_the_shipped_run_has_every_number_and_a_short_one_says_what_is_not_run(s
     facts = story.facts(shipped.units)
     assert story.NOT_RUN not in facts.values()
     last = tables.epochs(shipped.units)[-1]
+    # What the text takes for granted: coverage is best at the last epoch, and silence lies on the gap's side.
+    assert tables.curve(tables.epochs(shipped.units), "coverage").argmax() == len(tables.epochs(shipped.units)) - 1
+    assert facts["gap"].startswith("−") and facts["silence"].startswith("−")
     assert facts["gap"] == f"{last['score_generated'].mean() - last['score_validation'].mean():.2f}".replace("-", "−")
     short = story.facts({"data": data(), "epoch-0001": epoch(1)})
     assert short.keys() == facts.keys()
@@ -111,12 +114,47 @@ def test_scores_are_near_silence_or_near_real_traces():
     assert story.picked_right(far) == pytest.approx(0.625)  # two of four pairs, and one tie that counts half
 
 
-def test_polarities_agree_or_have_drifted():
+def test_polarities_wander_and_agree_where_intervals_meet():
     real = Measure.count(550, 1000)
     shares = story.polarity_shares([epoch(1), epoch(2, event_polarity=np.array([1, 1, 1, -1, 0]))])
     assert shares == {2: Measure.count(3, 4)}
-    for count, told in ((560, "agree with the data"), (747, "have drifted"), (400, "have drifted")):
-        assert told in story.polarity_message({7: Measure.count(count, 1000)}, real)
+    assert story.polarity_message({7: Measure.count(747, 1000)}, real) == (
+        "Of the first events 75 % are positive; in the data it is 55 %"
+    )
+    wandering = {1: Measure.count(1, 1000), 10: Measure.count(569, 1000), 100: Measure.count(747, 1000)}
+    assert story.polarity_message(wandering, real) == (
+        "The share of positive first events wanders between 0 and 75 %; in the data it is 55 %"
+    )
+    signs = {1: [1] * 2 + [-1] * 98, 2: [1] * 55 + [-1] * 45, 3: [1] * 95 + [-1] * 5}
+    run = {f"epoch-{n:04d}": epoch(n, event_polarity=np.array(each)) for n, each in signs.items()}
+    facts = story.facts({"data": data(), **run})
+    assert facts["positive_epochs"] == "1, 2 and 3" and facts["positive_shares"] == "2, 55 and 95 %"
+    assert facts["positive_agree"] == "2"
+
+
+def test_ranges_over_the_last_epochs_are_told_and_not_the_last_epoch_alone():
+    falling = np.r_[np.full(46, 0.1), 0.09, np.full(4, 0.08), 0.06, np.tile([0.05, 0.07], 24)]
+    run = [
+        epoch(n, swd=np.array([x]), mmd2=np.array([x]), coverage=np.array([1 - x])) for n, x in enumerate(falling, 1)
+    ]
+    found = story._late(run, data(floor_mmd2=np.array([-0.01, 0.01])))
+    assert found["swd_47"] == "0.090" and found["swd_52"] == "0.060" and found["swd_from_52"] == "0.050 and 0.070"
+    assert found["mmd2_late"] == "22 to 44 %" and found["mmd2"] == "7" and found["coverage_late"] == "93 and 95"
+    restless = [epoch(n, generator_loss=np.array([x])) for n, x in enumerate([9.0] * 15 + [12.0] + [1.0, 1.1] * 12)]
+    told = story._unrest(restless)
+    assert told == {"climb": "12.0", "climb_epoch": "16", "calm_from": "17"}
+
+
+def test_orders_are_met_or_not():
+    found = {f"{who}_{what}": Measure(1.0) for who in ("generated", "modelled") for what in ("depth", "contrast")}
+    found["generated_depth_kept_back"] = Measure(100.0)
+    assert story.ordered_message(found) == "Depth is met where there were examples, contrast as well"
+    rough = found | {"generated_contrast": Measure(8.0)}
+    assert story.ordered_message(rough) == "Depth is met where there were examples, contrast only roughly"
+    assert story.ordered_message(rough | {"generated_depth": Measure(9.0)}) == "Neither depth nor contrast is met"
+    assert "1 of 3 generated depths lie outside" in story.ordered_caption(np.array([1.0, 2.0, 9.0]), (0, 5))
+    off = story.averaged_facts({"mean-0100": {"polarity": np.array([0.16, 0.1, 0.2])}}, 100)
+    assert off == {"averaged_off": "16", "own_off": story.NOT_RUN}
 
 
 def test_a_collapsed_run_is_told_from_another():
@@ -128,7 +166,11 @@ def test_a_collapsed_run_is_told_from_another():
     titles = story.deviation_titles(runs, real)
     assert titles == {0.2: "from 0.2: 0 of 3 epochs collapsed", 0.02: "from 0.02: 2 of 3 epochs collapsed"}
     facts = story.deviation_facts(runs, real)
-    assert facts["deviation_collapsed"] == "2" and facts["deviation_spread_other"] == "2.0"
+    assert story.deviation_message(runs, real) == "From 0.02 the training collapses"
+    assert story.deviation_message({0.2: wide}, real) == "No epoch collapses"
+    assert facts["deviation_blown"] == "3" and facts["deviation_blown_loss"] == "3"
+    assert facts["deviation_collapsed"] == "2"
+    assert float(facts["deviation_spread_other"]) == pytest.approx(2, abs=0.2)  # of five traces, not of all
     assert facts["deviation_ratio"] == "3"  # medians of epochs 2 and 3: 6.5 over 2
     assert set(story.deviation_facts({0.2: wide}, real)) == set(facts)
     found = [Results({"init_std": deviation}, {"epoch-0001": run[0]}) for deviation, run in runs.items()]

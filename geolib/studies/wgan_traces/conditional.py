@@ -275,11 +275,11 @@ class Conditional(Study[ConditionalConfig]):
         )
 
     def measures(self, config: ConditionalConfig, units: Units) -> dict[str, Measure]:
-        """Return median errors on conditions that were not trained on, generated and modelled."""
+        """Return median errors on conditions that were not trained on, and those of no listener."""
         found: dict[str, Measure] = {}
         for arrays in units.values():
             band = arrays["kept_back"].astype(bool)
-            for name in ("generated", "modelled"):
+            for name in ("generated", "modelled", "shuffled"):
                 for label, rows in (("", ~band), ("_kept_back", band)):
                     values = errors(arrays, name, rows)
                     keys = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from geolib.studies.wgan_traces import tables
 from geolib.studies.wgan_traces.gallery import N_ANIMATED
 from geolib.studies.wgan_traces.units import DATA
 
+#: The polarity's measure in `wgan_quality`.
+POLARITY = "polarity"
 Run = Sequence[Mapping[str, np.ndarray]]
 #: What stands in a sentence for the number of a run that is not there.
 NOT_RUN = "(not run)"
@@ -26,6 +28,10 @@ COLLAPSED = 0.1
 SHOWN, LOOKED_AT = (1, 5, 20, 47, 100), (47, 60, 80, 100)
 #: Scores are alike within this share of the distance between real traces and silence.
 CLOSE = 0.25
+#: Epochs at the end of a run over which ranges are told: a single epoch may be the curve's best.
+LATE = 10
+#: Reading errors, over those on modelled traces, up to which an order counts as met.
+MET = 3.0
 #: Hz: above it the source has next to nothing.
 QUIET = 60.0
 #: Titles of panels.
@@ -58,14 +64,14 @@ def facts(units: Units) -> dict[str, str]:
         "correlation": number("loss_correlation").replace("-", "−"),
         "correlation_from_1": number("loss_correlation_from_1").replace("-", "−"),
         "swings": number("swing_ratio", ".1f"),
+        **_unrest(run),
         "swings_from_3": number("swing_ratio_from_3", ".1f"),
         "first_loss": f"{run[0]['critic_loss'].mean():.0f}",
         "nearer": less("swd_100_over_47"),
-        "nearer_mmd2": less("mmd2_100_over_47"),
+        **_late(run, units[DATA.name]),
         "swd": number("swd_over_floor", ".1f"),
         "coverage": number("coverage", ".0f", 100),
         "floor_coverage": number("floor_coverage", ".0f", 100),
-        "covered": number("coverage_over_floor", ".0f", 100),
         "accuracy": number("neighbour_accuracy", ".0f", 100),
         "averaged_coverage": f"{100 * float(run[-1]['mean_coverage']):.0f}",
         "gap": number("score_gap").replace("-", "−"),
@@ -83,6 +89,40 @@ def facts(units: Units) -> dict[str, str]:
     }
 
 
+def _unrest(run: Run) -> dict[str, str]:
+    losses = tables.curve(list(run), "generator_loss")
+    half = losses[len(losses) // 2 :]
+    if len(losses) < 2 * LATE:
+        return dict.fromkeys(("climb", "climb_epoch", "calm_from"), NOT_RUN)
+    outside = np.flatnonzero(np.abs(losses - half.mean()) > 3 * half.std())
+    climb = LATE + int(losses[LATE:].argmax())
+    return {
+        "climb": f"{losses[climb]:.1f}",
+        "climb_epoch": f"{climb + 1}",
+        "calm_from": f"{outside[-1] + 2 if outside.size else 1}",
+    }
+
+
+def _late(run: Run, data: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Return what distance and coverage are at epoch 47 and over the last epochs."""
+    names = ("swd_47", "swd_52", "swd_from_52", "mmd2_late", "mmd2", "coverage_47", "coverage_60")
+    found = dict.fromkeys((*names, "coverage_late"), NOT_RUN)
+    swd, mmd2, coverage = (tables.curve(list(run), name) for name in ("swd", "mmd2", "coverage"))
+    found["mmd2"] = f"{mmd2[-1] / data['floor_mmd2'].max():.0f}"
+    if len(run) < 60 + LATE:
+        return found
+    late, last = np.sort(100 * (1 - mmd2[-LATE:] / mmd2[46])), coverage[-LATE:]
+    return found | {
+        "swd_47": f"{swd[46]:.3f}",
+        "swd_52": f"{swd[51]:.3f}",
+        "swd_from_52": f"{swd[51:].min():.3f} and {swd[51:].max():.3f}",
+        "mmd2_late": f"{late[0]:.0f} to {late[-1]:.0f} %",
+        "coverage_47": f"{100 * coverage[46]:.0f}",
+        "coverage_60": f"{100 * coverage[59]:.0f}",
+        "coverage_late": f"{100 * last.min():.0f} and {100 * last.max():.0f}",
+    }
+
+
 def companion_facts(
     ordered: Mapping[str, Measure], stopped: Mapping[str, Measure]
 ) -> dict[str, str]:
@@ -92,6 +132,9 @@ def companion_facts(
         "depth": f"{ordered['generated_depth'].value:.0f}",
         "depth_floor": f"{ordered['modelled_depth'].value:.0f}",
         "depth_band": f"{ordered['generated_depth_kept_back'].value:.0f}",
+        "depth_band_deaf": f"{ordered['shuffled_depth_kept_back'].value:.0f}",
+        "contrast_error": f"{ordered['generated_contrast'].value:.2f}",
+        "contrast_deaf": f"{ordered['shuffled_contrast'].value:.2f}",
         "contrast": f"{ratio:.0f}",
         "polarity": f"{100 * ordered['generated_polarity'].value:.0f}",
         "early_impatient": f"{stopped['early_test_impatient']}",
@@ -118,12 +161,15 @@ def _faint(run: Run, real: np.ndarray) -> dict[str, str]:
     arrays = run[epoch]
     distances = tables.curve(list(run), "swd")
     later = np.flatnonzero(distances[epoch + 1 :] < distances[epoch])
+    back = epoch + int(distances[epoch : epoch + LATE].argmax())
     return {
         "faint_epoch": f"{epoch + 1}",
         "faint_accuracy": f"{100 * accuracies[epoch]:.0f}",
         "faint_density": f"{arrays['density'].mean():.4f}",
         "faint_loudness": f"{100 * loudness(arrays['samples'], real):.0f}",
         "faint_until": f"{epoch + 2 + later[0]}" if later.size else NOT_RUN,
+        "faint_back": f"{distances[back] / distances[epoch]:.1f}",
+        "faint_back_epoch": f"{back + 1}",
     }
 
 
@@ -136,10 +182,23 @@ def _polarities(run: Run, made: Mapping[str, Measure]) -> dict[str, str]:
             f"positive_{epoch}": _percent(shares[epoch].value) if epoch in shares else NOT_RUN
             for epoch in LOOKED_AT
         },
+        "positive_epochs": _listed(shares),
+        "positive_shares": f"{_listed([round(100 * each.value) for each in shares.values()])} %",
+        "positive_agree": _listed([epoch for epoch in shares if _agrees(shares[epoch], real)]),
         "positive_real": _percent(real.value),
         "positive_off": NOT_RUN if last is None else f"{100 * last:.0f}",
         "positive_real_interval": f"{100 * (real.low or 0):.0f} to {100 * (real.high or 1):.0f} %",
     }
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    told = [f"{number}" for number in numbers]
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told or [NOT_RUN])
+
+
+def _agrees(own: Measure, real: Measure) -> bool:
+    ends = (real.low or 0.0, real.high or 1.0)
+    return (own.low or 0.0) <= ends[1] and (own.high or 1.0) >= ends[0]
 
 
 def _percent(share: float) -> str:
@@ -241,14 +300,64 @@ def scores_message(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def polarity_message(shares: Mapping[int, Measure], real: Measure) -> str:
-    """Return how the last share of positive first events stands to that of real traces."""
+    """Return between which shares the epochs lie, and which real traces have."""
     if not shares:
         return "No first events"
-    epoch = max(shares)
-    own, ends = shares[epoch], (real.low or 0.0, real.high or 1.0)
-    apart = (own.low or 0.0) > ends[1] or (own.high or 1.0) < ends[0]
-    told = "have drifted from those of the data" if apart else "agree with the data"
-    return f"At epoch {epoch} the polarities {told}"
+    values = [100 * share.value for share in shares.values()]
+    data = f"in the data it is {100 * real.value:.0f} %"
+    if len(values) == 1:
+        return f"Of the first events {values[0]:.0f} % are positive; {data}"
+    ends = f"{min(values):.0f} and {max(values):.0f} %"
+    return f"The share of positive first events wanders between {ends}; {data}"
+
+
+def averaged_facts(judged: Units, epoch: int) -> dict[str, str]:
+    """Return by how many points the share of positive events of both generators is off.
+
+    Parameters
+    ----------
+    judged : mapping
+        Units of `wgan_quality`.
+    epoch : int
+        Of the networks; what was not judged is said to be not run.
+    """
+    found = {}
+    for name, part in (("own_off", "epoch"), ("averaged_off", "mean")):
+        unit = judged.get(f"{part}-{epoch:04d}")
+        found[name] = NOT_RUN if unit is None else f"{100 * unit[POLARITY][0]:.0f}"
+    return found
+
+
+def ordered_message(found: Mapping[str, Measure]) -> str:
+    """Return which orders are met, from the measures of traces to order."""
+
+    def met(name: str) -> bool:
+        own, kind = found[f"generated_{name}"], name.partition("_")[0]
+        return own.value <= MET * found[f"modelled_{kind}"].value
+
+    if not met("depth"):
+        return "Neither depth nor contrast is met" if not met("contrast") else "Depth is not met"
+    where = "everywhere" if met("depth_kept_back") else "where there were examples"
+    return f"Depth is met {where}, contrast {'as well' if met('contrast') else 'only roughly'}"
+
+
+def ordered_caption(depths: np.ndarray, panel: tuple[float, float]) -> str:
+    """Return what the figure of traces to order shows.
+
+    Parameters
+    ----------
+    depths : (n,) ndarray
+        Of generated traces, m.
+    panel : (low, high)
+        Between which depths are drawn.
+    """
+    beyond = int(((depths < panel[0]) | (depths > panel[1])).sum())
+    return (
+        "Depth of and contrast across the first reflector, as a matched filter reads them off "
+        "generated and modelled traces, against what was asked for. Left: the grey band of depths "
+        f"was kept from the training; {beyond} of {len(depths)} generated depths lie outside the "
+        "panel. Right: only depths that were trained on."
+    )
 
 
 def by_deviation(found: Sequence[Results]) -> dict[float, Run]:
@@ -274,19 +383,31 @@ def deviation_titles(runs: Mapping[float, Run], real: np.ndarray) -> dict[float,
     return {d: f"from {d:g}: {n} of {shown} epochs collapsed" for d, n in counts.items()}
 
 
+def deviation_message(runs: Mapping[float, Run], real: np.ndarray) -> str:
+    """Return from which initial deviations the generator made one and the same trace."""
+    shown = min(map(len, runs.values()))
+    fell = [f"{d:g}" for d, run in runs.items() if (spreads(run[:shown], real) < COLLAPSED).any()]
+    if len(fell) == len(runs):
+        return "Some epochs make one and the same trace"
+    return f"From {' and '.join(fell)} the training collapses" if fell else "No epoch collapses"
+
+
 def deviation_facts(runs: Mapping[float, Run], real: np.ndarray) -> dict[str, str]:
     """Return what the second of two trainings from different deviations says, beside the first."""
     if len(runs) < 2:
-        names = ("epochs", "collapsed", "narrow", "spread", "spread_other", "ratio")
+        names = ("epochs", "collapsed", "narrow", "ratio", "spread_other", "blown", "blown_loss")
         return {f"deviation_{name}": NOT_RUN for name in names}
     shown, narrow = min(map(len, runs.values())), narrowest(runs, real)
-    own, other = (spreads(run[:shown], real) for run in list(runs.values())[:2])
+    second = list(runs.values())[1][:shown]
+    other, loss = spreads(second, real), tables.curve(list(second), "critic_loss")
+    blown = int(loss.argmax())
     ends = [np.median(tables.curve(list(run[shown // 2 : shown]), "mmd2")) for run in runs.values()]
     return {
         "deviation_epochs": f"{shown}",
         "deviation_collapsed": f"{(other < COLLAPSED).sum()}",
         "deviation_narrow": f"{narrow}",
-        "deviation_spread": f"{100 * own[narrow - 1]:.0f}",
+        "deviation_blown": f"{blown + 1}",
+        "deviation_blown_loss": f"{loss[blown]:,.0f}",
         "deviation_spread_other": f"{100 * other[narrow - 1]:.1f}",
         "deviation_ratio": f"{ends[1] / ends[0]:.0f}",
     }
