@@ -122,13 +122,14 @@ def race(runs: Mapping[str, Arrays], limit: int | None = None, title: str = "") 
     figure.draw_without_rendering()
     # Pale shades of one method would be hard to read as letters.
     alike = len({color_of(name) for name in runs}) < len(runs)
-    label_ends(
-        axes[1],
-        [
-            (short(name), float(line.get_ydata()[-1]), PALETTE["truth"] if alike else line.get_color())
-            for name, line in zip(runs, axes[1].lines, strict=True)
-        ],
-    )
+    for ax in axes:
+        label_ends(
+            ax,
+            [
+                (short(name), float(line.get_ydata()[-1]), PALETTE["truth"] if alike else line.get_color())
+                for name, line in zip(runs, ax.lines, strict=True)
+            ],
+        )
     axes[0].set_title("what the optimiser sees")
     axes[1].set_title("what it does not see")
     if title:
@@ -170,6 +171,7 @@ def rate_map(
     limit: float,
     stable: Mapping[str, float] | None = None,
     ranges: Mapping[str, tuple[float, float]] | None = None,
+    fleeting: Mapping[str, Sequence[float]] | None = None,
 ) -> Axes:
     """Draw evaluations to convergence by learning rate and return the axes; crosses on top never converged.
 
@@ -185,6 +187,8 @@ def rate_map(
         By method, the rate beyond which theory expects no convergence: a dashed line.
     ranges : mapping of str to (low, high), optional
         By method, recommended rates: a bar at the foot.
+    fleeting : mapping of str to sequence of float, optional
+        By method, rates whose run rose again after it had converged: open marks.
     """
     for number, (name, points) in enumerate(runs.items()):
         color = color_of(name)
@@ -192,6 +196,8 @@ def rate_map(
         lost = ~np.isfinite(counts)
         kept = np.where(lost, np.nan, counts)
         ax.loglog(rates, kept, marker="o", markersize=4, color=color, label=short(name))
+        rose = np.isin(rates, (fleeting or {}).get(name, ()))
+        ax.loglog(rates[rose], kept[rose], "o", markersize=6, color=color, markerfacecolor="white", zorder=3)
         ax.loglog(rates[lost], np.full(lost.sum(), 1.3 * limit), "x", color=color)
         if stable and name in stable:
             ax.axvline(stable[name], color=color, linestyle="--", linewidth=1)
@@ -214,11 +220,12 @@ def rate_figure(
     stable: Mapping[str, float],
     ranges: Mapping[str, tuple[float, float]],
     title: str = "",
+    fleeting: Mapping[str, Sequence[float]] | None = None,
 ) -> Figure:
     """Return the figure of `rate_map` for groups of methods whose rates have one unit, named by their keys."""
     figure, axes = new_figure(1, len(groups), height=3.5, sharey=True)
     for ax, (name, runs) in zip(axes, groups.items(), strict=True):
-        rate_map(ax, runs, limit, stable, ranges).set_title(name)
+        rate_map(ax, runs, limit, stable, ranges, fleeting).set_title(name)
     axes[0].set_ylabel("evaluations to 1 % of the misfit")
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     return figure

@@ -94,7 +94,7 @@ def taylor(ax: Axes, steps: np.ndarray, remainders: np.ndarray) -> Axes:
     for color, power, anchor in (("blue", 2, remainders[2, -1]), ("vermilion", 1, remainders[1, -1])):
         ax.loglog(steps, anchor * (steps / steps[-1]) ** power, ":", color=COLORS[color], linewidth=3, alpha=0.4)
         ax.annotate(f"slope {power}", (steps[-1], anchor), xytext=(-6, 0), ha="right", color=COLORS[color], **beside)
-    ax.set(xlabel="step along the direction", ylabel="Taylor remainder of the misfit")
+    ax.set(xlabel="step along the direction (1: some 10 m/s a cell)", ylabel="Taylor remainder of the misfit")
     ax.set_xlim(steps.min() / 3, steps.max() * 20)
     return ax
 
@@ -166,7 +166,7 @@ def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1, title: str = "
         axes[1].axvline(delay[jump], color=COLORS["grey"], linestyle="--", linewidth=1)
         place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "va": "top"}
         axes[1].annotate(f"{number}", (delay[jump], 1), xycoords=("data", "axes fraction"), **place)
-    axes[1].set(xlabel="time (s)", ylabel="recorded u", xlim=(3 * peak, time[-1]))
+    axes[1].set(xlabel="time (s)", ylabel="recorded u (arbitrary unit)", xlim=(3 * peak, time[-1]))
     figure.suptitle(title, x=0.01, ha="left", weight="bold")
     return figure
 

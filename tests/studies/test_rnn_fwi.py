@@ -356,7 +356,7 @@ def test_figures_have_labelled_axes():
         courses.study({"Adam 4": run, "Adam 40": run}, limit=9),
         courses.race({"CG": run, "Adam 40": run}, limit=9, title="a message"),
         courses.rate_figure(told.rates(units), 10, {"momentum": 1.0}, told.RANGES, "two"),
-        courses.rate_figure({"a": {"Adam": [(1.0, 3.0), (2.0, np.inf)]}}, 10, {}, {}),
+        courses.rate_figure({"a": {"Adam": [(1.0, 3.0), (2.0, np.inf)]}}, 10, {}, {}, fleeting={"Adam": [1.0]}),
         courses.ends(everything, list(tables.LABELS.values()), told.alike_title(everything)),
         courses.long_race({"CG": film}, 100),
         courses.losses({"CG": film}, {"CG": 2.0}),
@@ -412,16 +412,18 @@ def test_messages_are_made_from_what_is_drawn():
     gd = {"gradient descent 0.2": runs["CG"], "gradient descent 0.4": rising}
     assert told.settling(gd) == "The misfit falls at 0.2, rises again at 0.4"
     assert told.settling({"gradient descent 0.2": runs["CG"]}) == "The misfit falls at 0.2"
-    walls = "A rate beyond the limit bounces from wall to wall of the valley and stays there."
-    assert walls in told.settling_caption(gd)
-    assert walls not in told.settling_caption({"gradient descent 0.2": runs["CG"]})
-    crossed = "The order on the left is not the order on the right."
+    worse = {**rising, "error": np.append(rising["error"], 171.0)}
+    walls = "At 0.6 the last model is 171 m/s off, the start 140."
+    assert told.settling_caption({**gd, "gradient descent 0.6": worse}).endswith(walls)
+    assert "bounce" not in told.settling_caption({"gradient descent 0.2": runs["CG"]})
+    crossed = "At the end Adam 40 and TNC rank otherwise on the right than on the left."
     assert told.race_caption(runs, 200) == f"Adam 40, CG and TNC, as in the paper's Figure 15. {crossed}"
     pair = {name: runs[name] for name in ("Adam 40", "CG")}
     assert told.race_caption(pair, 200) == "Adam 40 and CG, as in the paper's Figure 15."
     assert told.race_caption({"CG": runs["CG"]}, 200) == "CG, as in the paper's Figure 15."
     assert told.after(runs, 1000) == "Model error after 1000 evaluations: Adam 40 100, CG 90, TNC 99 m/s"
     assert tables.rounded(317.4) == "320" and told.between([28.0, 29.0, 28.0]) == "28 to 29"
+    assert told.between([83.2, 82.9]) == "83"
 
 
 def test_misfit_and_model_are_compared_among_the_runs_that_fit():
@@ -462,6 +464,62 @@ def test_a_run_that_ended_is_shown_where_it_ended():
     ]
     np.testing.assert_array_equal(told.frame(film, 110), film["frames"][3])
     assert list(told.opening({"velocity": 1, "first": 2}, {"L-BFGS": short}))[2].startswith("L-BFGS after 1014: about")
+
+
+def test_the_chapter_opens_with_two_optimisers_after_as_many_evaluations():
+    def run(kept, left):
+        n = max(kept) + 1
+        frames = np.array(kept)[:, None, None] * np.ones((1, 3, 4))
+        return {"misfit": np.ones(n), "error": np.linspace(400, left, n), "frame_at": np.array(kept), "frames": frames}
+
+    runs = {"Adam": run([0, 50, 100], 320), "L-BFGS": run([0, 53, 105, 1000], 280)}
+    found = told.opening({"velocity": 1, "first": 2}, runs)
+    after = runs["L-BFGS"]["error"][105]
+    names = ["the start: 400 m/s off", "Adam after 100: about 320 m/s off"]
+    assert list(found)[1:] == [*names, f"L-BFGS after 105: about {tables.rounded(after)} m/s off"]
+    assert list(found.values())[3].max() == 105
+    told_left = ": after about as many evaluations 80 to 97 % of the start's error is left"
+    assert told.opening_title(runs) == f"Two optimisers{told_left}"
+    level = {**runs, "L-BFGS": {**runs["L-BFGS"], "error": np.full(1001, 325.0)}}
+    assert told.opening_title(level).startswith("Two optimisers level: ")
+    assert told.opening_title({}) == "What an inversion makes of a blurred start"
+
+
+def test_rates_within_and_beyond_the_papers_ranges_are_told_apart():
+    counts = {"adam-4": 149, "adam-40": 36, "adam-100": 37, "rmsprop-4": 136, "adagrad-4": None}
+    units = {}
+    for name, count in counts.items():
+        misfit = np.ones(201)
+        if count is not None:
+            misfit[count:] = 1e-3
+        if name == "adam-100":
+            misfit[-1] = 0.5  # did not stay
+        unit = {"misfit": misfit, "error": np.linspace(140, 100, 201), "change": np.linspace(1, 2, 201)}
+        units[f"1d-{name}-f64"] = unit
+    found = told.numbers(units, {})
+    assert (found["adam_inside"], found["rmsprop_inside"]) == ("36 and 37", "136")
+    assert (found["adagrad_inside"], found["outside_least"]) == ("(not run)", "149")
+    assert (found["adam_inside_misfit"], found["adam_inside_errors"]) == ("5e+01", "100 and 100")
+    assert found["adam_step_at"] == "4 m/s, in update 200"
+    assert told.fleeting(units) == {"Adam": [100.0]}
+
+
+def test_what_the_words_say_of_the_precomputed_runs_holds():
+    units = studies.shipped(study).units
+    runs = told.everything(units)
+    fits = {name: run for name, run in runs.items() if run["misfit"][-1] < 0.01 * run["misfit"][0]}
+    by_model = sorted(fits, key=lambda name: fits[name]["error"][-1])
+    by_misfit = sorted(fits, key=lambda name: fits[name]["misfit"][-1])
+    assert set(by_model[:2]) == {"CG", "L-BFGS"} < set(by_misfit[:3])
+    assert told.alike(runs)["low"] < 0 < told.alike(runs)["high"]  # no trend is seen
+    assert told.fleeting(units) == {"gradient descent": [0.6]}
+    large = tables.marmousi(units)
+    last = {name: (run["misfit"][-1], run["error"][-1]) for name, run in large.items()}
+    assert all(np.less(last["L-BFGS"], last["Adam"]))
+    # A multiple of the top layer arrives between reflections 2 and 3.
+    truth = velocity.four_layers()
+    arrival = np.cumsum(20 / truth)[np.flatnonzero(np.diff(truth))]
+    assert arrival[1] < 2 * arrival[0] < arrival[2]
 
 
 def test_every_number_that_sentences_quote_is_there_and_no_other():

@@ -33,16 +33,24 @@ GROUPS = {
 NEAR = ("as in the paper", "noise at 10 dB", "finer grid's data")
 #: What sentences of the chapter and its appendix quote.
 QUOTED = (
+    "adagrad_inside",
     "adam",
     "adam_100",
-    "adam_errors",
+    "adam_100_misfit",
     "adam_fine",
+    "adam_inside",
+    "adam_inside_errors",
+    "adam_inside_misfit",
+    "adam_linear",
     "adam_step",
+    "adam_step_at",
+    "alike_count",
     "alike_high",
     "alike_low",
     "alike_rho",
     "cg",
     "cg_100",
+    "cg_100_misfit",
     "cg_last",
     "eigenvalue",
     "eigenvalue_at_start",
@@ -51,11 +59,16 @@ QUOTED = (
     "gd_interfaces",
     "gd_interfaces_far",
     "gd_limit",
+    "gd_limit_at_start",
     "lbfgs",
     "lbfgs_100",
+    "lbfgs_100_misfit",
     "lbfgs_last",
     "lbfgs_last_error",
+    "lbfgs_last_misfit",
+    "lbfgs_linear",
     "line_digits",
+    "line_last",
     "momentum",
     "momentum_b_limit",
     "momentum_error",
@@ -63,7 +76,11 @@ QUOTED = (
     "momentum_limit",
     "momentum_times",
     "network_digits",
+    "outside_least",
+    "rmsprop_inside",
+    "rmsprop_uncorrected",
     "start_error",
+    "tnc",
     "harder_adam",
     "harder_similar",
     "harder_cg_last",
@@ -83,8 +100,8 @@ def scope() -> str:
 
 def between(values: list[float]) -> str:
     """Return the range of some whole numbers, or the one that there is."""
-    low, high = min(values), max(values)
-    return f"{low:.0f}" if low == high else f"{low:.0f} to {high:.0f}"
+    low, high = f"{min(values):.0f}", f"{max(values):.0f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def order(runs: Mapping[str, Arrays]) -> str:
@@ -106,21 +123,28 @@ def settling(runs: Mapping[str, Arrays]) -> str:
 
 
 def race_caption(runs: Mapping[str, Arrays], last: int) -> str:
-    """Return who is drawn up to an evaluation, and whether misfits and model errors rank alike."""
+    """Return who is drawn up to an evaluation, and who ranks otherwise by misfit than by model."""
     names = list(runs)
-    drawn = " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+    drawn = _listed(names)
     ends = [[run[what][: last + 1][-1] for run in runs.values()] for what in ("misfit", "error")]
-    misfits, errors = (np.argsort(each, kind="stable").tolist() for each in ends)
+    places = (stats.rankdata(each, method="ordinal") for each in ends)
+    moved = [name for name, *pair in zip(names, *places, strict=True) if pair[0] != pair[1]]
     told = f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15."
-    crossed = "The order on the left is not the order on the right."
-    return f"{told} {crossed}" if misfits != errors else told
+    crossed = f"At the end {_listed(moved)} rank otherwise on the right than on the left."
+    return f"{told} {crossed}" if moved else told
 
 
 def settling_caption(runs: Mapping[str, Arrays]) -> str:
     """Return what the misfits of one method at several rates show, as `settling` finds it."""
     told = "One curve for each rate. Left, on a logarithmic axis: the misfit."
-    if any(roughness(run) > ROUGH for run in runs.values()):
-        told += " A rate beyond the limit bounces from wall to wall of the valley and stays there."
+    rising = {name: run["error"] for name, run in runs.items() if roughness(run) > ROUGH}
+    if rising:
+        name = max(rising, key=lambda each: float(rising[each][-1]))
+        told += (
+            " Where it rises again the steps bounce from wall to wall of the valley. "
+            f"At {name.rpartition(' ')[2]} the last model is {rising[name][-1]:.0f} m/s off, the "
+            f"start {rising[name][0]:.0f}."
+        )
     return told
 
 
@@ -206,15 +230,40 @@ def film(name: str, run: Arrays) -> tuple[np.ndarray, list[str]]:
 
 
 def opening(setup: Arrays, runs: Mapping[str, Arrays]) -> dict[str, np.ndarray]:
-    """Return the models that the chapter opens with, by title: truth, start, two last ones."""
+    """Return the models that the chapter opens with, by title: truth, start, two optimisers.
+
+    Of both optimisers the model is shown that was kept nearest to the end of the shorter run.
+    """
     wrong = tables.rounded(next(iter(runs.values()))["error"][0]) if runs else ""
     found = {"the truth": setup["velocity"], f"the start: {wrong} m/s off": setup["first"]}
-    for name in ("Adam", "L-BFGS"):
-        if name in runs:
-            run, last = runs[name], len(runs[name]["misfit"]) - 1
-            text = f"{name} after {last}: about {tables.rounded(run['error'][-1])} m/s off"
-            found[text] = run["frames"][-1]
+    for name, run in _opened(runs).items():
+        n = _kept(runs, run)
+        text = f"{name} after {n}: about {tables.rounded(run['error'][n])} m/s off"
+        found[text] = frame(run, n)
     return found
+
+
+def opening_title(runs: Mapping[str, Arrays]) -> str:
+    """Return the message of the figure that the chapter opens with: the errors that are left."""
+    pair = _opened(runs)
+    if len(pair) < 2:
+        return "What an inversion makes of a blurred start"
+    errors = {name: run["error"][_kept(runs, run)] for name, run in pair.items()}
+    left = [100 * errors[name] / run["error"][0] for name, run in pair.items()]
+    gap = abs(np.subtract(*errors.values()))
+    told = "Two optimisers level" if gap <= tables.LEVEL else "Two optimisers"
+    return f"{told}: after about as many evaluations {between(left)} % of the start's error is left"
+
+
+def _opened(runs: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    return {name: runs[name] for name in ("Adam", "L-BFGS") if name in runs}
+
+
+def _kept(runs: Mapping[str, Arrays], run: Arrays) -> int:
+    """Return the evaluation nearest to the end of the shorter run whose model was kept."""
+    shorter = min(len(each["misfit"]) for each in _opened(runs).values()) - 1
+    kept = np.minimum(run["frame_at"], len(run["misfit"]) - 1)
+    return int(kept[np.abs(kept - shorter).argmin()])
 
 
 def rates(units: Units) -> dict[str, dict[str, list[tuple[float, float]]]]:
@@ -224,6 +273,18 @@ def rates(units: Units) -> dict[str, dict[str, list[tuple[float, float]]]]:
         for group, methods in GROUPS.items()
     }
     return {group: runs for group, runs in found.items() if runs}
+
+
+def fleeting(units: Units) -> dict[str, list[float]]:
+    """Return by method the rates at which a misfit came below 1 % and ended above it."""
+    found: dict[str, list[float]] = {}
+    for method in (each for methods in GROUPS.values() for each in methods):
+        for name, run in tables.legend(units, method).items():
+            lost = run["misfit"][-1] >= CONVERGED * run["misfit"][0]
+            if np.isfinite(evaluations(run)) and lost:
+                label, _, rate = name.rpartition(" ")
+                found.setdefault(label, []).append(float(rate))
+    return found
 
 
 def limits(measures: Mapping[str, Measure]) -> dict[str, float]:
@@ -250,6 +311,7 @@ def spent(units: Units) -> int:
 def numbers(units: Units, measures: Mapping[str, Measure]) -> dict[str, str]:
     """Return what sentences quote, as one would say it; what is missing is "(not run)"."""
     found = _theory(measures) | _speeds(units) | _ends(units) | _marmousi(units)
+    found |= _ranges(units) | _adam(units)
     return {name: found.get(name, "(not run)") for name in QUOTED}
 
 
@@ -261,7 +323,11 @@ def _theory(measures: Mapping[str, Measure]) -> dict[str, str]:
         "momentum_limit": "momentum_rate_limit",
         "adam_step": "adam_largest_step",
     }
+    if "rmsprop_first_step_uncorrected" in measures:
+        names["rmsprop_uncorrected"] = "rmsprop_first_step_uncorrected"
     found = {key: f"{measures[name].value:.2f}" for key, name in names.items() if name in measures}
+    if "hessian_eigenvalue_at_start" in measures:
+        found["gd_limit_at_start"] = f"{2 / measures['hessian_eigenvalue_at_start'].value:.2f}"
     if "momentum_b_rate_limit" in measures:
         found["momentum_b_limit"] = f"{measures['momentum_b_rate_limit'].value:.1f}"
     # Beyond ten digits there is nothing but round-off, which differs from one machine to the next.
@@ -279,7 +345,7 @@ def _speeds(units: Units) -> dict[str, str]:
     """Return evaluations to 1 % of the misfit, over both precisions: round-off moves searches."""
     found = {}
     methods = {"gd-0.4": "gd", "momentum-0.8": "momentum", "adam-40": "adam"}
-    for method, key in {**methods, "cg": "cg", "lbfgs": "lbfgs"}.items():
+    for method, key in {**methods, "cg": "cg", "lbfgs": "lbfgs", "tnc": "tnc"}.items():
         both = [tables.legend(units, method, precision=each) for each in ("float64", "float32")]
         counts = [evaluations(run) for runs in both for run in runs.values()]
         if counts and np.isfinite(counts).all():
@@ -295,6 +361,9 @@ def _ends(units: Units) -> dict[str, str]:
     """Return what the double-precision runs end at."""
     runs = everything(units)
     found = {f"alike_{key}": f"{value:.2f}".replace("-", "−") for key, value in alike(runs).items()}
+    found["alike_count"] = f"{alike(runs)['count']:.0f}"
+    if runs:
+        found["line_last"] = f"{spent(units):,}"
     if "gradient descent 0.4" in runs:
         slow = runs["gradient descent 0.4"]
         found |= {"gd_error": f"{slow['error'][-1]:.0f}", "gd_interfaces": str(interfaces(slow))}
@@ -307,9 +376,42 @@ def _ends(units: Units) -> dict[str, str]:
             }
     for far in tables.legend(units, "gd-0.4", setting="sigma10").values():
         found["gd_interfaces_far"] = str(interfaces(far))
-    if errors := [run["error"][-1] for run in tables.legend(units, "adam").values()]:
-        found["adam_errors"] = between(errors)
     return found
+
+
+def _ranges(units: Units) -> dict[str, str]:
+    """Return evaluations to 1 % within the paper's ranges of rates, and the least beyond them."""
+    found, beyond = {}, []
+    for method in ("adagrad", "rmsprop", "adam"):
+        low, high = RANGES[tables.LABELS[method]]
+        speeds = tables.speeds(units, method)
+        inside = [f"{count:.0f}" for rate, count in speeds if low <= rate <= high]
+        beyond += [count for rate, count in speeds if not low <= rate <= high]
+        if inside:
+            found[f"{method}_inside"] = _listed(inside)
+    if np.isfinite(least := min(beyond, default=np.inf)):
+        found["outside_least"] = f"{least:.0f}"
+    return found
+
+
+def _adam(units: Units) -> dict[str, str]:
+    """Return how Adam ends at the rates of the paper's range, and where its longest step is."""
+    runs = {float(name.split(" ")[-1]): run for name, run in tables.legend(units, "adam").items()}
+    low, high = RANGES["Adam"]
+    inside = [run for rate, run in runs.items() if low <= rate <= high]
+    found = {}
+    if inside:
+        left = max(100 * run["misfit"][-1] / run["misfit"][0] for run in inside)
+        found["adam_inside_errors"] = _listed([f"{run['error'][-1]:.0f}" for run in inside])
+        found["adam_inside_misfit"] = f"{left:.1g}"
+    if runs:
+        rate = max(runs, key=lambda each: float(runs[each]["change"].max() / each))
+        found["adam_step_at"] = f"{rate:g} m/s, in update {runs[rate]['change'].argmax()}"
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def _marmousi(units: Units) -> dict[str, str]:
@@ -319,12 +421,20 @@ def _marmousi(units: Units) -> dict[str, str]:
         found |= {"start_error": tables.rounded(run["error"][0])}
         found |= {f"{key}_last": str(len(run["misfit"]) - 1)}
         found |= {f"{key}_last_error": tables.rounded(run["error"][-1])}
+        shares = 100 * run["misfit"] / run["misfit"][0]
+        found |= {f"{key}_last_misfit": f"{shares[-1]:.1g}"}
+        if len(shares) > 100:
+            found |= {f"{key}_100_misfit": f"{shares[100]:.1g}"}
     errors, _ = tables.extras(units)
     # Noise and a finer grid change the data a little: a range in place of a digit.
     near = [errors[name] for name in NEAR if name in errors]
     for label in (tables.LABELS[method] for method in tables.MARMOUSI):
         if values := [row[label] for row in near if label in row]:
-            found[f"{label.lower().replace('-', '')}_100"] = between(values)
+            found[f"{label.lower().replace('-', '')}_100"] = between(
+                [float(tables.rounded(value)) for value in values]
+            )
+    for label, value in errors.get("linear start", {}).items():
+        found[f"{label.lower().replace('-', '')}_linear"] = tables.rounded(value)
     alike = level(errors) | {"similar": tables.wins(units)["adam_ssim"]}
     return found | {f"harder_{key}": str(value) for key, value in alike.items()}
 
