@@ -39,6 +39,7 @@ __all__ = [
     "otherwise",
     "robustness",
     "side_by_side",
+    "state",
     "turned",
     "verdict",
 ]
@@ -79,6 +80,28 @@ def turned(first: str, others: Mapping[str, str]) -> list[str]:
     return [label for label, other in others.items() if {first, other} <= firm and other != first]
 
 
+def state(verdict_: str, alternatives: int, turns: int, reached: int) -> str:
+    """Return how firm a verdict is: open, untested, fragile, robust or unconfirmed.
+
+    Parameters
+    ----------
+    verdict_ : str
+        One of `VERDICTS`; where it is undecided, all is *open*.
+    alternatives, turns, reached : int
+        Other choices that were run; those that turn the verdict (one makes it *fragile*); those
+        that reach it by themselves. Fewer than two choices leave it *untested*. Where none turns it
+        at least half have to reach it for *robust*; else most choices decide nothing, and it is
+        *unconfirmed*.
+    """
+    if verdict_ == "undecided":
+        return "open"
+    if turns:
+        return "fragile"
+    if alternatives < 2:
+        return "untested"
+    return "robust" if 2 * reached >= alternatives else "unconfirmed"
+
+
 def judge(
     claims: Sequence[Claim],
     measures: Mapping[str, Measure],
@@ -102,10 +125,10 @@ def judge(
         ``published`` a number or text, or a list of them; ``ours`` a number, a list, or null before
         it was run; ``interval`` the two ends, null for an end that is not known, or a list of such
         pairs; ``n`` the trials behind the first number, or null; ``power`` from 0 to 1, null where
-        nothing is drawn at random; ``robust`` null before it was run, else ``verdict`` (robust,
-        fragile, untested with fewer than two alternatives, or open while the claim is undecided),
-        ``alternatives``, a verdict for each choice, and ``turns_with``, the choices that turn it;
-        ``figure`` and ``record`` null where there is none; the rest is text.
+        nothing is drawn at random; ``robust`` null before it was run, else ``verdict`` (one of
+        `state`'s words), ``alternatives``, a verdict for each choice, ``turns_with``, the choices
+        that turn it, and ``reached_by``, those that reach it by themselves; ``figure`` and
+        ``record`` null where there is none; the rest is text.
     """
     return [
         _row(claim, measures, variants or {}, sources or {}) for claim in claims if claim.counted
@@ -134,8 +157,10 @@ def _row(
     against = turned(shown, read)
     verdict_ = "mixed" if against else shown
     turns = [choice for choice in turned(shown, alternatives) if choice not in read]
-    state = "fragile" if turns else "robust" if len(alternatives) > 1 else "untested"
-    state = "open" if verdict_ == "undecided" else state
+    # A reading that makes a verdict mixed is a part of it.
+    reached = [
+        choice for choice, each in alternatives.items() if each == shown or choice in against
+    ]
     trials = max((m.independent for m in found), default=claim.planned)
     source = [sources[name] for name in claim.measure if name in sources]
     values = {
@@ -149,7 +174,12 @@ def _row(
         "power": round(min(powers), 4) if powers else None,
         "robust": None
         if verdict_ == "not run"
-        else {"verdict": state, "alternatives": alternatives, "turns_with": turns},
+        else {
+            "verdict": state(verdict_, len(alternatives), len(turns), len(reached)),
+            "alternatives": alternatives,
+            "turns_with": turns,
+            "reached_by": reached,
+        },
         "refuted_by": claim.refuted_by or _refuted_by(claim, trials),
         "figure": claim.figure or None,
         "record": source[0] if source else None,

@@ -25,9 +25,9 @@ Rows = Sequence[dict[str, Any]]
 
 
 def summary(judged: Mapping[str, Rows]) -> str:
-    """Return the scorecard as Markdown: verdicts of each paper, how many robust, fragile."""
+    """Return the scorecard as Markdown: verdicts of each paper, how many robust and so on."""
     heads = [f"{{bdg-{COLOURS[verdict]}}}`{verdict}`" for verdict in ledger.VERDICTS]
-    states = ("robust", "fragile")
+    states = ("robust", "unconfirmed", "fragile")
     lines: list[list[object]] = []
     for name, rows in judged.items():
         card = verify.scorecard(rows)
@@ -36,7 +36,8 @@ def summary(judged: Mapping[str, Rows]) -> str:
         lines.append([link, *cells, *(card[state] for state in states), len(rows)])
     card = verify.scorecard([row for rows in judged.values() for row in rows])
     lines.append(["**together**", *(card[key] for key in (*ledger.VERDICTS, *states, "claims"))])
-    return markdown(["Paper", *heads, *states, "all"], lines, "l" + "r" * (len(heads) + 3)) + "\n"
+    columns = ["Paper", *heads, *states, "all"]
+    return markdown(columns, lines, "l" + "r" * (len(columns) - 1)) + "\n"
 
 
 def anchor(name: str, verdict: str = "") -> str:
@@ -110,8 +111,8 @@ def _robust(row: Mapping[str, Any]) -> str:
         return "—"
     if robust["verdict"] == "fragile":
         return f"fragile: turns with {', '.join(robust['turns_with'])}"
-    others = len(robust["alternatives"])
-    return f"{robust['verdict']} ({others} alternative{'s' * (others != 1)})"
+    told = verify.reached(robust) if robust["verdict"] in verify.FIRM else "nothing is decided"
+    return f"{robust['verdict']}: {told}"
 
 
 def _apart(name: str) -> str:

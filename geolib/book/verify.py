@@ -90,7 +90,7 @@ def _misspelt(ours: list[str], theirs: list[str], words: set[str]) -> bool:
 
 
 def scorecard(judged: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Return counts of claims: all, decided, robust, fragile, untested, undecided, not run."""
+    """Return counts of claims: all, decided, by how firm (`STATES`), by verdict."""
     decided = [row for row in judged if row["verdict"] not in ("undecided", "not run")]
     states = [row["robust"]["verdict"] for row in decided]
     counts = {
@@ -99,7 +99,7 @@ def scorecard(judged: Sequence[dict[str, Any]]) -> dict[str, int]:
     return {
         "claims": len(judged),
         "decided": len(decided),
-        **{state: states.count(state) for state in ("robust", "fragile", "untested")},
+        **{state: states.count(state) for state in FIRM},
         **counts,
     }
 
@@ -116,9 +116,9 @@ def as_text(judged: dict[str, list[dict[str, Any]]]) -> str:
         lines.append(
             f"{name}: {card['claims']} claims, {card['decided']} decided ("
             + ", ".join(f"{card[head]} {head}" for head in heads)
-            + f"; {card['robust']} robust, {card['fragile']} fragile, {card['untested']} with "
-            f"fewer than two alternatives), {card['undecided']} undecided, "
-            f"{card['not run']} not run"
+            + f"; {card['robust']} robust, {card['unconfirmed']} unconfirmed, {card['fragile']} "
+            f"fragile, {card['untested']} with fewer than two alternatives), "
+            f"{card['undecided']} undecided, {card['not run']} not run"
         )
     return "\n".join(lines)
 
@@ -166,11 +166,29 @@ def _share(value: Any, every: str, none: str, some: str) -> str:
 #: What a word on robustness means, for who reads it first.
 STATES = {
     "robust": "robust: none of these choices turns the verdict",
+    "unconfirmed": "unconfirmed: none of these choices turns the verdict, and most decide nothing",
     "fragile": "fragile: the verdict turns with one of these choices",
     "untested": "untested: fewer than two other choices have results",
     "open": "open: nothing is decided that could turn",
     "not run": "not run",
 }
+
+
+#: How firm a decided verdict can be.
+FIRM = ("robust", "unconfirmed", "fragile", "untested")
+
+
+def reached(robust: Mapping[str, Any]) -> str:
+    """Return with how many of the other choices a verdict is reached, in words."""
+    many = len(robust["alternatives"])
+    return f"reached with {len(robust['reached_by'])} of {many} alternative{'s' * (many != 1)}"
+
+
+def _robustness(robust: Mapping[str, Any]) -> str:
+    told = [STATES[robust["verdict"]]]
+    if robust["alternatives"] and robust["verdict"] in FIRM:
+        told.append(reached(robust))
+    return "; ".join(told)
 
 
 def _power(row: Mapping[str, Any]) -> str:
@@ -201,7 +219,7 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         "measured by": ", ".join(claim.decisive),
         "refuted by": row["refuted_by"],
         "power": _power(row),
-        "robustness": STATES[robust["verdict"]],
+        "robustness": _robustness(robust),
         **{f"  {choice}": verdict for choice, verdict in robust["alternatives"].items()},
         "differs": row["differs"],
         "shown by": row["figure"] or "—",

@@ -64,11 +64,34 @@ def test_a_verdict_that_another_choice_turns_is_fragile():
         "verdict": "fragile",
         "alternatives": {"seed 2": "reproduced", "other": "reproduced", "strict": "not reproduced"},
         "turns_with": ["strict"],
+        "reached_by": ["seed 2", "other"],
     }
     (row,) = claims.judge([replace(entry, robust={})], ours, {"seed 2": {"m": Measure(0.9)}})
     assert row["robust"]["verdict"] == "untested"  # one alternative is none
     # What is only undecided elsewhere turns nothing.
     assert claims.turned("reproduced", {"a": "undecided", "b": "mixed"}) == ["b"]
+
+
+def test_a_verdict_that_most_other_choices_leave_open_is_unconfirmed():
+    entry = replace(claim("between", [0, 1], ["x"]), robust={name: {"measure": name} for name in "abc"})
+    ours = {"m": Measure(0.7), "a": Measure(0.8), "b": Measure(1, 0.5, 2), "c": Measure(1, 0.5, 2)}
+    (row,) = claims.judge([entry], ours)
+    assert row["robust"]["verdict"] == "unconfirmed" and row["robust"]["reached_by"] == ["a"]
+    assert verify.reached(row["robust"]) == "reached with 1 of 3 alternatives"
+    assert "unconfirmed: reached with 1 of 3 alternatives" in ledger_page.claims("gan_101", [row], [])
+    card = verify.scorecard([row])
+    assert (card["decided"], card["robust"], card["unconfirmed"]) == (1, 0, 1)
+    # Half of them are enough.
+    (row,) = claims.judge([entry], ours | {"b": Measure(0.9)})
+    assert row["robust"]["verdict"] == "robust"
+    assert claims.state("mixed", 4, 0, 2) == "robust" and claims.state("mixed", 4, 0, 1) == "unconfirmed"
+    (row,) = claims.judge([entry], ours | {"b": Measure(2.0)})
+    assert row["robust"]["verdict"] == "fragile"
+    # A reading that makes it mixed is a part of the verdict.
+    (row,) = claims.judge([replace(entry, readings=("b",))], ours | {"b": Measure(2.0)})
+    assert (row["verdict"], row["robust"]["verdict"]) == ("mixed", "robust")
+    (row,) = claims.judge([entry], {name: Measure(1, 0.5, 2) for name in "mabc"})
+    assert row["robust"]["verdict"] == "open"
 
 
 def test_a_choice_that_the_paper_leaves_open_and_that_turns_a_verdict_makes_it_mixed():
@@ -147,7 +170,7 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
     assert rows
     card = verify.scorecard(rows)
     assert card["claims"] == len(rows) == sum(card[word] for word in claims.VERDICTS)
-    assert card["decided"] == card["robust"] + card["fragile"] + card["untested"]
+    assert card["decided"] == sum(card[word] for word in verify.FIRM)
     told = verify.case(rows, rows[0]["id"])
     assert all(head in told for head in ("power:", "rule:", "refuted by:", "robustness:", "differs:", "record:"))
     open_, certain = (
@@ -177,7 +200,12 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
         assert row["n"] is None or isinstance(row["n"], int)
         assert row["power"] is None or 0 <= row["power"] <= 1
         assert (row["robust"] is None) == (row["verdict"] == "not run")
-        assert row["robust"] is None or set(row["robust"]) == {"verdict", "alternatives", "turns_with"}
+        assert row["robust"] is None or set(row["robust"]) == {
+            "verdict",
+            "alternatives",
+            "turns_with",
+            "reached_by",
+        }
         assert row["verdict"] != "reproduced" or row["power"] is None or row["power"] >= rules.ENOUGH
         assert all(row[key] is None or isinstance(row[key], str) for key in ("figure", "record"))
         if row["verdict"] in ("reproduced", "undecided"):
