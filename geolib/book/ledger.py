@@ -89,8 +89,9 @@ def state(verdict_: str, alternatives: int, turns: int, reached: int) -> str:
         One of `VERDICTS`; where it is undecided, all is *open*.
     alternatives, turns, reached : int
         Other choices that were run; those that turn the verdict (one makes it *fragile*); those
-        that reach it by themselves. Fewer than two choices leave it *untested*. Where none turns it
-        at least half have to reach it for *robust*; else most choices decide nothing, and it is
+        that reach it by themselves (of one that is mixed by its readings: what is shown, or one of
+        these readings). Fewer than two choices leave it *untested*. Where none turns it at least
+        half have to reach it for *robust*; else most choices decide nothing, and it is
         *unconfirmed*.
     """
     if verdict_ == "undecided":

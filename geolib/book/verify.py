@@ -142,7 +142,10 @@ def ours(row: Mapping[str, Any]) -> str:
     each = value if isinstance(value, list) else [value]
     share = row["rule"] in ("count", "never", "always", "some")
     if row["rule"] == "holds" or (share and not n):
-        return ", ".join(_share(v, *(_HELD if row["rule"] == "holds" else _CASES)) for v in each)
+        told = [_share(v, *(_HELD if row["rule"] == "holds" else _CASES)) for v in each]
+        # Of several statements each is named by its place in the claim.
+        several = [f"({place}) {text}" for place, text in enumerate(told, 1)]
+        return ", ".join(several if len(told) > 1 else told)
     if isinstance(value, float) and n and 0 <= value <= 1:
         k, (low, high) = round(value * n), interval or (None, None)
         share |= low is not None and high is not None and low >= 0 and high <= 1

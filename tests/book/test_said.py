@@ -35,8 +35,8 @@ def row(value, rule="between", n=None, interval=None, published="small"):
         (row(0.747, n=1000, interval=[0.72, 0.77]), "747 of 1,000"),
         (row(38 / 41, rule="always", n=41, interval=[None, None]), "38 of 41"),
         (row(0.25, rule="always"), "in 25 % of the cases"),
-        (row([0.0, 1.0], rule="always"), "in no case, in every case"),
-        (row([0.0, 1.0], rule="holds"), "it does not hold, it holds"),
+        (row([0.0, 1.0], rule="always"), "(1) in no case, (2) in every case"),
+        (row([0.0, 1.0], rule="holds"), "(1) it does not hold, (2) it holds"),
         (row(0.5, rule="holds"), "it holds in 50 % of the cases"),
     ],
 )

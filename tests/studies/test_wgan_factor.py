@@ -42,6 +42,23 @@ def test_factors_are_told_by_the_geometric_mean_of_their_ratios_to_ten():
     assert "| ours | 100 | 1 | 4 | — |" in table and "| ours | 1 | 2 | 2 | 0.0003 to 1.3e+04 |" in table
 
 
+def test_a_factor_is_told_by_the_best_epoch_and_by_other_windows_too():
+    falls, hump = np.linspace(1.0, 0.05, 20), np.r_[np.linspace(1, 0.1, 10), np.linspace(0.1, 0.8, 10)]
+    units = {
+        f"factor-{factor}-seed-11": {"mmd2": series, "floor_mmd2": np.array([0.01])}
+        for factor, series in ((1, falls), (10, hump))
+    }
+    found = study.measures(study.Config(), units)
+    assert found["factor_1_to_ten_best"].value == pytest.approx(0.5)
+    assert found["factor_1_to_ten"].value == pytest.approx(falls[15:].mean() / hump[15:].mean())
+    assert found["factor_1_to_ten_epochs_6_10"].value == pytest.approx(falls[5:10].mean() / hump[5:10].mean())
+    assert len(found) == 2 + len(factor.WINDOWS)
+    # A window that was not run has no mean.
+    short = {name: {**arrays, "mmd2": arrays["mmd2"][:8]} for name, arrays in units.items()}
+    ends = ("", "_best", "_epochs_1_5", "_epochs_4_8")
+    assert set(study.measures(study.Config(), short)) == {f"factor_1_to_ten{end}" for end in ends}
+
+
 def test_without_the_published_factor_there_is_nothing_to_compare():
     with pytest.raises(ValueError, match=r"factors must hold the published 10; got \[1.0\]. Add it."):
         study.Config(factors=(1.0,))

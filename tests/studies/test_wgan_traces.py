@@ -333,6 +333,27 @@ def test_a_short_training_is_judged_by_its_last_critic_and_a_long_one_by_that_of
     assert "last.score_gap" not in found and found["score_gap"].value == pytest.approx(gap)
 
 
+def test_the_shape_of_a_spectrum_is_told_without_its_loudness():
+    real = np.array([1.0, 2.0, 3.0])
+    run = [{"spectrum": np.ones(3)}, {}, {}, {}, {"spectrum": 9 * real}]
+    assert tables._spectra(run, real)["spectrum_5_over_1"].value == pytest.approx(0)
+    run[4] = {"spectrum": 0.01 * np.ones(3)}
+    assert tables._spectra(run, real) == {"spectrum_5_over_1": Measure(pytest.approx(1))}
+
+
+def test_shape_of_scores_has_intervals_and_the_bar_for_zeros_is_one_for_generated_traces():
+    normal = np.random.default_rng(1).normal(size=1000)
+    found = tables._shape_of_scores(normal)
+    for name in ("real_score_skewness", "real_score_excess_kurtosis"):
+        assert found[name].low < 0 < found[name].high and found[name] == tables._shape_of_scores(normal)[name]
+    assert tables._shape_of_scores(np.exp(normal))["real_score_skewness"].low > 1
+    few = np.zeros(3)
+    scores = {"score_validation": normal, "score_zero": few, "score_noise": few - 9, "event_polarity": few}
+    scores["score_training"] = normal
+    for shift, among in ((-1.0, 1), (-3.0, 0)):
+        assert tables._scores({**scores, "score_generated": normal + shift})["generated_among_real"].value == among
+
+
 def test_a_deviation_of_0_2_is_below_the_default_of_the_function_that_sets_one(undisturbed):
     found = study.measures(config(4), undisturbed)
     assert found["normal_default_larger_than_0.2"].value == 1
@@ -362,7 +383,7 @@ def test_every_claim_names_a_measure_that_can_come(undisturbed):
             arrays[name] = rng.random(3)
         arrays |= {"improvement_p": np.array(0.5), "score_history": np.concatenate([[9.0], np.ones(299)])}
     known = set(study.measures(config(4), {"data": undisturbed["data"], **run}))
-    open_ones = {"float32.factor_1_to_ten", "factor_100_to_ten"}  # of the companion that varies the factor
+    open_ones = {"float32.factor_1_to_ten_best", "factor_100_to_ten_best"}  # of the companion that varies the factor
     assert {name for claim in ledger for name in claim.measure} - known <= open_ones
 
 

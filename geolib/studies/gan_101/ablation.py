@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 
 from geolib.runs.measure import Measure
@@ -9,8 +12,10 @@ from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 
-RATIOS = ("distance", "unrest", "jumps", "time", "equal_cost")
-OUTCOMES = (*RATIOS, "critic_error", "accuracy", "extreme")
+DIFFERENCES = ("critic_error", "accuracy", "extreme")
+# Distances that a training comes near the data with: the first, about a third of where it starts,
+# is the goal of `time`.
+GOALS = {"mixture": (0.4, 0.15, 0.2, 0.3, 0.5), "channels": (0.5,)}
 # A plain recipe that ends above this share of its first distance hardly learns.
 STUCK = 0.5
 # Below this number of seeds an interval says more about the seeds than about the trick.
@@ -33,13 +38,17 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
     -------
     dict
         Ratios for `distance` (mean over the last quarter of the training), `unrest` (standard
-        deviation of its logarithm over the last half), `jumps` (that of its changes from record to
-        record, to which a steady fall adds nothing), `time` (steps until the distance falls to
-        where the plain recipe ends; the whole training where it never does), `equal_cost` (distance
-        after as many network updates as the plain recipe made); differences for `critic_error`,
-        `accuracy` and `extreme` (share of answers within 0.05 of 0 or 1), means over the last half.
+        deviation of its logarithm over the last half; `unrest_quarter` and `unrest_whole` over the
+        last quarter and all of it), `jumps` (that of its changes from record to record, to which a
+        steady fall adds nothing), `time` (steps until the distance falls to the first of `GOALS`,
+        the whole training where it never does; `time_to_0.2` and so on to another goal,
+        `time_to_plain_end` and `time_to_own_end` to where either training ends, which one of the
+        two always reaches), `equal_cost` (distance after as many network updates as the plain
+        recipe made); differences for `critic_error`, `accuracy` and `extreme` (share of answers
+        within 0.05 of 0 or 1), means over the last half. Where no seed was run with both, distance
+        and differences are empty and the rest is missing.
     """
-    found: dict[str, list[float]] = {name: [] for name in OUTCOMES}
+    found: dict[str, list[float]] = {name: [] for name in ("distance", *DIFFERENCES)}
     plain_runs = {
         unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()
     }
@@ -47,21 +56,95 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
         plain = plain_runs.get(unit.seed)
         if plain is None:
             continue
-        ours, base = arrays["trace"], plain["trace"]
-        n = len(base)
-        last, half = slice(n - n // 4, n), slice(n // 2, n)
-        goal = base[last].mean()
-        found["distance"].append(ours[last].mean() / goal)
-        found["unrest"].append(np.log(ours[half]).std() / np.log(base[half]).std())
-        found["jumps"].append(_jumps(ours[half]) / _jumps(base[half]))
-        found["time"].append((_first(ours, goal) + 1) / (_first(base, goal) + 1))
         updates = critic_steps + 1 if trick in ("critic_steps", "all") else 2
-        stop = max(1, round(n * 2 / updates))
-        found["equal_cost"].append(ours[stop - max(1, stop // 4) : stop].mean() / goal)
-        gap = (arrays["critic"][half] - plain["critic"][half]).mean(0)
-        for key, value in zip(("critic_error", "accuracy", "extreme"), gap, strict=True):
-            found[key].append(value)
+        values = _ratios(arrays["trace"], plain["trace"], data, updates)
+        half = len(plain["trace"]) // 2
+        gap = (arrays["critic"][half:] - plain["critic"][half:]).mean(0)
+        values |= dict(zip(DIFFERENCES, gap, strict=True))
+        for key, value in values.items():
+            found.setdefault(key, []).append(value)
     return {key: np.array(values) for key, values in found.items()}
+
+
+def _ratios(ours: np.ndarray, base: np.ndarray, data: str, updates: int) -> dict[str, float]:
+    n = len(base)
+    last, half = slice(n - n // 4, n), slice(n // 2, n)
+    ends = {"plain": float(base[last].mean()), "own": float(ours[last].mean())}
+    goal, *others = GOALS[data]
+    times = {"time": goal, **{f"time_to_{other:g}": other for other in others}}
+    times |= {f"time_to_{whose}_end": end for whose, end in ends.items()}
+    parts = {"unrest": half, "unrest_quarter": last, "unrest_whole": slice(n)}
+    stop = max(1, round(n * 2 / updates))
+    return {
+        "distance": ends["own"] / ends["plain"],
+        **{name: np.log(ours[p]).std() / np.log(base[p]).std() for name, p in parts.items()},
+        "jumps": _jumps(ours[half]) / _jumps(base[half]),
+        **{name: (_first(ours, g) + 1) / (_first(base, g) + 1) for name, g in times.items()},
+        "equal_cost": float(ours[stop - max(1, stop // 4) : stop].mean()) / ends["plain"],
+    }
+
+
+def at_equal_distance(units: Units, data: str, trick: str) -> Measure | None:
+    """Return how a trick changes the discriminator's error where the distances are equal.
+
+    The error is that against the best discriminator of each run's own generator, and grows with how
+    far that is from the data. This is the intercept of its line over the logarithm of the ratio of
+    distances (both over the last half), with Student's interval; None with fewer than four seeds.
+    """
+    from scipy import stats
+
+    both = select(units, Trick, data=data, trick="plain")
+    plain = {unit.seed: run for unit, run in both.items()}
+    points = []
+    for unit, run in select(units, Trick, data=data, trick=trick).items():
+        if unit.seed in plain:
+            base, half = plain[unit.seed], len(run["trace"]) // 2
+            ratio = run["trace"][half:].mean() / base["trace"][half:].mean()
+            points.append((np.log(ratio), (run["critic"] - base["critic"])[half:, 0].mean()))
+    if len(points) < 4 or np.ptp([x for x, _ in points]) == 0:
+        return None
+    line = stats.linregress(*np.transpose(points))
+    reach = float(stats.t.ppf(0.975, len(points) - 2) * line.intercept_stderr)
+    middle = float(line.intercept)
+    return Measure(middle, middle - reach, middle + reach, len(points))
+
+
+def together(
+    values: Mapping[tuple[str, str], np.ndarray], level: float = 0.05
+) -> dict[tuple[str, str], Measure]:
+    """Return effects that are judged together, with intervals by Holm's procedure.
+
+    Parameters
+    ----------
+    values : mapping of (trick, outcome) to array
+        What is compared with one baseline, a value for each seed (`outcomes`).
+    level : float
+        Chance that any of them is taken for an effect where none has one.
+
+    Returns
+    -------
+    dict
+        Of effects that the procedure calls significant, in the order of their p-values (Student's
+        test; of ratios, of their logarithms), the interval at ``1 - level``; of all others that at
+        ``1 - level / m``, with `m` of them left where it stopped.
+    """
+    from scipy import stats
+
+    logs = {key: each if key[1] in DIFFERENCES else np.log(each) for key, each in values.items()}
+    spread = {key: each for key, each in logs.items() if len(each) > 1 and np.ptp(each) > 0}
+    p_values = {key: float(stats.ttest_1samp(each, 0).pvalue) for key, each in spread.items()}
+    left = sorted(p_values, key=lambda key: p_values[key])
+    found = {key: effect(key[1], values[key]) for key in values}
+    while left and p_values[left[0]] <= level / len(left):
+        left.pop(0)
+    for key in left:
+        each = spread[key]
+        far = stats.t.ppf(1 - level / len(left) / 2, len(each) - 1) * each.std(ddof=1)
+        reach = float(far) / math.sqrt(len(each))
+        middle = float(each.mean())
+        wide = Measure(middle, middle - reach, middle + reach, len(each))
+        found[key] = wide if key[1] in DIFFERENCES else wide.exponential()
+    return found
 
 
 def _jumps(trace: np.ndarray) -> float:
@@ -75,16 +158,16 @@ def _first(trace: np.ndarray, goal: float) -> int:
 
 def effect(outcome: str, values: np.ndarray) -> Measure:
     """Return the mean effect with its 95 % interval: geometric for ratios, else arithmetic."""
-    if outcome in RATIOS:
-        return average(np.log(values)).exponential()
-    return average(values)
+    if outcome in DIFFERENCES:
+        return average(values)
+    return average(np.log(values)).exponential()
 
 
 def judgement(outcome: str, measure: Measure) -> str:
     """Return "helps", "harms" or "no clear effect"; lower is better but for the accuracy."""
     if (measure.n or 0) < ENOUGH_SEEDS:
         return "too few seeds"
-    neutral = 1.0 if outcome in RATIOS else 0.0
+    neutral = 0.0 if outcome in DIFFERENCES else 1.0
     if measure.low is None or measure.high is None or measure.low <= neutral <= measure.high:
         return "no clear effect"
     return "helps" if (measure.high < neutral) != (outcome == "accuracy") else "harms"
@@ -118,7 +201,7 @@ def ablation_table(critic_steps: int, units: Units, data: str) -> str:
     told = {
         "distance": "final distance",
         "unrest": "unrest",
-        "time": "time",
+        "time": f"time to a distance of {GOALS[data][0]:g}",
         "equal_cost": "at equal cost",
         "accuracy": "discriminator's accuracy",
         "extreme": "extreme answers",

@@ -9,16 +9,13 @@ import numpy as np
 
 from geolib.runs.measure import Measure
 from geolib.runs.unit import Units, select
-from geolib.studies.gan_101.ablation import ablation, average, effect
+from geolib.studies.gan_101.ablation import GOALS, ablation, average, effect
 from geolib.studies.gan_101.units import THEORY, VARIANTS, Trick, Variant
 from geolib.studies.gan_101.variants import STATISTICS
 
 Arrays = Mapping[str, np.ndarray]
 #: An array of a variant for all its seeds, by its name.
 Stacks = Callable[[str], np.ndarray]
-
-# A distance that a training comes near the data with: about a third of where it starts.
-GOALS = {"mixture": 0.4, "channels": 0.5}
 
 
 def stack(units: Units, variant: str, array: str) -> np.ndarray:
@@ -42,7 +39,7 @@ def measures(critic_steps: int, units: Units) -> dict[str, Measure]:
         found.update({f"tricks.{data}.{trick}.{key}": value for key, value in values.items()})
     plain = select(units, Trick, trick="plain")
     if plain:
-        lost = [run["trace"].min() > GOALS[unit.data] for unit, run in plain.items()]
+        lost = [run["trace"].min() > GOALS[unit.data][0] for unit, run in plain.items()]
         found["plain.fails"] = Measure.count(sum(lost), len(lost))
     for variant in VARIANTS:
         if select(units, Variant, variant=variant):
@@ -202,6 +199,12 @@ def _wgan(of: Stacks) -> dict[str, Measure]:
         "unrest_ratio": effect("unrest", logs[:, 1] / logs[:, 0]),
         "js_push": average(of("js_push")[:, -1]),
         "wasserstein_push": average(of("wasserstein_push")[:, -1]),
+        # At every gap, not the largest alone.
+        **{
+            f"{push}_at_{gap:g}": average(of(push)[:, place])
+            for push in ("js_push", "wasserstein_push")
+            for place, gap in enumerate(of("gaps")[0])
+        },
         "wasserstein_grows": average([float((np.diff(w) > 0).all()) for w in distance]),
     }
 

@@ -23,11 +23,31 @@ from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, select
 from geolib.studies.gan_101 import otherwise, recheck
-from geolib.studies.gan_101.ablation import STUCK, ablation, learnt
+from geolib.studies.gan_101.ablation import (
+    STUCK,
+    ablation,
+    at_equal_distance,
+    learnt,
+    outcomes,
+    together,
+)
 from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.units import DATA, Trick
 from geolib.studies.gan_101.variants import trick
 
+#: What the ledger judges on the mixture, all against one baseline.
+FAMILY = (
+    ("batch_norm", "unrest"),
+    ("batch_norm", "time"),
+    ("critic_rate", "distance"),
+    ("critic_steps", "distance"),
+    ("critic_steps", "critic_error"),
+    ("smooth_label", "accuracy"),
+    ("smooth_label", "distance"),
+    ("leaky", "accuracy"),
+    ("leaky", "distance"),
+    ("all", "distance"),
+)
 #: Seed of the sweep's first training.
 FIRST_SWEPT = 100
 
@@ -107,7 +127,8 @@ class Tricks(Study[TricksConfig]):
     def measures(self, config: TricksConfig, units: Units) -> dict[str, Measure]:
         """Return what each trick does, and how far the plain recipe gets.
 
-        Where it still hardly learns nothing is measured against it.
+        Where it still hardly learns nothing is measured against it. ``holm.tricks.mixture`` is what
+        the ledger judges on the mixture, with intervals for all of it together.
         """
         reached = {data: far for data in DATA if (far := learnt(units, data)) is not None}
         found = {f"learns.plain.{data}": far for data, far in reached.items()}
@@ -116,11 +137,33 @@ class Tricks(Study[TricksConfig]):
                 found |= {
                     f"learns.tricks.{data}.{name}.{key}": value for key, value in values.items()
                 }
+        if "learns.plain.mixture" in found and reached["mixture"].value <= STUCK:
+            found |= _on_the_mixture(config, units)
         return found
 
     def variants(self, config: TricksConfig, units: Units) -> dict[str, dict[str, Measure]]:
         """Return the measures without one of the first seeds."""
         return otherwise.subsets(units, lambda part: self.measures(config, part))
+
+
+def _on_the_mixture(config: TricksConfig, units: Units) -> dict[str, Measure]:
+    by_trick = {
+        name: outcomes(units, "mixture", name, config.critic_steps)
+        for name in dict.fromkeys(name for name, _ in FAMILY)
+    }
+    judged = together(
+        {
+            (name, key): by_trick[name][key]
+            for name, key in FAMILY
+            if by_trick[name].get(key, np.empty(0)).size
+        }
+    )
+    found = {f"holm.tricks.mixture.{name}.{key}": each for (name, key), each in judged.items()}
+    for name in by_trick:
+        equal = at_equal_distance(units, "mixture", name)
+        if equal is not None:
+            found[f"learns.tricks.mixture.{name}.critic_error_at_equal_distance"] = equal
+    return found
 
 
 def _train(config: TricksConfig, unit: Unit) -> Arrays:

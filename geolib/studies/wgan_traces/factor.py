@@ -7,7 +7,7 @@ one scale.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -22,6 +22,8 @@ from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.wgan_traces import stopping
 from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, FactorConfig
 
+#: What a training is judged by.
+Judged = Callable[[Mapping[str, np.ndarray]], float]
 #: The discrepancy at the end is a mean of so many epochs.
 LAST = 5
 
@@ -36,17 +38,21 @@ class Training(Unit):
     seed: int
 
 
-def ends(units: Units) -> dict[float, dict[int, float]]:
-    """Return by factor and seed the squared discrepancy at the end, a mean of the last epochs."""
+def _at_the_end(arrays: Mapping[str, np.ndarray]) -> float:
+    return float(arrays["mmd2"][-LAST:].mean())
+
+
+def ends(units: Units, judged: Judged = _at_the_end) -> dict[float, dict[int, float]]:
+    """Return by factor and seed the squared discrepancy, by default a mean of the last epochs."""
     found: dict[float, dict[int, float]] = {}
     for unit, arrays in select(units, Training).items():
-        found.setdefault(unit.factor, {})[unit.seed] = float(arrays["mmd2"][-LAST:].mean())
+        found.setdefault(unit.factor, {})[unit.seed] = judged(arrays)
     return dict(sorted(found.items()))
 
 
-def ratios(units: Units) -> dict[float, np.ndarray]:
+def ratios(units: Units, judged: Judged = _at_the_end) -> dict[float, np.ndarray]:
     """Return each factor's discrepancy over the published one's, for each shared seed."""
-    reached = ends(units)
+    reached = ends(units, judged)
     published = reached.pop(AMPLITUDE_FACTOR, {})
     found = {
         f: np.array([end / published[s] for s, end in by.items() if s in published])
@@ -55,11 +61,34 @@ def ratios(units: Units) -> dict[float, np.ndarray]:
     return {factor: values for factor, values in found.items() if values.size}
 
 
-def against_ten(units: Units) -> dict[float, Measure]:
+def against_ten(units: Units, judged: Judged = _at_the_end) -> dict[float, Measure]:
     """Return the geometric mean of each factor's ratios, with its interval over the seeds."""
     return {
         factor: Measure.mean(np.log(values).tolist()).exponential()
-        for factor, values in ratios(units).items()
+        for factor, values in ratios(units, judged).items()
+    }
+
+
+def _least(arrays: Mapping[str, np.ndarray]) -> float:
+    return float(arrays["mmd2"].min())
+
+
+def _mean_of(first: int, last: int) -> Judged:
+    return lambda arrays: float(arrays["mmd2"][first - 1 : last].mean())
+
+
+#: Epochs, first and last, by whose mean discrepancy a training may be judged as well.
+WINDOWS = ((1, 5), (4, 8), (6, 10), (9, 13), (11, 15))
+
+
+def _ways(units: Units) -> dict[str, Judged]:
+    """Return by the end of a measure's name what a training is judged by."""
+    shortest = min((len(arrays["mmd2"]) for arrays in units.values()), default=0)
+    windows = [(first, last) for first, last in WINDOWS if last <= shortest]
+    return {
+        "": _at_the_end,
+        "_best": _least,
+        **{f"_epochs_{first}_{last}": _mean_of(first, last) for first, last in windows},
     }
 
 
@@ -131,8 +160,16 @@ class Factor(Study[FactorConfig]):
         return stopping.first_epoch(config, unit.seed, arrays, seconds, gain)
 
     def measures(self, config: FactorConfig, units: Units) -> dict[str, Measure]:
-        """Return how much discrepancy each factor leaves over that of ten, a geometric mean."""
-        return {f"factor_{factor:g}_to_ten": ratio for factor, ratio in against_ten(units).items()}
+        """Return how much discrepancy each factor leaves over that of ten, a geometric mean.
+
+        Of the last epochs; with ``best`` in its name the least of all, with ``epochs`` that of a
+        window.
+        """
+        return {
+            f"factor_{factor:g}_to_ten{end}": ratio
+            for end, way in _ways(units).items()
+            for factor, ratio in against_ten(units, way).items()
+        }
 
 
 STUDY = Factor()
