@@ -210,8 +210,8 @@ def measures(units: Units) -> dict[str, Measure]:
     found = architecture()
     run = epochs(units)
     if "data" in units:
-        found |= _spectra(run, units["data"]["spectrum"])
         data = units["data"]
+        found |= _spectra(run, data["spectrum"])
         polarity = data["event_polarity"]
         found["real_positive_share"] = Measure.count(
             int((polarity > 0).sum()), int((polarity != 0).sum())
@@ -237,7 +237,6 @@ def measures(units: Units) -> dict[str, Measure]:
         if "data" in units:
             found |= _quality(units, TRAINED)
     elif run and (scored := [arrays for arrays in run if "score_validation" in arrays]):
-        # A shorter training is an alternative, by the last of its critics.
         found |= {f"last.{name}": measure for name, measure in _scores(scored[-1]).items()}
     if len(run) >= 300:
         found["epochs_run"] = Measure(len(run))
@@ -269,7 +268,6 @@ def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         "held_out_gap": Measure(float(centre - last["score_training"].mean()), n=len(real)),
         "zero_minus_real": Measure(zero - centre),
         "zero_among_real": Measure(float(low <= zero <= high)),
-        # The bar that is set for the trace of zeros, for the generated ones.
         "generated_among_real": Measure(float(low <= fake.mean() <= high)),
         "noise_minus_real_low": Measure(float(noise.min() - centre), n=len(noise)),
         "noise_minus_real_high": Measure(float(noise.max() - centre), n=len(noise)),
@@ -281,13 +279,12 @@ def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
     }
 
 
-def _shape_of_scores(real: np.ndarray, draws: int = 1000) -> dict[str, Measure]:
+def _shape_of_scores(real: np.ndarray) -> dict[str, Measure]:
     """Return skewness and excess kurtosis with bootstrap intervals (the same draws always)."""
-    again = real[np.random.default_rng(0).integers(0, len(real), (draws, len(real)))]
-    found = {}
+    again, found = real[np.random.default_rng(0).integers(0, len(real), (1000, len(real)))], {}
     for name, of in (("skewness", stats.skew), ("excess_kurtosis", stats.kurtosis)):
-        low, high = np.quantile(of(again, axis=1), [0.025, 0.975])
-        found[f"real_score_{name}"] = Measure(float(of(real)), float(low), float(high), len(real))
+        low, high = map(float, np.quantile(of(again, axis=1), [0.025, 0.975]))
+        found[f"real_score_{name}"] = Measure(float(of(real)), low, high, len(real))
     return found
 
 
@@ -364,16 +361,13 @@ def _distances(run: list[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
 
 def _spectra(run: list[Mapping[str, np.ndarray]], real: np.ndarray) -> dict[str, Measure]:
     """Return how the shape of the mean spectrum changes: its misfit with loudness taken out."""
-
-    def misfit(epoch: int) -> float:
-        ours, theirs = (each / np.linalg.norm(each) for each in (run[epoch - 1]["spectrum"], real))
-        return float(np.linalg.norm(ours - theirs))
-
-    kept = {epoch for epoch, arrays in enumerate(run, 1) if "spectrum" in arrays}
+    unit = real / np.linalg.norm(real)
+    kept = {n: each["spectrum"] for n, each in enumerate(run, 1) if "spectrum" in each}
+    misfit = {n: float(np.linalg.norm(s / np.linalg.norm(s) - unit)) for n, s in kept.items()}
     return {
-        f"spectrum_{later}_over_{earlier}": Measure(misfit(later) / misfit(earlier))
+        f"spectrum_{later}_over_{earlier}": Measure(misfit[later] / misfit[earlier])
         for later, earlier in COMPARED
-        if {later, earlier} <= kept
+        if {later, earlier} <= set(misfit)
     }
 
 
