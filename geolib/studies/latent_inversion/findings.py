@@ -65,6 +65,36 @@ def progress(
     return found
 
 
+def shared_fits(units: Units, updates: int, limit: float = LIMITS[-1]) -> tuple[int, ...]:
+    """Return how many binary starts of strategy 1 both cell orders have, and who fits in either.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    updates : int
+        Length of the trials that count.
+    limit : float
+        WRMSE that counts as a fit.
+
+    Returns
+    -------
+    tuple of int
+        Starts (of a scenario each) in both, fits with true rays, fits scrambled.
+    """
+    fits = []
+    for order in ("consistent", "as_published"):
+        wanted = {"operator": order, "case": "binary", "method": "adam", "budget": updates}
+        fits.append(
+            {
+                (trial.model, trial.noise, trial.trial): bool(arrays["best"][-1] <= limit)
+                for trial, arrays in select(units, Trial, **wanted).items()
+            }
+        )
+    both = fits[0].keys() & fits[1].keys()
+    return len(both), *(sum(each[start] for start in both) for each in fits)
+
+
 def published_progress(
     published: Mapping[str, Sequence[int]], table: str, strategy: int, limit: float
 ) -> dict[int, Measure]:
