@@ -25,6 +25,17 @@ from geolib.waves import Grid, Survey, propagate, ricker
 survey = Survey(Grid((9, 9), 10.0), 1e-3, 20, [[[4, 4]]], [[[2, 2]]], ricker(20.0, 1e-3, 20).expand(1, 1, -1))
 print(tuple(propagate(torch.full((9, 9), 2000.0), survey).shape))
 """
+GRADIENT = """
+import torch
+from geolib.waves import Grid, Survey, propagate, ricker
+torch.manual_seed(0)
+velocity = (1500 + 1500 * torch.rand(24, 31)).requires_grad_()
+receivers = [[[2, k] for k in range(30)]]
+survey = Survey(Grid((24, 31), 10.0), 1e-3, 80, [[[3, 5]]], receivers, ricker(20.0, 1e-3, 80)[None, None])
+traces = propagate(velocity, survey, space_order=2)
+traces.square().sum().backward()
+print(traces.detach().numpy().tobytes().hex(), velocity.grad.numpy().tobytes().hex())
+"""
 GENERATE = """
 import torch
 from geolib.gans import sgan
@@ -67,8 +78,9 @@ def test_with_a_place_for_the_cache_nothing_is_said(unwritable, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_compiled_now_or_read_from_the_cache_a_generator_draws_the_same_bits(tmp_path):
-    first, second = (run(GENERATE, ROOT, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+@pytest.mark.parametrize("code", [GENERATE, GRADIENT], ids=["generator", "waves"])
+def test_compiled_now_or_read_from_the_cache_kernels_give_the_same_bits(tmp_path, code):
+    first, second = (run(code, ROOT, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
     assert first.stdout == second.stdout
 

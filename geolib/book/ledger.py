@@ -176,7 +176,10 @@ def _row(
         "robust": None
         if verdict_ == "not run"
         else {
-            "verdict": state(verdict_, len(alternatives), len(turns), len(reached)),
+            # Bars and readings of one single run say nothing of another run.
+            "verdict": state(
+                verdict_, 0 if claim.unvaried else len(alternatives), len(turns), len(reached)
+            ),
             "alternatives": alternatives,
             "turns_with": turns,
             "reached_by": reached,

@@ -37,7 +37,9 @@ _LEAD = np.uint64(16)  # zeros before the lines of an x-strip's memory
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 _entry = njit(**_OPTIONS)
 # The others are called by kernels only, and compile faster without wrappers for callers from Python.
-_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Inlined they are the same code in a process that compiles an entry and in one that reads it from the cache; else the
+# first would link them as compiled by themselves, which contracts other sums.
+_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
 _jit = njit(**_INNER)
 
 

@@ -146,20 +146,25 @@ class Tricks(Study[TricksConfig]):
         return otherwise.subsets(units, lambda part: self.measures(config, part))
 
 
-def _on_the_mixture(config: TricksConfig, units: Units) -> dict[str, Measure]:
+def jointly(critic_steps: int, units: Units) -> dict[tuple[str, str], Measure]:
+    """Return by trick and outcome what the ledger judges on the mixture, all of it together."""
     by_trick = {
-        name: outcomes(units, "mixture", name, config.critic_steps)
+        name: outcomes(units, "mixture", name, critic_steps)
         for name in dict.fromkeys(name for name, _ in FAMILY)
     }
-    judged = together(
+    return together(
         {
             (name, key): by_trick[name][key]
             for name, key in FAMILY
             if by_trick[name].get(key, np.empty(0)).size
         }
     )
+
+
+def _on_the_mixture(config: TricksConfig, units: Units) -> dict[str, Measure]:
+    judged = jointly(config.critic_steps, units)
     found = {f"holm.tricks.mixture.{name}.{key}": each for (name, key), each in judged.items()}
-    for name in by_trick:
+    for name in dict.fromkeys(name for name, _ in FAMILY):
         equal = at_equal_distance(units, "mixture", name)
         if equal is not None:
             found[f"learns.tricks.mixture.{name}.critic_error_at_equal_distance"] = equal

@@ -21,7 +21,7 @@ from geolib.studies.gan_101.ablation import (
 from geolib.studies.gan_101.config import GanConfig, TricksConfig
 from geolib.studies.gan_101.measures import best_accuracy, biases
 from geolib.studies.gan_101.theory import BILINEAR_RATE
-from geolib.studies.gan_101.tricks import FIRST_SWEPT, Swept
+from geolib.studies.gan_101.tricks import FIRST_SWEPT, Swept, jointly
 from geolib.studies.gan_101.tricks import swept as sweep_ends
 from geolib.studies.gan_101.units import DATA, TRICKS, Theory, Trick, Variant
 from geolib.studies.gan_101.variants import BATCH, RATE, TRICK_BATCH, TRICK_RATE
@@ -278,7 +278,24 @@ def swept(second: Units, critic_steps: int, config: TricksConfig | None = None) 
             "against it were not run yet. Until then the ledger calls no trick good or bad."
         )
     text = "So we swept the plain recipe's rate, enlarged its batches and asked again."
+    parts[0] += _jointly(second, critic_steps)
     return "\n\n".join([f"{text} {_sweep(second, config)}".rstrip(), *parts])
+
+
+def _jointly(second: Units, critic_steps: int) -> str:
+    judged = jointly(critic_steps, second)
+    clear = [
+        NAMES[name]
+        for (name, key), each in judged.items()
+        if judgement(key, each) in ("helps", "harms")
+    ]
+    if len(judged) < 2:
+        return ""
+    return (
+        f" These are comparisons one by one. The ledger judges {len(judged)} of them together, "
+        f"since all share the same plain runs, and there {len(clear)} stays clear"
+        f"{f' ({listed(clear)})' if clear else ''}."
+    )
 
 
 def _sweep(second: Units, config: TricksConfig | None) -> str:
