@@ -13,7 +13,7 @@ from geolib.book import ledger as claims
 from geolib.gans.train import Players
 from geolib.runs import paths, store
 from geolib.runs.measure import Measure
-from geolib.studies.gan_101 import ablation, measures, tables, theory, words
+from geolib.studies.gan_101 import ablation, measures, tables, theory, trick_words, words
 from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.study import STUDY as study
 from geolib.studies.gan_101.units import Theory
@@ -253,40 +253,43 @@ def trained(end, trick="plain", data="channels"):
 
 def test_a_trick_on_a_stuck_baseline_is_not_praised():
     stuck = trained(0.9) | trained(0.1, "leaky")
-    text = words.tricks(stuck, 5)
+    text = trick_words.tricks(stuck, 5)
     assert "above our bar of 0.5: it is no baseline" in text and "Helps" not in text
     # What ends below the bar by itself is told with its own end, not as a ratio to what does not train.
     assert re.search(r"With leaky ReLU \(0\.1\d \[0\.1\d, 0\.1\d\]\) a training ends below the bar", text)
-    assert "below the bar" not in words.tricks(trained(0.9) | trained(0.8, "leaky"), 5)
+    assert "below the bar" not in trick_words.tricks(trained(0.9) | trained(0.8, "leaky"), 5)
     assert "helps" not in ablation.ablation_table(5, stuck, "channels")
-    learning = words.tricks(trained(0.2) | trained(0.1, "leaky"), 5)
+    learning = trick_words.tricks(trained(0.2) | trained(0.1, "leaky"), 5)
     assert "baseline" not in learning and "let a trick look clear in up to 5 %" in learning
-    assert words.tricks({}, 5) == ""
+    assert trick_words.tricks({}, 5) == ""
     few = {name: run for name, run in (trained(0.2) | trained(0.1, "leaky")).items() if name.endswith("0")}
-    assert "no verdict" in words.tricks(few, 5)
+    assert "no verdict" in trick_words.tricks(few, 5)
 
 
 def test_runs_against_a_swept_baseline_are_told_or_said_to_be_missing():
-    assert "not run yet" in words.swept({}, 5)
+    assert "not run yet" in trick_words.swept({}, 5)
     second = trained(0.2) | trained(0.1, "leaky")
-    assert "So we swept" in words.swept(second, 5)
-    shown = words.panels(trained(0.9) | trained(0.1, "leaky"), second, 5)
+    assert "So we swept" in trick_words.swept(second, 5)
+    shown = trick_words.panels(trained(0.9) | trained(0.1, "leaky"), second, 5)
     assert list(shown) == [
         "channels:\nplain ends at 0.91 of its start",
         "channels, rate swept:\nplain ends at 0.24 of its start",
     ]
-    assert words.tricks_title(shown) == "On channels leaky ReLU clearly helps"
-    stuck = words.panels(trained(0.9) | trained(0.1, "leaky"), {}, 5)
-    assert words.tricks_title(stuck) == "On channels no baseline, no verdict"
-    harmed = words.panels(trained(0.2, data="mixture") | trained(0.4, "leaky", "mixture"), second, 5)
-    assert words.tricks_title(harmed) == "On the mixture no trick clearly helps; on channels leaky ReLU clearly helps"
-    assert words.tricks_title({}) == "No tricks were run."
+    assert trick_words.tricks_title(shown) == "On channels leaky ReLU clearly helps"
+    stuck = trick_words.panels(trained(0.9) | trained(0.1, "leaky"), {}, 5)
+    assert trick_words.tricks_title(stuck) == "On channels no baseline, no verdict"
+    harmed = trick_words.panels(trained(0.2, data="mixture") | trained(0.4, "leaky", "mixture"), second, 5)
+    assert (
+        trick_words.tricks_title(harmed)
+        == "On the mixture no trick clearly helps; on channels leaky ReLU clearly helps"
+    )
+    assert trick_words.tricks_title({}) == "No tricks were run."
 
 
 def test_the_sweep_is_told_with_its_rate_and_its_seeds():
     second = trained(0.2) | trained(0.1, "leaky")
     second |= {f"sweep-channels-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
-    told = words.swept(second, 5, TricksConfig())
+    told = trick_words.swept(second, 5, TricksConfig())
     assert "Of 2 rates, tried with seed 100, the best was 0.002 on channels; batches have 256 samples" in told
     assert "seeds 0 to 5 judge" in told and "up to" not in told
     counted = words.runs(second, second)
@@ -295,8 +298,8 @@ def test_the_sweep_is_told_with_its_rate_and_its_seeds():
 
 def test_an_end_that_excludes_one_is_not_rounded_to_it():
     row = {"trick": "faster D", "mean": 0.76, "low": 0.58, "high": 0.9954, "ratios": np.ones(12), "verdict": "helps"}
-    assert words._with_ratio(row) == "faster D (0.76 [0.580, 0.995])"
-    assert words._with_ratio(row | {"high": 0.9}) == "faster D (0.76 [0.58, 0.90])"
+    assert trick_words._with_ratio(row) == "faster D (0.76 [0.580, 0.995])"
+    assert trick_words._with_ratio(row | {"high": 0.9}) == "faster D (0.76 [0.58, 0.90])"
 
 
 def test_a_bias_of_orders_is_told_by_seed():

@@ -10,7 +10,7 @@ from geolib import studies
 from geolib.book import ledger, verify
 from geolib.runs import paths
 from geolib.runs.measure import Measure
-from geolib.studies.latent_inversion import facies, findings, measures, prior, tables
+from geolib.studies.latent_inversion import facies, findings, measures, prior, search, tables
 from geolib.studies.latent_inversion import trials as descents
 from geolib.studies.latent_inversion.story import NARROW, WIDE, Story
 from geolib.studies.latent_inversion.study import STUDY
@@ -51,6 +51,12 @@ def test_progress_pools_the_scenarios_and_leaves_out_what_one_of_them_lacks():
     assert {updates: (m.k, m.n) for updates, m in found.items()} == {100: (0, 5), 1000: (4, 5)}
     del units[Trial("consistent", "binary", "adam", 1000, 2, 2, 0).name]
     assert findings.progress(units, "consistent", "binary", "adam", 1.01) == {}
+
+
+def test_the_search_on_unseen_truths_is_told_as_it_is_shipped(story):
+    for label, operator, rays in (("true-rays", "consistent", "true"), ("paper", "as_published", "scrambled")):
+        solves, _ = search.solved(studies.shipped(search.STUDY, label).units, operator, "binary")
+        assert f"{(solves <= 10_000).sum()} of {solves.size} with {rays} rays" in story.unseen()
 
 
 def test_progress_agrees_with_the_ledgers_measures(story):

@@ -19,7 +19,7 @@ from geolib.plots import descents as courses
 from geolib.plots import style
 from geolib.plots import waves as plots
 from geolib.runs import paths
-from geolib.studies.rnn_fwi import curves, descents, measures, otherwise, problems, tables, told
+from geolib.studies.rnn_fwi import curves, descents, measures, otherwise, problems, quoted, tables, told
 from geolib.studies.rnn_fwi import theory as _rnn_theory
 from geolib.studies.rnn_fwi.study import STUDY as study
 from geolib.waves import Grid, Survey, propagate, ricker
@@ -496,7 +496,7 @@ def test_rates_within_and_beyond_the_papers_ranges_are_told_apart():
             misfit[-1] = 0.5  # did not stay
         unit = {"misfit": misfit, "error": np.linspace(140, 100, 201), "change": np.linspace(1, 2, 201)}
         units[f"1d-{name}-f64"] = unit
-    found = told.numbers(units, {})
+    found = quoted.numbers(units, {})
     assert (found["adam_inside"], found["rmsprop_inside"]) == ("36 and 37", "136")
     assert (found["adagrad_inside"], found["outside_least"]) == ("(not run)", "149")
     assert (found["adam_inside_misfit"], found["adam_inside_errors"]) == ("5e+01", "100 and 100")
@@ -523,16 +523,16 @@ def test_what_the_words_say_of_the_precomputed_runs_holds():
 
 
 def test_every_number_that_sentences_quote_is_there_and_no_other():
-    quoted = set()
+    named = set()
     for page in study.pages:
         for cell in json.loads(paths.notebook(page).read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] == "markdown":
-                quoted |= set(re.findall(r"\{glue:text\}`(\w+)`", "".join(cell["source"])))
-    assert quoted == set(told.QUOTED)
+                named |= set(re.findall(r"\{glue:text\}`(\w+)`", "".join(cell["source"])))
+    assert named == set(quoted.QUOTED)
     shipped = studies.shipped(study)
-    found = told.numbers(shipped.units, studies.shipped_measures(study))
-    assert "(not run)" not in {found[name] for name in quoted}
-    assert set(told.numbers({}, {}).values()) == {"(not run)", "0"}  # no setting was run, so none was won
+    found = quoted.numbers(shipped.units, studies.shipped_measures(study))
+    assert "(not run)" not in {found[name] for name in named}
+    assert set(quoted.numbers({}, {}).values()) == {"(not run)", "0"}  # no setting was run, so none was won
 
 
 def test_what_is_computed_again_is_compared_as_far_as_both_go(tiny):

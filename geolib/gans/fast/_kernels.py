@@ -24,17 +24,11 @@ _WIDEN, _MERGE = 3, 5
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
-    # Sums may be taken in any order, or they would not vectorise; infinities and NaN keep their meaning.
+    # Sums in any order, or they would not vectorise.
     "fastmath": {"contract", "nsz", "reassoc"},
 }
-_INNER: dict[str, Any] = {
-    **_OPTIONS,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-    # Else a process that compiles an entry links it with these as compiled by themselves, one that reads the entry from
-    # the cache with these as compiled within it: the two sum in other orders.
-    "forceinline": True,
-}
+# Inlined, or a process that compiles an entry would link these as compiled by themselves, and sum in another order.
+_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
 _entry = njit(**_OPTIONS)
 _jit = njit(**_INNER)
 # Here the order of the sums is the code's own: another one would need more registers than there are.
@@ -347,8 +341,7 @@ def draw_adjoint(features: Any, kernels: Any, moments: Any, inner: Any, middle: 
     n, rows, columns, channels = features.shape
     pitch, size = _sizes(rows, columns)
     shape = lines, length, _ = (2 * columns - 1, 2 * rows - 1, pitch)
-    narrow = rows + 2
-    kind = features.dtype
+    narrow, kind = rows + 2, features.dtype
     slopes, padded = np.zeros(size, kind), np.zeros(size, kind)
     group, back, parts = _aligned(5, size, features), _aligned(5, size, features), _aligned(5, size, features)
     sums = np.empty(lines * pitch, kind)

@@ -6,9 +6,8 @@ reader's run: then no sentence about the precomputed ones stands as its result.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,92 +15,15 @@ from geolib.runs.measure import Measure
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import effects, findings
 from geolib.studies.latent_inversion.searches import pool_solves
-from geolib.studies.latent_inversion.tables import LIMITS, MARKS, ORDERS, early_stop
+from geolib.studies.latent_inversion.tables import MARKS, ORDERS, early_stop
+from geolib.studies.latent_inversion.told import BUDGET, FIT, NARROW, NEAR, SOLVES, WIDE, Told
 from geolib.studies.latent_inversion.units import GENERATOR, Trial
 from geolib.studies.latent_inversion.world import N_LATENT, World
 
-#: The label of the generator that most runs are of, and of the one that is nearest to the paper's.
-NARROW, WIDE = "width 32", "width 64"
-FIT, NEAR = LIMITS[-1], LIMITS[1]
-SOLVES = findings.SOLVES["adam"]
-Series = dict[str, dict[int, Measure]]
-
 
 @dataclass(frozen=True)
-class Story:
-    """The results that a page tells of.
-
-    Attributes
-    ----------
-    units : mapping
-        Results by unit name: precomputed ones of the narrow generator, or a reader's run.
-    wide : mapping
-        Precomputed results of the generator of the paper's width.
-    published : mapping
-        The paper's counts by claim id.
-    judged : mapping
-        Rows of the ledger by claim id (`ledger.judge`).
-    measures : mapping
-        Numbers by name, of `units`; those of `wide` begin with ``width64.``
-    changed : bool
-        Whether the units are a reader's, made with other parameters.
-    label : str
-        What the generator of `units` is called.
-    """
-
-    units: Units
-    wide: Units
-    published: Mapping[str, Sequence[int]]
-    judged: Mapping[str, Mapping[str, object]]
-    measures: Mapping[str, Measure]
-    changed: bool = False
-    label: str = NARROW
-    series: dict[tuple[str, float], Series] = field(default_factory=dict)
-
-    def progress(self, method: str, limit: float) -> Series:
-        """Return by label and updates the shares of binary trials within a limit."""
-        key = (method, limit)
-        if key not in self.series:
-            strategy = {"adam": 1, "gn": 2}[method]
-            made = {
-                f"{rays}, {self.label}": findings.progress(
-                    self.units, order, "binary", method, limit
-                )
-                for order, rays in ORDERS.items()
-            }
-            if not self.changed:
-                made[f"{ORDERS['as_published']}, {WIDE}"] = findings.progress(
-                    self.wide, "as_published", "binary", method, limit
-                )
-            made["published"] = findings.published_progress(
-                self.published, "table3", strategy, limit
-            )
-            self.series[key] = {label: found for label, found in made.items() if found}
-        return self.series[key]
-
-    def last(self, method: str, limit: float) -> dict[str, tuple[int, Measure]]:
-        """Return by label the share at the budget with the most trials, the longer of two such."""
-        found = {}
-        for label, each in self.progress(method, limit).items():
-            updates = max(each, key=lambda updates: (each[updates].n, updates))
-            found[label] = (updates, each[updates])
-        return found
-
-    def verdict(self, claim: str) -> str:
-        """Return a claim's verdict in the ledger, for a sentence."""
-        return f"*{self.judged[f'latent_inversion.{claim}']['verdict']}*"
-
-    def needed(self, claim: str) -> str:
-        """Return how many independent trials would decide a claim of a count, or nothing."""
-        found = re.search(
-            r"About \d+ independent trials", str(self.judged[f"latent_inversion.{claim}"]["note"])
-        )
-        told = "would tell the paper's share from its half and its double, four times in five."
-        return f"{found[0]} {told}" if found else ""
-
-    def say(self, text: str, otherwise: str) -> str:
-        """Return what is true of the precomputed runs, or what a reader's run gets in its place."""
-        return otherwise if self.changed else text
+class Story(Told):
+    """What a page says, in its order; every number is looked up."""
 
     def which(self) -> str:
         """Return which generators the numbers of the page belong to."""
@@ -382,8 +304,25 @@ class Story:
                 f"{low:,.0f} to {high:,.0f} solves. So pool first, and sample where that fails.",
                 f"**Do not carry this over to the generator of {WIDE}.** Neither search was run "
                 "with it for this edition. So the verdict on what the paper says of DREAM(ZS) is "
-                f"{self.verdict('dream.always')}.",
+                f"{self.verdict('dream.always')}. {self.unseen()}",
             ]
+        )
+
+    def unseen(self) -> str:
+        """Return how many truths of unseen seeds the appendix's search fits, wide generator."""
+        told = []
+        for name, rays in (
+            ("true-rays.search.consistent", "true"),
+            ("search.as_published", "scrambled"),
+        ):
+            found = self.measures.get(f"{name}.binary.within_{BUDGET}")
+            if found is not None:
+                low, high = (100 * (end or 0) for end in (found.low, found.high))
+                told.append(f"{found.k} of {found.n} with {rays} rays ({low:.0f} to {high:.0f} %)")
+        return (
+            "For that generator we built {ref}`another search <latent_inversion-regression>`, "
+            "which learns to guess latents from traveltimes. Of truths whose seeds nothing had "
+            f"seen it fits, within {BUDGET:,} solves, {', and '.join(told)}."
         )
 
     def searches_title(self) -> str:

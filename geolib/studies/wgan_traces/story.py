@@ -10,30 +10,34 @@ from scipy import stats
 
 from geolib.gans import wgan
 from geolib.runs.measure import Measure
-from geolib.runs.store import Results
 from geolib.runs.unit import Units
 from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import tables
-from geolib.studies.wgan_traces.gallery import N_ANIMATED
 from geolib.studies.wgan_traces.units import DATA
 
 #: The polarity's measure in `wgan_quality`.
 POLARITY = "polarity"
+
 Run = Sequence[Mapping[str, np.ndarray]]
+
 #: What stands in a sentence for the number of a run that is not there.
 NOT_RUN = "(not run)"
-#: Below this share of the real traces' spread a generator makes one trace whatever its latent.
-COLLAPSED = 0.1
+
 #: The epochs at which the paper shows traces, and those at which this book looks at the polarity.
 SHOWN, LOOKED_AT = (1, 5, 20, 47, 100), (47, 60, 80, 100)
+
 #: Scores are alike within this share of the distance between real traces and silence.
 CLOSE = 0.25
+
 #: Epochs at the end of a run over which ranges are told: a single epoch may be the curve's best.
 LATE = 10
+
 #: Reading errors, over those on modelled traces, up to which an order counts as met.
 MET = 3.0
+
 #: Hz: above it the source has next to nothing.
 QUIET = 60.0
+
 #: Titles of panels.
 BRIEF = {
     "swd": "sliced Wasserstein distance",
@@ -253,9 +257,6 @@ def unseen_models(data: Mapping[str, np.ndarray], n: int) -> tuple[np.ndarray, n
     return data["velocity"][first : first + n], data["thickness"][first : first + n]
 
 
-# Messages: each says what its figure shows of the run that was drawn, whichever that is.
-
-
 def losses_message(run: Run) -> str:
     """Return what the loss curves show."""
     critic, generator = (
@@ -358,56 +359,3 @@ def ordered_caption(depths: np.ndarray, panel: tuple[float, float]) -> str:
         f"was kept from the training; {beyond} of {len(depths)} generated depths lie outside the "
         "panel. Right: only depths that were trained on."
     )
-
-
-def by_deviation(found: Sequence[Results]) -> dict[float, Run]:
-    """Return the epochs of trainings by the initial deviation of their kernels."""
-    return {float(each.config["init_std"]): tables.epochs(each.units) for each in found}
-
-
-def spreads(run: Run, real: np.ndarray) -> np.ndarray:
-    """Return for each epoch the spread among traces of fixed latents, over that of real ones."""
-    return np.array([tables.spread(arrays["samples"][:N_ANIMATED], real) for arrays in run])
-
-
-def narrowest(runs: Mapping[float, Run], real: np.ndarray) -> int:
-    """Return the epoch, of those all runs reached, at which the last run's traces differ least."""
-    shown = min(map(len, runs.values()))
-    return int(spreads(list(runs.values())[-1][:shown], real).argmin()) + 1
-
-
-def deviation_titles(runs: Mapping[float, Run], real: np.ndarray) -> dict[float, str]:
-    """Return by initial deviation in how many epochs the generator made one and the same trace."""
-    shown = min(map(len, runs.values()))
-    counts = {d: int((spreads(run[:shown], real) < COLLAPSED).sum()) for d, run in runs.items()}
-    return {d: f"from {d:g}: {n} of {shown} epochs collapsed" for d, n in counts.items()}
-
-
-def deviation_message(runs: Mapping[float, Run], real: np.ndarray) -> str:
-    """Return from which initial deviations the generator made one and the same trace."""
-    shown = min(map(len, runs.values()))
-    fell = [f"{d:g}" for d, run in runs.items() if (spreads(run[:shown], real) < COLLAPSED).any()]
-    if len(fell) == len(runs):
-        return "Some epochs make one and the same trace"
-    return f"From {' and '.join(fell)} the training collapses" if fell else "No epoch collapses"
-
-
-def deviation_facts(runs: Mapping[float, Run], real: np.ndarray) -> dict[str, str]:
-    """Return what the second of two trainings from different deviations says, beside the first."""
-    if len(runs) < 2:
-        names = ("epochs", "collapsed", "narrow", "ratio", "spread_other", "blown", "blown_loss")
-        return {f"deviation_{name}": NOT_RUN for name in names}
-    shown, narrow = min(map(len, runs.values())), narrowest(runs, real)
-    second = list(runs.values())[1][:shown]
-    other, loss = spreads(second, real), tables.curve(list(second), "critic_loss")
-    blown = int(loss.argmax())
-    ends = [np.median(tables.curve(list(run[shown // 2 : shown]), "mmd2")) for run in runs.values()]
-    return {
-        "deviation_epochs": f"{shown}",
-        "deviation_collapsed": f"{(other < COLLAPSED).sum()}",
-        "deviation_narrow": f"{narrow}",
-        "deviation_blown": f"{blown + 1}",
-        "deviation_blown_loss": f"{loss[blown]:,.0f}",
-        "deviation_spread_other": f"{100 * other[narrow - 1]:.1f}",
-        "deviation_ratio": f"{ends[1] / ends[0]:.0f}",
-    }

@@ -1,0 +1,211 @@
+"""The numbers that the rnn_fwi chapter and its appendix quote in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from geolib.runs.measure import Measure
+from geolib.runs.unit import Units
+from geolib.studies.rnn_fwi import tables
+from geolib.studies.rnn_fwi.curves import (
+    CONVERGED,
+    evaluations,
+    interfaces,
+)
+from geolib.studies.rnn_fwi.told import (
+    NEAR,
+    RANGES,
+    alike,
+    between,
+    everything,
+    level,
+    listed,
+    spent,
+)
+
+#: What sentences of the chapter and its appendix quote.
+QUOTED = (
+    "adagrad_inside",
+    "adam",
+    "adam_100",
+    "adam_100_misfit",
+    "adam_fine",
+    "adam_inside",
+    "adam_inside_errors",
+    "adam_inside_misfit",
+    "adam_linear",
+    "adam_step",
+    "adam_step_at",
+    "alike_count",
+    "alike_high",
+    "alike_low",
+    "alike_rho",
+    "cg",
+    "cg_100",
+    "cg_100_misfit",
+    "cg_last",
+    "eigenvalue",
+    "eigenvalue_at_start",
+    "gd",
+    "gd_error",
+    "gd_interfaces",
+    "gd_interfaces_far",
+    "gd_limit",
+    "gd_limit_at_start",
+    "lbfgs",
+    "lbfgs_100",
+    "lbfgs_100_misfit",
+    "lbfgs_last",
+    "lbfgs_last_error",
+    "lbfgs_last_misfit",
+    "lbfgs_linear",
+    "line_digits",
+    "line_last",
+    "momentum",
+    "momentum_b_limit",
+    "momentum_error",
+    "momentum_fine",
+    "momentum_limit",
+    "momentum_times",
+    "network_digits",
+    "outside_least",
+    "rmsprop_inside",
+    "rmsprop_uncorrected",
+    "start_error",
+    "tnc",
+    "harder_adam",
+    "harder_similar",
+    "harder_cg_last",
+    "harder_lbfgs",
+    "harder_settings",
+    "harder_level",
+)
+
+
+def numbers(units: Units, measures: Mapping[str, Measure]) -> dict[str, str]:
+    """Return what sentences quote, as one would say it; what is missing is "(not run)"."""
+    found = _theory(measures) | _speeds(units) | _ends(units) | _marmousi(units)
+    found |= _ranges(units) | _adam(units)
+    return {name: found.get(name, "(not run)") for name in QUOTED}
+
+
+def _theory(measures: Mapping[str, Measure]) -> dict[str, str]:
+    names = {
+        "eigenvalue": "hessian_eigenvalue",
+        "eigenvalue_at_start": "hessian_eigenvalue_at_start",
+        "gd_limit": "gd_rate_limit",
+        "momentum_limit": "momentum_rate_limit",
+        "adam_step": "adam_largest_step",
+    }
+    if "rmsprop_first_step_uncorrected" in measures:
+        names["rmsprop_uncorrected"] = "rmsprop_first_step_uncorrected"
+    found = {key: f"{measures[name].value:.2f}" for key, name in names.items() if name in measures}
+    if "hessian_eigenvalue_at_start" in measures:
+        found["gd_limit_at_start"] = f"{2 / measures['hessian_eigenvalue_at_start'].value:.2f}"
+    if "momentum_b_rate_limit" in measures:
+        found["momentum_b_limit"] = f"{measures['momentum_b_rate_limit'].value:.1f}"
+    # Beyond ten digits there is nothing but round-off, which differs from one machine to the next.
+    for key, name in {
+        "network_digits": "network_to_kernels",
+        "line_digits": "a11_last_line",
+    }.items():
+        if name in measures:
+            gap = max(measures[name].value, 1e-16)
+            found[key] = str(min(10, int(np.floor(-np.log10(gap)))))
+    return found
+
+
+def _speeds(units: Units) -> dict[str, str]:
+    """Return evaluations to 1 % of the misfit, over both precisions: round-off moves searches."""
+    found = {}
+    methods = {"gd-0.4": "gd", "momentum-0.8": "momentum", "adam-40": "adam"}
+    for method, key in {**methods, "cg": "cg", "lbfgs": "lbfgs", "tnc": "tnc"}.items():
+        both = [tables.legend(units, method, precision=each) for each in ("float64", "float32")]
+        counts = [evaluations(run) for runs in both for run in runs.values()]
+        if counts and np.isfinite(counts).all():
+            found[key] = between(counts)
+    for method in ("momentum-0.8", "adam-40"):
+        for run in tables.legend(units, method).values():
+            if np.isfinite(count := evaluations(run, CONVERGED / 10)):
+                found[f"{methods[method]}_fine"] = f"{count:.0f}"
+    return found
+
+
+def _ends(units: Units) -> dict[str, str]:
+    """Return what the double-precision runs end at."""
+    runs = everything(units)
+    found = {f"alike_{key}": f"{value:.2f}".replace("-", "−") for key, value in alike(runs).items()}
+    found["alike_count"] = f"{alike(runs)['count']:.0f}"
+    if runs:
+        found["line_last"] = f"{spent(units):,}"
+    if "gradient descent 0.4" in runs:
+        slow = runs["gradient descent 0.4"]
+        found |= {"gd_error": f"{slow['error'][-1]:.0f}", "gd_interfaces": str(interfaces(slow))}
+        if "momentum 0.8" in runs:
+            fast = runs["momentum 0.8"]
+            ratio = slow["misfit"][-1] / fast["misfit"][-1]
+            found |= {
+                "momentum_error": f"{fast['error'][-1]:.0f}",
+                "momentum_times": f"{ratio:.0f}",
+            }
+    for far in tables.legend(units, "gd-0.4", setting="sigma10").values():
+        found["gd_interfaces_far"] = str(interfaces(far))
+    return found
+
+
+def _ranges(units: Units) -> dict[str, str]:
+    """Return evaluations to 1 % within the paper's ranges of rates, and the least beyond them."""
+    found, beyond = {}, []
+    for method in ("adagrad", "rmsprop", "adam"):
+        low, high = RANGES[tables.LABELS[method]]
+        speeds = tables.speeds(units, method)
+        inside = [f"{count:.0f}" for rate, count in speeds if low <= rate <= high]
+        beyond += [count for rate, count in speeds if not low <= rate <= high]
+        if inside:
+            found[f"{method}_inside"] = listed(inside)
+    if np.isfinite(least := min(beyond, default=np.inf)):
+        found["outside_least"] = f"{least:.0f}"
+    return found
+
+
+def _adam(units: Units) -> dict[str, str]:
+    """Return how Adam ends at the rates of the paper's range, and where its longest step is."""
+    runs = {float(name.split(" ")[-1]): run for name, run in tables.legend(units, "adam").items()}
+    low, high = RANGES["Adam"]
+    inside = [run for rate, run in runs.items() if low <= rate <= high]
+    found = {}
+    if inside:
+        left = max(100 * run["misfit"][-1] / run["misfit"][0] for run in inside)
+        found["adam_inside_errors"] = listed([f"{run['error'][-1]:.0f}" for run in inside])
+        found["adam_inside_misfit"] = f"{left:.1g}"
+    if runs:
+        rate = max(runs, key=lambda each: float(runs[each]["change"].max() / each))
+        found["adam_step_at"] = f"{rate:g} m/s, in update {runs[rate]['change'].argmax()}"
+    return found
+
+
+def _marmousi(units: Units) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for label, run in tables.marmousi(units).items():
+        key = label.lower().replace("-", "")
+        found |= {"start_error": tables.rounded(run["error"][0])}
+        found |= {f"{key}_last": str(len(run["misfit"]) - 1)}
+        found |= {f"{key}_last_error": tables.rounded(run["error"][-1])}
+        shares = 100 * run["misfit"] / run["misfit"][0]
+        found |= {f"{key}_last_misfit": f"{shares[-1]:.1g}"}
+        if len(shares) > 100:
+            found |= {f"{key}_100_misfit": f"{shares[100]:.1g}"}
+    errors, _ = tables.extras(units)
+    # Noise and a finer grid change the data a little: a range in place of a digit.
+    near = [errors[name] for name in NEAR if name in errors]
+    for label in (tables.LABELS[method] for method in tables.MARMOUSI):
+        if values := [row[label] for row in near if label in row]:
+            found[f"{label.lower().replace('-', '')}_100"] = between(
+                [float(tables.rounded(value)) for value in values]
+            )
+    for label, value in errors.get("linear start", {}).items():
+        found[f"{label.lower().replace('-', '')}_linear"] = tables.rounded(value)
+    alike = level(errors) | {"similar": tables.wins(units)["adam_ssim"]}
+    return found | {f"harder_{key}": str(value) for key, value in alike.items()}
