@@ -275,13 +275,13 @@ def test_runs_against_a_swept_baseline_are_told_or_said_to_be_missing():
         "channels:\nplain ends at 0.91 of its start",
         "channels, rate swept:\nplain ends at 0.24 of its start",
     ]
-    assert trick_words.tricks_title(shown) == "On channels leaky ReLU clearly helps"
+    assert trick_words.tricks_title(shown) == "On channels leaky ReLU helps in each comparison"
     stuck = trick_words.panels(trained(0.9) | trained(0.1, "leaky"), {}, 5)
     assert trick_words.tricks_title(stuck) == "On channels no baseline, no verdict"
     harmed = trick_words.panels(trained(0.2, data="mixture") | trained(0.4, "leaky", "mixture"), second, 5)
     assert (
         trick_words.tricks_title(harmed)
-        == "On the mixture no trick clearly helps; on channels leaky ReLU clearly helps"
+        == "On the mixture no trick helps in each comparison; on channels leaky ReLU helps in each comparison"
     )
     assert trick_words.tricks_title({}) == "No tricks were run."
 

@@ -54,7 +54,7 @@ def test_progress_pools_the_scenarios_and_leaves_out_what_one_of_them_lacks():
 
 
 def test_the_search_on_unseen_truths_is_told_as_it_is_shipped(story):
-    for label, operator, rays in (("true-rays", "consistent", "true"), ("paper", "as_published", "scrambled")):
+    for label, operator, rays in (("truerays", "consistent", "true"), ("paper", "as_published", "scrambled")):
         solves, _ = search.solved(studies.shipped(search.STUDY, label).units, operator, "binary")
         assert f"{(solves <= 10_000).sum()} of {solves.size} with {rays} rays" in story.unseen()
 

@@ -94,7 +94,8 @@ def tricks_title(shown: Mapping[str, Sequence[Row]]) -> str:
             parts.append(f"on {WHERE[data]} {why}")
         else:
             several = "s" if len(helping) < 2 else ""
-            parts.append(f"on {WHERE[data]} {listed(helping) or 'no trick'} clearly help{several}")
+            whom = listed(helping) or "no trick"
+            parts.append(f"on {WHERE[data]} {whom} help{several} in each comparison")
     text = "; ".join(parts) or "no tricks were run."
     return text[0].upper() + text[1:]
 

@@ -303,8 +303,8 @@ class Story(Told):
                 f"{longer[1]}. DREAM(ZS) fits in {_of(dream, np.inf)} runs over both orders, after "
                 f"{low:,.0f} to {high:,.0f} solves. So pool first, and sample where that fails.",
                 f"**Do not carry this over to the generator of {WIDE}.** Neither search was run "
-                "with it for this edition. So the verdict on what the paper says of DREAM(ZS) is "
-                f"{self.verdict('dream.always')}. {self.unseen()}",
+                f"with it: on DREAM(ZS) the verdict is {self.verdict('dream.always')}. "
+                f"{self.unseen()}",
             ]
         )
 
@@ -312,7 +312,7 @@ class Story(Told):
         """Return how many truths of unseen seeds the appendix's search fits, wide generator."""
         told = []
         for name, rays in (
-            ("true-rays.search.consistent", "true"),
+            ("truerays.search.consistent", "true"),
             ("search.as_published", "scrambled"),
         ):
             found = self.measures.get(f"{name}.binary.within_{BUDGET}")
@@ -320,9 +320,9 @@ class Story(Told):
                 low, high = (100 * (end or 0) for end in (found.low, found.high))
                 told.append(f"{found.k} of {found.n} with {rays} rays ({low:.0f} to {high:.0f} %)")
         return (
-            "For that generator we built {ref}`another search <latent_inversion-regression>`, "
-            "which learns to guess latents from traveltimes. Of truths whose seeds nothing had "
-            f"seen it fits, within {BUDGET:,} solves, {', and '.join(told)}."
+            "Another {ref}`search <latent_inversion-regression>`, which learns latents from "
+            f"traveltimes, fits of truths never seen, within {BUDGET:,} solves, "
+            f"{' and '.join(told)}."
         )
 
     def searches_title(self) -> str:
@@ -344,8 +344,8 @@ class Story(Told):
         return (
             f"The ledger holds {len(verdicts)} claims of this paper: {counts}. They are judged by "
             "the generator of "
-            f"{WIDE} with scrambled rays, which is nearest to the paper, and of which little has "
-            "been run: that is why most wait. The paper's conclusion, that the non-linearity of "
+            f"{WIDE} with scrambled rays, nearest to the paper, of which little has been run: so "
+            "most wait. The paper's conclusion, that the non-linearity of "
             "the generator defeats gradients, is not among them, since the paper varies nothing "
             "that would test it. Our runs acquit a narrow generator, and leave one like the "
             "paper's open."
