@@ -663,7 +663,7 @@ def test_every_claim_of_the_tables_names_a_measure_that_a_full_run_gives(facts):
     named = {name.removeprefix("width64.") for claim in ledger for name in claim.measure}
     missing = {name for name in named if name not in found}
     # What these need is not part of the presets, or the released data.
-    later = ("operator.", "data.released_rmse.", "as_published.s1.wrong_cells")
+    later = ("operator.", "data.released_rmse.", "as_published.s1.wrong_cells", "as_published.latents.fits.")
     assert [name for name in missing if not name.startswith(later)] == []
     assert sum(".table" in claim.id and claim.kind == "row" for claim in ledger) == 50
 
