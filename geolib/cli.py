@@ -157,8 +157,8 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.out or reruns.default_folder(study, config)
     paths.must_be_writable("--out", folder)
     _announce(study, config, options, folder)
-    os.environ |= scheduler.told(options.scheduler, options.jobs)  # the kernel's
-    notebook, page = reruns.run(study, config, folder, **_told())
+    with scheduler.telling(options.scheduler, options.jobs):
+        notebook, page = reruns.run(study, config, folder, **_told())
     print(f"notebook: {notebook}\npage: {page.resolve().as_uri()}")
     return 0
 

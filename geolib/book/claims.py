@@ -53,7 +53,8 @@ class Claim:
     tried : str
         Where nothing is drawn at random: the alternative that was tried and refuted.
     unvaried : str
-        Why fewer than two other choices were tried.
+        Why fewer than two other choices were tried, or why those that were say nothing of another
+        run.
     fixed, changed_after_results : str
         When the rule was fixed; whether it was changed after its results were seen.
     """

@@ -171,7 +171,7 @@ STATES = {
     "robust": "robust: none of these choices turns the verdict",
     "unconfirmed": "unconfirmed: none of these choices turns the verdict, and most decide nothing",
     "fragile": "fragile: the verdict turns with one of these choices",
-    "untested": "untested: fewer than two other choices have results",
+    "untested": "untested: fewer than two other choices have results, or all are of one run",
     "open": "open: nothing is decided that could turn",
     "not run": "not run",
 }

@@ -81,7 +81,7 @@ def taylor(ax: Axes, steps: np.ndarray, remainders: np.ndarray) -> Axes:
     ax : Axes
         Where to draw.
     steps : (n,) array
-        Lengths of the step, in units of the direction.
+        Lengths of the step, standard deviation over the cells, m/s.
     remainders : (3, n) array
         Absolute remainders.
     """
@@ -94,7 +94,7 @@ def taylor(ax: Axes, steps: np.ndarray, remainders: np.ndarray) -> Axes:
     for color, power, anchor in (("blue", 2, remainders[2, -1]), ("vermilion", 1, remainders[1, -1])):
         ax.loglog(steps, anchor * (steps / steps[-1]) ** power, ":", color=COLORS[color], linewidth=3, alpha=0.4)
         ax.annotate(f"slope {power}", (steps[-1], anchor), xytext=(-6, 0), ha="right", color=COLORS[color], **beside)
-    ax.set(xlabel="step along the direction (1: some 10 m/s a cell)", ylabel="Taylor remainder of the misfit")
+    ax.set(xlabel="step along the direction (m/s, standard deviation)", ylabel="Taylor remainder of the misfit")
     ax.set_xlim(steps.min() / 3, steps.max() * 20)
     return ax
 

@@ -89,9 +89,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="processes on this machine (default: 1)")
 
 
-def told(address: str | None, jobs: int) -> dict[str, str]:
-    """Return the variables by which a kernel knows where its units are computed, see `of_environment`."""
-    return {VARIABLE: address or "", JOBS: str(jobs)} if address or jobs > 1 else {}
+@contextlib.contextmanager
+def telling(address: str | None, jobs: int) -> Iterator[None]:
+    """Let kernels that the block starts know where their units are computed, see `of_environment`."""
+    before = {name: os.environ.get(name) for name in (VARIABLE, JOBS)}
+    if address or jobs > 1:
+        os.environ |= {VARIABLE: address or "", JOBS: str(jobs)}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def of_environment() -> tuple[str | None, int]:

@@ -1,4 +1,4 @@
-"""How numbers are shown: Markdown tables, durations, ranges."""
+"""How numbers and words are shown: Markdown tables, lists, durations, ranges."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def markdown(heads: Sequence[object], rows: Iterable[Sequence[object]], align: s
         return f"| |\n|---|\n| *{empty}* |"
     rule = ("--:" if side == "r" else "---" for side in align.ljust(len(heads), "l"))
     return "\n".join([_line(heads), f"|{'|'.join(rule)}|", *map(_line, cells)])
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them: a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _line(cells: Sequence[object]) -> str:

@@ -68,6 +68,10 @@ def test_a_verdict_that_another_choice_turns_is_fragile():
     }
     (row,) = claims.judge([replace(entry, robust={})], ours, {"seed 2": {"m": Measure(0.9)}})
     assert row["robust"]["verdict"] == "untested"  # one alternative is none
+    bars = {each: {"rule": {"between": [0, end]}} for each, end in (("wide", 2), ("wider", 3))}
+    for why, state in (("", "robust"), ("One run, read by several bars.", "untested")):
+        (row,) = claims.judge([replace(entry, robust=bars, unvaried=why)], ours)
+        assert row["robust"]["verdict"] == state and len(row["robust"]["reached_by"]) == 2
     # What is only undecided elsewhere turns nothing.
     assert claims.turned("reproduced", {"a": "undecided", "b": "mixed"}) == ["b"]
 

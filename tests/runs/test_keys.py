@@ -27,7 +27,6 @@ SHIPPED = {
     ("latent_inversion", "width64"): "v1-aedbf5cf0c2d17e6",
     ("latent_prior", "paper"): "v1-44a26d39c7295dca",
     ("latent_search", "paper"): "v1-b2a00d4ed1083a7d",
-    ("latent_search", "truerays"): "v1-b2a00d4ed1083a7d",
     ("latent_truths", "paper"): "v1-68bb6308c0d55b35",
     ("rnn_fwi", "paper"): "v1-77abb6b65228cd94",
     ("rnn_starts", "paper"): "v1-77abb6b65228cd94",

@@ -303,11 +303,15 @@ def test_the_variable_names_a_scheduler_too(slow, cluster, tmp_path, monkeypatch
 
 def test_a_kernel_computes_where_its_run_was_told(slow, tmp_path, monkeypatch):
     monkeypatch.setenv(scheduler.VARIABLE, "tcp://nowhere:1")  # which --jobs overrides
-    for name, value in scheduler.told(None, 2).items():
-        monkeypatch.setenv(name, value)
-    studies.run(slow.STUDY, slow.Config(units=4, seconds=0))
+    with scheduler.telling(None, 2):
+        studies.run(slow.STUDY, slow.Config(units=4, seconds=0))
     assert str(os.getpid()) not in {pid for _, pid in log(tmp_path)}
-    assert scheduler.told(None, 1) == {} and scheduler.told("tcp://here:2", 1)[scheduler.VARIABLE] == "tcp://here:2"
+    with scheduler.telling("tcp://here:2", 1):
+        assert scheduler.of_environment() == ("tcp://here:2", 1)
+    with scheduler.telling(None, 1):
+        assert scheduler.of_environment() == ("tcp://nowhere:1", 1)
+    assert scheduler.JOBS not in os.environ
+    monkeypatch.delenv(scheduler.VARIABLE)
     monkeypatch.setenv(scheduler.JOBS, "many")
     with pytest.raises((TypeError, ValueError), match="GEOLIB_JOBS"):
         studies.run(slow.STUDY, slow.Config(units=4, seconds=0))

@@ -602,3 +602,10 @@ def test_other_choices_judge_only_what_rests_on_them():
     assert "adam_fastest_of_five" in strict and "1d_gd_0.4_f64_roughness" not in strict
     assert strict["adam_fastest_of_five"] != base["adam_fastest_of_five"]
     assert "cg_model" in found["a well matched model is closer by a tenth"]
+
+
+def test_the_erratum_on_adams_bound_quotes_what_is_measured():
+    found = studies.shipped_measures(study)
+    entry = next(each for each in claims.errata(paths.ledger()) if each["id"] == "rnn_fwi.11")
+    for name, digits in (("adam_largest_step", 2), ("adam_largest_step_recommended", 4)):
+        assert f"{found[name].value:.{digits}f} $" in entry["correct"]

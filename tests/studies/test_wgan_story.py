@@ -163,16 +163,16 @@ def test_a_collapsed_run_is_told_from_another():
     wide = [epoch(n, samples=real, mmd2=np.full(3, 2.0)) for n in range(1, 6)]
     runs = {0.2: wide, 0.02: narrow}
     assert deviation.narrowest(runs, real) == 2
-    titles = deviation.deviation_titles(runs, real)
+    titles = deviation.titles(runs, real)
     assert titles == {0.2: "from 0.2: 0 of 3 epochs collapsed", 0.02: "from 0.02: 2 of 3 epochs collapsed"}
-    facts = deviation.deviation_facts(runs, real)
-    assert deviation.deviation_message(runs, real) == "From 0.02 the training collapses"
-    assert deviation.deviation_message({0.2: wide}, real) == "No epoch collapses"
+    facts = deviation.facts(runs, real)
+    assert deviation.message(runs, real) == "From 0.02 the training collapses"
+    assert deviation.message({0.2: wide}, real) == "No epoch collapses"
     assert facts["deviation_blown"] == "3" and facts["deviation_blown_loss"] == "3"
     assert facts["deviation_collapsed"] == "2"
     assert float(facts["deviation_spread_other"]) == pytest.approx(2, abs=0.2)  # of five traces, not of all
     assert facts["deviation_ratio"] == "3"  # medians of epochs 2 and 3: 6.5 over 2
-    assert set(deviation.deviation_facts({0.2: wide}, real)) == set(facts)
+    assert set(deviation.facts({0.2: wide}, real)) == set(facts)
     found = [Results({"init_std": deviation}, {"epoch-0001": run[0]}) for deviation, run in runs.items()]
     assert list(deviation.by_deviation(found)) == [0.2, 0.02]
 

@@ -24,7 +24,7 @@ _WIDEN, _MERGE = 3, 5
 _OPTIONS: dict[str, Any] = {
     "nogil": True,
     "error_model": "numpy",
-    # Sums in any order, or they would not vectorise.
+    # Sums may be taken in any order, or they would not vectorise; infinities and NaN keep their meaning.
     "fastmath": {"contract", "nsz", "reassoc"},
 }
 # Inlined, or a process that compiles an entry would link these as compiled by themselves, and sum in another order.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from geolib.runs.measure import Measure
+from geolib.runs.tables import listed
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import (
     with_interval,
@@ -42,11 +43,6 @@ WHERE = {"mixture": "the mixture", "channels": "channels"}
 Measures = Mapping[str, Measure]
 
 Arrays = Mapping[str, np.ndarray]
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return words as a list in a sentence: a, b and c."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def runs(units: Units, second: Units) -> str:

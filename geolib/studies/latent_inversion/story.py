@@ -311,14 +311,13 @@ class Story(Told):
     def unseen(self) -> str:
         """Return how many truths of unseen seeds the appendix's search fits, wide generator."""
         told = []
-        for name, rays in (
-            ("truerays.search.consistent", "true"),
-            ("search.as_published", "scrambled"),
-        ):
-            found = self.measures.get(f"{name}.binary.within_{BUDGET}")
+        for order, rays in (("consistent", "true"), ("as_published", "scrambled")):
+            found = self.measures.get(f"search.{order}.binary.within_{BUDGET}")
             if found is not None:
                 low, high = (100 * (end or 0) for end in (found.low, found.high))
                 told.append(f"{found.k} of {found.n} with {rays} rays ({low:.0f} to {high:.0f} %)")
+        if not told:
+            return ""
         return (
             "Another {ref}`search <latent_inversion-regression>`, which learns latents from "
             f"traveltimes, fits of truths never seen, within {BUDGET:,} solves, "

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from geolib.runs.measure import Measure
+from geolib.runs.tables import listed
 from geolib.runs.unit import Units
 from geolib.studies.rnn_fwi import tables
 from geolib.studies.rnn_fwi.curves import (
@@ -21,7 +22,6 @@ from geolib.studies.rnn_fwi.told import (
     between,
     everything,
     level,
-    listed,
     spent,
 )
 

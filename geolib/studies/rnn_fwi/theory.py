@@ -14,6 +14,8 @@ from geolib.datasets import velocity as models
 from geolib.waves import ricker
 
 SPACING, DT, NT, INDEX = 10.0, 1e-3, 1783, 2
+#: Standard deviation of the direction that derivatives are tested in, m/s.
+DETAIL = 10.0
 
 
 def numbers() -> dict[str, np.ndarray]:
@@ -40,9 +42,8 @@ def numbers() -> dict[str, np.ndarray]:
     velocity = models.smooth(truth, 6.0)
     source = ricker(10.0, DT, NT, 0.1).numpy().astype(float)
     observed = _forward(truth, source)[0]
-    # A direction with detail on every scale, of 10 m/s: smooth ones hide where the two adjoints
-    # differ.
-    direction = 10 * np.random.default_rng(0).standard_normal(velocity.shape)
+    # A direction with detail on every scale: smooth ones hide where the two adjoints differ.
+    direction = DETAIL * np.random.default_rng(0).standard_normal(velocity.shape)
     direction[200:] = 0
 
     def misfit(model: np.ndarray) -> float:

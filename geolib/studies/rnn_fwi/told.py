@@ -9,6 +9,7 @@ from scipy import stats
 
 from geolib.inversion import descent
 from geolib.runs.measure import Measure
+from geolib.runs.tables import listed
 from geolib.runs.unit import Units
 from geolib.studies.rnn_fwi import tables
 from geolib.studies.rnn_fwi.curves import (
@@ -41,11 +42,6 @@ def scope() -> str:
         ":::{note}\nFigures, tables and bold numbers are of your run. The sentences around them, "
         "and the verdicts, were written for the precomputed runs of the book.\n:::"
     )
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence lists them."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def between(values: list[float]) -> str:

@@ -31,14 +31,14 @@ def narrowest(runs: Mapping[float, Run], real: np.ndarray) -> int:
     return int(spreads(list(runs.values())[-1][:shown], real).argmin()) + 1
 
 
-def deviation_titles(runs: Mapping[float, Run], real: np.ndarray) -> dict[float, str]:
+def titles(runs: Mapping[float, Run], real: np.ndarray) -> dict[float, str]:
     """Return by initial deviation in how many epochs the generator made one and the same trace."""
     shown = min(map(len, runs.values()))
     counts = {d: int((spreads(run[:shown], real) < COLLAPSED).sum()) for d, run in runs.items()}
     return {d: f"from {d:g}: {n} of {shown} epochs collapsed" for d, n in counts.items()}
 
 
-def deviation_message(runs: Mapping[float, Run], real: np.ndarray) -> str:
+def message(runs: Mapping[float, Run], real: np.ndarray) -> str:
     """Return from which initial deviations the generator made one and the same trace."""
     shown = min(map(len, runs.values()))
     fell = [f"{d:g}" for d, run in runs.items() if (spreads(run[:shown], real) < COLLAPSED).any()]
@@ -47,7 +47,7 @@ def deviation_message(runs: Mapping[float, Run], real: np.ndarray) -> str:
     return f"From {' and '.join(fell)} the training collapses" if fell else "No epoch collapses"
 
 
-def deviation_facts(runs: Mapping[float, Run], real: np.ndarray) -> dict[str, str]:
+def facts(runs: Mapping[float, Run], real: np.ndarray) -> dict[str, str]:
     """Return what the second of two trainings from different deviations says, beside the first."""
     if len(runs) < 2:
         names = ("epochs", "collapsed", "narrow", "ratio", "spread_other", "blown", "blown_loss")

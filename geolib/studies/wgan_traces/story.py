@@ -10,6 +10,7 @@ from scipy import stats
 
 from geolib.gans import wgan
 from geolib.runs.measure import Measure
+from geolib.runs.tables import listed
 from geolib.runs.unit import Units
 from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import tables
@@ -196,8 +197,7 @@ def _polarities(run: Run, made: Mapping[str, Measure]) -> dict[str, str]:
 
 
 def _listed(numbers: Iterable[int]) -> str:
-    told = [f"{number}" for number in numbers]
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told or [NOT_RUN])
+    return listed([f"{number}" for number in numbers]) or NOT_RUN
 
 
 def _agrees(own: Measure, real: Measure) -> bool:
