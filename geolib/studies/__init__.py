@@ -52,7 +52,14 @@ COMPANIONS = dict.fromkeys(
     "wgan_traces",
 )
 COMPANIONS |= dict.fromkeys(
-    ("latent_prior", "latent_facies", "latent_search", "latent_truths", "latent_choices"),
+    (
+        "latent_prior",
+        "latent_facies",
+        "latent_search",
+        "latent_truths",
+        "latent_choices",
+        "latent_posterior",
+    ),
     "latent_inversion",
 )
 COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}

@@ -187,6 +187,47 @@ class SearchConfig(BaseConfig):
 
 
 @dataclass(frozen=True)
+class PosteriorConfig(BaseConfig):
+    """Which posteriors are drawn, of how many models, and on how many truths that is calibrated."""
+
+    width: int = param(64, "filters of the generator's narrowest wide layer", low=2, high=128)
+    narrow: int = param(16, "the same where the sampler is calibrated", low=2, high=128)
+    noise: float = param(1.0, "standard deviation of the errors", low=1e-3, high=100.0, unit="ns")
+    seed: int = param(2019, "seed of true models and noise", low=0, high=10**9)
+    particles: int = param(64, "models of a posterior", paper=200, low=64, high=100_000)
+    solves: int = param(300, "of each search that it begins with", paper=2500, low=100, high=10**6)
+    moves: int = param(2, "of a particle at each power", paper=10, low=1, high=10_000)
+    operators: tuple[str, ...] = param(
+        ("consistent",),
+        "cell orders",
+        paper=words.CELL_ORDERS,
+        choices=words.CELL_ORDERS,
+        extent=True,
+    )
+    scenarios: int = param(
+        1, "pairs of a true model and a noise", paper=4, low=0, high=4, extent=True
+    )
+    runs: int = param(1, "posteriors of each", paper=4, low=1, high=100, extent=True)
+    first: int = param(
+        4200,
+        "seed of the first truth of the calibration",
+        paper=6000,
+        low=0,
+        high=10**9,
+        extent=True,
+    )
+    truths: int = param(0, "its truths", paper=200, low=0, high=100_000, extent=True)
+    wrong: int = param(
+        0, "of them also with wrong samplers", paper=40, low=0, high=100_000, extent=True
+    )
+
+    def ready(self) -> None:
+        """Refuse a width of which no generator is shipped."""
+        check_width(self.width)
+        check_width(self.narrow)
+
+
+@dataclass(frozen=True)
 class TruthsConfig(LatentConfig):
     """Parameters of the chapter, and how many other true models there are."""
 
