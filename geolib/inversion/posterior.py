@@ -146,8 +146,7 @@ def sample(
     use = settings or Settings()
     if use.particles < 4 * (d + 1):
         raise ValueError(f"particles must be at least 4 (d + 1), {4 * (d + 1)}; got {use.particles}. Take more.")
-    spread = np.broadcast_to(np.asarray(sigma, dtype=np.float64), data.shape)
-    likelihood = _Likelihood(simulate, data.astype(np.float64), spread)
+    likelihood = _Likelihood(simulate, data.astype(np.float64), searches.deviations(sigma, data))
     never = searches.Settings(target=1e-9)  # the neighbourhood is asked for, not one fit
     while likelihood.count < use.searches * use.solves:
         budget = min(use.solves, use.searches * use.solves - likelihood.count)

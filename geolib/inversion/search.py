@@ -214,11 +214,7 @@ def search(
     Chen and Oliver (2013), Computational Geosciences 17; Emerick and Reynolds (2013), Computers & Geosciences 55.
     """
     use = settings or Settings()
-    spread = np.array(sigma, dtype=np.float64)
-    if not (np.isfinite(spread).all() and (spread > 0).all()):
-        raise ValueError(f"sigma must be positive; got {_checks.shown(sigma)}. Give the errors' standard deviation.")
-    if spread.ndim:
-        _checks.shape("sigma", spread, data.shape, "Give one number, or one for each datum.")
+    spread = deviations(sigma, data)
     first = _normal(start, d)
     solves = _Solves(simulate, data.astype(np.float64), spread, budget, use.target)
     pool = float(use.pool)
@@ -233,6 +229,16 @@ def search(
         return solves.found(str(why))
     finally:
         solves.bar.close()
+
+
+def deviations(sigma: float | np.ndarray, data: np.ndarray) -> np.ndarray:
+    """Return the errors' standard deviations, one or one for each datum; what is neither raises ValueError."""
+    spread = np.array(sigma, dtype=np.float64)
+    if not (np.isfinite(spread).all() and (spread > 0).all()):
+        raise ValueError(f"sigma must be positive; got {_checks.shown(sigma)}. Give the errors' standard deviation.")
+    if spread.ndim:
+        _checks.shape("sigma", spread, data.shape, "Give one number, or one for each datum.")
+    return spread
 
 
 def _normal(start: np.ndarray | None, d: int) -> np.ndarray:
