@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test holds it to the 
     from geolib.gans.train import Players as Players
     from geolib.gans.train import train as train
     from geolib.gans.wgan import load_pretrained as load_pretrained
-    from geolib.inversion import dream as _dream
     from geolib.inversion import latent as _latent
+    from geolib.inversion import posterior as _posterior
     from geolib.inversion import search as _search
     from geolib.inversion.crosshole import Crosshole as Crosshole
     from geolib.inversion.crosshole import ray_matrix as ray_matrix
@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; a test holds it to the 
     from geolib.waves.survey import Survey as Survey
     from geolib.waves.wavelets import ricker as ricker
 
-    sample_posterior, search_latents = _dream.sample, _latent.adam  # type: ignore[has-type]
+    sample_posterior, search_latents = _posterior.sample, _latent.adam  # type: ignore[has-type]
     search_models = _search.search  # type: ignore[has-type]
 
 __version__ = "0.1.0"
@@ -52,8 +52,8 @@ _FACE = {
     "inversion.crosshole": "Crosshole ray_matrix traveltimes",
     "inversion.latent": "search_latents=adam",
     "inversion.gauss_newton": "gauss_newton",
-    "inversion.dream": "sample_posterior=sample",
     "inversion.search": "search_models=search",
+    "inversion.posterior": "sample_posterior=sample",
     "gans.train": "Game Players train",
     "gans.losses": "gradient_penalty",
     "gans.wgan": "load_pretrained",

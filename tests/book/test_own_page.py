@@ -30,7 +30,7 @@ def test_a_script_runs_as_it_stands(script, tmp_path, monkeypatch):
     def run(study, config, folder, **_):
         config.ready()
         known = config.as_dict()
-        fewer = {"iterations": 2, "epochs": 1, "draws": 8, "starts": 2, "solves": 20, "updates": 1}
+        fewer = {"iterations": 2, "epochs": 1, "draws": 64, "moves": 1, "starts": 2, "solves": 20, "updates": 1}
         short = type(config)(**known | {name: value for name, value in fewer.items() if name in known})
         ran.append(studies.run(study, short).units)
         return folder, folder
@@ -55,7 +55,7 @@ OWN = {
     ),
     "latent_inversion": (
         "traveltimes",
-        "traveltimes=example/traveltimes.csv width=16 starts=2 iterations=2 draws=8 solves=20",
+        "traveltimes=example/traveltimes.csv width=16 starts=2 iterations=2 draws=64 moves=1 solves=20",
     ),
     "latent_inversion, training": (
         "training_image",

@@ -14,7 +14,7 @@ from geolib.datasets.channels import procedural_channels
 from geolib.gans import sgan
 from geolib.metrics import facies
 from geolib.studies import examples
-from geolib.studies.latent_inversion import learnt
+from geolib.studies.latent_inversion import given, learnt
 from geolib.studies.latent_inversion import own as tomography
 from geolib.studies.latent_inversion.world import weights_path
 from geolib.studies.rnn_fwi import own as fwi
@@ -183,15 +183,15 @@ def published(tmp_path_factory):
     """A file of the authors' layout with our own weights of width 64."""
     own = sgan.load_weights(weights_path(64)).state_dict()
     path = tmp_path_factory.mktemp("weights") / "netG_epoch_36.pth"
-    torch.save({theirs: own[ours] for theirs, ours in tomography.AUTHORS.items()}, path)
+    torch.save({theirs: own[ours] for theirs, ours in given.AUTHORS.items()}, path)
     return path
 
 
 def test_weights_in_the_authors_layout_are_the_same_generator(published):
-    found = tomography.network(tomography.OwnConfig(weights=str(published)))
+    found = given.network(str(published), 32)
     expected = sgan.load_weights(weights_path(64)).state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in found.state_dict().items())
-    shipped = tomography.network(tomography.OwnConfig(weights=str(weights_path(16))))
+    shipped = given.network(str(weights_path(16)), 32)
     assert shipped.merge.weight.shape[0] == 16
 
 
@@ -201,7 +201,7 @@ def test_other_weights_are_refused(published, tmp_path):
     def refused(changed, message):
         torch.save(changed, tmp_path / "x.pth")
         with pytest.raises(ValueError, match=message):
-            tomography.network(tomography.OwnConfig(weights=str(tmp_path / "x.pth")))
+            given.network(str(tmp_path / "x.pth"), 32)
 
     refused(
         {**tensors, "main.3.weight": tensors["main.3.weight"][:-1]}, r"main\.3\.weight must have shape \(512, 256, 5"
@@ -218,7 +218,7 @@ def test_any_subset_of_rays_is_inverted(tmp_path):
     (path,) = examples.make("traveltimes", tmp_path)
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:1] + lines[5:300:30]))
-    config = tomography.OwnConfig(traveltimes=str(path), width=16, starts=2, iterations=4, draws=8, solves=60)
+    config = tomography.OwnConfig(traveltimes=str(path), width=16, starts=2, iterations=4, draws=64, moves=1, solves=60)
     physics = tomography.Physics(config)
     assert len(physics.time) == 10
     # An earth without channels: each ray's length over 0.08 m/ns.
@@ -232,7 +232,11 @@ def test_any_subset_of_rays_is_inverted(tmp_path):
         rtol=1e-5,
     )
     units = studies.run(tomography.STUDY, config).units
-    assert units["descent"]["misfit"].shape == (2, 4) and units["posterior"]["mean"].shape == (125, 60)
+    assert units["descent"]["misfit"].shape == (2, 4) and units["posterior"]["probability"].shape == (125, 60)
+    drawn = units["posterior"]
+    assert 0.5 < drawn["misfits"].mean() < 1.6 and drawn["misfits"].shape == (
+        64,
+    )  # ten data, with errors of their size
     assert len(tomography.pictures(units)) == 2
     # Ten rays with a deviation of 1 ns each are soon fitted, again and again.
     run = units["search"]
@@ -390,7 +394,7 @@ def test_a_generator_is_trained_on_ones_own_image_judged_and_inverted_with(train
     low, high = run["bounds"][run["statistics"].tolist().index("proportion")]
     assert 0.5 * low < image.mean() < 1.5 * high
     (weights,) = (folder / "runs").glob(f"*/*/{tomography.STUDY.leaves['weights.safetensors']}")
-    network = tomography.network(tomography.OwnConfig(weights=str(weights)))
+    network = given.network(str(weights), 32)
     latent = torch.from_numpy(units["descent"]["latents"]).view(-1, 1, 5, 3)
     with torch.no_grad():
         image = sgan.to_model(network(latent)).numpy()

@@ -18,22 +18,16 @@ from geolib.datasets import files
 from geolib.gans import sgan
 from geolib.gans.fast import inference
 from geolib.gans.recipes import Recipe
-from geolib.inversion import crosshole, dream, latent
+from geolib.inversion import crosshole, latent, posterior
 from geolib.inversion.search import Settings, search
 from geolib.runs.config import Config, file_param, param
 from geolib.runs.study import Study
 from geolib.runs.tables import duration, markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.latent_inversion import learnt
-from geolib.studies.latent_inversion.config import check_width
-from geolib.studies.latent_inversion.world import N_LATENT, weights_path
+from geolib.studies.latent_inversion.given import network
+from geolib.studies.latent_inversion.world import N_LATENT
 
-#: Tensors of the authors' `netG_epoch_36.pth`, by the place of each layer, and their names here.
-AUTHORS = {
-    **{f"main.{3 * layer}.weight": f"up.{layer}.weight" for layer in range(5)},
-    "main.14.weight": "widen.weight",
-    "main.17.weight": "merge.weight",
-}
 SHAPE = crosshole.Crosshole().shape
 
 
@@ -69,7 +63,10 @@ class OwnConfig(Config):
     solves: int = param(
         2000, "models simulated by the search; 0 leaves it out", paper=10_000, low=0, high=10**7
     )
-    draws: int = param(0, "generations of the sampler; 0 leaves it out", low=0, high=10**6)
+    draws: int = param(
+        0, "models drawn of the posterior, 64 at least; 0 leaves it out", low=0, high=10**6
+    )
+    moves: int = param(10, "moves of each of them at each power", low=1, high=10_000)
     seed: int = param(1, "of starts, and of times that are made", low=0, high=10**9)
 
     def check(self) -> None:
@@ -84,6 +81,8 @@ class OwnConfig(Config):
             raise ValueError(
                 "weights must not be given with a training_image; both are. Leave one of them out."
             )
+        if 0 < self.draws < 64:
+            raise ValueError(f"draws must be 0 or at least 64; got {self.draws}. Draw more.")
         if self.inside == self.outside:
             raise ValueError(
                 f"inside must differ from outside; both are {self.inside:g} m/ns. Change one."
@@ -106,7 +105,11 @@ class OwnConfig(Config):
 
     def memory(self) -> str:
         """Return how much memory a gradient takes; more than there is is refused."""
-        width = self.width if self.training_image else len(network(self).merge.weight)
+        width = (
+            self.width
+            if self.training_image
+            else len(network(self.weights, self.width).merge.weight)
+        )
         with torch.device("meta"):
             empty = sgan.Generator(width).requires_grad_(False)
             latents = torch.zeros(1, 1, *sgan.LATENT, requires_grad=True)
@@ -122,35 +125,6 @@ class OwnConfig(Config):
 def recipe(config: OwnConfig) -> Recipe:
     """Return the recipe that works, at this size."""
     return Recipe(width=config.width, batch=config.batch, iterations=config.updates)
-
-
-def network(config: OwnConfig) -> sgan.Generator:
-    """Return the generator: that of a file, of the authors' layout or ours, or the shipped one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the file is refused (`files.state_dict`).
-    """
-    if not config.weights:
-        check_width(config.width)
-        return sgan.load_weights(weights_path(config.width))
-    given = files.state_dict("weights", config.weights)
-    names = {**AUTHORS, **{name: name for name in AUTHORS.values()}}
-    first = next(
-        (given[name] for name in ("main.17.weight", "merge.weight") if name in given), None
-    )
-    if first is None or first.dim() != 4:
-        raise ValueError(
-            "weights must be of this generator; main.17.weight (the authors' layout) or "
-            f"merge.weight (ours) is missing in {config.weights}. Give another file."
-        )
-    made = sgan.Generator(max(2, len(first)))
-    own = made.state_dict()
-    layout = {name: names[name] for name in (AUTHORS if "main.17.weight" in given else own)}
-    files.must_fit("weights", given, {name: tuple(own[to].shape) for name, to in layout.items()})
-    made.load_state_dict({to: given[name].float() for name, to in layout.items()})
-    return made.requires_grad_(False).eval()
 
 
 @dataclass(frozen=True)
@@ -200,7 +174,7 @@ class Physics:
 
     def __init__(self, config: OwnConfig, trained: sgan.Generator | None = None) -> None:
         self.config, self.rays = config, rays(config)
-        self.network = network(config) if trained is None else trained
+        self.network = network(config.weights, config.width) if trained is None else trained
         self.frozen = inference.Frozen(self.network) if inference.available() else self.network
         self.deviation = torch.from_numpy(self.rays.deviation).float()
         self.true_latent, time = None, self.rays.time
@@ -338,17 +312,22 @@ def _images(physics: Physics, latents: Tensor) -> Arrays:
 
 def _posterior(physics: Physics) -> Arrays:
     config, rng = physics.config, np.random.default_rng([physics.config.seed, 3])
-    likelihood = dream.gaussian(physics.simulate, physics.data.double().numpy(), 1.0)
-    thin = max(1, config.draws // 500)
-    chains = dream.sample(likelihood, N_LATENT, config.draws, rng, thin=thin)
-    late = chains.draws[:, chains.draws.shape[1] // 2 :].reshape(-1, N_LATENT)
-    kept = torch.from_numpy(late[:: max(1, len(late) // 200)]).float()
-    images = _images(physics, kept)["images"]
+    how = posterior.Settings(
+        particles=config.draws,
+        solves=max(config.solves, 500),
+        moves=config.moves,
+        warm=4 * config.moves,
+        last=2 * config.moves,
+    )
+    data = physics.data.double().numpy()
+    found = posterior.sample(physics.simulate, data, N_LATENT, sigma=1.0, rng=rng, settings=how)
+    facies = _images(physics, torch.from_numpy(found.draws).float())["images"] >= 0.5
+    level = np.sqrt(-2 * found.log_likelihood / len(data))
     return {
-        "mean": images.mean(0),
-        "deviation": images.std(0),
-        "log_likelihood": chains.log_likelihood,
-        "accepted": chains.acceptance_rate,
+        "probability": facies.mean(0).astype(np.float32),
+        "misfits": level,
+        "lineages": np.array(found.lineages),
+        "solves": np.array(found.solves),
     }
 
 

@@ -1,0 +1,71 @@
+"""Figures of posteriors: what is probable in each cell, and where truths rank among the draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from geolib.plots.style import COLORS, FACIES_MAP, INK
+
+#: Colours of a right sampler and of wrong ones.
+_SAMPLERS = {"right": COLORS["blue"], "warm": COLORS["orange"], "sharp": COLORS["vermilion"]}
+
+
+def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: float = 0.1) -> Axes:
+    """Draw what is said of each cell, in [0, 1], with its scale; return `axes`.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    field : ndarray, shape (nz, nx)
+        A probability of channel, in the facies' colours, or another number.
+    title, label : str
+        What the panel tells, and what the numbers are; "probability" first has the facies' colours.
+    spacing : float
+        Side of a cell in m.
+    """
+    nz, nx = field.shape
+    colours = FACIES_MAP if label.startswith("probability") else "viridis"
+    extent = (0.0, nx * spacing, nz * spacing, 0.0)
+    drawn = axes.imshow(field, cmap=colours, vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    axes.figure.colorbar(drawn, ax=axes, label=label)
+    axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    axes.grid(False)
+    return axes
+
+
+def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int = 10) -> Axes:
+    """Draw histograms of truths' ranks among the draws, with the band of a right sampler; return `axes`.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    ranks : mapping
+        By sampler, the ranks in (0, 1) of all truths, shape (truths, components).
+    title : str
+        What the panel tells.
+    bins : int
+        Of the histogram.
+
+    Notes
+    -----
+    The band is for the first sampler: 95 % of what so many truths give in a bin if all components of one lie together.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    for number, (sampler, found) in enumerate(ranks.items()):
+        if not found.size:
+            continue
+        share = np.histogram(found, edges)[0] / found.size
+        axes.stairs(share, edges, color=_SAMPLERS[sampler], lw=1.4, label=f"{sampler}, {len(found)} truths")
+        if not number:
+            width = 1.96 * np.sqrt((1 - 1 / bins) / bins / len(found))
+            axes.axhspan(max(0, 1 / bins - width), 1 / bins + width, color=INK, alpha=0.1, lw=0)
+    axes.axhline(1 / bins, color=INK, ls=":", lw=1)
+    axes.set(title=title, xlabel="rank of the truth", ylabel="share of ranks", xlim=(0, 1))
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper center")
+    return axes

@@ -1,0 +1,218 @@
+"""What the posteriors and their sampler's calibration say, in tables and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from geolib.runs.measure import Measure
+from geolib.runs.tables import listed, markdown
+from geolib.runs.unit import Units, select
+from geolib.studies.latent_inversion.posterior import SAMPLERS, Calibration, Posterior
+from geolib.studies.latent_inversion.searches import diagnostics
+from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
+
+#: A cell is open where its probability of channel is between these.
+OPEN = (0.05, 0.95)
+#: Traveltimes of the survey.
+DATA = 576
+#: Central intervals that a calibration counts, in per cent.
+CENTRAL = (50, 80, 95)
+_NAMES = {
+    "right": "as it is",
+    "warm": "for twice the variance",
+    "sharp": "for half the noise",
+}
+
+
+def scenarios(units: Units) -> dict[tuple[str, int, int], list[Mapping[str, np.ndarray]]]:
+    """Return the runs of each scenario: cell order, model, noise."""
+    found: dict[tuple[str, int, int], list[Mapping[str, np.ndarray]]] = {}
+    for unit, arrays in sorted(select(units, Posterior).items(), key=lambda pair: pair[0].run):
+        found.setdefault((unit.operator, unit.model, unit.noise), []).append(arrays)
+    return {key: found[key] for key in sorted(found, key=lambda key: (*key[1:], key[0]))}
+
+
+def probability(runs: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
+    """Return each cell's probability of channel (7500,), the mean of several runs."""
+    found: np.ndarray = np.mean([run["probability"] for run in runs], axis=0)
+    return found
+
+
+def entropy(share: np.ndarray) -> np.ndarray:
+    """Return the entropy in bits of cells with that probability of channel."""
+    kept = np.clip(share, 1e-12, 1 - 1e-12)
+    found: np.ndarray = -(kept * np.log2(kept) + (1 - kept) * np.log2(1 - kept))
+    return found
+
+
+def agreement(runs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
+    """Return ArviZ's worst R-hat and least bulk size over the directions' components.
+
+    Each run counts as a chain. Its draws have common ancestors, so that the size is an upper bound.
+    """
+    draws = np.array([run["draws"] for run in runs])
+    return diagnostics(draws / np.linalg.norm(draws, axis=2, keepdims=True))
+
+
+def as_markdown(units: Units) -> str:
+    """Return a table of the posteriors: what they leave open, and whether runs agree."""
+    rows = []
+    for (order, model, noise), runs in scenarios(units).items():
+        share = probability(runs)
+        open_cells = ((share > OPEN[0]) & (share < OPEN[1])).mean()
+        said = agreement(runs) if len(runs) > 1 else {}
+        n = runs[0]["draws"].shape[0]
+        level = [
+            np.sqrt(-2 * run["log_likelihood"].mean() / 576) / run["true_rmse"] for run in runs
+        ]
+        rows.append(
+            [
+                ORDERS[order],
+                ROMAN[model],
+                ROMAN[noise],
+                f"{len(runs)} of {n}",
+                f"{np.mean([run['solves'] for run in runs]):,.0f}",
+                _range(level, "{:.3f}"),
+                _range([100 * float(run["wrong"].mean()) for run in runs], "{:.1f}"),
+                f"{100 * open_cells:.1f}",
+                _range([100 * float(run["inside"]) for run in runs], "{:.0f}"),
+                f"{said['r_hat']:.2f}" if said else "—",
+                f"{said['ess_bulk']:.0f}" if said else "—",
+            ]
+        )
+    heads = ["Rays", "Model", "Noise", "Runs, draws", "Solves of a run", "WRMSE", "Wrong cells (%)"]
+    heads += ["Open cells (%)", "Data inside 95 % (%)", "Worst R-hat", "Least ESS"]
+    return markdown(heads, rows, "lll" + "r" * 8, empty="No posterior was drawn.")
+
+
+def _misfit(run: Mapping[str, np.ndarray]) -> float:
+    # Log likelihoods count in noise levels of 1 ns, a WRMSE in the size that the errors have.
+    return float(np.sqrt(-2 * run["log_likelihood"].mean() / DATA) / run["true_rmse"])
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    low, high = form.format(min(values)), form.format(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def calibration_markdown(units: Units, measures: Mapping[str, Measure]) -> str:
+    """Return a table of how often truths lie within central intervals of each sampler."""
+    rows = []
+    for sampler in SAMPLERS:
+        count = len(select(units, Calibration, sampler=sampler))
+        if f"calibration.{sampler}.spread" not in measures:
+            continue
+        cells: list[object] = [_NAMES[sampler], count]
+        for share in CENTRAL:
+            cells.append(_percent(measures[f"calibration.{sampler}.c{share}"]))
+        spread = measures[f"calibration.{sampler}.spread"]
+        cells.append(f"{spread.value:.2f} ({spread.low:.2f} to {spread.high:.2f})")
+        rows.append(cells)
+    heads = ["Sampler", "Truths", *(f"Within {share} %" for share in CENTRAL)]
+    heads.append("Mean squared deviation")
+    return markdown(heads, rows, "l" + "r" * 5, empty="The sampler was not calibrated.")
+
+
+def _percent(measure: Measure) -> str:
+    low, high = (100 * (end or 0) for end in (measure.low, measure.high))
+    return f"{100 * measure.value:.0f} % ({low:.0f} to {high:.0f})"
+
+
+def passes(measures: Mapping[str, Measure], sampler: str) -> bool:
+    """Return whether every interval of a sampler's calibration holds what a right one has."""
+    goals = {f"c{share}": share / 100 for share in CENTRAL} | {"spread": 1.0}
+    found = [(measures[f"calibration.{sampler}.{name}"], goal) for name, goal in goals.items()]
+    return all((m.low or 0) <= goal <= (m.high or 1) for m, goal in found)
+
+
+def calibrated(units: Units, measures: Mapping[str, Measure]) -> str:
+    """Return what the calibration says of the sampler, and of those made wrong."""
+    told = {
+        name: passes(measures, name)
+        for name in SAMPLERS
+        if f"calibration.{name}.spread" in measures
+    }
+    if "right" not in told:
+        return "The sampler has not been calibrated."
+    count = len(select(units, Calibration, sampler="right"))
+    half, spread = measures["calibration.right.c50"], measures["calibration.right.spread"]
+    first = (
+        f"Of {count} truths, each inverted from data of its own, the directions' components lie in "
+        f"the central half of the draws in {_percent(half)}, and their mean squared deviation is "
+        f"{spread.value:.2f} ({spread.low:.2f} to {spread.high:.2f}) times what it should be."
+    )
+    verdict = (
+        "All intervals hold what a right sampler has."
+        if told["right"]
+        else "**The sampler fails:** not all intervals hold what a right one has."
+    )
+    wrong: dict[bool, list[str]] = {True: [], False: []}
+    for name, passed in told.items():
+        if name != "right":
+            wrong[passed].append(_NAMES[name])
+    said = [first, verdict]
+    if wrong[False]:
+        said.append(f"The samplers that were made wrong fail: the ones {listed(wrong[False])}.")
+    if wrong[True]:
+        said.append(f"Too few truths to tell the wrong ones {listed(wrong[True])}.")
+    return " ".join(said)
+
+
+def ranks(units: Units, sampler: str) -> dict[str, np.ndarray]:
+    """Return the ranks of all truths of a sampler, by quantity: (truths, components)."""
+    found = list(select(units, Calibration, sampler=sampler).values())
+    names = {"direction": "directions", "cells": "cells", "share": "share of channel"}
+    return {
+        word: np.array([truth[f"rank_{name}"] for truth in found]) for name, word in names.items()
+    }
+
+
+def told(units: Units) -> str:
+    """Return what the posteriors say: wrong and open cells, noise, and how far runs agree."""
+    found = scenarios(units)
+    if not found:
+        return "No posterior was drawn."
+    lines = []
+    for order, rays in ORDERS.items():
+        chosen = {key[1:]: runs for key, runs in found.items() if key[0] == order}
+        if not chosen:
+            continue
+        wrong = [100 * float(run["wrong"].mean()) for runs in chosen.values() for run in runs]
+        shares = {key: probability(runs) for key, runs in chosen.items()}
+        loose = [
+            100 * float(((share > OPEN[0]) & (share < OPEN[1])).mean()) for share in shares.values()
+        ]
+        apart = [
+            100 * float(((one >= 0.5) != (shares[model, 2] >= 0.5)).mean())
+            for (model, noise), one in shares.items()
+            if noise == 1 and (model, 2) in shares
+        ]
+        noise = ""
+        if apart:
+            noise = (
+                " Another draw of the noise turns the more probable facies of "
+                f"{_range(apart, '{:.1f}')} % of the cells."
+            )
+        between = f"between {OPEN[0]:.0%} and {OPEN[1]:.0%}"
+        lines.append(
+            f"- **{rays.capitalize()}** ({_scenarios(len(chosen))}): a model drawn is wrong in "
+            f"{_range(wrong, '{:.1f}')} % of the cells, in the mean of a run; "
+            f"{_range(loose, '{:.1f}')} % of the cells are open, channel with a probability "
+            f"{between}.{noise}"
+        )
+    said = [agreement(runs)["r_hat"] for runs in found.values() if len(runs) > 1]
+    if said:
+        agreed = sum(value <= 1.01 for value in said)
+        verb = "has" if agreed == 1 else "have"
+        lines.append(
+            "- **Do runs agree?** Each was begun by searches of its own. Of "
+            f"{_scenarios(len(said))} with several runs, {agreed} {verb} an R-hat of 1.01 or less; "
+            f"the worst is {max(said):.2f}."
+        )
+    return "\n".join(lines)
+
+
+def _scenarios(count: int) -> str:
+    return f"{count} scenario" + ("" if count == 1 else "s")

@@ -1,0 +1,119 @@
+"""The study of the posteriors: its units, ranks, what is told of them, and its recheck."""
+
+import numpy as np
+import pytest
+
+from geolib import studies
+from geolib.studies.latent_inversion import draws, posterior
+
+STUDY = studies.get("latent_posterior")
+SMALL = STUDY.Config(width=16, narrow=16, particles=64, solves=100, moves=1, truths=1)
+
+
+@pytest.fixture(scope="module")
+def computed():
+    return {unit.name: arrays for unit, arrays in STUDY.compute(SMALL, STUDY.units(SMALL))}
+
+
+def test_the_units_are_runs_of_scenarios_and_truths_of_which_some_go_through_wrong_samplers():
+    config = STUDY.Config(scenarios=2, runs=2, operators=("consistent", "as_published"), truths=2, wrong=1)
+    names = STUDY.names(config)
+    assert names[:3] == [
+        "posterior-consistent-m1-n1-r0",
+        "posterior-as_published-m1-n1-r0",
+        "posterior-consistent-m1-n2-r0",
+    ]
+    assert names[8:] == [
+        "calibration-consistent-right-s4200",
+        "calibration-consistent-warm-s4200",
+        "calibration-consistent-sharp-s4200",
+        "calibration-consistent-right-s4201",
+    ]
+    assert all(STUDY.unit(name).name == name for name in names)
+
+
+def test_seeds_that_chose_the_sampler_are_not_those_that_calibrate_it():
+    seeds = {unit.seed for unit in STUDY.units(STUDY.Config.preset("paper")) if hasattr(unit, "seed")}
+    assert seeds == set(range(6000, 6200))
+
+
+def test_ranks_are_of_the_first_row_and_ties_fall_anywhere():
+    rng = np.random.default_rng(1)
+    values = np.array([[0.5, 0.5], [0.1, 0.5], [0.2, 0.5], [0.9, 0.5]])
+    found = np.array([posterior._ranks(values, rng) for _ in range(400)])
+    assert (np.floor(found[:, 0] * 4) == 2).all()
+    assert np.histogram(found[:, 1], 4, (0, 1))[0].min() > 70
+
+
+def test_a_posterior_and_a_truth_are_computed_and_rechecked(computed):
+    (scenario, truth) = computed.values()
+    assert scenario["draws"].shape == (64, 15) and (np.abs(scenario["draws"]) <= 1).all()
+    assert 0 <= scenario["probability"].min() <= scenario["probability"].max() == 1
+    assert [truth[f"rank_{name}"].shape for name in ("direction", "cells", "share")] == [(15,), (20,), (1,)]
+    for unit, arrays in zip(STUDY.units(SMALL), computed.values(), strict=True):
+        assert STUDY.recheck(SMALL, unit, arrays, 1.0).gap()[0] < 1e-4
+    spoilt = scenario | {"draws": -scenario["draws"]}
+    assert STUDY.recheck(SMALL, STUDY.units(SMALL)[0], spoilt, 1.0).gap()[0] > 0.1
+
+
+def made(sampler, seed, spread=1.0):
+    """Return a truth's ranks and deviations as a sampler gives them whose width is off by a factor."""
+    rng = np.random.default_rng(seed)
+    ranks = posterior._ranks(np.concatenate([rng.normal(0, 1, (1, 15)), rng.normal(0, spread, (200, 15))]), rng)
+    kept = {f"rank_{name}": ranks for name in ("direction", "cells", "share")}
+    return {**kept, "spread": rng.normal(0, 1, 15) ** 2 / spread**2, "sampler": np.array(sampler)}
+
+
+def test_a_right_sampler_passes_the_calibration_and_wrong_ones_fail():
+    spreads = {"right": 1.0, "warm": 2**0.5, "sharp": 0.5}
+    units = {
+        f"calibration-consistent-{name}-s{seed}": made(name, seed, spread)
+        for name, spread in spreads.items()
+        for seed in range(6000, 6040)
+    }
+    measures = STUDY.measures(STUDY.Config(), units)
+    assert {name: draws.passes(measures, name) for name in spreads} == {"right": True, "warm": False, "sharp": False}
+    said = draws.calibrated(units, measures)
+    assert "All intervals hold" in said and "fail: the ones for twice the variance and for half the noise" in said
+    assert len(draws.calibration_markdown(units, measures).splitlines()) >= 5
+    assert draws.ranks(units, "right")["directions"].shape == (40, 15)
+
+
+def scenario(order, noise, run, share, rng):
+    draws_ = rng.uniform(-1, 1, (200, 15))
+    return f"posterior-{order}-m1-n{noise}-r{run}", {
+        "draws": draws_,
+        "log_likelihood": np.full(200, -288.0),
+        "probability": share,
+        "wrong": np.full(200, 0.02),
+        "inside": np.array(0.95),
+        "solves": np.array(30_000),
+        "true_rmse": np.array(1.0),
+        "lineages": np.array(5),
+    }
+
+
+def test_what_is_told_follows_from_the_runs():
+    rng = np.random.default_rng(1)
+    sure, turned = np.zeros(7500), np.r_[np.ones(750), np.zeros(6750)]
+    half = np.r_[np.full(75, 0.5), np.zeros(7425)]
+    units = dict(
+        [
+            scenario("consistent", 1, 0, sure, rng),
+            scenario("consistent", 2, 0, turned, rng),
+            scenario("as_published", 1, 0, half, rng),
+            scenario("as_published", 1, 1, half, rng),
+        ]
+    )
+    said = draws.told(units)
+    assert "True rays** (2 scenarios): a model drawn is wrong in 2.0 %" in said
+    assert "turns the more probable facies of 10.0 % of the cells" in said
+    assert "Scrambled** (1 scenario)" in said and "1.0 % of the cells are open" in said
+    assert "Of 1 scenario with several runs, 1 has" in said
+    table = draws.as_markdown(units)
+    assert "2 of 200" in table and "30,000" in table and table.count("—") == 4
+    np.testing.assert_allclose(draws.entropy(np.array([0.0, 0.5, 1.0])), [0, 1, 0], atol=1e-9)
+
+
+def test_nothing_run_is_said():
+    assert draws.told({}) == "No posterior was drawn." and "not been calibrated" in draws.calibrated({}, {})
