@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from scipy import special
 
 from geolib.plots.style import COLORS, FACIES_MAP, INK
+from geolib.plots.tomography import draw_nothing
 
 #: Colours of a right sampler and of wrong ones.
 _SAMPLERS = {"right": COLORS["blue"], "warm": COLORS["orange"], "sharp": COLORS["vermilion"]}
@@ -35,6 +37,17 @@ def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: f
     axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
     axes.grid(False)
     return axes
+
+
+def draw_open(axes: Sequence[Axes], share: np.ndarray, rays: str, shape: tuple[int, int] = (125, 60)) -> None:
+    """Draw the probability of channel in each cell, flat, and beside it its entropy; of none the two panels say so."""
+    if not share.size:
+        for axis in axes:
+            draw_nothing(axis, f"{rays}:\nnot drawn")
+        return
+    bits = (special.entr(share) + special.entr(1 - share)) / np.log(2)
+    draw_cells(axes[0], share.reshape(shape), rays, "probability of channel")
+    draw_cells(axes[1], bits.reshape(shape), rays, "entropy (bits)")
 
 
 def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int = 10) -> Axes:

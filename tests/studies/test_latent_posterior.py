@@ -112,8 +112,9 @@ def test_what_is_told_follows_from_the_runs():
     assert "Of 1 scenario with several runs, 1 has" in said
     table = draws.as_markdown(units)
     assert "2 of 200" in table and "30,000" in table and table.count("—") == 4
-    np.testing.assert_allclose(draws.entropy(np.array([0.0, 0.5, 1.0])), [0, 1, 0], atol=1e-9)
+    assert "400 models from 2 runs (scrambled)" in draws.caption(draws.first(units))
 
 
 def test_nothing_run_is_said():
+    assert draws.probability([]).size == 0 and "Drawn" not in draws.caption({})
     assert draws.told({}) == "No posterior was drawn." and "not been calibrated" in draws.calibrated({}, {})

@@ -9,9 +9,12 @@ import numpy as np
 from geolib.runs.measure import Measure
 from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Units, select
+from geolib.studies.latent_inversion.config import LatentConfig, PosteriorConfig
 from geolib.studies.latent_inversion.posterior import SAMPLERS, Calibration, Posterior
 from geolib.studies.latent_inversion.searches import diagnostics
 from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
+from geolib.studies.latent_inversion.units import SCENARIOS
+from geolib.studies.latent_inversion.world import World
 
 #: A cell is open where its probability of channel is between these.
 OPEN = (0.05, 0.95)
@@ -34,17 +37,39 @@ def scenarios(units: Units) -> dict[tuple[str, int, int], list[Mapping[str, np.n
     return {key: found[key] for key in sorted(found, key=lambda key: (*key[1:], key[0]))}
 
 
+def first(units: Units) -> dict[str, list[Mapping[str, np.ndarray]]]:
+    """Return by cell order the runs of the first scenario."""
+    return {key[0]: runs for key, runs in scenarios(units).items() if key[1:] == SCENARIOS[0]}
+
+
 def probability(runs: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
-    """Return each cell's probability of channel (7500,), the mean of several runs."""
+    """Return each cell's probability of channel (7500,), the mean of several runs; none of none."""
+    if not runs:
+        return np.empty(0)
     found: np.ndarray = np.mean([run["probability"] for run in runs], axis=0)
     return found
 
 
-def entropy(share: np.ndarray) -> np.ndarray:
-    """Return the entropy in bits of cells with that probability of channel."""
-    kept = np.clip(share, 1e-12, 1 - 1e-12)
-    found: np.ndarray = -(kept * np.log2(kept) + (1 - kept) * np.log2(1 - kept))
-    return found
+def truth(drawn: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> np.ndarray:
+    """Return the facies (125, 60) of the true model of the runs of `first`."""
+    config = PosteriorConfig()
+    world = World(LatentConfig(width=config.width, seed=config.seed), "cpu")
+    latents = [runs[0]["true_latent"] for runs in drawn.values()]
+    return world.image(latents[0] if latents else world.true_latents[1][0].numpy()) >= 0.5
+
+
+def caption(drawn: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> str:
+    """Return the caption of the figure of the runs of `first`, with how many there are."""
+    counts = []
+    for order, runs in drawn.items():
+        models = sum(len(run["draws"]) for run in runs)
+        counts.append(f"{models} models from {_counted(len(runs), 'run')} ({ORDERS[order]})")
+    told = f" Drawn: {listed(counts)}." if counts else ""
+    return (
+        "Binary model I with noise I, generator of width 64. Beside the truth, for either kind of "
+        "rays, the probability that a cell is channel, and its entropy: 0 where the data decide, "
+        f"1 bit where channel is as probable as not.{told}"
+    )
 
 
 def agreement(runs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
@@ -197,8 +222,8 @@ def told(units: Units) -> str:
             )
         between = f"between {OPEN[0]:.0%} and {OPEN[1]:.0%}"
         lines.append(
-            f"- **{rays.capitalize()}** ({_scenarios(len(chosen))}): a model drawn is wrong in "
-            f"{_range(wrong, '{:.1f}')} % of the cells, in the mean of a run; "
+            f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn is "
+            f"wrong in {_range(wrong, '{:.1f}')} % of the cells, in the mean of a run; "
             f"{_range(loose, '{:.1f}')} % of the cells are open, channel with a probability "
             f"{between}.{noise}"
         )
@@ -208,11 +233,11 @@ def told(units: Units) -> str:
         verb = "has" if agreed == 1 else "have"
         lines.append(
             "- **Do runs agree?** Each was begun by searches of its own. Of "
-            f"{_scenarios(len(said))} with several runs, {agreed} {verb} an R-hat of 1.01 or less; "
-            f"the worst is {max(said):.2f}."
+            f"{_counted(len(said), 'scenario')} with several runs, {agreed} {verb} an R-hat of "
+            f"1.01 or less; the worst is {max(said):.2f}."
         )
     return "\n".join(lines)
 
 
-def _scenarios(count: int) -> str:
-    return f"{count} scenario" + ("" if count == 1 else "s")
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")

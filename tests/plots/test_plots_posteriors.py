@@ -1,0 +1,39 @@
+"""Figures of posteriors show what they are given."""
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from geolib.plots import posteriors
+
+
+def test_entropy_is_one_bit_where_nothing_is_decided():
+    figure, axes = plt.subplots(1, 2)
+    share = np.array([0.0, 0.5, 1.0, 0.9])
+    posteriors.draw_open(axes, share, "true rays", shape=(2, 2))
+    shown = [axis.images[0].get_array() for axis in axes]
+    np.testing.assert_allclose(shown[0], share.reshape(2, 2))
+    np.testing.assert_allclose(shown[1], [[0, 1], [0, 0.469]], atol=1e-3)
+    plt.close(figure)
+
+
+def test_panels_of_nothing_say_so():
+    figure, axes = plt.subplots(1, 2)
+    posteriors.draw_open(axes, np.empty(0), "scrambled")
+    assert all("not drawn" in axis.texts[0].get_text() for axis in axes)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("count", [10, 1000])
+def test_ranks_have_the_band_of_so_many_truths(count):
+    figure, axis = plt.subplots()
+    rng = np.random.default_rng(1)
+    posteriors.draw_ranks(axis, {"right": rng.random((count, 15)), "sharp": np.empty((0, 15))}, "directions")
+    (steps,) = [patch for patch in axis.patches if hasattr(patch, "get_data")]
+    assert steps.get_data().values.sum() == pytest.approx(1)
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == [f"right, {count} truths"]
+    band = next(patch for patch in axis.patches if patch is not steps).get_bbox()
+    assert band.height == pytest.approx(
+        2 * 1.96 * np.sqrt(0.09 / count) if count > 100 else 0.1 + 1.96 * np.sqrt(0.009)
+    )
+    plt.close(figure)
