@@ -61,3 +61,17 @@ def test_the_truth_fits_its_own_data(case):
     with torch.no_grad():
         made = world.simulate("consistent", case, world.true_latents[search.MODEL])
     assert float((made - data).square().mean().sqrt()) == pytest.approx(rmse, rel=1e-4)
+
+
+def test_attempts_count_where_the_one_before_did_not_fit_and_cut_ones_do_not():
+    def truth(*misfits):
+        return {"misfits": np.array(misfits)}
+
+    found = [truth(1.0)] * 30 + [truth(1.2, 1.005)] * 2 + [truth(1.2, 1.3, 1.4, 1.02)] * 8
+    units = {f"consistent-binary-b10000-s{5000 + number}": each for number, each in enumerate(found)}
+    assert [(each.k, each.n) for each in search.attempts(units, "consistent")] == [(30, 40), (2, 10), (0, 8)]
+    said = search.attempts_told(units)
+    assert "fits 30 of 40, later ones 2 of 18" in said and "so some truths are harder" in said
+    alike = {name: each for name, each in units.items() if len(each["misfits"]) < 4}
+    assert "could be chance" in search.attempts_told(alike)
+    assert len(search.attempts_markdown(units).splitlines()) == 5 and search.attempts_told({}) == ""

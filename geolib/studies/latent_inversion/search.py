@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from scipy import stats
 
 from geolib._runtime import keep_memory
 from geolib.gans import sgan
@@ -207,6 +208,63 @@ def as_markdown(units: Units) -> str:
             rows.append([*cells, f"{100 * np.median(wrong):.1f} %"])
     heads = ["Rays", "Case", "Truths", *(f"≤ {mark:,} solves" for mark in MARKS)]
     return markdown([*heads, "Median solves", "Median of wrong cells"], rows, "ll" + "r" * 7)
+
+
+def attempts(units: Units, operator: str) -> list[Measure]:
+    """Return how many first attempts fit, how many second ones where the first did not, and so on.
+
+    The attempt that the budget cut short is left out.
+    """
+    counts: list[list[int]] = []
+    for arrays in select(units, Truth, operator=operator, case="binary").values():
+        fits = (arrays["misfits"] <= LIMITS[-1]).tolist()
+        whole = fits[: fits.index(True) + 1] if True in fits else fits[:-1]
+        for number, fit in enumerate(whole):
+            counts += [[0, 0]] * (number == len(counts))
+            counts[number] = [counts[number][0] + fit, counts[number][1] + 1]
+    return [Measure.count(*pair) for pair in counts]
+
+
+def attempts_markdown(units: Units) -> str:
+    """Return by cell order and attempt how many of those that were made fitted."""
+    found = {rays: attempts(units, order) for order, rays in ORDERS.items()}
+    rows = [
+        [
+            number + 1,
+            *(_share(each[number]) if number < len(each) else "—" for each in found.values()),
+        ]
+        for number in range(max(map(len, found.values())))
+    ]
+    return markdown(["Attempt", *found], rows, "rrr", empty="No truth was searched.")
+
+
+def _share(measure: Measure) -> str:
+    low, high = (100 * (end or 0) for end in (measure.low, measure.high))
+    return f"{measure.k} of {measure.n} ({low:.0f} to {high:.0f} %)"
+
+
+def attempts_told(units: Units) -> str:
+    """Return whether the attempts on a truth are alike, as they would be if all truths were."""
+    told = []
+    for order, rays in ORDERS.items():
+        found = attempts(units, order)
+        if len(found) < 2:
+            continue
+        first, rest = found[0], found[1:]
+        k, n = (sum(getattr(each, name) or 0 for each in rest) for name in ("k", "n"))
+        table = [[first.k, (first.n or 0) - (first.k or 0)], [k, n - k]]
+        p = float(stats.fisher_exact(table).pvalue)
+        verdict = "the difference could be chance" if p > 0.05 else "so some truths are harder"
+        told.append(
+            f"with {rays if rays != 'scrambled' else 'scrambled rays'} a first attempt fits "
+            f"{first.k} of {first.n}, later ones {k} of {n} (Fisher, p = {p:.2g}: {verdict})"
+        )
+    if not told:
+        return ""
+    return (
+        "Were all truths alike, each attempt, which knows nothing of the one before, would fit "
+        f"with the same probability, and failures would die out. In fact {'; '.join(told)}."
+    )
 
 
 STUDY = Search()
