@@ -68,7 +68,7 @@ APART = {
     # What the configurations read a reader's file by; tests/datasets/test_files.py gives them wrong ones.
     *(
         f"geolib.datasets.files.{name}"
-        for name in ["find", "array", "table", "velocity", "geometry", "cells", "traveltimes"]
+        for name in ["find", "array", "table", "velocity", "geometry", "places", "traveltimes"]
     ),
     *(
         f"geolib.datasets.files.{name}"
@@ -414,7 +414,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     patches.orientation: lambda: {"samples": torch.rand(2, 1, 8, 8, generator=_torch())},
     velocity.layered: lambda: {"thicknesses": [50.0], "velocities": [2000.0, 3000.0], "spacing": 10.0, "nz": 12},
     velocity.four_layers: lambda: {"nz": 12, "spacing": 10.0},
-    velocity.smooth: lambda: {"velocity": np.full((12, 9), 2000.0), "sigma": 1.5, "frozen": 2},
+    velocity.smooth: lambda: {"velocity": np.full((12, 9), 2000.0), "sigma": 1.5, "frozen": 2, "aspect": 1.5},
     velocity.marmousi: lambda: {"seed": 1},
     velocity.marmousi_like: lambda: {"rng": _rng(), "shape": (20, 30), "water": 2},
     facies.statistics: _curves,

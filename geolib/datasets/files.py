@@ -27,6 +27,8 @@ SLOWEST, FASTEST = 200.0, 12_000.0
 #: Least and greatest mean velocity of a radar wave in the ground, m/ns.
 RADAR = (0.03, 0.3)
 UNITS = {"m/s": 1.0, "km/s": 1000.0}
+#: Spacings by which positions that are rounded, in centimetres say, may be beside their grid point.
+ON = 1e-3
 
 
 def find(name: str, path: Any, kinds: Sequence[str]) -> Path:
@@ -275,19 +277,23 @@ def geometry(name: str, path: Any) -> Geometry:
     return Geometry(sources[:, :1], receivers)
 
 
-def cells(name: str, positions: np.ndarray, spacing: float, shape: tuple[int, int]) -> np.ndarray:
-    """Return the grid points nearest to positions in m; row i lies at depth i times the spacing.
+def places(name: str, positions: np.ndarray, spacings: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
+    """Return positions in m as grid indices, float64; row i lies at depth i times the spacing in depth.
+
+    A position that is within `ON` spacings of a grid point lies on it.
 
     Raises
     ------
     ValueError
         If a position lies off the model.
     """
-    found = np.rint(positions / spacing).astype(np.int64)
-    off = ((found < 0) | (found >= np.array(shape))).any(-1)
+    found = positions / np.array(spacings)
+    points = np.rint(found)
+    found = np.where(np.abs(found - points) <= ON, points, found)
+    off = ((found < 0) | (found > np.array(shape) - 1)).any(-1)
     if off.any():
         depth, x = positions[off][0]
-        extent = " by ".join(f"{(n - 1) * spacing:g}" for n in shape)
+        extent = " by ".join(f"{(n - 1) * spacing:g}" for n, spacing in zip(shape, spacings, strict=True))
         raise ValueError(
             f"{name} must lie on the model of {extent} m; one is at depth {depth:g} m, distance {x:g} m. "
             "Check spacing and units."

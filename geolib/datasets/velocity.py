@@ -73,8 +73,8 @@ def four_layers(nz: int = 200, spacing: float = 10.0) -> Model:
     return layered([500.0, 500.0, 500.0], [2000.0, 3000.0, 4000.0, 5000.0], spacing, nz)
 
 
-@checked(sigma=(0, None, "cells"), frozen=(0, None))
-def smooth(velocity: Model, sigma: float, frozen: int = 0) -> Model:
+@checked(sigma=(0, None, "cells"), frozen=(0, None), aspect=(0, None))
+def smooth(velocity: Model, sigma: float, frozen: int = 0, aspect: float = 1.0) -> Model:
     """Return the model smoothed by a Gaussian, as a start for an inversion.
 
     Parameters
@@ -85,6 +85,8 @@ def smooth(velocity: Model, sigma: float, frozen: int = 0) -> Model:
         Standard deviation of the Gaussian, cells.
     frozen : int
         Uppermost rows that keep their values, such as water; what lies below is smoothed without them.
+    aspect : float
+        By how much larger the deviation is in depth, in cells: that along the line over that in depth of their size.
 
     Returns
     -------
@@ -95,9 +97,13 @@ def smooth(velocity: Model, sigma: float, frozen: int = 0) -> Model:
         raise ValueError(f"velocity must have one or two axes; got {np.ndim(velocity)}. Give (nz,) or (nz, nx).")
     frozen = _checks.integer("frozen", frozen, low=0, high=len(velocity) - 1)
     # Beyond the model's own size there is nothing left to smooth over.
-    sigma = _checks.number("sigma", sigma, high=10 * max(np.shape(velocity)), unit="cells")
+    sigma, *in_depth = (
+        _checks.number("sigma", each, high=10 * max(np.shape(velocity)), unit="cells")
+        for each in (sigma, aspect * sigma)
+    )
     result = np.array(velocity, dtype=np.float64)
-    result[frozen:] = ndimage.gaussian_filter(result[frozen:], sigma, mode="nearest")
+    deviations = [*in_depth, sigma][: result.ndim]
+    result[frozen:] = ndimage.gaussian_filter(result[frozen:], deviations, mode="nearest")
     return result
 
 

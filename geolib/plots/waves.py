@@ -41,10 +41,15 @@ def shot_gather(ax: Axes, gather: np.ndarray, dt: float, spacing: float, clip: f
     return ax
 
 
-def velocity(ax: Axes, model: np.ndarray, spacing: float = 10.0, limits: tuple[float, float] = (1.5, 4.7)) -> Any:
-    """Draw a velocity model (nz, nx) in m/s as an image in km/s and return the image, for a colour bar."""
-    nz, nx = model.shape
-    extent = (0, nx * spacing / 1000, nz * spacing / 1000, 0)
+def velocity(
+    ax: Axes, model: np.ndarray, spacing: float | tuple[float, ...] = 10.0, limits: tuple[float, float] = (1.5, 4.7)
+) -> Any:
+    """Draw a velocity model (nz, nx) in m/s as an image in km/s and return the image, for a colour bar.
+
+    The spacing, m, may be one in depth and one along the line.
+    """
+    (nz, nx), (dz, dx) = model.shape, spacing if isinstance(spacing, tuple) else (spacing, spacing)
+    extent = (0, nx * dx / 1000, nz * dz / 1000, 0)
     image = ax.imshow(model / 1000, cmap=VELOCITY_MAP, vmin=limits[0], vmax=limits[1], extent=extent)
     ax.set(xlabel="distance (km)", ylabel="depth (km)")
     ax.grid(False)
@@ -54,7 +59,7 @@ def velocity(ax: Axes, model: np.ndarray, spacing: float = 10.0, limits: tuple[f
 def panels(
     models: Mapping[str, np.ndarray],
     columns: int = 2,
-    spacing: float = 10.0,
+    spacing: float | tuple[float, ...] = 10.0,
     title: str = "",
     limits: tuple[float, float] = (1.5, 4.7),
 ) -> Figure:

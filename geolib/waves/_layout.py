@@ -62,6 +62,26 @@ class Shot(NamedTuple):
     receivers: np.ndarray
 
 
+class Places(NamedTuple):
+    """Sources or receivers of all shots: their points, one after the other, and the weights of these."""
+
+    points: np.ndarray  # (n_shots, n n_points), flat indices
+    weights: np.ndarray | None  # (n_shots, n, n_points); None where each is one point
+
+    def spread(self, shot: int, values: np.ndarray) -> np.ndarray:
+        """Return what the points of one shot get of values (n, nt): (n n_points, nt)."""
+        if self.weights is None:
+            return values
+        return (self.weights[shot][..., None] * values[:, None]).reshape(-1, values.shape[-1])
+
+    def added(self, shot: int, values: np.ndarray) -> np.ndarray:
+        """Return the transpose: what is added up of values (n n_points, nt)."""
+        if self.weights is None:
+            return values
+        weights = self.weights[shot]
+        return np.einsum("np,npt->nt", weights, values.reshape(*weights.shape, -1))
+
+
 class Workspace(NamedTuple):
     """What one thread works in, for any number of shots."""
 

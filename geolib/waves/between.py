@@ -3,57 +3,64 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from geolib import _checks
-from geolib._arguments import checked, tensor
-from geolib._autograd import taking_gradients
-from geolib.waves.propagate import propagate
+from geolib._arguments import checked
 from geolib.waves.survey import Survey
 
 #: Points on either side, and the shape of the Kaiser window over them.
 RADIUS, SHAPE = 4, 4.14
+_REMEDY = "Axes are shot, position in the shot, and (depth, distance)."
 
 
-@dataclass(frozen=True, eq=False)
-class Between:
-    """A survey between grid points (`between` makes it).
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Between(Survey):
+    """A survey with places between grid points (`between` makes it); all that takes a survey takes this one.
 
     Parameters
     ----------
-    survey : Survey
-        The same on grid points: each source and each receiver is `n_points` of them.
-    weights : (n_shots, n_receivers, n_points) tensor
-        By which a receiver adds its points.
+    source_positions, receiver_positions : (n_shots, n, ndim) tensor
+        Positions in grid indices, depth first; `source_locations` and `receiver_locations` are the nearest grid points.
     """
 
-    survey: Survey
-    weights: torch.Tensor
+    source_positions: Any
+    receiver_positions: Any
 
-    def propagate(self, velocity: torch.Tensor, *, space_order: int = 2, backend: str = "fused") -> torch.Tensor:
-        """Return the shot gathers (n_shots, n_receivers, nt) of a velocity, as `waves.propagate` does."""
-        points = propagate(velocity, self.survey, space_order=space_order, backend=backend)
-        return torch.einsum("srp,srpt->srt", self.weights, points.unflatten(1, self.weights.shape[1:]))
+    PLACES: ClassVar[tuple[str, str]] = ("source_positions", "receiver_positions")
 
-    def misfit_and_gradient(
-        self, velocity: torch.Tensor, observed: torch.Tensor, *, space_order: int = 2, backend: str = "fused"
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return misfit and gradient, as `waves.misfit_and_gradient` does."""
-        tensor("observed", observed, (*self.weights.shape[:2], self.survey.nt))
-        if observed.dtype != velocity.dtype:
-            raise TypeError(
-                f"observed must be {velocity.dtype} as velocity is; got {observed.dtype}. Use observed.to()."
-            )
-        with taking_gradients():
-            model = velocity.detach().clone().requires_grad_()
-            residual = self.propagate(model, space_order=space_order, backend=backend) - observed
-            misfit = residual.square().sum() / (2 * self.survey.n_shots)
-            (gradient,) = torch.autograd.grad(misfit, model)
-        return misfit.detach(), gradient
+    def __post_init__(self) -> None:
+        for place in ("source", "receiver"):
+            given = torch.as_tensor(getattr(self, f"{place}_positions"), dtype=torch.float64)
+            _checks.shape(f"{place}s", given, (None, None, len(self.grid.shape)), _REMEDY)
+            _must_lie_on(self.grid.shape, f"{place}s", given)
+            object.__setattr__(self, f"{place}_positions", given)
+            object.__setattr__(self, f"{place}_locations", given.round().long())
+        super().__post_init__()
+        for place in ("source", "receiver"):
+            self._along(place)
+
+    def points(self, place: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the grid points around each source or receiver, and their weights, as `Survey.points` does."""
+        (points, weights), *more = self._along(place)
+        points = points[..., None]
+        for at, by in more:
+            shape = (*weights.shape, by.shape[-1])
+            before = points[..., None, :].expand(*shape, points.shape[-1])
+            points = torch.cat([before, at[..., None, :].expand(shape)[..., None]], -1).flatten(2, 3)
+            weights = (weights[..., None] * by[..., None, :]).flatten(2, 3)
+        used = (weights != 0).flatten(0, 1).any(0)
+        return points[:, :, used], weights[:, :, used]
+
+    def _along(self, place: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return along each axis the points around the places, and their weights, both (n_shots, n, 2 RADIUS)."""
+        positions, found = getattr(self, f"{place}_positions"), []
+        for axis, widths in enumerate(self.boundary.padding(len(self.grid.shape))):
+            found.append(_along(f"{place}s", positions[..., axis], self.grid.shape[axis], widths))
+        return found
 
 
 @checked()
@@ -72,54 +79,38 @@ def between(survey: Survey, sources: Any, receivers: Any) -> Between:
     Returns
     -------
     Between
-        Its `propagate` and `misfit_and_gradient` are linear in each place's points, so that adjoints stay exact.
+        A survey for `propagate`, `misfit_and_gradient`, `certify` and all others. Places on grid points are these
+        points, to the last bit.
 
     Raises
     ------
     ValueError
-        If a position is off the grid, or at an absorbing side nearer than `RADIUS` points and not on a point.
+        If a position is off the grid, or needs points beyond an absorbing layer that is thinner than `RADIUS`.
 
     Notes
     -----
     Each place takes up to (2 RADIUS)^ndim points. Beyond a free side the wavefield is turned over, and the points'
-    weights with it.
+    weights with it; in an absorbing layer it has hardly begun to fade. What is recorded is linear in each place's
+    points, so that adjoints stay exact. `misfit_and_gradient` costs one forward more than on grid points, and traces of
+    all points of one shot for each thread.
 
     References
     ----------
     Hicks (2002), Geophysics 67, 156.
     """
-    kind = survey.source_amplitudes
-    at_sources, by_source = _points("sources", sources, survey, survey.source_locations.shape)
-    at_receivers, weights = _points("receivers", receivers, survey, survey.receiver_locations.shape)
-    amplitudes = by_source.to(kind)[..., None] * survey.source_amplitudes[:, :, None]
-    on_points = dataclasses.replace(
-        survey,
-        source_locations=at_sources.flatten(1, 2),
-        receiver_locations=at_receivers.flatten(1, 2),
-        source_amplitudes=amplitudes.flatten(1, 2),
-    )
-    return Between(on_points, weights.to(kind))
+    for name, places in (("sources", sources), ("receivers", receivers)):
+        given = torch.as_tensor(places, dtype=torch.float64)
+        expected = tuple(getattr(survey, f"{name[:-1]}_locations").shape)
+        _checks.shape(name, given, expected, "Give as many as the survey has.")
+    same = {item.name: getattr(survey, item.name) for item in dataclasses.fields(Survey)}
+    return Between(**same, source_positions=sources, receiver_positions=receivers)
 
 
-def _points(name: str, places: Any, survey: Survey, shape: torch.Size) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the points (n_shots, n, n_points, ndim) of places, and their weights."""
-    given = torch.as_tensor(places, dtype=torch.float64)
-    _checks.shape(name, given, tuple(shape), "Give as many as the survey has.")
-    size = torch.tensor(survey.grid.shape)
-    off = ((given < 0) | (given > size - 1) | ~given.isfinite()).any(-1)
+def _must_lie_on(shape: tuple[int, ...], name: str, places: torch.Tensor) -> None:
+    off = ((places < 0) | (places > torch.tensor(shape) - 1) | ~places.isfinite()).any(-1)
     if off.any():
-        first = tuple(round(float(x), 6) for x in given[off][0])
-        raise ValueError(f"{name} must lie on the grid of shape {survey.grid.shape}; got {first}. Move them inside.")
-    axes = []
-    for axis, widths in enumerate(survey.boundary.padding(len(size))):
-        axes.append(_along(name, given[..., axis], survey.grid.shape[axis], widths))
-    points, weights = [], []
-    for taps in itertools.product(range(2 * RADIUS), repeat=len(axes)):
-        points.append(torch.stack([at[..., tap] for (at, _), tap in zip(axes, taps, strict=True)], -1))
-        weights.append(torch.stack([w[..., tap] for (_, w), tap in zip(axes, taps, strict=True)]).prod(0))
-    every, weight = torch.stack(points, 2), torch.stack(weights, 2)
-    used = (weight != 0).flatten(0, 1).any(0)
-    return every[:, :, used], weight[:, :, used]
+        first = tuple(round(float(x), 6) for x in places[off][0])
+        raise ValueError(f"{name} must lie on the grid of shape {shape}; got {first}. Move them inside.")
 
 
 def _along(name: str, x: torch.Tensor, n: int, widths: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -129,13 +120,15 @@ def _along(name: str, x: torch.Tensor, n: int, widths: tuple[int, int]) -> tuple
     window = torch.special.i0(SHAPE * (1 - (distance / RADIUS) ** 2).clamp_min(0).sqrt())
     weights = torch.sinc(distance) * window / torch.special.i0(torch.tensor(SHAPE, dtype=x.dtype))
     weights = torch.where(x[..., None] == x[..., None].round(), (distance == 0).to(x), weights)
-    for width, beyond, about in ((widths[0], points < 0, -1), (widths[1], points > n - 1, n)):
-        if width and (beyond & (weights != 0)).any():
-            raise ValueError(
-                f"{name} must lie {RADIUS} points inside an absorbing side, or on a point along its axis; one does "
-                "not. Widen the grid."
-            )
+    for width, beyond, about in ((widths[0], -points, -1), (widths[1], points - (n - 1), n)):
+        if width:
+            if ((beyond > width) & (weights != 0)).any():
+                raise ValueError(
+                    f"{name} must not need points beyond an absorbing layer; it is {width} wide, less than {RADIUS}. "
+                    "Widen the layer."
+                )
+            continue
         # u is zero at `about` and odd about it.
-        weights = torch.where(beyond, torch.where(points == about, 0.0, -weights), weights)
-        points = torch.where(beyond, 2 * about - points, points)
-    return points.clamp(0, n - 1), weights
+        weights = torch.where(beyond > 0, torch.where(points == about, 0.0, -weights), weights)
+        points = torch.where(beyond > 0, 2 * about - points, points)
+    return torch.where(weights == 0, x.round().long()[..., None], points), weights

@@ -63,8 +63,14 @@ class WaveCell(nn.Module):
         # All differences are divided by the square of the last axis's spacing.
         self.aspects = [(survey.grid.spacings[-1] / h) ** 2 for h in survey.grid.spacings]
         self.layers = tuple(Layer(*(c.to(velocity) for c in layer)) for layer in layers(survey))
-        self.sources = padded_index(survey.source_locations, survey).to(velocity.device)
-        self.receivers = padded_index(survey.receiver_locations, survey).to(velocity.device)
+        self.sources, self.spread = self._places("source")
+        self.receivers, self.added = self._places("receiver")
+
+    def _places(self, place: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+        # Flat indices (n_shots, n n_points), and weights (n_shots, n, n_points), None where each is one point.
+        points, weights = self.survey.points(place)
+        index = padded_index(points.flatten(1, 2), self.survey).to(self.velocity.device)
+        return index, weights.to(self.velocity.detach()) if weights.shape[-1] > 1 else None
 
     def start(self) -> State:
         """Return the state of rest."""
@@ -111,10 +117,15 @@ class WaveCell(nn.Module):
             laplacian = laplacian + second + curvature
             memory.append((slope, curvature))
         laplacian = laplacian / self.survey.grid.spacings[-1] ** 2
+        if self.spread is not None:
+            source = (source[..., None] * self.spread).flatten(1)
         forcing = (laplacian.flatten(1)).scatter_add(1, self.sources, -source).view_as(u)
         courant = (pad(self.velocity, self.survey) * self.survey.dt) ** 2
         after = courant * forcing + 2 * u - state.before
-        return after.flatten(1).gather(1, self.receivers), State(after, u, tuple(memory))
+        heard = after.flatten(1).gather(1, self.receivers)
+        if self.added is not None:
+            heard = (heard.view_as(self.added) * self.added).sum(-1)
+        return heard, State(after, u, tuple(memory))
 
 
 def padded_shape(survey: Survey) -> tuple[int, ...]:

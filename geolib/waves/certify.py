@@ -9,26 +9,22 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import torch
 
 from geolib._arguments import checked, tensor
+from geolib.waves._trial import ALL, Trial
 from geolib.waves.cell import padded_shape
 from geolib.waves.memory import gradient_bytes
-from geolib.waves.propagate import misfit_and_gradient, propagate
-from geolib.waves.survey import KINDS, STIFFNESS, Survey, longest_step, space_order_of
+from geolib.waves.propagate import propagate
+from geolib.waves.survey import STIFFNESS, Survey, longest_step, space_order_of
 
-#: Shots that are tried at most, spread evenly over the survey.
-SHOTS = 6
-ALL = "all cells"
-#: Radians by which the smaller of both steps may turn a wave that crosses all changed cells: all there are, or a few.
-TURN, TURN_BY_FEW = 1e-3, 1e-2
 #: What rounding and the steps' own error leave of an exact adjoint: a fifth of these is seen on 200 random surveys.
 DOT, DERIVATIVE, SINGLE = {torch.float64: 1e-13, torch.float32: 1e-5}, (1e-5, 5e-4), 5e-3
 #: Of sums of float64 numbers, over the sum of their magnitudes.
 ROUNDING = 1e-13
-#: At order 2; at higher ones the layer is symmetric up to the discretisation only.
+#: At order 2 with places on the grid; at higher ones the layer is symmetric up to the discretisation only, and in it
+#: places do not count alike.
 RECIPROCAL, RECIPROCAL_ABOVE = 1e-10, 1e-2
 #: Of x, the squared sine of half a point's phase: the scheme's second difference is -4 x (1 + x / 3 + ...).
 SERIES = ((1, 1.0), (2, 1 / 3), (3, 8 / 45), (4, 4 / 35))
@@ -109,7 +105,7 @@ def certify(
     velocity : ``grid.shape`` or ``(n_shots, *grid.shape)`` tensor
         Velocity at which an inversion would start, m/s.
     survey : Survey
-        Grid, time step, boundaries, sources and receivers.
+        Grid, time step, boundaries, sources and receivers, on grid points or between them.
     observed : (n_shots, n_receivers, nt) tensor, optional
         Observed shot gathers, by which cycles skipped are counted.
     space_order : {2, 4, 6, 8}
@@ -132,7 +128,7 @@ def certify(
 
     Notes
     -----
-    About ten gradients of the survey, or less: of many shots `SHOTS` are tried, spread evenly, and of few shots
+    About ten gradients of the survey, or less: of many shots six are tried, spread evenly, and of few shots
     the first half of their record, or as much of it as brings half of the energy.
     """
     begin = time.perf_counter()
@@ -145,7 +141,7 @@ def certify(
         if observed is not None:
             tensor("observed", observed, (*survey.receiver_locations.shape[:2], survey.nt))
         survey, velocity = _fixed(survey), velocity.detach()
-        trial = _Trial(velocity, survey, {"space_order": order, "backend": backend}, seed)
+        trial = Trial(velocity, survey, {"space_order": order, "backend": backend}, seed)
         rows = [*_dot_products(trial), *_taylor(trial), *_single(trial), *_sum(trial)]
         rows += [*_reciprocity(trial), *_reflection(trial), *_grid(velocity, survey, order)]
         if observed is not None:
@@ -162,91 +158,6 @@ def _fixed(survey: Survey) -> Survey:
     return dataclasses.replace(survey, boundary=edge, source_amplitudes=survey.source_amplitudes.detach())
 
 
-class _Gradients(NamedTuple):
-    """Traces of some shots, and what their derivatives in velocity are said to be, each shot's by itself."""
-
-    traces: torch.Tensor
-    weighted: torch.Tensor  # of sum(weights * traces)
-    misfit: torch.Tensor  # of sum(traces^2) / 2
-    gap: float  # between both sides of the dot product, over their norms
-
-
-class _Trial:
-    """Some shots of a survey, each with a model of its own, and the derivatives that are tried on them."""
-
-    def __init__(self, velocity: torch.Tensor, survey: Survey, options: dict[str, Any], seed: int) -> None:
-        self.survey, self.options = survey, options
-        self.shots = torch.linspace(0, survey.n_shots - 1, min(SHOTS, survey.n_shots)).round().long()
-        turn = 2 * math.pi * survey.mean_frequency * survey.dt * survey.nt
-        self.step, self.step_of_few = TURN / turn, TURN_BY_FEW / turn
-        # Steps must not leave the stable velocities.
-        fastest = longest_step(survey.grid, 1.0, options["space_order"]) / survey.dt / (1 + 4 * self.step_of_few)
-        self.shared = velocity.dim() == len(survey.grid.shape)
-        self.model = (velocity if self.shared else velocity[self.shots]).clamp(max=fastest)
-        self.models = self.model.double().expand(len(self.shots), *survey.grid.shape)
-        self.whole = survey.source_amplitudes[self.shots]
-        self.heard = propagate(self.model, self.part(self.whole), **options).double()
-        self.amplitudes = self.whole[..., : self._samples()].double()
-        generator = torch.Generator().manual_seed(seed)
-
-        def normal(*shape: int) -> torch.Tensor:
-            return torch.randn(shape, generator=generator, dtype=torch.float64).to(velocity.device)
-
-        self.weights = normal(len(self.shots), survey.receiver_locations.shape[1], self.amplitudes.shape[-1])
-        self.sources = normal(*self.amplitudes.shape)
-        self.sizes = 0.5 + normal(*self.models.shape).abs().clamp(max=1)
-        self.single, self.double = self._gradients(torch.float32), self._gradients(torch.float64)
-        begin = time.perf_counter()  # kernels are compiled by now
-        self.misfit_gradient(self.model, self.whole)
-        self.seconds = (time.perf_counter() - begin) * survey.n_shots / len(self.shots)
-
-    def _samples(self) -> int:
-        """Return how much of the record is tried."""
-        energy = (self.heard / self.heard.abs().max().clamp_min(1e-300)).square().sum(1).cumsum(-1)
-        half = int((energy < 0.5 * energy[:, -1:]).sum(-1).max()) + 1
-        share = min(1.0, self.survey.n_shots / (2 * len(self.shots)))
-        return min(self.survey.nt, max(half, math.ceil(share * self.survey.nt)))
-
-    def part(self, amplitudes: torch.Tensor, rows: torch.Tensor | slice = slice(None)) -> Survey:
-        """Return the survey of the shots that are tried, or of some of them, with these amplitudes."""
-        names = ("source_locations", "receiver_locations")
-        places = {name: getattr(self.survey, name)[self.shots[rows]] for name in names}
-        return dataclasses.replace(self.survey, nt=amplitudes.shape[-1], source_amplitudes=amplitudes, **places)
-
-    def misfit_gradient(self, models: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of half the traces' squares."""
-        nothing = amplitudes.new_zeros(*self.heard.shape[:2], amplitudes.shape[-1])
-        return misfit_and_gradient(models, self.part(amplitudes), nothing, **self.options)[1] * len(self.shots)
-
-    def _gradients(self, kind: torch.dtype) -> _Gradients:
-        models = self.models.to(kind).clone().requires_grad_()
-        amplitudes, weights = self.amplitudes.to(kind).clone().requires_grad_(), self.weights.to(kind)
-        traces = propagate(models, self.part(amplitudes), **self.options)
-        weighted, source = torch.autograd.grad((weights * traces).sum(), (models, amplitudes))
-        sources = self.sources.to(kind)
-        answer = propagate(models.detach(), self.part(sources), **self.options)
-        gap = (weights.double() * answer.double()).sum() - (sources.double() * source.double()).sum()
-        scale = weights.double().norm() * answer.double().norm()
-        misfit = self.misfit_gradient(models.detach(), amplitudes.detach())
-        return _Gradients(traces.detach(), weighted, misfit, float(gap.abs() / scale))
-
-    def groups(self) -> dict[str, torch.Tensor]:
-        """Return by name the cells of each kind in each shot, 1 where they are."""
-        shape, edge = self.survey.grid.shape, self.survey.boundary
-        kinds = {kind: torch.zeros_like(self.models) for kind in KINDS}
-        for axis, sides in enumerate(((edge.top, edge.bottom), edge.sides)[: len(shape)], start=1):
-            for side, end in zip(sides, (0, shape[axis - 1] - 1), strict=True):
-                kinds[side].select(axis, end).fill_(1)
-        found = {ALL: torch.ones_like(self.models)}
-        found |= {"cells at free sides": kinds["free"], "cells at the layer": kinds["absorbing"]}
-        for name in ("source", "receiver"):
-            places = getattr(self.survey, f"{name}_locations")[self.shots].to(self.models.device)
-            found[f"{name} cells"] = torch.zeros_like(self.models)
-            for mask, of_shot in zip(found[f"{name} cells"], places, strict=True):
-                mask[of_shot.unbind(-1)] = 1
-        return {name: mask for name, mask in found.items() if mask.any()}
-
-
 def _sums(values: torch.Tensor) -> torch.Tensor:
     return values.flatten(1).sum(1)
 
@@ -255,13 +166,13 @@ def _row(check: str, error: float, limit: float, found: str = "") -> Row:
     return Row(check, found or f"{error:.1e}", f"at most {limit:.0e}", "holds" if error <= limit else "FAULT")
 
 
-def _dot_products(trial: _Trial) -> list[Row]:
+def _dot_products(trial: Trial) -> list[Row]:
     """Traces are linear in the source, so that <F s, w> = <s, F' w> without any step."""
     pairs = ((torch.float64, trial.double), (torch.float32, trial.single))
     return [_row(f"dot product, {str(kind)[6:]}", found.gap, DOT[kind]) for kind, found in pairs]
 
 
-def _taylor(trial: _Trial) -> Iterator[Row]:
+def _taylor(trial: Trial) -> Iterator[Row]:
     """Try what two steps in a direction change against what the derivative says of them."""
     groups, n, exact = trial.groups(), len(trial.shots), trial.double
     tried = list(zip(itertools.cycle(range(n)), itertools.cycle(groups), range(max(n, len(groups)))))
@@ -295,14 +206,14 @@ def _taylor(trial: _Trial) -> Iterator[Row]:
             yield _row(f"derivative of {what}, {name}", float(error[worst]), limit, found)
 
 
-def _single(trial: _Trial) -> Iterator[Row]:
+def _single(trial: Trial) -> Iterator[Row]:
     for what in ("weighted", "misfit"):
         exact, found = getattr(trial.double, what), getattr(trial.single, what).double()
         error = float((found - exact).abs().sum() / exact.abs().sum().clamp_min(1e-300))
         yield _row(f"gradient of {'traces' if what == 'weighted' else what}, float32", error, SINGLE)
 
 
-def _sum(trial: _Trial) -> Iterator[Row]:
+def _sum(trial: Trial) -> Iterator[Row]:
     if trial.shared:
         found = trial.misfit_gradient(trial.model, trial.amplitudes.to(trial.model)).double()
         own = trial.single if trial.model.dtype == torch.float32 else trial.double
@@ -311,28 +222,31 @@ def _sum(trial: _Trial) -> Iterator[Row]:
         yield _row("gradient of all shots, against each by itself", error, SINGLE)
 
 
-def _reciprocity(trial: _Trial) -> Iterator[Row]:
+def _reciprocity(trial: Trial) -> Iterator[Row]:
     """Source and receiver may change places."""
-    here = trial.survey.source_locations[trial.shots[0], 0]
-    places = trial.survey.receiver_locations[trial.shots[0]]
+    source, receiver = (getattr(trial.survey, name)[trial.shots[0]] for name in trial.survey.PLACES)
+    metres = torch.tensor(trial.survey.grid.spacings, dtype=torch.float64)
     heard = trial.heard[0].abs().amax(-1).cpu()
-    distance = (places - here).double().norm(dim=-1) * (heard >= 1e-3 * heard.max())
-    there = places[int(distance.argmax())]
+    distance = ((receiver - source[0]) * metres).norm(dim=-1) * (heard >= 1e-3 * heard.max())
     if float(distance.max()) == 0:
         return
+    here, there = source[0], receiver[int(distance.argmax())]
+    ends = (here, there), (there, here)
     wavelet = max(trial.whole[0].double(), key=lambda wavelet: float(wavelet.abs().max()))
     pair = dataclasses.replace(
         trial.survey,
-        source_locations=torch.stack([here, there])[:, None],
-        receiver_locations=torch.stack([there, here])[:, None],
+        **{name: torch.stack(at)[:, None] for name, at in zip(trial.survey.PLACES, ends, strict=True)},
         source_amplitudes=wavelet.expand(2, 1, -1),
     )
+    points, _ = pair.points("source")
+    in_layer = ((points < 0) | (points >= torch.tensor(pair.grid.shape))).any()
     forth, back = propagate(trial.models[0], pair, **trial.options)
     error = float((forth - back).abs().max() / forth.abs().max().clamp_min(1e-300))
-    yield _row("reciprocity", error, RECIPROCAL if trial.options["space_order"] == 2 else RECIPROCAL_ABOVE)
+    exact = trial.options["space_order"] == 2 and not in_layer
+    yield _row("reciprocity", error, RECIPROCAL if exact else RECIPROCAL_ABOVE)
 
 
-def _reflection(trial: _Trial) -> Iterator[Row]:
+def _reflection(trial: Trial) -> Iterator[Row]:
     """Find what comes back from the layers by others, three times as wide and tuned for the model."""
     edge = trial.survey.boundary
     if "absorbing" not in (edge.top, edge.bottom, *edge.sides)[: 2 * len(trial.survey.grid.shape)]:
@@ -352,27 +266,40 @@ def _grid(velocity: torch.Tensor, survey: Survey, order: int) -> Iterator[Row]:
     """Tell how far the time step is from the longest, and by how much the shortest waves run early or late."""
     share = survey.dt / longest_step(survey.grid, float(velocity.max()), order)
     yield Row("time step", f"{share:.0%} of the longest stable", "at most 100%", "holds")
-    frequency, spacing, speeds = survey.highest_frequency, max(survey.grid.spacings), velocity.double()
-    # The scheme's own wavenumber along an axis, where dispersion is worst, times half the spacing, by its sine.
-    s = (math.sin(min(math.pi * frequency * survey.dt, math.pi / 2)) * spacing / (speeds * survey.dt)).square()
-    if float(s.max()) >= STIFFNESS[order]:
+    late = max(_late(survey, velocity.double(), spacing, order) for spacing in set(survey.grid.spacings))
+    frequency = survey.highest_frequency
+    if late == math.inf:
         found = f"{frequency:.3g} Hz does not travel at {float(velocity.min()):.4g} m/s"
         yield Row("dispersion", found, "it should", "caution")
         return
-    series, x = SERIES[: order // 2], s
-    for _ in range(20):  # Newton's steps on sum c x^n = s, which is convex
-        x = x - (sum(c * x**n for n, c in series) - s) / sum(n * c * x ** (n - 1) for n, c in series)
     # Over the longest offset, or down to the last row and back, as far as a wave comes.
-    metres = torch.tensor(survey.grid.spacings, dtype=torch.float64)
-    ends = ((survey.source_locations[:, :, None] - survey.receiver_locations[:, None]) * metres).norm(dim=-1)
-    points = max(float(ends.max()), 2.0 * survey.grid.shape[0] * survey.grid.spacings[0]) / spacing
-    points = min(points, survey.nt * survey.dt * float(speeds.mean()) / spacing)
-    periods = float((x.sqrt().asin() / math.pi - frequency * spacing / speeds).abs().mean()) * points
-    found = f"{periods:.2f} periods of {frequency:.3g} Hz over {points * spacing:.4g} m"
+    apart = torch.tensor(survey.grid.spacings, dtype=torch.float64)
+    sources, receivers = (getattr(survey, name) for name in survey.PLACES)
+    offsets = ((sources[:, :, None] - receivers[:, None]) * apart).norm(dim=-1)
+    metres = max(float(offsets.max()), 2.0 * survey.grid.shape[0] * survey.grid.spacings[0])
+    metres = min(metres, survey.nt * survey.dt * float(velocity.double().mean()))
+    periods = late * metres
+    found = f"{periods:.2f} periods of {frequency:.3g} Hz over {metres:.4g} m"
     yield Row("dispersion", found, f"at most {HALF}", "holds" if periods <= HALF else "caution")
 
 
-def _cycles(trial: _Trial, observed: torch.Tensor) -> Row:
+def _late(survey: Survey, speeds: torch.Tensor, spacing: float, order: int) -> float:
+    """Return the periods a metre by which the shortest waves run early or late along an axis, where they do most.
+
+    Along the axis of longer cells it is the differences that err, along the other it may be the time step.
+    """
+    frequency = survey.highest_frequency
+    # The scheme's own wavenumber along an axis times half the spacing, by its sine.
+    s = (math.sin(min(math.pi * frequency * survey.dt, math.pi / 2)) * spacing / (speeds * survey.dt)).square()
+    if float(s.max()) >= STIFFNESS[order]:
+        return math.inf
+    series, x = SERIES[: order // 2], s
+    for _ in range(20):  # Newton's steps on sum c x^n = s, which is convex
+        x = x - (sum(c * x**n for n, c in series) - s) / sum(n * c * x ** (n - 1) for n, c in series)
+    return float((x.sqrt().asin() / math.pi - frequency * spacing / speeds).abs().mean()) / spacing
+
+
+def _cycles(trial: Trial, observed: torch.Tensor) -> Row:
     """Return by how many periods traces of this velocity and observed ones are apart, by cross-correlation."""
     mine, other = trial.heard.flatten(0, 1), observed[trial.shots].to(trial.heard).flatten(0, 1)
     n, dt = mine.shape[1], trial.survey.dt

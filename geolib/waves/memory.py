@@ -26,8 +26,10 @@ def gradient_bytes(survey: Survey, *, space_order: int = 2) -> int:
     Returns
     -------
     int
-        Bytes: what each thread works in (`workspace_bytes`), and the image of each shot. Observed gathers come on top.
+        Bytes: what each thread works in (`workspace_bytes`), the image of each shot, and the points and weights of
+        places between grid points. Observed gathers come on top.
     """
     threads = min(survey.n_shots, torch.get_num_threads())
     images = survey.n_shots * math.prod(padded_shape(survey)) * survey.source_amplitudes.element_size()
-    return threads * workspace_bytes(survey, space_order=space_order) + images
+    places = sum(sum(part.nbytes for part in survey.points(place)) for place in ("source", "receiver"))
+    return threads * workspace_bytes(survey, space_order=space_order) + images + places

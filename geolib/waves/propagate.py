@@ -12,7 +12,7 @@ import torch
 from geolib import _checks
 from geolib._arguments import checked, tensor
 from geolib._autograd import refused, taking_gradients
-from geolib.waves._layout import Shot, Workspace, empty, scheme_of, setup_of
+from geolib.waves._layout import Places, Shot, Workspace, empty, scheme_of, setup_of
 from geolib.waves.cell import WaveCell, pad, padded_index
 from geolib.waves.survey import Survey, space_order_of
 
@@ -142,8 +142,11 @@ def workspace_bytes(survey: Survey, *, space_order: int = 2) -> int:
     The result of a shot, its gradient and its traces, come on top of it.
     """
     ones = torch.ones(survey.grid.shape, dtype=survey.source_amplitudes.dtype)
-    workspace = _Shots(pad(ones, survey), survey.source_amplitudes, survey, space_order_of(space_order))._workspace()
-    return sum(part.nbytes for part in workspace)
+    shots = _Shots(pad(ones, survey), survey.source_amplitudes, survey, space_order_of(space_order))
+    workspace = shots._workspace()
+    # Between grid points the points' traces are added up, and residuals spread over them.
+    more = 0 if shots.receivers.weights is None else 2 * workspace.traces.nbytes
+    return sum(part.nbytes for part in workspace) + more
 
 
 def _options(velocity: torch.Tensor, survey: Survey, space_order: int, backend: str) -> int:
@@ -219,22 +222,22 @@ class _Shots:
         self.courant = empty((len(courant), self.field_size), self.type)
         self.courant[:] = 0
         self._fields(self.courant)[self.grid] = courant
-        self.forcing = _array(amplitudes).swapaxes(1, 2) * -(survey.grid.spacings[-1] ** 2)
-        self.sources, self.receivers = (
-            self._flat(locations) for locations in (survey.source_locations, survey.receiver_locations)
-        )
+        self.forcing = _array(amplitudes) * -(survey.grid.spacings[-1] ** 2)
+        self.sources, self.receivers = self._places("source"), self._places("receiver")
 
-    def _flat(self, locations: torch.Tensor) -> np.ndarray:
-        row, column = np.divmod(padded_index(locations, self.survey).numpy(), self.setup.nx)
-        return (row + self.setup.halo) * self.setup.stride + column + self.setup.lead
+    def _places(self, place: str) -> Places:
+        points, weights = self.survey.points(place)
+        row, column = np.divmod(padded_index(points.flatten(1, 2), self.survey).numpy(), self.setup.nx)
+        flat = (row + self.setup.halo) * self.setup.stride + column + self.setup.lead
+        return Places(flat, weights.numpy().astype(self.type) if weights.shape[-1] > 1 else None)
 
     def _fields(self, flat: np.ndarray) -> np.ndarray:
         return flat.reshape(len(flat), -1, self.setup.stride)
 
     def _shot(self, i: int) -> Shot:
         courant = self.courant[i if len(self.courant) > 1 else 0]
-        forcing = np.ascontiguousarray(self.forcing[i])
-        return Shot(self.setup, courant, forcing, self.sources[i], self.receivers[i])
+        forcing = np.ascontiguousarray(self.sources.spread(i, self.forcing[i]).T)
+        return Shot(self.setup, courant, forcing, self.sources.points[i], self.receivers.points[i])
 
     def _workspace(self) -> Workspace:
         nt = self.survey.nt
@@ -245,18 +248,26 @@ class _Shots:
             empty((self.state_size,), self.type),
             np.empty((segments - 1, self.state_size), self.type),
             empty((segment, self.field_size), self.type),
-            np.empty((nt, self.receivers.shape[1]), self.type),
+            np.empty((nt, self.receivers.points.shape[1]), self.type),
         )
+
+    def _gather(self, i: int, state: np.ndarray, traces: np.ndarray, gather: np.ndarray) -> None:
+        whole = self.receivers.weights is None
+        points = gather if whole else np.empty(traces.shape[::-1], self.type)
+        self.kernels.forward(state, traces, points, self.scheme, self._shot(i))
+        if not whole:
+            gather[:] = self.receivers.added(i, points)
 
     def gathers(self) -> torch.Tensor:
         """Return the shot gathers."""
-        result = np.empty((self.survey.n_shots, self.receivers.shape[1], self.survey.nt), self.type)
+        shape = (*self.survey.receiver_locations.shape[:2], self.survey.nt)
+        result = np.empty(shape, self.type)
 
         def work(take: Callable[[], int | None]) -> None:
             state = empty((self.state_size,), self.type)
-            traces = np.empty((self.survey.nt, self.receivers.shape[1]), self.type)
+            traces = np.empty((self.survey.nt, self.receivers.points.shape[1]), self.type)
             while (i := take()) is not None:
-                self.kernels.forward(state, traces, result[i], self.scheme, self._shot(i))
+                self._gather(i, state, traces, result[i])
 
         _share(self.survey.n_shots, work)
         return torch.from_numpy(result)
@@ -266,16 +277,30 @@ class _Shots:
         n_shots, kernels = self.survey.n_shots, self.kernels
         misfits = np.zeros(n_shots)
         images = empty((n_shots, self.field_size), self.type)
-        source_images = np.empty((n_shots, self.sources.shape[1], self.survey.nt), self.type)
+        source_images = np.empty((*self.survey.source_locations.shape[:2], self.survey.nt), self.type)
         given, scale = _array(data), self.type.type(1 / n_shots)
+        # The kernels compare what points record, and not what they add up to.
+        fit_points = fit and self.receivers.weights is None
 
         def work(take: Callable[[], int | None]) -> None:
             workspace = self._workspace()
             while (i := take()) is not None:
-                shot = self._shot(i)
-                misfits[i] = kernels.gradient(
-                    workspace, given[i], scale, fit, images[i], source_images[i], self.scheme, shot
+                mine, whole = given[i], self.sources.weights is None
+                if fit and not fit_points:
+                    residual = np.empty_like(mine)
+                    self._gather(i, workspace.state, workspace.traces, residual)
+                    residual -= mine
+                    misfits[i] = 0.5 * scale * np.square(residual, dtype=np.float64).sum()
+                    mine = scale * residual
+                mine = self.receivers.spread(i, mine)
+                image = (
+                    source_images[i] if whole else np.empty(self.sources.points.shape[1:] + mine.shape[1:], self.type)
                 )
+                misfits[i] += kernels.gradient(
+                    workspace, mine, scale, fit_points, images[i], image, self.scheme, self._shot(i)
+                )
+                if not whole:
+                    source_images[i] = self.sources.added(i, image)
 
         _share(n_shots, work)
         image = torch.from_numpy(self._fields(images)[self.grid])

@@ -74,9 +74,8 @@ def misfit_and_gradient(
     boundary = dataclasses.replace(survey.boundary, velocity=speed, frequency=frequency)
     for first in range(0, survey.n_shots, at_once):
         part = slice(first, first + at_once)
-        names = ("source_locations", "receiver_locations", "source_amplitudes")
-        parts = {name: getattr(survey, name)[part].detach().clone() for name in names}
-        mine = dataclasses.replace(survey, boundary=boundary, **parts)
+        amplitudes = survey.source_amplitudes[part].detach().clone()
+        mine = survey.of_shots(part, boundary=boundary, source_amplitudes=amplitudes)
         tasks.append((velocity, mine, observed[part].detach().clone(), space_order))
     misfit, gradient = velocity.new_zeros(()), torch.zeros_like(velocity)
     for (_, mine, _, _), found in zip(tasks, map(_group, tasks), strict=True):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -148,6 +149,9 @@ class Survey:
     source_amplitudes: torch.Tensor
     boundary: Boundary = field(default_factory=Boundary)
 
+    #: The fields that say where sources and receivers are.
+    PLACES: ClassVar[tuple[str, str]] = ("source_locations", "receiver_locations")
+
     def __post_init__(self) -> None:
         for part, wanted in ((self.grid, Grid), (self.boundary, Boundary)):
             if not isinstance(part, wanted):
@@ -178,6 +182,40 @@ class Survey:
     def n_shots(self) -> int:
         """Number of shots."""
         return len(self.source_locations)
+
+    def of_shots(self, rows: Any, **changes: Any) -> Self:
+        """Return the survey of some shots, by a slice or by their numbers, with other fields changed.
+
+        Parameters
+        ----------
+        rows : slice or (n,) tensor
+            Which shots.
+        **changes
+            Fields of the new survey, as for `dataclasses.replace`.
+        """
+        taken = {name: getattr(self, name)[rows].clone() for name in self.PLACES}
+        if "source_amplitudes" not in changes:
+            taken["source_amplitudes"] = self.source_amplitudes[rows]
+        return dataclasses.replace(self, **taken | changes)
+
+    def points(self, place: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the grid points that sources or receivers are made of, and the weight of each.
+
+        Parameters
+        ----------
+        place : {"source", "receiver"}
+            Which.
+
+        Returns
+        -------
+        points : (n_shots, n, n_points, ndim) tensor
+            Grid indices: one point each. Where places lie between grid points (`waves.between`) they are several, and
+            those in an absorbing layer have indices below zero or beyond the grid.
+        weights : (n_shots, n, n_points) tensor
+            By which a source is spread and a receiver adds up, float64.
+        """
+        at = getattr(self, f"{place}_locations")[:, :, None]
+        return at, torch.ones(at.shape[:3], dtype=torch.float64)
 
     @functools.cached_property
     def _spectra(self) -> tuple[torch.Tensor, float]:

@@ -109,9 +109,18 @@ def test_geometry_keeps_the_order_of_the_shots(made):
     found = files.geometry("g", made("g.csv", HEAD + rows))
     np.testing.assert_array_equal(found.sources, [[[10, 50]], [[10, 80]]])
     np.testing.assert_array_equal(found.receivers[..., 1], [[0, 20], [40, 60]])
-    np.testing.assert_array_equal(files.cells("g", found.sources, 10.0, (5, 9)), [[[1, 5]], [[1, 8]]])
+    np.testing.assert_array_equal(files.places("g", found.sources, (10.0, 10.0), (5, 9)), [[[1, 5]], [[1, 8]]])
     with pytest.raises(ValueError, match=r"g must lie on the model of 40 by 60 m; one is at depth 10 m, distance 80 m"):
-        files.cells("g", found.sources, 10.0, (5, 7))
+        files.places("g", found.sources, (10.0, 10.0), (5, 7))
+
+
+def test_places_are_on_a_grid_point_or_as_far_from_it_as_they_are_given():
+    positions = np.array([[[6.68, 30.0], [4.0, 34.0], [0.004, 79.996]]])
+    found = files.places("g", positions, (10 / 3, 10.0), (4, 9))
+    np.testing.assert_allclose(found, [[[2.004, 3], [1.2, 3.4], [0.0012, 8]]], atol=1e-12)
+    assert found[0, 0, 1] == 3 and found[0, 2, 1] == 8
+    with pytest.raises(ValueError, match=r"g must lie on the model of 10 by 80 m; one is at depth -1 m"):
+        files.places("g", np.array([[[-1.0, 5.0]]]), (10 / 3, 10.0), (4, 9))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,16 @@ def test_smoothing_keeps_frozen_rows_and_a_constant():
     np.testing.assert_allclose(velocity.smooth(np.full(50, 2000.0), 6.0), 2000.0, rtol=1e-12)
 
 
+def test_smoothing_goes_as_far_in_depth_as_along_the_line():
+    spike = np.zeros((81, 81))
+    spike[40, 40] = 1e6
+    found = velocity.smooth(spike, 4.0, aspect=2.0)
+    z, x = np.indices(spike.shape) - 40
+    assert np.sqrt((found * z**2).sum() / found.sum()) == pytest.approx(8.0, rel=0.01)
+    assert np.sqrt((found * x**2).sum() / found.sum()) == pytest.approx(4.0, rel=0.01)
+    np.testing.assert_array_equal(velocity.smooth(spike, 4.0, aspect=1.0), velocity.smooth(spike, 4.0))
+
+
 @pytest.mark.parametrize(
     ("sigma", "frozen", "message"),
     [

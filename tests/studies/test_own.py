@@ -9,7 +9,7 @@ import torch
 
 from geolib import _runtime, cli, studies
 from geolib.book import reruns
-from geolib.datasets import files, segy
+from geolib.datasets import files, segy, velocity
 from geolib.datasets.channels import procedural_channels
 from geolib.gans import sgan
 from geolib.metrics import facies
@@ -85,15 +85,7 @@ def test_gathers_make_the_velocity_the_start(gathers):
 def test_the_gradient_without_dead_traces_is_that_of_its_misfit(gathers):
     made = fwi.problem(gathers)
     model = made.start.astype(np.float64) * 1.01
-    double = made.survey.__class__(
-        made.survey.grid,
-        made.survey.dt,
-        made.survey.nt,
-        made.survey.source_locations,
-        made.survey.receiver_locations,
-        made.survey.source_amplitudes.double(),
-        made.survey.boundary,
-    )
+    double = replace(made.survey, source_amplitudes=made.survey.source_amplitudes.double())
     exact = fwi.Own(double, made.observed.double(), made.truth, made.start, 2, made.alive)
     _, gradient = exact.objective(model)
     assert (gradient[:2] == 0).all()
@@ -119,6 +111,35 @@ def test_what_does_not_go_together_is_refused(gathers, tmp_path):
         fwi.OwnConfig(**values | {"spacing": 2.0}).ready()
 
 
+def test_positions_count_as_they_are_given_and_rows_may_lie_closer_than_columns(tmp_path):
+    """On columns of 5 m positions are grid points that on columns of 10 m are none; the model is as wide."""
+    head = "shot,source_depth,source_x,receiver_depth,receiver_x\n"
+    (tmp_path / "g.csv").write_text(head + "\n".join(f"1,16,45,8,{x}" for x in (75, 110, 135, 180)))
+    values = {"geometry": str(tmp_path / "g.csv"), "seconds": 0.25, "spacing_z": 8.0, "frequency": 8.0, "dt": 4e-4}
+    made = []
+    for name, spacing, columns in (("coarse", 10.0, 30), ("fine", 5.0, 59)):
+        np.save(tmp_path / f"{name}.npy", np.repeat(MODEL[:, :1], columns, 1))
+        config = fwi.OwnConfig(velocity=str(tmp_path / f"{name}.npy"), spacing=spacing, **values)
+        made.append(fwi.problem(config))
+    coarse, fine = made
+    assert coarse.survey.grid.spacings == (8.0, 10.0) and fine.survey.grid.spacings == (8.0, 5.0)
+    assert coarse.survey.receiver_positions[0, :, 1].tolist() == [7.5, 11.0, 13.5, 18.0]
+    assert fwi.receiver_spacing(coarse) == fwi.receiver_spacing(fine) == 35.0
+    # A source of one column is half as strong where columns are half as wide.
+    error = (coarse.observed - 2 * fine.observed).norm() / coarse.observed.norm()
+    nearest = replace(coarse.survey, receiver_positions=coarse.survey.receiver_positions.round())
+    moved = propagate(torch.from_numpy(coarse.truth).float(), nearest, space_order=4) - 2 * fine.observed
+    assert float(error) < 0.03 < 0.1 < float(moved.norm() / coarse.observed.norm())
+    # What is inverted knows the places too: at the truth nothing is left, and the gradient is that of the misfit.
+    assert coarse.objective(coarse.truth.astype(np.float32))[0] == 0
+    # A start is smoothed as far in depth as along the line, in metres.
+    steep = velocity.smooth(coarse.truth, 6.0, 0, 10 / 8)
+    np.testing.assert_allclose(coarse.start, steep, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"geometry must lie on the model of 152 by 290 m; one is at depth 160 m"):
+        (tmp_path / "g.csv").write_text(head + "1,160,45,8,50")
+        fwi.OwnConfig(velocity=str(tmp_path / "coarse.npy"), **values).ready()
+
+
 @pytest.mark.parametrize("order", [2, 8])
 def test_the_order_of_the_differences_is_the_reader_s(order, tmp_path):
     np.save(tmp_path / "v.npy", MODEL)
@@ -138,6 +159,7 @@ def test_an_order_that_there_is_not_is_refused_and_order_four_has_the_results_of
         fwi.OwnConfig(**gathers.as_dict() | {"space_order": 5})
     assert fwi.OwnConfig().key() == "1ac75612217a7e0d"  # as before there was the parameter
     assert replace(gathers, space_order=8).key() != gathers.key()
+    assert replace(gathers, spacing_z=5.0).key() != gathers.key()
 
 
 def test_a_file_s_content_identifies_results_and_its_place_does_not(gathers, tmp_path):
@@ -304,6 +326,9 @@ def test_gathers_in_segy_bring_their_geometry_and_make_the_same_problem(tmp_path
     lower = made(gathers=str(tmp_path / "gathers.sgy"), datum=50.0, origin=(10.0, 0.0))
     moved = lower.survey.receiver_locations - found.survey.receiver_locations
     assert (moved == torch.tensor([5, -1])).all()
+    between = made(gathers=str(tmp_path / "gathers.sgy"), datum=2.0, origin=(2.5, 0.0))
+    moved = between.survey.receiver_positions - found.survey.receiver_positions
+    assert moved.unique(dim=1).squeeze().unique(dim=0).tolist() == [[pytest.approx(0.2), -0.25]]
     with pytest.raises(ValueError, match=r"positions in gathers must lie on the model .* depth -480 m"):
         made(gathers=str(tmp_path / "gathers.sgy"), datum=-500.0)
     with pytest.raises(ValueError, match=r"origin must be x and y"):

@@ -5,16 +5,18 @@ import importlib
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 
 from geolib.studies.rnn_fwi.problems import problem_1d
-from geolib.waves import Boundary, Grid, Survey, certify, longest_step, propagate, ricker
+from geolib.waves import Between, Boundary, Grid, Survey, between, certify, longest_step, propagate, ricker
+from geolib.waves._layout import Places, scheme_of, setup_of
 
 # The package's attribute of this name is the function.
 engine = importlib.import_module("geolib.waves.propagate")
 
-FAULTS = ("sign", "index", "shift", "term", "boundary", "layer", "weight")
+FAULTS = ("sign", "index", "shift", "term", "boundary", "layer", "weight", "spacing", "tap", "nearest")
 SEEDS = range(200)
 
 
@@ -30,16 +32,28 @@ def draws(seed):
     return rng, whole, real
 
 
-def drawn(seed, *, order=None, layer=False):
-    """A survey of any scale, shape, boundary and precision, with at least 18 points to its slowest wavelength."""
+def drawn(seed, *, order=None, layer=False, oblong=False, off=False):
+    """A survey of any scale, shape, boundary and precision, with at least 18 points to its slowest wavelength.
+
+    About a third of the plane ones have oblong cells, and a third of all have their places off the grid points.
+    """
     rng, whole, real = draws(seed)
+    rng_of_more, whole_of_more, real_of_more = draws(10**6 + seed)
     shape = (whole(15, 60),) if whole(0, 4) == 0 else (whole(12, 30), whole(12, 30))
+    if oblong:
+        shape = (*shape, 20)[:2]
     order = order or 2 * whole(1, 4)
+    # Each order has kernels of its own for oblong cells, and two are enough to compile.
+    oblong = len(shape) == 2 and (oblong or (order <= 4 and whole_of_more(0, 1) == 0))
+    order = min(order, 4) if oblong else order
+    off = off or whole_of_more(0, 2) == 0
     dtype = (torch.float32, torch.float64)[whole(0, 1)]
     velocity = 10 ** real(-1, 4) * (1 + real(0, 0.5) * torch.rand(shape, generator=rng, dtype=torch.float64))
-    grid = Grid(shape, 10 ** real(-3, 3))
+    spacing = 10 ** real(-3, 3)
+    aspect = real_of_more(0.6, 0.9)
+    grid = Grid(shape, (spacing, aspect * spacing)[:: 1 - 2 * (seed % 2)] if oblong else spacing)
     dt = real(0.3, 0.99) * longest_step(grid, float(velocity.max()), order)
-    frequency = float(velocity.min()) / grid.spacing / real(18, 25)
+    frequency = float(velocity.min()) / spacing / real(18, 25)
     nt = round(real(3, 6) / frequency / dt)
     n_shots, n_sources = whole(1, 4), whole(1, 2)
 
@@ -50,7 +64,15 @@ def drawn(seed, *, order=None, layer=False):
     edge = Boundary("absorbing" if layer else top, (left, right), bottom, width=whole(10, 20))
     wavelet = 10 ** real(-6, 6) * ricker(frequency, dt, nt, dtype=dtype)
     sources = wavelet.expand(n_shots, n_sources, nt)
-    return velocity.to(dtype), Survey(grid, dt, nt, places(n_sources), places(whole(2, 8)), sources, edge), order
+    survey = Survey(grid, dt, nt, places(n_sources), places(whole(2, 8)), sources, edge)
+    if off:
+
+        def moved(places):
+            there = places + torch.rand(places.shape, generator=rng_of_more, dtype=torch.float64) - 0.5
+            return there.clamp_min(0).minimum(torch.tensor(shape) - 1.0)
+
+        survey = between(survey, moved(survey.source_locations), moved(survey.receiver_locations))
+    return velocity.to(dtype), survey, order
 
 
 def put_in(fault, seed, monkeypatch):
@@ -63,14 +85,26 @@ def put_in(fault, seed, monkeypatch):
         n_shots, n_receivers, _ = data.shape
         residual = (shots.gathers() - data) / n_shots if fit else data
         misfit = float((n_shots * residual.square().double()).sum() / 2) if fit else 0.0
-        residual = residual.clone()
+        residual, chosen = residual.clone(), choices[1] % n_receivers
         if fault == "shift":  # the adjoint's sources come a sample early or late
             residual = residual.roll(sign, -1)
         elif fault == "weight":
-            residual[:, choices[1] % n_receivers] *= 1 + sign * by
+            residual[:, chosen] *= 1 + sign * by
         elif fault == "index":
-            shots.receivers = shots.receivers.copy()
-            shots.receivers[:, choices[1] % n_receivers] += sign * (1 if choices[2] % 2 else shots.setup.stride)
+            points = shots.receivers.points.copy()
+            of_one = points.reshape(n_shots, n_receivers, -1)[:, chosen]
+            of_one += sign * (1 if choices[2] % 2 else shots.setup.stride)
+            shots.receivers = shots.receivers._replace(points=points)
+        elif fault in ("tap", "nearest"):
+            shots.receivers = mixed_up(shots.receivers, fault, chosen, choices[2] % 4, 1 + sign * by)
+        elif fault == "spacing":  # of depth and distance, one for the other
+            turned = dataclasses.replace(
+                shots.survey, grid=Grid(shots.survey.grid.shape, shots.survey.grid.spacings[::-1])
+            )
+            order = 2 + 2 * len(shots.scheme[0])
+            shots.setup, _ = setup_of(turned, order, shots.type)
+            shots.scheme = scheme_of(turned.grid, order, shots.type)
+            shots.courant = shots.courant * shots.scheme[1]
         elif fault == "term":
             shots.scheme = shots.scheme[0][:-1], shots.scheme[1]
         elif fault == "layer":
@@ -93,13 +127,37 @@ def put_in(fault, seed, monkeypatch):
     monkeypatch.setattr(engine._Shots, "gradient", wrong)
 
 
+def mixed_up(places, fault, chosen, rank, factor):
+    """Return receivers that read one of a receiver's points by another weight, or the nearest point alone."""
+    weights = places.weights.copy()
+    largest = np.abs(weights).argsort(-1)[:, :, ::-1]
+    if fault == "tap":
+        shots = np.arange(len(weights))
+        weights[shots, chosen, largest[:, chosen, rank]] *= factor
+        return places._replace(weights=weights)
+    points = places.points.reshape(weights.shape)
+    return Places(np.take_along_axis(points, largest[:, :, :1], -1)[..., 0], None)
+
+
 def with_fault(seed, monkeypatch):
     fault = FAULTS[seed % len(FAULTS)]
-    # The farthest term and the layer can be missing only where they are.
-    order = 4 + 2 * (seed // len(FAULTS) % 3) if fault == "term" else None
-    velocity, survey, order = drawn(seed, order=order, layer=fault == "layer")
+    # The farthest term, the layer, the other spacing and the points around a place can be missing only where they are.
+    velocity, survey, order = drawn(
+        seed,
+        order=4 + 2 * (seed // len(FAULTS) % 3) if fault == "term" else None,
+        layer=fault == "layer",
+        oblong=fault == "spacing",
+        off=fault in ("tap", "nearest"),
+    )
     put_in(fault, seed, monkeypatch)
     return fault, certify(velocity, survey, space_order=order)
+
+
+def test_a_fair_share_of_the_valid_surveys_is_oblong_or_off_the_grid_points():
+    surveys = [drawn(seed)[1] for seed in SEEDS]
+    assert sum(isinstance(survey.grid.spacing, tuple) for survey in surveys) >= 40
+    assert sum(isinstance(survey, Between) for survey in surveys) >= 60
+    assert sum(isinstance(survey, Between) and isinstance(survey.grid.spacing, tuple) for survey in surveys) >= 10
 
 
 @pytest.mark.parametrize("seed", SEEDS)

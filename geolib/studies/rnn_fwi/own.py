@@ -27,6 +27,7 @@ from geolib.waves import (
     Certificate,
     Grid,
     Survey,
+    between,
     certify,
     estimate_wavelet,
     gradient_bytes,
@@ -52,6 +53,9 @@ class OwnConfig(Config):
     velocity_unit: str = param("m/s", "unit of the velocity's file", choices=tuple(files.UNITS))
     shape: tuple[int, ...] = param((0, 0), "rows and columns of a raw file", low=0)
     spacing: float = param(10.0, "distance of grid points", low=1e-3, high=1e5, unit="m")
+    spacing_z: float = param(
+        0.0, "that in depth, if it differs; 0: the same", low=0, high=1e5, unit="m", former=0.0
+    )
     datum: float = param(
         0.0, "elevation of the first row, for SEG-Y gathers", low=-2e4, high=2e4, unit="m"
     )
@@ -100,6 +104,11 @@ class OwnConfig(Config):
             raise ValueError(f"shape must be rows and columns; got {self.shape}. Give two numbers.")
         if len(self.origin) != 2:
             raise ValueError(f"origin must be x and y; got {self.origin}. Give two numbers.")
+
+    @property
+    def spacings(self) -> tuple[float, float]:
+        """The distance of grid points in depth and along the line, m."""
+        return self.spacing_z or self.spacing, self.spacing
 
     def ready(self) -> None:
         """Read and check every file, and the memory that is needed."""
@@ -167,7 +176,7 @@ def given(config: OwnConfig) -> Given:
         )
     read = _read(config)
     sources, receivers = _places(config, model.shape, read and read.geometry)
-    grid, fastest = Grid(model.shape, config.spacing), FASTER * float(model.max())
+    grid, fastest = Grid(model.shape, config.spacings), FASTER * float(model.max())
     stable = 0.95 * longest_step(grid, fastest, config.space_order)
     sampling = config.dt or (read and read.interval)
     if read and not sampling:
@@ -176,7 +185,9 @@ def given(config: OwnConfig) -> Given:
     dt = sampling / finer if sampling else stable
     nt = read.data.shape[-1] * finer if read else max(2, round(config.seconds / dt))
     amplitudes = _wavelet(config, dt, nt, finer).expand(len(sources), 1, nt)
-    survey = Survey(grid, dt, nt, sources, receivers, amplitudes, Boundary(top=config.top))
+    nearest = (np.rint(each).astype(np.int64) for each in (sources, receivers))
+    survey = Survey(grid, dt, nt, *nearest, amplitudes, Boundary(top=config.top))
+    survey = between(survey, sources, receivers)
     survey.check_velocity(torch.from_numpy(model).float(), config.space_order)
     if read is None:
         return Given(survey, model, None)
@@ -199,7 +210,9 @@ def problem(config: OwnConfig) -> Own:
     start, order = model.astype(np.float32), config.space_order
     if data is None:
         data = propagate(torch.from_numpy(start), survey, space_order=order)
-        first = smooth(model, config.smoothing, config.frozen).astype(np.float32)
+        # As far in depth as along the line, in metres.
+        dz, dx = config.spacings
+        first = smooth(model, config.smoothing, config.frozen, dx / dz).astype(np.float32)
         return Own(survey, data, model, first, config.frozen, space_order=order)
     alive = data.abs().amax(-1) > 0
     if config.source == "estimated":
@@ -226,15 +239,16 @@ def _read(config: OwnConfig) -> segy.Gathers | None:
 def _places(
     config: OwnConfig, shape: tuple[int, int], known: files.Geometry | None
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions (n_shots, n, 2) of sources and receivers in grid indices."""
     if known is None and config.geometry:
         known = files.geometry("geometry", config.geometry)
     if known:
         name = "geometry" if config.geometry else "positions in gathers"
-        sources, receivers = (files.cells(name, each, config.spacing, shape) for each in known)
+        sources, receivers = (files.places(name, each, config.spacings, shape) for each in known)
         return sources, receivers
     columns = np.linspace(0, shape[1] - 1, config.shots + 2)[1:-1].round()
     sources, receivers = (
-        np.stack([np.ones_like(x), x], -1).astype(np.int64) for x in (columns, np.arange(shape[1]))
+        np.stack([np.ones(len(x)), x], -1) for x in (columns, np.arange(float(shape[1])))
     )
     return sources[:, None], np.repeat(receivers[None], config.shots, 0)
 
@@ -345,7 +359,8 @@ def named(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
 
 def receiver_spacing(made: Own) -> float:
     """Return the mean distance of neighbouring receivers of the first shot, m."""
-    columns = made.survey.receiver_locations[0, :, -1]
+    _, receivers = made.survey.PLACES
+    columns = getattr(made.survey, receivers)[0, :, -1]
     return (
         made.survey.grid.spacings[-1]
         * float(columns.max() - columns.min())
