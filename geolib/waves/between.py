@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from geolib import _checks
@@ -34,7 +35,7 @@ class Between(Survey):
 
     def __post_init__(self) -> None:
         for place in ("source", "receiver"):
-            given = torch.as_tensor(getattr(self, f"{place}_positions"), dtype=torch.float64)
+            given = _float64(getattr(self, f"{place}_positions"))
             _checks.shape(f"{place}s", given, (None, None, len(self.grid.shape)), _REMEDY)
             _must_lie_on(self.grid.shape, f"{place}s", given)
             object.__setattr__(self, f"{place}_positions", given)
@@ -99,11 +100,17 @@ def between(survey: Survey, sources: Any, receivers: Any) -> Between:
     Hicks (2002), Geophysics 67, 156.
     """
     for name, places in (("sources", sources), ("receivers", receivers)):
-        given = torch.as_tensor(places, dtype=torch.float64)
+        given = _float64(places)
         expected = tuple(getattr(survey, f"{name[:-1]}_locations").shape)
         _checks.shape(name, given, expected, "Give as many as the survey has.")
     same = {item.name: getattr(survey, item.name) for item in dataclasses.fields(Survey)}
     return Between(**same, source_positions=sources, receiver_positions=receivers)
+
+
+def _float64(value: Any) -> torch.Tensor:
+    # Torch takes neither a turned array nor one of another byte order.
+    value = np.array(value, np.float64) if isinstance(value, np.ndarray) else value
+    return torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
 
 
 def _must_lie_on(shape: tuple[int, ...], name: str, places: torch.Tensor) -> None:

@@ -69,7 +69,8 @@ def drawn(seed, *, order=None, layer=False, oblong=False, off=False):
 
         def moved(places):
             there = places + torch.rand(places.shape, generator=rng_of_more, dtype=torch.float64) - 0.5
-            return there.clamp_min(0).minimum(torch.tensor(shape) - 1.0)
+            last = torch.tensor(shape) - 1.0
+            return last - (last - there.abs()).abs()  # what is off the grid is turned over
 
         survey = between(survey, moved(survey.source_locations), moved(survey.receiver_locations))
     return velocity.to(dtype), survey, order

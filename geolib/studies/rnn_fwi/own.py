@@ -185,9 +185,10 @@ def given(config: OwnConfig) -> Given:
     dt = sampling / finer if sampling else stable
     nt = read.data.shape[-1] * finer if read else max(2, round(config.seconds / dt))
     amplitudes = _wavelet(config, dt, nt, finer).expand(len(sources), 1, nt)
-    nearest = (np.rint(each).astype(np.int64) for each in (sources, receivers))
-    survey = Survey(grid, dt, nt, *nearest, amplitudes, Boundary(top=config.top))
-    survey = between(survey, sources, receivers)
+    on_grid = [np.rint(each).astype(np.int64) for each in (sources, receivers)]
+    edge = Boundary(top=config.top)
+    points = Survey(grid, dt, nt, on_grid[0], on_grid[1], amplitudes, edge)
+    survey = between(points, sources, receivers)
     survey.check_velocity(torch.from_numpy(model).float(), config.space_order)
     if read is None:
         return Given(survey, model, None)
