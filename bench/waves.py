@@ -43,7 +43,7 @@ def case(shape=(100, 300), n_shots=12, nt=1000, boundary=LAYER, dtype=torch.floa
     return velocity, Survey(Grid(shape, SPACING), DT, nt, sources, receivers, wavelet, boundary)
 
 
-def deepwave_traces(velocity, survey):
+def deepwave_traces(velocity, survey, accuracy=2, **options):
     import deepwave
 
     width = survey.boundary.width if survey.boundary.top == "absorbing" else 0
@@ -54,12 +54,13 @@ def deepwave_traces(velocity, survey):
         source_amplitudes=survey.source_amplitudes,
         source_locations=survey.source_locations,
         receiver_locations=survey.receiver_locations,
-        accuracy=2,
+        accuracy=accuracy,
         pml_width=width,
         boundary=None if width else "free",
         pml_freq=FREQUENCY,
         max_vel=FASTEST,
         check_output_finite=False,
+        **options,
     )[-1]
 
 

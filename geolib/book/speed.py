@@ -10,6 +10,7 @@ from typing import Any
 #: The measurements of `bench/` in the order of the page, each with its question.
 QUESTIONS = {
     "waves": "How fast is the wave engine beside its alternatives?",
+    "waves_orders": "How fast is it at each order in space?",
     "wgan_traces": "How fast does the trace GAN train?",
     "latent_inversion": "How fast is a step in the latent space?",
     "gan_101": "How fast are adversarial networks in one dimension?",
