@@ -14,3 +14,9 @@ def test_a_wavelet_is_drawn_with_its_spectrum_as_far_as_it_has_energy():
     assert pulse.max() == spectrum.max() == 1
     assert time[pulse.argmax()] == pytest.approx(0.2) and frequency[spectrum.argmax()] == pytest.approx(10, abs=0.5)
     assert 0.28 < time[-1] < 0.4 and 20 < frequency[-1] < 40
+
+
+@pytest.mark.parametrize(("spacing", "extent"), [(10.0, (0, 0.3, 0.2, 0)), ((8.0, 10.0), (0, 0.3, 0.16, 0))])
+def test_a_model_is_as_large_as_its_rows_and_columns_are_apart(spacing, extent):
+    figure = waves.panels({"start": np.full((20, 30), 2000.0)}, spacing=spacing)
+    assert figure.axes[0].images[0].get_extent() == pytest.approx(extent)

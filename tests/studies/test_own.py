@@ -200,6 +200,14 @@ def test_certify_reads_the_same_files(gathers, capsys):
     assert "cycles skipped at this velocity  " in told and " of 9 traces" in told
 
 
+def test_certify_takes_closer_rows_and_positions_between_grid_points(gathers, capsys):
+    options = [word for name in ("velocity", "geometry") for word in ("-p", name, getattr(gathers, name))]
+    assert cli.main(["certify", *options, "-p", "spacing_z", "8", "-p", "seconds", "0.3", "-p", "frequency", "10"]) == 0
+    told = capsys.readouterr().out
+    assert "receiver cells" in told and "FAULT" not in told
+    assert re.search(r"dispersion .* over 320 m", told)  # down 20 rows of 8 m and back
+
+
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """A file of the authors' layout with our own weights of width 64."""
