@@ -57,10 +57,12 @@ class Between(Survey):
         return points[:, :, used], weights[:, :, used]
 
     def _along(self, place: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Return along each axis the points around the places, and their weights, both (n_shots, n, 2 RADIUS)."""
+        """Return along each axis the points that a place needs, and their weights, both (n_shots, n, n_points)."""
         positions, found = getattr(self, f"{place}_positions"), []
         for axis, widths in enumerate(self.boundary.padding(len(self.grid.shape))):
-            found.append(_along(f"{place}s", positions[..., axis], self.grid.shape[axis], widths))
+            points, weights = _along(f"{place}s", positions[..., axis], self.grid.shape[axis], widths)
+            needed = (weights != 0).flatten(0, 1).any(0)
+            found.append((points[..., needed], weights[..., needed]))
         return found
 
 

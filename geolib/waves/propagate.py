@@ -144,9 +144,10 @@ def workspace_bytes(survey: Survey, *, space_order: int = 2) -> int:
     ones = torch.ones(survey.grid.shape, dtype=survey.source_amplitudes.dtype)
     shots = _Shots(pad(ones, survey), survey.source_amplitudes, survey, space_order_of(space_order))
     workspace = shots._workspace()
-    # Between grid points the points' traces are added up, and residuals spread over them.
-    more = 0 if shots.receivers.weights is None else 2 * workspace.traces.nbytes
-    return sum(part.nbytes for part in workspace) + more
+    # Between grid points come what is spread over the points, and what is yet to be added up.
+    places = (shots.sources, shots.receivers)
+    points = sum(place.points.shape[1] for place in places if place.weights is not None)
+    return sum(part.nbytes for part in workspace) + 2 * points * survey.nt * shots.type.itemsize
 
 
 def _options(velocity: torch.Tensor, survey: Survey, space_order: int, backend: str) -> int:

@@ -5,7 +5,17 @@ import dataclasses
 import pytest
 import torch
 
-from geolib.waves import Boundary, Grid, Survey, between, misfit_and_gradient, propagate, ricker, shots
+from geolib.waves import (
+    Boundary,
+    Grid,
+    Survey,
+    between,
+    gradient_bytes,
+    misfit_and_gradient,
+    propagate,
+    ricker,
+    shots,
+)
 
 AROUND = Boundary("absorbing", "absorbing", "absorbing", width=12, velocity=2000.0, frequency=10.0)
 
@@ -63,6 +73,18 @@ def test_places_on_grid_points_are_grid_points_to_the_last_bit(dtype):
     observed = 0.3 * data.detach().flip(1)
     pairs = zip(*(misfit_and_gradient(velocity, each, observed) for each in (exact, moved)), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_memory_of_a_gradient_has_the_points_traces():
+    survey, moved = made((14, 17), AROUND, nt=1000)
+    assert moved.points("receiver")[0].shape == (2, 3, 64, 2) and survey.points("receiver")[0].shape == (2, 3, 1, 2)
+    along = between(survey, torch.full((2, 2, 2), 5.0), torch.tensor([5.0, 6.5]).expand(2, 3, 2))
+    assert along.points("receiver")[0].shape == (2, 3, 8, 2)
+    # Each thread records, adds up and spreads the 8 or 64 points of 3 receivers, and those of 2 sources likewise.
+    more = [gradient_bytes(each) - gradient_bytes(survey) for each in (along, moved)]
+    samples = [3 * (3 * 8 - 1), 3 * (3 * 64 - 1) + 2 * (2 * 64)]
+    threads = min(2, torch.get_num_threads())
+    assert more == [pytest.approx(threads * each * 1000 * 8, rel=0.05) for each in samples]
 
 
 @pytest.mark.parametrize("shape", [(30,), (14, 17)])
