@@ -1,5 +1,5 @@
 // What a page's theme leaves out: names and focus for what one reaches by keyboard, tables that fit a phone, figures
-// that open at full size.
+// that are legible there and open at full size.
 (function () {
   "use strict";
 
@@ -40,13 +40,51 @@
   // What scrolls must be reached by keyboard.
   function focus() {
     var boxes = ".bd-article pre, .pst-scrollable-table-container, .bd-article table, .bd-article .math, .bd-sidebar," +
-      " mjx-container, .tag_long-table table";
+      " mjx-container, .tag_long-table table, .figure-frame";
     document.querySelectorAll(boxes).forEach(function (box) {
       var wide = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
       var scrolls = wide && /auto|scroll/.test(getComputedStyle(box).overflow);
       if (scrolls && !box.hasAttribute("tabindex")) { box.setAttribute("tabindex", "0"); box.dataset.focus = ""; }
       if (!scrolls && box.dataset.focus === "") { box.removeAttribute("tabindex"); delete box.dataset.focus; }
+      if (box.dataset.name) { name(box, scrolls); }
     });
+  }
+
+  // What scrolls and is no text says what it is.
+  function name(frame, scrolls) {
+    if (scrolls) {
+      frame.setAttribute("role", "region");
+      frame.setAttribute("aria-label", frame.dataset.name);
+    } else {
+      frame.removeAttribute("role");
+      frame.removeAttribute("aria-label");
+    }
+    edge(frame);
+  }
+
+  // A figure fades at the side where it goes on.
+  function edge(frame) {
+    var left = frame.scrollLeft > 2, right = frame.scrollLeft + frame.clientWidth < frame.scrollWidth - 2;
+    frame.classList.toggle("goes-on-left", left);
+    frame.classList.toggle("goes-on-right", right);
+  }
+
+  // On a phone a figure keeps the size that its letters are made for, and moves sideways in a frame.
+  function framed(image, button) {
+    var frame = document.createElement("div"), number = image.closest("figure");
+    number = number && number.querySelector(".caption-number");
+    frame.className = "figure-frame";
+    frame.dataset.name = (number ? number.textContent.trim() : image.alt) + ", scrolls sideways";
+    frame.addEventListener("scroll", function () { edge(frame); }, { passive: true });
+    frame.appendChild(button);
+    // A picture has two pixels where a drawing or a film has one.
+    function own() {
+      var pixels = /\.png$/.test(image.src) ? 2 : 1;
+      image.style.setProperty("--own", image.naturalWidth / pixels + "px");
+      focus();
+    }
+    if (image.complete && image.naturalWidth) { own(); } else { image.addEventListener("load", own); }
+    return frame;
   }
 
   // An equation wider than its column gets smaller letters, down to three fifths.
@@ -76,7 +114,8 @@
       button.type = "button";
       button.className = "enlarge";
       button.setAttribute("aria-label", "Enlarge: " + image.alt);
-      image.parentNode.insertBefore(button, image);
+      var frame = framed(image, button);
+      image.parentNode.insertBefore(frame, image);
       button.appendChild(image);
       button.addEventListener("click", function () {
         shown.src = image.src;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,12 +55,13 @@ def cite(title: str = "") -> str:
 
 
 def paper(study: AnyStudy) -> str:
-    """Return the link to a study's paper: its address, or else its entry in the references."""
-    return (
-        f"[the paper]({study.address})"
-        if study.address
-        else f"the paper, {{cite:t}}`{study.paper}`, a report without DOI"
-    )
+    """Return the link to a study's paper; of a report, which has no address, say where it is."""
+    if study.address:
+        return f"[the paper]({study.address})"
+    entry = rf"@\w+\{{{study.paper},.*?institution = \{{([^}}]*)\}}"
+    found = re.search(entry, paths.bibliography().read_text(encoding="utf-8"))
+    where = f" in {found[1].replace('--', '–')}" if found else ""
+    return f"the paper, {{cite:t}}`{study.paper}`{where}, a report without DOI"
 
 
 def page() -> str:

@@ -16,23 +16,35 @@ _NOT_PROSE = re.compile(
     r"^```\w[^\n]*\n.*?^```$"  # code
     r"|\$\$.*?\$\$(?:[ \t]*\([\w-]+\))?|\$[^$\n]+\$"  # equations
     r"|^\([\w-]+\)=$|^:{3,}[^\n]*$|^`{3,}[^\n]*$|^:\w[\w-]*:[^\n]*$"  # directives
+    r"|^\|[^\n]*\|$"  # rows of tables
     r"|<[^>]+>",  # markup
     re.DOTALL | re.MULTILINE,
 )
 # Of a role its text counts, of a link what is shown.
 _ROLE = re.compile(r"\{[\w:]+\}`([^`<]*)(?:<[^`]*>)?`")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+# A table that is numbered already bears its caption in its first line.
+_CAPTIONED = re.compile(r"^`{3,}\{table\} ([^\n]*)$", re.MULTILINE)
 
 
 def prose(notebook: Any) -> Iterator[str]:
-    """Yield what a page says in sentences: its text, then the captions of figures and tables."""
+    """Yield what a page says in sentences: its text, what cells print as text, and the captions."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            yield _LINK.sub(r"\1", _ROLE.sub(r"\1", _NOT_PROSE.sub(" ", cell.source)))
+            yield _plain(cell.source)
         shown = cell.metadata.get("mystnb", {})
-        for kind in ("figure", "table"):
-            if kind in shown:
-                yield _ROLE.sub(r"\1", shown[kind]["caption"])
+        captions = {kind: shown[kind]["caption"] for kind in ("figure", "table") if kind in shown}
+        for output in cell.get("outputs", ()):
+            if text := output.get("data", {}).get("text/markdown"):
+                yield _plain(_CAPTIONED.sub(r"\1", "".join(text)))
+            # What was made from a figure as it was drawn takes the place of what was written.
+            if said := output.get("metadata", {}).get("geolib", {}).get("caption"):
+                captions = dict.fromkeys(captions, said)
+        yield from map(_plain, captions.values())
+
+
+def _plain(text: str) -> str:
+    return _LINK.sub(r"\1", _ROLE.sub(r"\1", _NOT_PROSE.sub(" ", text)))
 
 
 def words(notebook: Any) -> int:

@@ -157,7 +157,7 @@ def against_floor(
     epoch = np.arange(1, len(values) + 1)
     log = log and bool(values.min() > 0 and floor.max() > 0)
     low = max(floor.min(), floor.max() / 4) if log else floor.min()
-    ax.axhspan(low, floor.max(), color=FLOOR, alpha=0.4, lw=0, label="real traces (floor)")
+    ax.axhspan(low, floor.max(), color=FLOOR, alpha=0.4, lw=0, label="other real traces")
     ax.fill_between(epoch, values.min(axis=1), values.max(axis=1), color=GENERATED, alpha=0.3, lw=0)
     marker = "." if len(epoch) < 60 else ""
     ax.plot(epoch, values.mean(axis=1), color=GENERATED, marker=marker, label="generated")

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -21,10 +22,11 @@ VIEWS = {
     "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 2},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
 }
-# What is wider than its box: cut where the box hides it, else to be scrolled for. Code scrolls in its own frame.
+# What is wider than its box: cut where the box hides it, else to be scrolled for. Code and figures have frames.
 LOUD = ("error", "warning", "assert")
 WIDER = """() => [...document.querySelectorAll('.bd-article, .bd-article *')].filter(e => {
-  if (!e.offsetParent || e.closest('mjx-assistive-mml, .visually-hidden, .geolab, pre, span.math')) return false;
+  if (!e.offsetParent || e.matches('.figure-frame')) return false;
+  if (e.closest('mjx-assistive-mml, .visually-hidden, .geolab, pre, span.math')) return false;
   if (e.closest('.math')) {  // the text for readers' devices beside a formula is wider than what is seen
     const drawn = e.matches('mjx-container') && e.querySelector('svg');
     return drawn && drawn.getBoundingClientRect().right > e.getBoundingClientRect().right + 1;
@@ -60,6 +62,43 @@ def code_that_runs_over(page) -> list:
     return wider
 
 
+def letters(drawing: Path) -> float:
+    """Return the size of a drawing's smallest letters, raised ones too, over the drawing's width."""
+    sizes = []
+
+    def walk(part, scale):
+        for each in part:
+            own = re.search(r"scale\(([\d.]+)", each.get("transform", ""))
+            here = scale * float(own[1]) if own else scale
+            if each.get("{http://www.w3.org/1999/xlink}href", "").startswith("#DejaVu"):
+                sizes.append(100 * here)  # a glyph is drawn on a square of 100
+            walk(each, here)
+
+    root = ElementTree.parse(drawing).getroot()
+    walk(root, 1.0)
+    return min(sizes) / float(root.get("viewBox").split()[2])
+
+
+def small_letters(page) -> list:
+    """On a phone a figure's letters have 8 px at least, and what does not fit is reached by keyboard, under a name."""
+    frames = page.locator(".figure-frame:visible").evaluate_all(
+        "found => found.map(e => { const i = e.querySelector('img'), box = e.getBoundingClientRect();"
+        " return {src: i.src, width: i.getBoundingClientRect().width, wider: e.scrollWidth - e.clientWidth,"
+        " right: box.right, tab: e.tabIndex, role: e.role, name: e.getAttribute('aria-label') || ''}; })"
+    )
+    wrong = [frame for frame in frames if frame["right"] > 390]
+    wrong += [
+        frame
+        for frame in frames
+        if frame["wider"] > 1 and (frame["tab"] or frame["role"] != "region" or "sideways" not in frame["name"])
+    ]
+    for frame in frames:
+        file = Path(unquote(urlsplit(frame["src"]).path))
+        if file.suffix == ".svg" and frame["width"] * letters(file) < 8:
+            wrong.append((file.name, frame["width"] * letters(file)))
+    return wrong
+
+
 def cut_in_print(page) -> list:
     """On paper there is no sidebar to click and no box to scroll: text and code wrap, a picture fits the page."""
     page.set_viewport_size({"width": 720, "height": 1000})
@@ -86,7 +125,7 @@ def test_every_page_shows_cleanly(book, browser, view):
     context = browser.new_context(**VIEWS[view], offline=True)
     if view != "desktop":  # there as on a first visit, when nothing is stored
         context.add_init_script(f"localStorage.setItem('mode', '{'dark' if view == 'dark' else 'light'}')")
-    shown, frames = names(book), 0
+    shown, frames, drawings = names(book), 0, 0
     assert len(shown) > 10
     for path in shown:
         problems, asked = [], set()
@@ -122,6 +161,9 @@ def test_every_page_shows_cleanly(book, browser, view):
             over = code_that_runs_over(page)
             assert not over, f"{path.name}: {over[:3]}"
             frames += page.locator(".bd-article pre:visible").count()
+            small = small_letters(page)
+            assert not small, f"{path.name}: {small[:3]}"
+            drawings += page.locator(".figure-frame:visible img").count()
         if view == "desktop":
             cut = cut_in_print(page)
             assert not cut, f"{path.name} in print: {cut}"
@@ -130,7 +172,7 @@ def test_every_page_shows_cleanly(book, browser, view):
         assert not problems, f"{path.name}: {problems}"
         page.close()
     context.close()
-    assert view != "phone" or frames > 20
+    assert view != "phone" or (frames > 20 and drawings > 60)
 
 
 def test_a_row_of_a_wide_table_is_a_card_on_a_phone(book, browser):

@@ -97,6 +97,14 @@ def test_without_an_address_nobody_is_told_to_clone():
     assert "clone" not in told and "ADDRESS" not in told
 
 
+def test_a_chapter_s_head_leads_to_its_paper_and_says_of_a_report_where_it_appeared():
+    heads = {name: about.paper(studies.get(name)) for name in studies.NAMES}
+    assert heads["rnn_fwi"] == "[the paper](https://doi.org/10.1190/geo2019-0138.1)"
+    assert heads["wgan_traces"] == "the paper, {cite:t}`niu2020` in CREWES Research Report 32, a report without DOI"
+    assert "{cite:t}`li2022` in Predictive Geometallurgy and Geostatistics Lab, Queen's Univ" in heads["gan_101"]
+    assert all("](https://doi.org/" in head or "` in " in head for head in heads.values())
+
+
 def test_every_paper_is_in_the_references():
     known = paths.bibliography().read_text(encoding="utf-8")
     for study in map(studies.get, studies.NAMES):

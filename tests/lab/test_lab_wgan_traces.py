@@ -1,11 +1,14 @@
 """The laboratory of the traces' GAN against geolib, with the same weights: what the page makes of its eight bits."""
 
+import base64
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 
+from geolib import studies
 from geolib.book import labs
 from geolib.book.labs import wgan_traces as data
 from geolib.gans import wgan
@@ -118,6 +121,36 @@ def test_what_eight_bits_change_is_said(networks):
     assert stated["score"] < 0.2 * stated["score_spread"]
 
 
+def test_its_real_traces_are_those_of_the_chapter():
+    study = studies.get("wgan_traces")
+    found, chapter = data.real(), studies.shipped(study).units["data"]
+    share = study.measures(study.Config(), {"data": chapter})["real_positive_share"]
+    assert found["positive"] == share.value and found["counted"] == share.n
+    shown = np.frombuffer(base64.b64decode(found["traces"]["data"]), "<f2").reshape(-1, 499)
+    theirs = chapter["traces"]
+    assert close(shown[: len(theirs)], theirs, 2.0**13)  # half precision
+
+
+def test_the_spectrum_reaches_as_far_as_the_chapter_speaks_of_it(open_lab):
+    page = open_lab("wgan_traces-epochs")
+    page.evaluate("""() => {
+      const axes = geolab.axes, lab = geolab.labs['wgan_traces-epochs'];
+      window.seen = [];
+      geolab.axes = (pen, options) => { seen.push(options); return axes(pen, options); };
+      lab.box.redraw();
+    }""")
+    page.wait_for_function("() => seen.some((o) => o.xlabel === 'frequency, Hz')")
+    (drawn,) = page.evaluate("() => seen.filter((o) => o.xlabel === 'frequency, Hz').slice(0, 1)")
+    assert drawn["x"][1] == pytest.approx(124.75, abs=0.01) and drawn["ylog"]
+    assert drawn["y"][0] < float(np.min(studies.shipped(studies.get("wgan_traces")).units["data"]["spectrum"]))
+
+
+def test_the_page_names_the_epochs_that_there_are():
+    text = " ".join((ROOT / "book" / "labs.md").read_text(encoding="utf-8").split())
+    epochs = sorted(data.files())
+    assert f"{', '.join(map(str, epochs[:-1]))} and {epochs[-1]}" in text
+
+
 @pytest.fixture(scope="module")
 def two_epochs(tmp_path_factory):
     """The laboratory's scripts where another epoch is shipped: here a generator that is turned upside down.
@@ -125,7 +158,8 @@ def two_epochs(tmp_path_factory):
     Its epoch is one that is not shipped: the name of a shipped one stands for its training.
     """
     folder, main = tmp_path_factory.mktemp("results"), wgan.weights_path()
-    (folder / main.name).write_bytes(main.read_bytes())
+    for path in (main, *main.parent.glob("wgan_traces-paper.nc"), *main.parent.glob("digests.json")):
+        (folder / path.name).symlink_to(path)
     early = wgan.load_pretrained(main)
     with torch.no_grad():
         early.generator[-1].weight.mul_(-1)
@@ -134,7 +168,7 @@ def two_epochs(tmp_path_factory):
     (folder / "wgan_traces-epoch0007.safetensors").write_bytes(wgan.pack_weights(changed))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("geolib.runs.paths.results", lambda: folder)
-        yield data.scripts()
+        return data.scripts()
 
 
 def test_every_shipped_epoch_has_a_script_of_its_own(two_epochs):

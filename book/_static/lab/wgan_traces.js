@@ -248,8 +248,10 @@
       if (!this.view) return;
       const { ink } = pen, tally = this.tally(this.epoch), { real } = this.data;
       const mean = tally.n ? tally.spectrum.map((x) => x / tally.n) : null;
-      const top = 1.08 * Math.max(...this.view.spectrum, ...real.spectrum, ...(mean ?? [0]));
-      const axes = geolab.axes(pen, { x: [0, 60], y: [0, top], xlabel: "frequency, Hz", ylabel: "" });
+      const top = 2 * Math.max(...this.view.spectrum, ...real.spectrum, ...(mean ?? [0]));
+      const axes = geolab.axes(pen, { x: [0, HERTZ.at(-1)], y: [0.3 * Math.min(...real.spectrum), top], ylog: true,
+        xlabel: "frequency, Hz", ylabel: "" });
+      axes.rule({ x: 60 }, ink.muted, "60 Hz");  // above it, as the chapter tells, real traces have next to nothing
       axes.line(HERTZ, this.view.spectrum, ink.blue, { width: 1.5 });
       axes.line(HERTZ, real.spectrum, ink.orange);
       if (mean) axes.line(HERTZ, mean, ink.vermilion, { dash: [5, 3] });

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from geolib import studies
 from geolib.book.labs import encode, quantise
 from geolib.gans import weights, wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import paths
+from geolib.studies.wgan_traces import again
 from geolib.studies.wgan_traces import data as wgan_data
-from geolib.studies.wgan_traces.config import TracesConfig
+from geolib.studies.wgan_traces.study import STUDY
 
 SEED = 1
-#: Draws on which the error of the eight bits is taken, and real traces: those shown and those
-#: counted.
-DRAWS, SHOWN, COUNTED = 200, 40, 2000
+#: Draws on which the error of the eight bits is taken, and real traces that are shown.
+DRAWS, SHOWN = 200, 40
 
 
 def files() -> dict[int, Path]:
@@ -36,7 +38,7 @@ def scripts() -> dict[str, dict[str, Any]]:
     start = {
         "epochs": sorted(found),
         "epoch": main.epoch,
-        "real": real(main.scale),
+        "real": real(),
         "network": networks[main.epoch],
     }
     others = {
@@ -108,20 +110,31 @@ def unpack(entry: dict[str, Any]) -> np.ndarray:
     return np.asarray(whole.astype(np.float32) * scale.reshape(along))
 
 
-def real_traces(scale: float) -> np.ndarray:
-    """Return real traces that no training has seen, shape (COUNTED, 499), divided by `scale`."""
-    config = TracesConfig()
-    models = wgan_data.draw_models(config, COUNTED, np.random.default_rng([config.seed, 30]))
-    return wgan_data.forward(*models, config.frequency) / scale
+def real_traces(n: int) -> np.ndarray:
+    """Return the first n traces of the chapter's validation set, float32 of shape (n, 499)."""
+    kept, config = _chapter()
+    return again.modelled(config, kept, n)
 
 
-def real(scale: float) -> dict[str, Any]:
-    """Return real traces to look at, share of positive first events and mean spectrum of all."""
-    traces = real_traces(scale)
-    _, signs = metrics.first_event(traces, wgan_data.SAMPLING)
+def real() -> dict[str, Any]:
+    """Return what the chapter knows of real traces, and some of them.
+
+    Share of positive first events and mean spectrum are those of its whole validation set, so that
+    laboratory and chapter speak of the same traces.
+    """
+    kept, _ = _chapter()
     return {
-        "traces": encode(traces[:SHOWN], "f2"),
-        "positive": float((signs > 0).mean()),
-        "spectrum": encode(metrics.amplitude_spectrum(traces, wgan_data.SAMPLING)[1]),
-        "counted": COUNTED,
+        "traces": encode(real_traces(SHOWN), "f2"),
+        "positive": float((kept["event_polarity"] > 0).mean()),
+        "spectrum": encode(kept["spectrum"]),
+        "counted": len(kept["event_polarity"]),
     }
+
+
+def _chapter() -> tuple[Mapping[str, np.ndarray], Any]:
+    results = studies.shipped(STUDY)
+    if results is None:
+        raise ValueError(
+            "the shipped results of wgan_traces must be there; they are not. Check book/results."
+        )
+    return results.units["data"], STUDY.Config.from_namespace(results.config)

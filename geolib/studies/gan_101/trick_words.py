@@ -24,6 +24,15 @@ from geolib.studies.gan_101.tricks import swept as sweep_ends
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 from geolib.studies.gan_101.words import NAMES, WHERE, percent
 
+#: What a trick is judged by, in words.
+_WHAT = {
+    "distance": "the distance",
+    "unrest": "the unrest",
+    "time": "the time",
+    "critic_error": "the discriminator's error",
+    "accuracy": "the accuracy",
+}
+
 
 class Row(TypedDict):
     """A trick in the comparison: its effect with the interval, every seed's, and the verdict."""
@@ -120,7 +129,7 @@ def tricks(units: Units, critic_steps: int) -> str:
         chance = min(1.0, 0.05 * number)
         some = f"one or more of {number} tricks" if number > 1 else "a trick"
         parts[0] += (
-            f" (Each trick is judged by itself. Chance alone would let {some} look clear in up to "
+            f" (Judged one by one, chance alone would let {some} look clear in up to "
             f"{percent(chance)} of such tries.)"
         )
     return "\n\n".join(parts)
@@ -142,16 +151,15 @@ def swept(second: Units, critic_steps: int, config: TricksConfig | None = None) 
 def _jointly(second: Units, critic_steps: int) -> str:
     judged = jointly(critic_steps, second)
     clear = [
-        NAMES[name]
+        f"{_WHAT[key]} under {NAMES[name]}"
         for (name, key), each in judged.items()
         if judgement(key, each) in ("helps", "harms")
     ]
     if len(judged) < 2:
         return ""
     return (
-        f" These are comparisons one by one. The ledger judges {len(judged)} of them together, "
-        f"since all share the same plain runs, and there {len(clear)} stays clear"
-        f"{f' ({listed(clear)})' if clear else ''}."
+        f" All share the same plain runs, so the ledger judges {len(judged)} statements on tricks "
+        f"together. There {f'only {listed(clear)} stays' if clear else 'none stays'} clear."
     )
 
 
@@ -188,9 +196,6 @@ def _tricks_on(units: Units, critic_steps: int, data: str) -> str:
         text += f" {verdict.capitalize()}: {listed(named) if named else 'none'}."
     unclear = [row for row in rows if row["verdict"] == "no clear effect"]
     text += f" No clear effect: {listed([row['trick'] for row in unclear])}." if unclear else ""
-    least = min(rows, key=lambda row: row["mean"])
-    if least in unclear and len(rows) > 1:
-        text += f" The least mean ratio is nevertheless that of {_with_ratio(least)}."
     return text
 
 
@@ -204,8 +209,8 @@ def _without_baseline(units: Units, data: str) -> str:
     text = "it is no baseline, and there is no verdict."
     if trained:
         text += (
-            f" With {listed(trained)} a training ends below the bar: these get one going that the "
-            "plain recipe does not. Whether they improve one that runs we could not ask."
+            f" With {listed(trained)} a training ends below the bar. They get one going; whether "
+            "they improve one that runs we could not ask."
         )
     return text
 

@@ -42,7 +42,7 @@ def again(config: TracesConfig, units: Units, networks: wgan.Pretrained) -> dict
         for size, rng in zip((64, kept["event_polarity"].size), latents, strict=True)
     )
     return {
-        "traces modelled from their earths": (_modelled(config, data), data["traces"]),
+        "traces modelled from their earths": (modelled(config, data, n), data["traces"]),
         "traces drawn from their latents": (few[:n, 0], kept["samples"]),
         "mean amplitude spectrum of a thousand draws": (
             metrics.amplitude_spectrum(many, wgan_data.SAMPLING)[1],
@@ -51,7 +51,8 @@ def again(config: TracesConfig, units: Units, networks: wgan.Pretrained) -> dict
     }
 
 
-def _modelled(config: TracesConfig, data: Mapping[str, np.ndarray]) -> np.ndarray:
+def modelled(config: TracesConfig, data: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+    """Return the first n traces of a run's validation set (at most 200), shape (n, 499)."""
     # The absorbing layer is set by the mean velocity of 200 models, the grid by the deepest of all.
     velocity, thickness = story.unseen_models(data, 200)
     deepest = data["thickness"].sum(axis=1).argmax()
@@ -59,7 +60,7 @@ def _modelled(config: TracesConfig, data: Mapping[str, np.ndarray]) -> np.ndarra
         np.concatenate([part, data[name][deepest : deepest + 1]]).astype(np.float64)
         for part, name in ((velocity, "velocity"), (thickness, "thickness"))
     )
-    made = wgan_data.forward(velocity, thickness, config.frequency)[: len(data["traces"])]
+    made = wgan_data.forward(velocity, thickness, config.frequency)[:n]
     return np.asarray(made / data["scale"], dtype=np.float32)
 
 
