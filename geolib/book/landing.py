@@ -184,7 +184,7 @@ def cards(found: Sequence[Surprise]) -> str:
 def card(judged: Mapping[str, Sequence[dict[str, Any]]]) -> str:
     """Return the scorecard of all papers in one row, which leads to the page of verdicts."""
     total = verify.scorecard([row for rows in judged.values() for row in rows])
-    parts = [("statements tested", total["claims"])]
+    parts = [("statements", total["claims"])]
     parts += [(verdict, total[verdict]) for verdict in ledger.VERDICTS]
     items = "".join(f"<li><b>{count}</b> {name}</li>" for name, count in parts)
     link = f'<a href="{ledger_page.PAGE}">What reproduces, and why</a>'

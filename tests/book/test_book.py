@@ -135,7 +135,7 @@ def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book):
             shown += count
     assert shown == sum(claim.counted for claim in ledger)
     total = verify.scorecard([row for rows in judged.values() for row in rows])
-    assert f"<b>{shown}</b> statements tested" in first
+    assert f"<b>{shown}</b> statements<" in first
     assert all(f"<b>{total[verdict]}</b> {verdict}<" in first for verdict in claims.VERDICTS)
 
 

@@ -81,7 +81,12 @@ def test_a_page_of_own_data_tells_of_nothing_else(chapter, tmp_path, monkeypatch
     assert page.stem in studies.OWN
     record = json.loads(Path("out/run.json").read_text())
     assert record["study"] == page.stem and record["measures"] == {}
-    text = re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8").partition("</head>")[2])
+    body = page.read_text(encoding="utf-8").partition("</head>")[2]
+    figures = re.findall(r"<figure.*?</figure>", body, flags=re.S)
+    captions = [re.sub(r"<[^>]+>", "", figure).split() for figure in figures]
+    assert len(figures) >= 2 and all(len(words) > 10 for words in captions)
+    assert all(re.search(r'alt="[A-Z][^"]+\."', image) for image in re.findall(r"<img[^>]*>", body))
+    text = re.sub(r"<[^>]+>", " ", body)
     for author in ("Laloy", "Niu", "Sun et al", "Marmousi"):
         assert author not in text
 

@@ -34,7 +34,7 @@ class Story(Told):
         whole = len(select(self.units, Trial, operator="image"))
         return (
             "Two generators draw them, and every number below names its own by its *width*, the "
-            "number of filters of its narrowest wide layer:\n\n"
+            "number of filters in its last hidden layer:\n\n"
             f"- **{WIDE.capitalize()}** is as near as we come to the paper: its width, loss, batch "
             "size and number of updates. An update of a search takes "
             f"{cost['64'] / cost['32']:.1f} times as long.\n- **{NARROW.capitalize()}** is half as "
