@@ -260,7 +260,7 @@ def test_a_trick_on_a_stuck_baseline_is_not_praised():
     assert "below the bar" not in trick_words.tricks(trained(0.9) | trained(0.8, "leaky"), 5)
     assert "helps" not in ablation.ablation_table(5, stuck, "channels")
     learning = trick_words.tricks(trained(0.2) | trained(0.1, "leaky"), 5)
-    assert "baseline" not in learning and "let a trick look clear in up to 5 %" in learning
+    assert "baseline" not in learning and "a trick would look clear by chance alone in up to 5 %" in learning
     assert trick_words.tricks({}, 5) == ""
     few = {name: run for name, run in (trained(0.2) | trained(0.1, "leaky")).items() if name.endswith("0")}
     assert "no verdict" in trick_words.tricks(few, 5)
@@ -294,6 +294,16 @@ def test_the_sweep_is_told_with_its_rate_and_its_seeds():
     assert "seeds 0 to 5 judge" in told and "up to" not in told
     counted = words.runs(second, second)
     assert "speaks of 28 runs" in counted and "2 to sweep a rate and 12 with the swept rate (seeds: 6)" in counted
+
+
+def test_what_the_ledger_finds_clear_is_named_with_what_it_is_of():
+    second = trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture")
+    told = trick_words.swept(second, 5)
+    assert "judges 2 statements on tricks together. There only the distance under leaky ReLU stays clear." in told
+    level = {
+        f"trick-mixture-leaky-{seed}": series(np.geomspace(1, 0.2 * (1 + 0.1 * (-1) ** seed), 24)) for seed in range(6)
+    }
+    assert "There none stays clear." in trick_words.swept(second | level, 5)
 
 
 def test_an_end_that_excludes_one_is_not_rounded_to_it():

@@ -129,7 +129,7 @@ def tricks(units: Units, critic_steps: int) -> str:
         chance = min(1.0, 0.05 * number)
         some = f"one or more of {number} tricks" if number > 1 else "a trick"
         parts[0] += (
-            f" (Judged one by one, chance alone would let {some} look clear in up to "
+            f" (Judged one by one, {some} would look clear by chance alone in up to "
             f"{percent(chance)} of such tries.)"
         )
     return "\n\n".join(parts)
