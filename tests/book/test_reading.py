@@ -68,6 +68,19 @@ def test_words_are_those_of_sentences_and_captions():
     assert reading.minutes(notebook("word " * 1000)) == 5
 
 
+def test_what_cells_print_is_read_too():
+    found = notebook(("print", {}), ("draw", {"mystnb": {"figure": {"name": "fig-x", "caption": "Not this one."}}}))
+    printed, drawn = found.cells
+    text = "Of 40 runs fit **three**.\n\n| What | Ours |\n|---|--:|\n| many words | 3 |\n\n```python\nx = 1\n```"
+    printed.outputs = [nbformat.v4.new_output("execute_result", {"text/markdown": text, "text/plain": "no words"})]
+    made = {"geolib": {"caption": "Five words, made from numbers."}}
+    drawn.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg/>"}, metadata=made)]
+    assert reading.words(found) == 5 + 5
+    numbered = "````{table} Two words\n:name: tbl-x\n\n| a |\n|---|\n| b |\n````"
+    printed.outputs[0].data["text/markdown"] = numbered
+    assert reading.words(found) == 2 + 5
+
+
 def test_the_numbers_of_figures_are_packed_alike_each_time():
     cell = nbformat.v4.new_code_cell("figure", metadata={"mystnb": {"figure": {"name": "fig-x", "caption": "See."}}})
     cell.outputs = [nbformat.v4.new_output("display_data", {"text/csv": "x,y\n1,2\n"})]
