@@ -28,6 +28,8 @@ from geolib.runs.tables import markdown
 
 #: The link to a figure's numbers at the end of its caption.
 _DOWNLOAD = re.compile(r" \{download\}`[^`]*`$")
+# One letter set as mathematics would have the gallery load two megabytes to typeset it.
+_LETTER = re.compile(r"(?:\$|\{math\}`)([A-Za-z])(?:\$|`)")
 
 
 def generate(
@@ -123,7 +125,7 @@ def figures(notebook: Path) -> list[Figure]:
                 # A notebook may hold a text as a list of lines.
                 raw = "".join(content).encode() if kind == "svg+xml" else base64.b64decode(content)
                 ending = kind.removesuffix("+xml")
-                said = _DOWNLOAD.sub("", figure["caption"])
+                said = _LETTER.sub(r"*\1*", _DOWNLOAD.sub("", figure["caption"]))
                 found.append(Figure(figure["name"], said, alternative, ending, raw))
                 break
     return found

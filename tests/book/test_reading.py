@@ -177,6 +177,17 @@ def test_data_of_figures_reach_the_page(tmp_path, monkeypatch):
     assert "text/csv" not in json.dumps(made)
 
 
+def test_a_letter_in_a_caption_of_the_gallery_needs_no_mathematics(tmp_path):
+    from geolib.book import pages
+
+    caption = "Length of $z$ and {math}`x`, at $z^2$. {download}`Data </x.csv>`"
+    cell = nbformat.v4.new_code_cell("figure", metadata={"mystnb": {"figure": {"name": "fig-x", "caption": caption}}})
+    cell.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg/>"})]
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "page.ipynb")
+    (found,) = pages.figures(tmp_path / "page.ipynb")
+    assert found.caption == "Length of *z* and *x*, at $z^2$."
+
+
 def test_figures_of_an_appendix_are_numbered_after_their_chapter():
     from geolib.book import numbering
 
