@@ -211,7 +211,7 @@ class PosteriorConfig(BaseConfig):
     first: int = param(
         4200,
         "seed of the first truth of the calibration",
-        paper=6000,
+        paper=7000,
         low=0,
         high=10**9,
         extent=True,
