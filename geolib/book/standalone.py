@@ -31,6 +31,10 @@ mjx-container { overflow-x: auto; max-width: 100%; }
 div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
 @media (max-width: 600px) { pre { white-space: pre-wrap; overflow-wrap: anywhere; } }
 figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: #444; }
+@media (max-width: 600px) { /* a drawing keeps its letters and moves sideways below its caption */
+  figure { overflow-x: auto; } figure img[src^="data:image/svg"] { max-width: none; }
+  figcaption { position: sticky; left: 0; }
+}
 div.admonition { border-left: 4px solid #0072B2; background: #f0f6fb; }
 div.admonition { padding: .3rem 1rem; margin: 1rem 0; }
 .admonition-title { font-weight: 600; }
@@ -138,7 +142,9 @@ def render_together(executed: Sequence[Path], title: str) -> list[Path]:
             raise RuntimeError(f"page of {names[0]} could not be rendered: {error}") from None
         made = [path.with_suffix(".html") for path in executed]
         for page in made:
-            write_atomic(page, inline(target / page.name).encode())
+            text = inline(target / page.name)
+            # What scrolls on a phone is reached by keyboard.
+            write_atomic(page, text.replace("<figure ", '<figure tabindex="0" ').encode())
     return made
 
 

@@ -206,7 +206,11 @@ def test_a_chapter_s_tables_and_equations_fit_their_column(book, browser, name):
 def test_a_page_that_a_reader_s_run_makes_fits_a_phone(browser, tmp_path):
     names, code = ",".join(["experiment"] * 9), "geolib.run(" + ", ".join(["parameter=value"] * 9) + ")"
     text = f"# A run\n\n> **Differs in:** experiments = {names}\n\n`{names}`\n\n```python\n{code}\n```"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text)])
+    figure = {"figure": {"name": "fig-x", "caption": "What to see."}, "image": {"alt": "A line."}}
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="527pt" height="200pt" viewBox="0 0 527 200"/>'
+    drawn = nbformat.v4.new_code_cell("figure", metadata={"mystnb": figure, "tags": ["remove-input"]})
+    drawn.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": drawing})]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), drawn])
     nbformat.write(notebook, tmp_path / "run.ipynb")
     made = standalone.render(tmp_path / "run.ipynb", tmp_path / "run.html", "A run")
     for theme in ("light", "dark"):
@@ -215,6 +219,8 @@ def test_a_page_that_a_reader_s_run_makes_fits_a_phone(browser, tmp_path):
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
         boxes = page.locator("pre").evaluate_all("found => found.map(e => e.scrollWidth - e.clientWidth)")
         assert boxes == [0]
+        shown = page.locator("figure").evaluate("e => [e.tabIndex, e.scrollWidth, e.querySelector('img').width]")
+        assert shown[0] == 0 and shown[1] >= shown[2] >= 700  # letters as large as they are drawn, within a frame
         page.close()
 
 
