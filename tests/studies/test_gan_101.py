@@ -292,6 +292,9 @@ def test_the_sweep_is_told_with_its_rate_and_its_seeds():
     told = trick_words.swept(second, 5, TricksConfig())
     assert "Of 2 rates, tried with seed 100, the best was 0.002 on channels; batches have 256 samples" in told
     assert "seeds 0 to 5 judge" in told and "up to" not in told
+    level = trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture")
+    level |= {f"sweep-mixture-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
+    assert "the best was 0.002 on both; batches" in trick_words.swept(second | level, 5, TricksConfig())
     counted = words.runs(second, second)
     assert "speaks of 28 runs" in counted and "2 to sweep a rate and 12 with the swept rate (seeds: 6)" in counted
 

@@ -164,13 +164,15 @@ def _jointly(second: Units, critic_steps: int) -> str:
 
 
 def _sweep(second: Units, config: TricksConfig | None) -> str:
-    told = []
+    best = {}
     for data in DATA:
         ends = {rate: float(each.mean()) for rate, each in sweep_ends(second, data).items()}
         if ends:
-            told.append(f"{min(ends, key=lambda rate: ends[rate]):g} on {WHERE[data]}")
-    if not told or config is None:
+            best[WHERE[data]] = f"{min(ends, key=lambda rate: ends[rate]):g}"
+    if not best or config is None:
         return ""
+    same = len(best) > 1 and len(set(best.values())) == 1
+    told = list(dict.fromkeys(f"{r} on {'both' if same else where}" for where, r in best.items()))
     seeds = sorted({unit.seed for unit in select(second, Trick)})
     return (
         f"Of {len(ends)} rates, tried with seed {FIRST_SWEPT}, the best was {listed(told)}; "
