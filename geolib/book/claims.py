@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -207,6 +209,13 @@ _SECTIONS: dict[str, type] = {
 
 
 def _read(file: Path) -> dict[str, Any]:
+    raw = file.read_bytes() if file.is_file() else b""
+    return copy.deepcopy(_parsed(file, raw))
+
+
+@functools.lru_cache(maxsize=8)  # a process asks again and again for what takes seconds to read
+def _parsed(file: Path, raw: bytes) -> dict[str, Any]:
+    """Return what a ledger says; `raw` is what it holds, so that a file that changes is read."""
     found = _checks.plain_yaml("ledger", file)
     if not isinstance(found, dict) or not {"claims", "errata"} <= set(found) <= set(_SECTIONS):
         raise ValueError(

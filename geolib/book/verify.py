@@ -38,14 +38,14 @@ def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]
     found = {}
     for name in names:
         study, mine = studies.get(name), [claim for claim in claims if claim.paper == name]
-        sources = studies.shipped_sources(study)
+        sources, variants = studies.shipped_both(study)
         measures = {key: measure for key, (measure, _) in sources.items()}
         measures |= study.published({claim.id: claim.published for claim in mine})
         check_spelling(name, claims, measures)
         found[name] = ledger.judge(
             mine,
             measures,
-            studies.shipped_variants(study),
+            variants,
             {key: file for key, (_, file) in sources.items()},
         )
     return found

@@ -151,11 +151,11 @@ def select(units: Units, kind: type[U], **fields: Any) -> dict[U, Mapping[str, n
         if field not in known:
             raise TypeError(f"field {field!r} is unknown to {kind.__name__}, which has {', '.join(known)}.")
     wanted = {f: v if isinstance(v, (tuple, set, frozenset)) else (v,) for f, v in fields.items()}
-    found = {unit: arrays for name, arrays in units.items() if (unit := kind.read(name)) is not None}
     return {
         unit: arrays
-        for unit, arrays in found.items()
-        if all(getattr(unit, field) in values for field, values in wanted.items())
+        for name, arrays in units.items()
+        if (unit := kind.read(name)) is not None
+        and all(getattr(unit, field) in values for field, values in wanted.items())
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from geolib import _checks
 from geolib.runs import paths
@@ -31,6 +31,7 @@ __all__ = [
     "recompute",
     "run",
     "shipped",
+    "shipped_both",
     "shipped_measures",
     "shipped_sources",
     "shipped_variants",
@@ -145,7 +146,21 @@ def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
     The paper preset wins over the quick; measures of a file of another name have that in front, as
     in ``width64.table1.I.image``.
     """
+    return _sources(study)[0]
+
+
+def shipped_both(
+    study: AnyStudy,
+) -> tuple[dict[str, tuple[Measure, str]], dict[str, dict[str, Measure]]]:
+    """Return `shipped_sources` and `shipped_variants`, each file read once."""
+    found, read = _sources(study)
+    return found, _variants(study, read)
+
+
+def _sources(study: AnyStudy) -> tuple[dict[str, tuple[Measure, str]], dict[str, Results]]:
+    """Return what is measured, and the results of the paper preset by study."""
     found: dict[str, tuple[Measure, str]] = {}
+    read: dict[str, Results] = {}
     for part in (*companions(study.name), study):
         head = f"{part.name}-"
         labels = sorted(
@@ -155,6 +170,8 @@ def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
         for label in (*PRESETS, *others):
             results = shipped(part, label)
             if results is not None:
+                if label == "paper":
+                    read[part.name] = results
                 for unit in results.units:
                     _must_be_of(part, unit, f"{head}{label}.nc")
                 made = part.measures(part.Config.stored(results.config), results.units)
@@ -163,7 +180,7 @@ def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
                     f"{front}{name}": (measure, f"{head}{label}.nc")
                     for name, measure in made.items()
                 }
-    return found
+    return found, read
 
 
 def _must_be_of(study: AnyStudy, unit: str, file: str) -> None:
@@ -199,11 +216,17 @@ def shown(study: AnyStudy, config: Config, computed: Results | None = None) -> U
 
 def shipped_variants(study: AnyStudy) -> dict[str, dict[str, Measure]]:
     """Return by a choice of ours what another one makes of what is shipped, companions too."""
+    parts = (study, *companions(study.name))
+    read = {part.name: results for part in parts if (results := shipped(part)) is not None}
+    return _variants(study, read)
+
+
+def _variants(study: AnyStudy, read: Mapping[str, Results]) -> dict[str, dict[str, Measure]]:
     found: dict[str, dict[str, Measure]] = {}
     for part in (study, *companions(study.name)):
-        results = shipped(part)
-        if results is None:
+        if part.name not in read:
             continue
+        results = read[part.name]
         made = part.variants(part.Config.stored(results.config), results.units)
         for choice, measures in made.items():
             found[choice] = found.get(choice, {}) | measures

@@ -50,11 +50,15 @@ def pooled_measures(
         for method, (strategy, budgets) in BUDGETS.items():
             for updates in budgets:
                 wanted = {"operator": operator, "case": case, "method": method}
+                best = {
+                    (model, noise): best_by(trials, updates, model=model, noise=noise, **wanted)
+                    for model, noise in SCENARIOS
+                }
                 for part, scenarios in PARTS.items():
                     label = f"{table}.s{strategy}-{updates}{part}"
                     like = None
                     for limit in LIMITS:
-                        if clusters := _by_start(trials, updates, limit, scenarios, wanted):
+                        if clusters := _by_start(best, limit, scenarios):
                             like = found[f"{label}.le{limit}.pooled"] = Measure.clustered(
                                 clusters, like
                             )
@@ -62,18 +66,16 @@ def pooled_measures(
 
 
 def _by_start(
-    trials: Units,
-    updates: int,
+    best: Mapping[tuple[int, int], Mapping[int, float]],
     limit: float,
     scenarios: Sequence[tuple[int, int]],
-    wanted: Mapping[str, str],
 ) -> list[list[bool]]:
+    """Return by start which scenarios came within the limit, or nothing if one is missing."""
     starts: dict[int, list[bool]] = {}
-    for model, noise in scenarios:
-        best = best_by(trials, updates, model=model, noise=noise, **wanted)
-        if not best:
+    for scenario in scenarios:
+        if not best[scenario]:
             return []  # a sum over scenarios is stated only where all of them were run
-        for trial, value in best.items():
+        for trial, value in best[scenario].items():
             starts.setdefault(trial, []).append(value <= limit)
     return list(starts.values())
 
