@@ -23,7 +23,7 @@ book: $(STAMP)  ## execute the notebooks that changed, build the book, print whe
 
 test: $(STAMP)  ## unit tests, the notebooks' regression tests, the book's checks
 	@$(BIN)/geolib book
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-portable: $(STAMP)  ## the numeric tests and the notebooks with the arithmetic of other machines (an hour)
 	$(BIN)/python -m tests.portable $(ARGS)

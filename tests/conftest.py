@@ -1,6 +1,7 @@
 """What all tests share: one thread, no test skipped in CI, a book built once."""
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,8 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+DRAFT = "book/papers/.executing-killed"
+
 # Folders whose tests rest on how a processor adds and multiplies.
 NUMERIC = {"datasets", "gans", "inversion", "metrics", "studies", "waves"}
 
@@ -35,6 +38,26 @@ NUMERIC = {"datasets", "gans", "inversion", "metrics", "studies", "waves"}
 def pytest_itemcollected(item):
     if item.path.parent.name in NUMERIC:
         item.add_marker("numeric")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Of several workers one runs all tests that share a module's fixture, which each would else make for itself.
+
+    These groups are the longest: who begins with them never waits at the end for one of them.
+    """
+    for item in items:
+        shared = [each for found in item._fixtureinfo.name2fixturedefs.values() for each in found]
+        if any(each.scope == "module" for each in shared) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if getattr(config.option, "loadgroup", False):
+        items.sort(key=begins)
+
+
+def begins(item) -> int:
+    """Return when a test is begun: first the book's visits, by one worker, then other groups, then the rest."""
+    group = item.get_closest_marker("xdist_group")
+    return 2 if group is None else group.args[0] != "book"
 
 
 def pytest_runtest_setup(item):
@@ -53,16 +76,48 @@ def pytest_runtest_setup(item):
             pytest.skip(reason)
 
 
+def once(factory, name: str, make):
+    """Return what `make` gives, which one worker of a session calls for all."""
+    folder = factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with FileLock(folder / f"{name}.lock"):
+        made = folder / f"{name}.pickle"
+        if not made.is_file():
+            made.write_bytes(pickle.dumps(make()))
+    return pickle.loads(made.read_bytes())
+
+
 @pytest.fixture(scope="session")
-def book(tmp_path_factory) -> Path:
-    """The folder of the built pages, which one worker of a session builds for all."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    with FileLock(shared / "book.lock"):
-        if not (shared / "book.built").is_file():
-            done = subprocess.run([sys.executable, "-m", "geolib", "book"], cwd=ROOT, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
-            (shared / "book.built").touch()
+def judged(tmp_path_factory) -> dict[str, list[dict]]:
+    """The judged claims by paper, from the shipped results."""
+    from geolib.book import verify
+
+    return once(tmp_path_factory, "judged", verify.rows)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory, judged) -> list[str]:
+    """What a build of the book says that follows a whole one; beside it a killed build has left its draft."""
+    from geolib.book import build, verify
+
+    def make():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(verify, "rows", lambda: judged)
+            for _ in range(2):
+                said = []
+                (ROOT / DRAFT).mkdir(parents=True, exist_ok=True)
+                (ROOT / DRAFT / "rnn_fwi.ipynb").write_text("{")
+                build.build(say=said.append)
+                if said[-1] == "kept: the pages, nothing changed":
+                    break
+        return said
+
+    return once(tmp_path_factory, "built", make)
+
+
+@pytest.fixture(scope="session")
+def book(built) -> Path:
+    """The folder of the built pages."""
     return ROOT / "_build" / "html"
 
 

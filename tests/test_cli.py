@@ -58,7 +58,8 @@ def test_params_as_json(name, capsys):
     assert rows[0]["name"] in capsys.readouterr().out
 
 
-def test_verify_as_json(capsys):
+def test_verify_as_json(judged, capsys, monkeypatch):
+    monkeypatch.setattr(cli.verify, "rows", lambda: judged)
     assert cli.main(["verify", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert len({row["id"] for row in rows}) == len(rows) > 100

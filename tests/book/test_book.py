@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
+from conftest import DRAFT
 from PIL import Image
 
 from geolib import studies
@@ -109,12 +110,11 @@ def test_every_figure_has_an_alternative_and_a_caption():
                 assert shown.get("figure", {}).get("caption"), f"{name}: {cell.source[:80]}"
 
 
-def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book):
+def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book, judged):
     from geolib.book import ledger as claims
     from geolib.book import verify
 
     ledger = claims.load(paths.ledger())
-    judged = verify.rows()
     anchors = {file.path.name: file.anchor.replace("_", "-") for file in records.shipped()}
     text, first = (book / "reproduces.html").read_text(), (book / "intro.html").read_text()
     shown = 0
@@ -152,15 +152,10 @@ def test_the_page_of_states_shows_what_each_page_loads(book):
         assert row["sum"] < limit, f"{name}: {row}"
 
 
-def test_a_second_build_keeps_everything(book):
-    draft = ROOT / "book" / "papers" / ".executing-killed"
-    draft.mkdir()
-    (draft / "rnn_fwi.ipynb").write_text("{")
-    said = []
-    builder.build(say=said.append)
-    assert said == [*(f"kept: {name}, nothing it depends on changed" for name in studies.pages()), said[-1]]
-    assert said[-1] == "kept: the pages, nothing changed"
-    assert not draft.exists()  # what a killed build left would break the pages
+def test_a_second_build_keeps_everything(built):
+    kept = [f"kept: {name}, nothing it depends on changed" for name in studies.pages()]
+    assert built == [*kept, "kept: the pages, nothing changed"]
+    assert not (ROOT / DRAFT).exists()  # what a killed build left would break the pages
 
 
 def test_a_draft_of_another_build_survives(tmp_path):

@@ -117,10 +117,10 @@ def test_a_choice_that_the_paper_leaves_open_and_that_turns_a_verdict_makes_it_m
     assert row["verdict"] == "undecided"
 
 
-@pytest.fixture(scope="module")
-def judged():
+@pytest.fixture
+def judged(judged):
     """Every row of the ledger, from the precomputed results."""
-    return [row for each in verify.rows().values() for row in each]
+    return [row for each in judged.values() for row in each]
 
 
 def test_every_decided_claim_makes_its_case(judged):

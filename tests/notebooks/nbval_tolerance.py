@@ -5,7 +5,8 @@ every number cut out, and every pair of numbers close. Integers must be equal. H
 each cell: three times as far apart as the settings of `tests/portable.py` were seen to move its numbers, at most one
 per cent. There is no absolute tolerance: what is nothing but round-off has no digits to print.
 
-Where `NBVAL_EXECUTED` names a notebook that was executed already, its outputs are compared and no kernel is started.
+Where `NBVAL_EXECUTED` names a folder of notebooks that were executed already, the outputs of that of the same name are
+compared and no kernel is started.
 """
 
 import functools
@@ -131,14 +132,14 @@ _run, _start = nbval.plugin.IPyNbCell.runtest, nbval.plugin.IPyNbFile.setup
 
 
 @functools.cache
-def _executed() -> dict[str, nbformat.NotebookNode]:
-    """Return the cells of the notebook that was executed already, by id; none where each is to be executed here."""
-    path = os.environ.get("NBVAL_EXECUTED")
-    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells} if path else {}
+def _executed(name: str) -> dict[str, nbformat.NotebookNode]:
+    """Return by id the cells of the notebook that was executed already."""
+    path = Path(os.environ["NBVAL_EXECUTED"], name)
+    return {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
 
 
 def _compare_executed(cell):
-    done, mine = _executed().get(cell.cell.id), nbval.plugin.coalesce_streams
+    done, mine = _executed(cell.parent.path.name).get(cell.cell.id), nbval.plugin.coalesce_streams
     if done is None or done.source != cell.cell.source or done.execution_count is None:
         cell.raise_cell_error("The cell was not executed as it is")
     if errors := [output for output in done.outputs if output.output_type == "error"]:
@@ -151,8 +152,10 @@ def _runtest(cell):
     # nbval passes over ignored cells altogether; here their figures must be there.
     cell.figures_only = not cell.options["check"]
     cell.options["check"] = True
-    (_compare_executed if _executed() else _run)(cell)
+    (_compare_executed if "NBVAL_EXECUTED" in os.environ else _run)(cell)
 
 
 nbval.plugin.IPyNbCell.runtest = _runtest
-nbval.plugin.IPyNbFile.setup = lambda file: file.setup_sanitize_files() if _executed() else _start(file)
+nbval.plugin.IPyNbFile.setup = lambda file: (
+    file.setup_sanitize_files() if "NBVAL_EXECUTED" in os.environ else _start(file)
+)

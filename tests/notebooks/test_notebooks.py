@@ -21,30 +21,42 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def nbval(notebook: Path, executed: Path | None = None) -> subprocess.CompletedProcess:
+def nbval(folder: Path, executed: Path | None = None) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])}
     environment |= {"NBVAL_EXECUTED": str(executed)} if executed else {}
     command = [sys.executable, "-m", "pytest", "-p", "nbval_tolerance", "-p", "no:cacheprovider", "--nbval"]
-    command += ["--nbval-current-env", "--nbval-cell-timeout=900", "--rootdir", str(notebook.parent), "-q"]
-    return subprocess.run(
-        [*command, str(notebook)], capture_output=True, text=True, env=environment, cwd=notebook.parent
-    )
+    command += ["--nbval-current-env", "--nbval-cell-timeout=900", "--rootdir", str(folder), "-q", "-rA"]
+    notebooks = map(str, sorted(folder.glob("*.ipynb")))
+    return subprocess.run([*command, *notebooks], capture_output=True, text=True, env=environment, cwd=folder)
+
+
+def cells_of(done: subprocess.CompletedProcess, how: str, name: str) -> list[int]:
+    """Return the cells of a notebook that passed or failed, by their number among those with code."""
+    return [int(number) for number in re.findall(rf"^{how} {name}\.ipynb::Cell (\d+)", done.stdout, re.M)]
 
 
 # The references of studies that read public files were executed with them.
 needs_data = [pytest.param(n, marks=pytest.mark.real_data) if studies.of_page(n).files else n for n in studies.pages()]
 
 
+@pytest.fixture(scope="module")
+def compared(book, tmp_path_factory) -> subprocess.CompletedProcess:
+    """All notebooks compared with what the build of the book has executed, made ready for pages as it was there."""
+    folder = tmp_path_factory.mktemp("references")
+    for name in studies.pages():
+        reference = notebooks.read(paths.notebook(name))
+        notebooks.tidy(reference)
+        nbformat.write(reference, folder / f"{name}.ipynb")
+    return nbval(folder, chapters.executed(ROOT, name).parent)
+
+
 @pytest.mark.parametrize("name", needs_data)
-def test_a_notebook_gives_its_committed_outputs(name, book, tmp_path):
-    """What the build of the book has just executed from the present code, made ready for pages as it was there."""
+def test_a_notebook_gives_its_committed_outputs(name, compared):
+    """What the build of the book has just executed from the present code."""
     assert chapters.state(ROOT, name)["state"] == "current"
-    reference = notebooks.read(paths.notebook(name))
-    notebooks.tidy(reference)
-    nbformat.write(reference, tmp_path / f"{name}.ipynb")
-    done = nbval(tmp_path / f"{name}.ipynb", chapters.executed(ROOT, name))
-    assert done.returncode == 0, done.stdout[-6000:]
-    assert re.search(rf"^{len(code_cells(reference))} passed", done.stdout, re.M)
+    reference = json.loads(paths.notebook(name).read_text(encoding="utf-8"))
+    assert not cells_of(compared, "FAILED", name), compared.stdout[-6000:]
+    assert cells_of(compared, "PASSED", name) == list(range(len(code_cells(reference)))), compared.stdout[-6000:]
 
 
 def cell(code: str, *outputs: dict, tags: tuple[str, ...] = ()) -> nbformat.NotebookNode:
@@ -68,10 +80,11 @@ def drawn(picture: str) -> dict:
 
 def passing(tmp_path: Path, cells: list, executed: Path | None = None) -> list[bool]:
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "tiny.ipynb")
-    done = nbval(tmp_path / "tiny.ipynb", executed)
-    failed = {int(number) for number in re.findall(r"^FAILED .*::Cell (\d+)", done.stdout, re.M)}
+    done = nbval(tmp_path, executed)
+    failed, passed = (cells_of(done, how, "tiny") for how in ("FAILED", "PASSED"))
+    assert sorted(failed + passed) == list(range(len(cells))), done.stdout
     assert done.returncode == (1 if failed else 0), done.stdout
-    return [number not in failed for number in range(len(cells))]
+    return [number in passed for number in range(len(cells))]
 
 
 def test_a_perturbed_reference_fails(tmp_path):
@@ -111,8 +124,10 @@ def test_an_executed_notebook_is_compared_as_one_that_is_executed_here(tmp_path)
     ]
     done = [nbformat.from_dict({**before, "outputs": found}) for before, found, _ in cases if isinstance(found, list)]
     done.append(nbformat.from_dict({**cases[-2][0], "source": "print(3 / 2)"}))
-    nbformat.write(nbformat.v4.new_notebook(cells=done), tmp_path / "executed.ipynb")
-    found = passing(tmp_path, [before for before, *_ in cases], tmp_path / "executed.ipynb")
+    executed = tmp_path / "executed"
+    executed.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=done), executed / "tiny.ipynb")
+    found = passing(tmp_path, [before for before, *_ in cases], executed)
     assert found == [passes for *_, passes in cases]
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from geolib import studies
-from geolib.book import ledger, verify
+from geolib.book import ledger
 from geolib.runs import paths
 from geolib.runs.measure import Measure
 from geolib.studies.latent_inversion import facies, findings, measures, prior, search, tables
@@ -31,13 +31,13 @@ def world():
 
 
 @pytest.fixture(scope="module")
-def story():
+def story(judged):
     claims = [claim for claim in ledger.load(paths.ledger()) if claim.paper == STUDY.name]
     return Story(
         studies.shipped(STUDY).units,
         studies.shipped(STUDY, "width64").units,
         {claim.id: claim.published for claim in claims if ".table" in claim.id},
-        {row["id"]: row for row in verify.rows([STUDY.name])[STUDY.name]},
+        {row["id"]: row for row in judged[STUDY.name]},
         studies.shipped_measures(STUDY),
     )
 
