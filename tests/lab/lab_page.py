@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, once
 
 from geolib.book import labs
 
@@ -17,9 +17,18 @@ PAGE = """<!DOCTYPE html><html data-theme="{theme}"><head><meta charset="utf-8">
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Path:
     """A folder like the built book's, with all laboratories and their data."""
+
+    def make() -> dict[str, bytes]:
+        data = tmp_path_factory.mktemp("data")
+        labs.write(SOURCES, data)
+        return {path.relative_to(data).as_posix(): path.read_bytes() for path in data.rglob("*") if path.is_file()}
+
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(SOURCES, folder / "_static" / "lab")
-    labs.write(SOURCES, folder / "_static" / "lab" / "data")
+    for name, content in once(tmp_path_factory, "laboratories", make).items():
+        path = folder / "_static" / "lab" / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     return folder
 
 
