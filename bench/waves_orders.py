@@ -46,7 +46,8 @@ def savings(survey):
     """Return deepwave's options that save time or memory of a gradient, by name, those that it has."""
     import deepwave
 
-    every = int(1 / (2 * survey.highest_frequency * survey.dt))
+    nyquist = int(1 / (2 * survey.highest_frequency * survey.dt))
+    every = max(step for step in range(1, nyquist + 1) if survey.nt % step == 0)  # deepwave wants whole blocks
     wanted = {
         f"gradient sampled every {every} steps": {"model_gradient_sampling_interval": every},
         "compressed storage": {"storage_compression": True},
@@ -109,7 +110,7 @@ def table(machine) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     seconds = {(row["order"], row["threads"], row["task"]): row["geolib_s"] for row in machine["rows"]}
     costs = [
-        f"{seconds[order, n, 'gradient'] / seconds[order, n, 'forward']:.1f} (order {order}, {n} threads)"
+        f"{seconds[order, n, 'gradient'] / seconds[order, n, 'forward']:.1f} (order {order}, {n} thread{'s' * (n > 1)})"
         for order, n, task in seconds
         if task == "forward"
     ]
