@@ -63,8 +63,8 @@ class WaveCell(nn.Module):
         # All differences are divided by the square of the last axis's spacing.
         self.aspects = [(survey.grid.spacings[-1] / h) ** 2 for h in survey.grid.spacings]
         self.layers = tuple(Layer(*(c.to(velocity) for c in layer)) for layer in layers(survey))
-        self.sources, self.spread = self._places("source")
-        self.receivers, self.added = self._places("receiver")
+        self.sources, self.spreading = self._places("source")
+        self.receivers, self.adding = self._places("receiver")
 
     def _places(self, place: str) -> tuple[torch.Tensor, torch.Tensor | None]:
         # Flat indices (n_shots, n n_points), and weights (n_shots, n, n_points), None where each is one point.
@@ -117,15 +117,18 @@ class WaveCell(nn.Module):
             laplacian = laplacian + second + curvature
             memory.append((slope, curvature))
         laplacian = laplacian / self.survey.grid.spacings[-1] ** 2
-        if self.spread is not None:
-            source = (source[..., None] * self.spread).flatten(1)
-        forcing = (laplacian.flatten(1)).scatter_add(1, self.sources, -source).view_as(u)
+        forcing = (laplacian.flatten(1)).scatter_add(1, self.sources, -self._spread(source)).view_as(u)
         courant = (pad(self.velocity, self.survey) * self.survey.dt) ** 2
         after = courant * forcing + 2 * u - state.before
-        heard = after.flatten(1).gather(1, self.receivers)
-        if self.added is not None:
-            heard = (heard.view_as(self.added) * self.added).sum(-1)
-        return heard, State(after, u, tuple(memory))
+        return self._heard(after), State(after, u, tuple(memory))
+
+    def _spread(self, source: torch.Tensor) -> torch.Tensor:
+        # A source between grid points acts on several.
+        return source if self.spreading is None else (source[..., None] * self.spreading).flatten(1)
+
+    def _heard(self, field: torch.Tensor) -> torch.Tensor:
+        heard = field.flatten(1).gather(1, self.receivers)
+        return heard if self.adding is None else (heard.view_as(self.adding) * self.adding).sum(-1)
 
 
 def padded_shape(survey: Survey) -> tuple[int, ...]:
