@@ -135,7 +135,8 @@ def sample(
     Notes
     -----
     Some 33,000 solves with the defaults; the rest of the work is small. One run cannot tell whether a mode was missed:
-    make several with other `rng` and compare them (R-hat).
+    make several with other `rng` and compare them (R-hat). Where the likelihood has many small valleys the draws of
+    the defaults are too narrow (the book's calibration on the paper's binary problem); more `moves` widen them.
 
     Particles are moved in coordinates in which a model's direction and its length, in the maximum norm, are apart: a
     generator that normalises its layers hardly sees the length. With :math:`w` on the cube's surface and

@@ -77,6 +77,10 @@ def test_a_right_sampler_passes_the_calibration_and_wrong_ones_fail():
     assert "All intervals hold" in said and "fail: the ones for twice the variance and for half the noise" in said
     assert len(draws.calibration_markdown(units, measures).splitlines()) >= 5
     assert draws.ranks(units, "right")["directions"].shape == (40, 15)
+    one = dict([scenario("consistent", 1, 0, np.zeros(7500), np.random.default_rng(1))])
+    assert "no more than chance can miss" in draws.told(one | units, measures)
+    narrow = {name: made("right", seed, 0.5) for seed, name in enumerate(list(units)[:40])}
+    assert "**too narrow**" in draws.told(one | narrow, STUDY.measures(STUDY.Config(), narrow))
 
 
 def scenario(order, noise, run, share, rng):
@@ -105,7 +109,7 @@ def test_what_is_told_follows_from_the_runs():
             scenario("as_published", 1, 1, half, rng),
         ]
     )
-    said = draws.told(units)
+    said = draws.told(units, {})
     assert "True rays** (2 scenarios): a model drawn is wrong in 2.0 %" in said
     assert "turns the more probable facies of 10.0 % of the cells" in said
     assert "Scrambled** (1 scenario)" in said and "1.0 % of the cells are open" in said
@@ -117,4 +121,4 @@ def test_what_is_told_follows_from_the_runs():
 
 def test_nothing_run_is_said():
     assert draws.probability([]).size == 0 and "Drawn" not in draws.caption({})
-    assert draws.told({}) == "No posterior was drawn." and "not been calibrated" in draws.calibrated({}, {})
+    assert draws.told({}, {}) == "No posterior was drawn." and "not been calibrated" in draws.calibrated({}, {})

@@ -194,8 +194,8 @@ def ranks(units: Units, sampler: str) -> dict[str, np.ndarray]:
     }
 
 
-def told(units: Units) -> str:
-    """Return what the posteriors say: wrong and open cells, noise, and how far runs agree."""
+def told(units: Units, measures: Mapping[str, Measure]) -> str:
+    """Return what the posteriors say: cells, noise, whether runs agree and the sampler is right."""
     found = scenarios(units)
     if not found:
         return "No posterior was drawn."
@@ -235,6 +235,18 @@ def told(units: Units) -> str:
             "- **Do runs agree?** Each was begun by searches of its own. Of "
             f"{_counted(len(said), 'scenario')} with several runs, {agreed} {verb} an R-hat of "
             f"1.01 or less; the worst is {max(said):.2f}."
+        )
+    if "calibration.right.spread" in measures:
+        count = len(select(units, Calibration, sampler="right"))
+        inside = _percent(measures["calibration.right.c95"])
+        end = (
+            "no more than chance can miss."
+            if passes(measures, "right")
+            else "so the draws are **too narrow**, and the data leave more open than is shown."
+        )
+        lines.append(
+            f"- **Is the sampler right?** Of {count} truths of the small generator, inverted from "
+            f"data of their own, the central 95 % of the draws hold {inside} of the components: {end}"
         )
     return "\n".join(lines)
 
