@@ -246,7 +246,8 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
         )
         lines.append(
             f"- **Is the sampler right?** Of {count} truths of the small generator, inverted from "
-            f"data of their own, the central 95 % of the draws hold {inside} of the components: {end}"
+            f"data of their own, the central 95 % of the draws hold {inside} of the components: "
+            f"{end}"
         )
     return "\n".join(lines)
 
