@@ -220,7 +220,7 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
                 " Another draw of the noise turns the more probable facies of "
                 f"{_range(apart, '{:.1f}')} % of the cells."
             )
-        between = f"between {OPEN[0]:.0%} and {OPEN[1]:.0%}"
+        between = f"between {100 * OPEN[0]:.0f} and {100 * OPEN[1]:.0f} %"
         lines.append(
             f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn is "
             f"wrong in {_range(wrong, '{:.1f}')} % of the cells, in the mean of a run; "
