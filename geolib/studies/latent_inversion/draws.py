@@ -223,9 +223,8 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
         between = f"between {100 * OPEN[0]:.0f} and {100 * OPEN[1]:.0f} %"
         lines.append(
             f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn is "
-            f"wrong in {_range(wrong, '{:.1f}')} % of the cells, in the mean of a run; "
-            f"{_range(loose, '{:.1f}')} % of the cells are open, channel with a probability "
-            f"{between}.{noise}"
+            f"wrong in {_range(wrong, '{:.1f}')} % of the cells; {_range(loose, '{:.1f}')} % are "
+            f"open, channel with a probability {between}.{noise}"
         )
     said = [agreement(runs)["r_hat"] for runs in found.values() if len(runs) > 1]
     if said:
@@ -245,9 +244,8 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
             else "so the draws are **too narrow**, and the data leave more open than is shown."
         )
         lines.append(
-            f"- **Is the sampler right?** Of {count} truths of the small generator, inverted from "
-            f"data of their own, the central 95 % of the draws hold {inside} of the components: "
-            f"{end}"
+            f"- **Is the sampler right?** The central 95 % of its draws hold {inside} of the "
+            f"components of {count} truths of the small generator: {end}"
         )
     return "\n".join(lines)
 
