@@ -25,7 +25,7 @@ from geolib import waves
 from geolib.datasets import channels, fetch, frozen, patches, velocity
 from geolib.gans import losses, sgan, theory, train, tricks, variants, weights, wgan
 from geolib.gans.fast import inference
-from geolib.inversion import crosshole, descent, dream, gauss_newton, latent, search
+from geolib.inversion import crosshole, descent, dream, gauss_newton, latent, posterior, search
 from geolib.metrics import facies, images, samples, traces
 from geolib.waves import absorbing, shots
 
@@ -40,7 +40,9 @@ APART = {
     "geolib.waves.cell.padded_shape",
     "geolib.inversion.descent.Result",
     "geolib.inversion.dream.Chains",
+    "geolib.inversion.posterior.Posterior",
     "geolib.inversion.search.Found",
+    "geolib.inversion.search.deviations",
     "geolib.metrics.samples.RelativeTest",
     "geolib.metrics.traces.Interval",
     "geolib.gans.train.Step",
@@ -377,6 +379,24 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "patience": 3,
     },
     search.search: _cube,
+    posterior.Settings: lambda: {
+        "searches": 1,
+        "solves": 100,
+        "particles": 16,
+        "first": 0.05,
+        "warm": 1,
+        "moves": 1,
+        "last": 0,
+        "effective": 0.5,
+    },
+    posterior.sample: lambda: {
+        "simulate": _fold,
+        "data": np.full(3, 0.3),
+        "d": 2,
+        "sigma": 0.1,
+        "rng": _rng(),
+        "settings": posterior.Settings(searches=1, solves=100, particles=16, warm=1, moves=1, last=0),
+    },
     latent.check_start: _search,
     latent.root_mean_square: lambda: {"residual": torch.ones(2, 3)},
     latent.threshold: lambda: {"models": torch.rand(2, 3, generator=_torch())},

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import special
 
 from geolib import _checks
-from geolib._arguments import checked, hold
+from geolib._arguments import array, checked, hold
 from geolib._runtime import steps
 
 #: Takes models (n, d) in (-1, 1), returns predictions (n, n_data).
@@ -233,7 +233,7 @@ def search(
 
 def deviations(sigma: float | np.ndarray, data: np.ndarray) -> np.ndarray:
     """Return the errors' standard deviations, one or one for each datum; what is neither raises ValueError."""
-    spread = np.array(sigma, dtype=np.float64)
+    spread = np.array(array("sigma", sigma, finite=False), dtype=np.float64)
     if not (np.isfinite(spread).all() and (spread > 0).all()):
         raise ValueError(f"sigma must be positive; got {_checks.shown(sigma)}. Give the errors' standard deviation.")
     if spread.ndim:

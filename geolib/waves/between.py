@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from geolib import _checks
-from geolib._arguments import checked
+from geolib._arguments import array, checked
 from geolib.waves.survey import Survey
 
 #: Points on either side, and the shape of the Kaiser window over them.
@@ -35,7 +35,7 @@ class Between(Survey):
 
     def __post_init__(self) -> None:
         for place in ("source", "receiver"):
-            given = _float64(getattr(self, f"{place}_positions"))
+            given = _float64(f"{place}s", getattr(self, f"{place}_positions"))
             _checks.shape(f"{place}s", given, (None, None, len(self.grid.shape)), _REMEDY)
             _must_lie_on(self.grid.shape, f"{place}s", given)
             object.__setattr__(self, f"{place}_positions", given)
@@ -102,17 +102,17 @@ def between(survey: Survey, sources: Any, receivers: Any) -> Between:
     Hicks (2002), Geophysics 67, 156.
     """
     for name, places in (("sources", sources), ("receivers", receivers)):
-        given = _float64(places)
+        given = _float64(name, places)
         expected = tuple(getattr(survey, f"{name[:-1]}_locations").shape)
         _checks.shape(name, given, expected, "Give as many as the survey has.")
     same = {item.name: getattr(survey, item.name) for item in dataclasses.fields(Survey)}
     return Between(**same, source_positions=sources, receiver_positions=receivers)
 
 
-def _float64(value: Any) -> torch.Tensor:
-    # Torch takes neither a turned array nor one of another byte order.
-    value = np.array(value, np.float64) if isinstance(value, np.ndarray) else value
-    return torch.as_tensor(value, dtype=torch.float64, device="cpu").detach()
+def _float64(name: str, value: Any) -> torch.Tensor:
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", torch.float64)
+    return torch.from_numpy(np.array(array(name, value, finite=False), np.float64))
 
 
 def _must_lie_on(shape: tuple[int, ...], name: str, places: torch.Tensor) -> None:
