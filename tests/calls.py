@@ -381,12 +381,11 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     search.search: _cube,
     posterior.Settings: lambda: {
         "searches": 1,
+        "most": 1,
         "solves": 100,
         "particles": 16,
         "first": 0.05,
-        "warm": 1,
         "moves": 1,
-        "last": 0,
         "effective": 0.5,
     },
     posterior.sample: lambda: {
@@ -395,7 +394,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "d": 2,
         "sigma": 0.1,
         "rng": _rng(),
-        "settings": posterior.Settings(searches=1, solves=100, particles=16, warm=1, moves=1, last=0),
+        "settings": posterior.Settings(searches=1, solves=100, particles=16, moves=1),
     },
     latent.check_start: _search,
     latent.root_mean_square: lambda: {"residual": torch.ones(2, 3)},

@@ -11,8 +11,8 @@ from scipy import special
 from geolib.plots.style import COLORS, FACIES_MAP, INK
 from geolib.plots.tomography import draw_nothing
 
-#: Colours of a right sampler and of wrong ones.
-_SAMPLERS = {"right": COLORS["blue"], "warm": COLORS["orange"], "sharp": COLORS["vermilion"]}
+#: Colours of the sampler and of those made wrong on purpose.
+_SAMPLERS = (COLORS["blue"], COLORS["orange"], COLORS["vermilion"])
 
 
 def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: float = 0.1) -> Axes:
@@ -33,7 +33,7 @@ def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: f
     colours = FACIES_MAP if label.startswith("probability") else "viridis"
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
     drawn = axes.imshow(field, cmap=colours, vmin=0, vmax=1, extent=extent, interpolation="nearest")
-    axes.figure.colorbar(drawn, ax=axes, label=label)
+    axes.figure.colorbar(drawn, cax=axes.inset_axes((1.05, 0, 0.07, 1)), label=label)
     axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
     axes.grid(False)
     return axes
@@ -46,19 +46,19 @@ def draw_open(axes: Sequence[Axes], share: np.ndarray, rays: str, shape: tuple[i
             draw_nothing(axis, f"{rays}:\nnot drawn")
         return
     bits = (special.entr(share) + special.entr(1 - share)) / np.log(2)
-    draw_cells(axes[0], share.reshape(shape), rays, "probability of channel")
-    draw_cells(axes[1], bits.reshape(shape), rays, "entropy (bits)")
+    draw_cells(axes[0], share.reshape(shape), f"channel,\n{rays}", "probability of channel")
+    draw_cells(axes[1], bits.reshape(shape), f"open,\n{rays}", "entropy (bits)")
 
 
 def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int = 10) -> Axes:
-    """Draw histograms of truths' ranks among the draws, with the band of a right sampler; return `axes`.
+    """Draw histograms of truths' ranks among the draws, with a right one's band; return `axes`.
 
     Parameters
     ----------
     axes : Axes
         Where.
     ranks : mapping
-        By sampler, the ranks in (0, 1) of all truths, shape (truths, components).
+        By what samplers are called, three at most, the ranks in (0, 1) of all truths, shape (truths, components).
     title : str
         What the panel tells.
     bins : int
@@ -66,14 +66,15 @@ def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: in
 
     Notes
     -----
-    The band is for the first sampler: 95 % of what so many truths give in a bin if all components of one lie together.
+    The band is that of a right sampler with as many truths as the first has: 95 % of what so many truths
+    give in a bin if all components of one lie together.
     """
     edges = np.linspace(0, 1, bins + 1)
     for number, (sampler, found) in enumerate(ranks.items()):
         if not found.size:
             continue
         share = np.histogram(found, edges)[0] / found.size
-        axes.stairs(share, edges, color=_SAMPLERS[sampler], lw=1.4, label=f"{sampler}, {len(found)} truths")
+        axes.stairs(share, edges, color=_SAMPLERS[number], lw=1.4, label=f"{sampler}, {len(found)} truths")
         if not number:
             width = 1.96 * np.sqrt((1 - 1 / bins) / bins / len(found))
             axes.axhspan(max(0, 1 / bins - width), 1 / bins + width, color=INK, alpha=0.1, lw=0)

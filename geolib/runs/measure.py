@@ -113,6 +113,18 @@ class Measure:
         low, high = stats.t.interval(0.95, data.size - 1, loc=centre, scale=stats.sem(data))
         return cls(centre, float(low), float(high), int(data.size))
 
+    @classmethod
+    def positive(cls, values: Sequence[float]) -> Measure:
+        """Return the mean of values that cannot be negative, such as squares, with an interval that is not either.
+
+        It is Student's 95 % interval of the mean's logarithm, whose deviation is the mean's over the mean.
+        """
+        plain = cls.mean(values)
+        if plain.low is None or plain.high is None or not plain.value > 0:
+            return plain
+        part = (plain.high - plain.value) / plain.value
+        return replace(plain, low=plain.value * math.exp(-part), high=plain.value * math.exp(part))
+
     def exponential(self) -> Measure:
         """Return the number whose logarithm this is, with its interval: of a mean of logarithms a geometric mean."""
         low, high = (None if end is None else math.exp(end) for end in (self.low, self.high))

@@ -6,7 +6,7 @@ from scipy import stats
 
 from geolib.inversion import posterior
 
-SMALL = posterior.Settings(searches=1, solves=400, particles=200, moves=6, warm=24, last=12)
+SMALL = posterior.Settings(searches=1, solves=400, particles=200, moves=6)
 
 
 def drawn(simulate, data, d, seed, sigma=1.0, settings=SMALL):
@@ -60,7 +60,7 @@ def ranks(factor, truths):
         rng = np.random.default_rng([seed, 3])
         true = rng.uniform(-1, 1, (1, 2))
         data = bent(true)[0] + 0.05 * rng.standard_normal(4)
-        quick = posterior.Settings(searches=1, solves=100, particles=30, moves=3, warm=6, last=3)
+        quick = posterior.Settings(searches=1, solves=100, particles=30, moves=3)
         draws = posterior.sample(bent, data, 2, sigma=0.05 * factor, rng=rng, settings=quick).draws
         found.append((draws < true).mean(0))
     return np.array(found)
@@ -86,6 +86,16 @@ def test_same_numbers_same_draws_and_every_solve_counted():
     assert np.array_equal(first.draws, second.draws) and first.solves == second.solves
     assert count == 2 * first.solves
     assert first.steps[0, 0] == SMALL.first and first.steps[-1, 0] == 1 and (np.diff(first.steps[:, 0]) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("off", "sigma", "searches", "reached"), [(0.0, 0.05, 2, 2), (1.0, 0.05, 3, 0), (1.0, 1.0, 2, 2)]
+)
+def test_searches_go_on_until_enough_of_them_explain_the_data_by_their_errors(off, sigma, searches, reached):
+    """Data that no model makes are reached by none; errors as large as they are off explain them."""
+    use = posterior.Settings(searches=2, most=3, solves=400, particles=64, moves=1)
+    found = drawn(bent, [0.1, 0.0, 0.25, 0.1 + off], 2, seed=2, sigma=sigma, settings=use)
+    assert (found.searches, found.reached) == (searches, reached)
 
 
 def test_models_that_cannot_be_simulated_are_never_drawn():
@@ -116,7 +126,7 @@ def test_weights_shrink_the_cloud_where_moves_are_few():
     rng = np.random.default_rng(5)
     matrix, sigma = rng.standard_normal((30, 5)), 0.1
     data = matrix @ np.array([0.3, -0.2, 0.5, 0.0, -0.4]) + sigma * rng.standard_normal(30)
-    few = posterior.Settings(searches=1, solves=4000, particles=400, first=0.001, moves=1, warm=0, last=0)
+    few = posterior.Settings(searches=1, solves=4000, particles=400, first=0.001, moves=1)
     found = drawn(lambda models: models @ matrix.T, data, 5, 1, sigma, few)
     rest = np.linalg.lstsq(matrix, data, rcond=None)[1][0] / sigma**2
     above = -2 * found.log_likelihood - rest  # chi square with five degrees of freedom

@@ -44,3 +44,13 @@ def test_a_count_is_written_as_one():
     assert str(Measure(0.5, 0.25, 0.75)) == "0.5 [0.25, 0.75]"
     assert Measure.count(4, 32).independent == 32 and Measure(1.0).independent == 1
     assert stats.binomtest(4, 32).proportion_ci(method="wilson").low == pytest.approx(Measure.count(4, 32).low)
+
+
+def test_the_interval_of_a_mean_of_squares_covers_it_and_stays_above_zero():
+    rng = np.random.default_rng(1)
+    found = [Measure.positive(np.square(rng.standard_normal(8))) for _ in range(1000)]
+    assert min(one.low for one in found) > 0
+    assert min(Measure.mean(np.square(rng.standard_normal(4))).low for _ in range(100)) < 0
+    inside = sum(one.low <= 1 <= one.high for one in found)
+    assert 880 <= inside <= 970
+    assert Measure.positive([2.0, 2.0]) == Measure.mean([2.0, 2.0])

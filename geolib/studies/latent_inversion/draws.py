@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from geolib.inversion import posterior
+from geolib.inversion.crosshole import Crosshole
 from geolib.runs.measure import Measure
 from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Units, select
@@ -16,13 +18,16 @@ from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
 from geolib.studies.latent_inversion.units import SCENARIOS
 from geolib.studies.latent_inversion.world import World
 
+#: Runs agree whose R-hat is at most so much.
+AGREED = 1.01
 #: A cell is open where its probability of channel is between these.
 OPEN = (0.05, 0.95)
 #: Traveltimes of the survey.
-DATA = 576
+DATA = len(Crosshole().source_depths) * len(Crosshole().receiver_depths)
 #: Central intervals that a calibration counts, in per cent.
 CENTRAL = (50, 80, 95)
-_NAMES = {
+#: What the samplers are called.
+NAMES = {
     "right": "as it is",
     "warm": "for twice the variance",
     "sharp": "for half the noise",
@@ -65,10 +70,25 @@ def caption(drawn: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> str:
         models = sum(len(run["draws"]) for run in runs)
         counts.append(f"{models} models from {_counted(len(runs), 'run')} ({ORDERS[order]})")
     told = f" Drawn: {listed(counts)}." if counts else ""
+    model, noise = (ROMAN[which] for which in SCENARIOS[0])
     return (
-        "Binary model I with noise I, generator of width 64. Beside the truth, for either kind of "
+        f"Binary model {model} with noise {noise}, generator of width {PosteriorConfig().width}. "
+        "Beside the truth, for either kind of "
         "rays, the probability that a cell is channel, and its entropy: 0 where the data decide, "
         f"1 bit where channel is as probable as not.{told}"
+    )
+
+
+def how(settings: posterior.Settings | None = None) -> str:
+    """Return how the sampler goes about it, with its settings."""
+    use = settings or posterior.Settings()
+    return (
+        f"Searches of {use.solves:,} solves are made until {use.searches} of them have come as "
+        f"near to the data as the errors allow, {use.most} at most. Of all models that they have "
+        f"simulated, a wide cloud of {use.particles} is drawn. It settles as if the likelihood "
+        f"counted {100 * use.first:.0f} %; then its power grows to one, and at every power each "
+        f"model is moved {use.moves} times, by differences of others and by draws of a "
+        "distribution fitted to others."
     )
 
 
@@ -89,9 +109,6 @@ def as_markdown(units: Units) -> str:
         open_cells = ((share > OPEN[0]) & (share < OPEN[1])).mean()
         said = agreement(runs) if len(runs) > 1 else {}
         n = runs[0]["draws"].shape[0]
-        level = [
-            np.sqrt(-2 * run["log_likelihood"].mean() / 576) / run["true_rmse"] for run in runs
-        ]
         rows.append(
             [
                 ORDERS[order],
@@ -99,7 +116,7 @@ def as_markdown(units: Units) -> str:
                 ROMAN[noise],
                 f"{len(runs)} of {n}",
                 f"{np.mean([run['solves'] for run in runs]):,.0f}",
-                _range(level, "{:.3f}"),
+                _range([_misfit(run) for run in runs], "{:.3f}"),
                 _range([100 * float(run["wrong"].mean()) for run in runs], "{:.1f}"),
                 f"{100 * open_cells:.1f}",
                 _range([100 * float(run["inside"]) for run in runs], "{:.0f}"),
@@ -129,7 +146,7 @@ def calibration_markdown(units: Units, measures: Mapping[str, Measure]) -> str:
         count = len(select(units, Calibration, sampler=sampler))
         if f"calibration.{sampler}.spread" not in measures:
             continue
-        cells: list[object] = [_NAMES[sampler], count]
+        cells: list[object] = [NAMES[sampler], count]
         for share in CENTRAL:
             cells.append(_percent(measures[f"calibration.{sampler}.c{share}"]))
         spread = measures[f"calibration.{sampler}.spread"]
@@ -176,7 +193,7 @@ def calibrated(units: Units, measures: Mapping[str, Measure]) -> str:
     wrong: dict[bool, list[str]] = {True: [], False: []}
     for name, passed in told.items():
         if name != "right":
-            wrong[passed].append(_NAMES[name])
+            wrong[passed].append(NAMES[name])
     said = [first, verdict]
     if wrong[False]:
         said.append(f"The samplers that were made wrong fail: the ones {listed(wrong[False])}.")
@@ -228,12 +245,12 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
         )
     said = [agreement(runs)["r_hat"] for runs in found.values() if len(runs) > 1]
     if said:
-        agreed = sum(value <= 1.01 for value in said)
-        verb = "has" if agreed == 1 else "have"
+        agreed = sum(value <= AGREED for value in said)
+        have = {0: "none has", 1: "1 has"}.get(agreed, f"{agreed} have")
         lines.append(
             "- **Do runs agree?** Each was begun by searches of its own. Of "
-            f"{_counted(len(said), 'scenario')} with several runs, {agreed} {verb} an R-hat of "
-            f"1.01 or less; the worst is {max(said):.2f}."
+            f"{_counted(len(said), 'scenario')} with several runs, {have} an R-hat of "
+            f"{AGREED} or less; the worst is {max(said):.2f}."
         )
     if "calibration.right.spread" in measures:
         count = len(select(units, Calibration, sampler="right"))

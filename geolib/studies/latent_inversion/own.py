@@ -214,6 +214,7 @@ class OwnLatent(Study[OwnConfig]):
     """A descent from many starts, a search and a sampler, on the reader's own traveltimes."""
 
     name = "latent_own"
+    version = 2  # the sampler searches until searches have come near enough
     title = "Your own traveltimes in a generator's latent space"
     Config = OwnConfig
     kinds = (Single,)
@@ -316,8 +317,6 @@ def _posterior(physics: Physics) -> Arrays:
         particles=config.draws,
         solves=max(config.solves, 500),
         moves=config.moves,
-        warm=4 * config.moves,
-        last=2 * config.moves,
     )
     data = physics.data.double().numpy()
     found = posterior.sample(physics.simulate, data, N_LATENT, sigma=1.0, rng=rng, settings=how)
@@ -326,7 +325,7 @@ def _posterior(physics: Physics) -> Arrays:
     return {
         "probability": facies.mean(0).astype(np.float32),
         "misfits": level,
-        "lineages": np.array(found.lineages),
+        "searches": np.array([found.searches, found.reached]),
         "solves": np.array(found.solves),
     }
 

@@ -304,6 +304,7 @@ class OwnFwi(Study[OwnConfig]):
     """Inversions of the reader's own data."""
 
     name = "fwi_own"
+    version = 2  # positions count as they are given, not as the nearest grid point
     title = "Full-waveform inversion of your own data"
     Config = OwnConfig
     kinds = (Descent,)
