@@ -69,7 +69,7 @@ def ranks(factor, truths):
 @pytest.mark.parametrize(("factor", "right"), [(1.0, True), (2**0.5, False), (0.5, False)])
 def test_a_truth_has_any_rank_and_wrong_samplers_are_told(factor, right):
     """Central halves hold half of the truths; those of a sampler for twice the variance or half the noise do not."""
-    within = (np.abs(ranks(factor, 300) - 0.5) < 0.25).mean(1)
+    within = (np.abs(ranks(factor, 150) - 0.5) < 0.25).mean(1)
     low, high = stats.t.interval(0.99, len(within) - 1, loc=within.mean(), scale=stats.sem(within))
     assert (low <= 0.5 <= high) == right, (low, high)
 

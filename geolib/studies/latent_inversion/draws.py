@@ -87,8 +87,9 @@ def how(settings: posterior.Settings | None = None) -> str:
         f"near to the data as the errors allow, {use.most} at most. Of all models that they have "
         f"simulated, a wide cloud of {use.particles} is drawn. It settles as if the likelihood "
         f"counted {100 * use.first:.0f} %; then its power grows to one, and at every power each "
-        f"model is moved {use.moves} times, by differences of others and by draws of a "
-        "distribution fitted to others."
+        f"model is moved {use.moves} times, by differences of others and along chains through a "
+        "quadratic fit of the traveltimes of all models met nearby, of which only the end is "
+        "simulated."
     )
 
 
