@@ -16,6 +16,9 @@ from geolib.runs.measure import Measure
 #: What is listed apart and never counted: settings that we adopted or chose so that a statement
 #: fits, and rows of the papers' tables, which stand beside ours without a verdict.
 APART = ("adopted", "row")
+#: Claims of this book's own: judged by the rules of the kind that they name, and counted with no
+#: paper's.
+OURS = "ours"
 #: What an erratum is: proven in a cell; a slip of the pen; said better otherwise; left open by the
 #: paper.
 CLASSES = ("error", "slip", "imprecise", "open")
@@ -35,7 +38,9 @@ class Claim:
     published, measure : tuple
         One entry, or several of the same rule.
     kind : str
-        One of `rules.KINDS`, or of `APART`.
+        One of `rules.KINDS`, or of `APART`, or `OURS`.
+    judged_as : str
+        Of a claim of ours one of `rules.KINDS`; of others their kind.
     decisive : tuple of str
         The measures that settle the verdict; the others are shown.
     robust : mapping
@@ -83,6 +88,7 @@ class Claim:
     note: str = ""
     fixed: str = ""
     changed_after_results: str = ""
+    judged_as: str = ""
     robust: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     made_up: Mapping[str, Any] = field(default_factory=dict)
 
@@ -102,7 +108,7 @@ def pairs(claim: Claim) -> list[tuple[str, Any]]:
 
 def judgements(claim: Claim, measures: Mapping[str, Measure]) -> dict[str, rules.Judgement]:
     """Return what the rule says of each decisive number that there is."""
-    kind, rule, setting, effect = claim.kind, claim.rule, claim.setting, claim.effect
+    kind, rule, setting, effect = claim.judged_as, claim.rule, claim.setting, claim.effect
     return {
         name: rules.judge(kind, rule, setting, value, measures[name], effect)
         for name, value in pairs(claim)
@@ -235,12 +241,15 @@ def _claim(entry: Any, number: int, paper: Mapping[str, Any]) -> Claim:
     where = f"claim {entry.get('id', number) if isinstance(entry, dict) else number}"
     required = {*_TEXTS, "published", "measure", "rule"}
     optional = {*_NOTES, "decisive", "readings", *_MORE}
+    if isinstance(entry, dict) and entry.get("kind") == OURS:
+        required = {*required, "judged_as"}
     if not isinstance(entry, dict) or not required <= set(entry) <= required | optional:
         raise ValueError(
             f"{where} must have the keys {', '.join(sorted(required))}; others see Claim. "
             "Correct it."
         )
-    rule, setting = _ruled(entry, where)
+    judged_as = entry.get("judged_as", entry["kind"])
+    rule, setting = _ruled(entry, judged_as, where)
     published, measure = (_many(entry[name]) for name in ("published", "measure"))
     if len(published) not in ({len(measure)} if rule == "count" else {1, len(measure)}):
         raise ValueError(
@@ -258,6 +267,7 @@ def _claim(entry: Any, number: int, paper: Mapping[str, Any]) -> Claim:
         )
     made = Claim(
         **{"differs": _differs(texts, paper, where), **texts},
+        judged_as=str(judged_as),
         published=published,
         measure=measure,
         rule=rule,
@@ -288,15 +298,17 @@ def _readings(entry: Mapping[str, Any], paper: Mapping[str, Any], where: str) ->
     return found
 
 
-def _ruled(entry: dict[str, Any], where: str) -> tuple[str, Any]:
+def _ruled(entry: dict[str, Any], judged_as: Any, where: str) -> tuple[str, Any]:
     if not isinstance(entry["rule"], dict) or [type(rule) for rule in entry["rule"]] != [str]:
         raise ValueError(
             f"{where} must have one rule with its setting; got {entry['rule']!r}. "
             "Write close: 0.1, say."
         )
     rule, setting = next(iter(entry["rule"].items()))
-    _checks.choice(f"kind of {where}", entry["kind"], (*rules.KINDS, *APART))
-    allowed = rules.KINDS.get(entry["kind"], ("count", "equals", "close", "between", "holds"))
+    _checks.choice(f"kind of {where}", entry["kind"], (*rules.KINDS, *APART, OURS))
+    if entry["kind"] == OURS:
+        _checks.choice(f"judged_as of {where}", judged_as, rules.KINDS)
+    allowed = rules.KINDS.get(judged_as, ("count", "equals", "close", "between", "holds"))
     _checks.choice(f"rule of {where}", rule, allowed)
     if not rules.obeyed(rule, setting):
         raise ValueError(

@@ -11,6 +11,7 @@ from geolib.book.claims import (
     APART,
     CLASSES,
     ERRATUM,
+    OURS,
     Claim,
     errata,
     judgements,
@@ -28,6 +29,7 @@ __all__ = [
     "CLASSES",
     "ERRATUM",
     "KEYS",
+    "OURS",
     "VERDICTS",
     "Claim",
     "cell",
@@ -198,7 +200,7 @@ def _one(values: Sequence[Any]) -> Any:
 
 def _refuted_by(claim: Claim, trials: int | None) -> str:
     first = pairs(claim)[0][1]
-    text = rules.refuted_by(claim.kind, claim.rule, claim.setting, first, trials)
+    text = rules.refuted_by(claim.judged_as, claim.rule, claim.setting, first, trials)
     return text if len(claim.decisive) == 1 else f"{text}, in any of {len(claim.decisive)} numbers"
 
 

@@ -33,7 +33,7 @@ def summary(judged: Mapping[str, Rows]) -> str:
         card = verify.scorecard(rows)
         cells = [f"[{card[v]}](#{anchor(name, v)})" if card[v] else "0" for v in ledger.VERDICTS]
         link = f"[{studies.get(name).title}](#{anchor(name)})"
-        lines.append([link, *cells, *(card[state] for state in states), len(rows)])
+        lines.append([link, *cells, *(card[state] for state in states), card["claims"]])
     card = verify.scorecard([row for rows in judged.values() for row in rows])
     lines.append(["**together**", *(card[key] for key in (*ledger.VERDICTS, *states, "claims"))])
     columns = ["Paper", *heads, *states, "all"]
@@ -56,10 +56,17 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
     lines.append("What judges the claims, and how that differs from the paper's own:\n")
     lines += [f"- *{what}*: {differs}" for differs, what in experiments.items()] + [""]
     anchors = {file.path.name: file.anchor for file in files}
+    theirs = [row for row in rows if row["kind"] != ledger.OURS]
     for verdict in ledger.VERDICTS:
-        if found := [row for row in rows if row["verdict"] == verdict]:
+        if found := [row for row in theirs if row["verdict"] == verdict]:
             lines += [f"({anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
             lines.append(_table(found, anchors, experiments))
+    if mine_ := [row for row in rows if row["kind"] == ledger.OURS]:
+        lines.append(
+            f"### What this book states itself, judged alike and not counted: {len(mine_)}\n"
+        )
+        told = [row | {"kind": row["verdict"], "place": "our goal"} for row in mine_]
+        lines.append(_table(told, anchors, experiments))
     return "\n".join([*lines, _apart(name)])
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geolib.book import ledger_page, verify
+from geolib.book import ledger, ledger_page, verify
 from geolib.runs.measure import short
 from geolib.runs.tables import markdown
 
@@ -198,6 +198,7 @@ def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:
 def _in_turn(judged: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the first claims of each verdict that was reached, as many as there is room for."""
     decided = ("reproduced", "not reproduced", "mixed")
-    kinds = [[i for i, row in judged.items() if row["verdict"] == verdict] for verdict in decided]
+    theirs = {i: row for i, row in judged.items() if row["kind"] != ledger.OURS}
+    kinds = [[i for i, row in theirs.items() if row["verdict"] == verdict] for verdict in decided]
     taken = [kind[n] for n in range(ROWS) for kind in kinds if n < len(kind)][:ROWS]
     return [identity for identity in judged if identity in taken]

@@ -90,14 +90,15 @@ def _misspelt(ours: list[str], theirs: list[str], words: set[str]) -> bool:
 
 
 def scorecard(judged: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Return counts of claims: all, decided, by how firm (`STATES`), by verdict."""
-    decided = [row for row in judged if row["verdict"] not in ("undecided", "not run")]
+    """Return counts of the papers' claims: all, decided, by how firm (`FIRM`), by verdict."""
+    theirs = [row for row in judged if row["kind"] != ledger.OURS]
+    decided = [row for row in theirs if row["verdict"] not in ("undecided", "not run")]
     states = [row["robust"]["verdict"] for row in decided]
     counts = {
-        verdict: sum(row["verdict"] == verdict for row in judged) for verdict in ledger.VERDICTS
+        verdict: sum(row["verdict"] == verdict for row in theirs) for verdict in ledger.VERDICTS
     }
     return {
-        "claims": len(judged),
+        "claims": len(theirs),
         "decided": len(decided),
         **{state: states.count(state) for state in FIRM},
         **counts,
@@ -108,7 +109,9 @@ def as_text(judged: dict[str, list[dict[str, Any]]]) -> str:
     """Return a line for each claim, and the scorecard of each paper and of all."""
     everything = [row for each in judged.values() for row in each]
     lines = [
-        f"{row['verdict']:15} {row['id']}: {row['claim']} ({numbers(row)})" for row in everything
+        f"{row['verdict']:15} {row['id']}: {row['claim']} ({numbers(row)})"
+        + (" [this book's own, not counted]" if row["kind"] == ledger.OURS else "")
+        for row in everything
     ]
     for name, each in (*judged.items(), ("together", everything)):
         card = scorecard(each)

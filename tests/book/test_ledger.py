@@ -173,7 +173,8 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
     rows = judged
     assert rows
     card = verify.scorecard(rows)
-    assert card["claims"] == len(rows) == sum(card[word] for word in claims.VERDICTS)
+    theirs = [row for row in rows if row["kind"] != claims.OURS]
+    assert card["claims"] == len(theirs) == sum(card[word] for word in claims.VERDICTS)
     assert card["decided"] == sum(card[word] for word in verify.FIRM)
     told = verify.case(rows, rows[0]["id"])
     assert all(head in told for head in ("power:", "rule:", "refuted by:", "robustness:", "differs:", "record:"))
@@ -196,7 +197,7 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
         for key in ("id", "paper", "place", "kind", "claim", "verdict", "refuted_by", "differs", "note"):
             assert isinstance(row[key], str), (row["id"], key)
         assert row["refuted_by"] and row["differs"]
-        assert row["verdict"] in claims.VERDICTS and row["kind"] in rules.KINDS
+        assert row["verdict"] in claims.VERDICTS and row["kind"] in {*rules.KINDS, claims.OURS}
         for key in ("published", "ours"):
             each = row[key] if isinstance(row[key], list) else [row[key]]
             assert all(isinstance(value, (*number, str, type(None))) for value in each)
@@ -214,6 +215,18 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
         assert all(row[key] is None or isinstance(row[key], str) for key in ("figure", "record"))
         if row["verdict"] in ("reproduced", "undecided"):
             assert row["ours"] is not None
+
+
+def test_what_the_book_states_itself_is_judged_alike_and_counted_with_no_paper(judged):
+    ours = {row["id"]: row for row in judged if row["kind"] == claims.OURS}
+    assert ours and verify.scorecard(list(ours.values()))["claims"] == 0
+    page = ledger_page.claims("latent_inversion", [row for row in judged if row["paper"] == "latent_inversion"], [])
+    before, after = page.split("### What this book states itself, judged alike and not counted")
+    for identity, row in ours.items():
+        mark = f'id="{ledger_page.claim_anchor(identity)}"'
+        (line,) = (text for text in after.splitlines() if mark in text)
+        assert f"| {row['verdict']} |" in line and mark not in before
+    assert verify.as_text({"x": list(ours.values())}).count("[this book's own, not counted]") == len(ours)
 
 
 def test_every_number_of_the_ledger_is_said_as_a_person_would(judged):
@@ -256,6 +269,9 @@ ENTRY = "- {id: a, paper: p, place: q, kind: number, claim: c, published: 1, mea
         (ENTRY + ENTRY, "claim id must be unique; 'a' comes twice. Rename one."),
         (ENTRY.replace("claim: c, ", ""), "claim a must have the keys"),
         (ENTRY.replace("{close: 0.1}", "close"), "claim a must have one rule with its setting; got 'close'"),
+        (ENTRY.replace("number", "ours"), "claim a must have the keys"),
+        (ENTRY.replace("number", "ours, judged_as: ours"), "judged_as of claim a must be one of"),
+        (ENTRY.replace("number", "ours, judged_as: shape"), "rule of claim a must be one of"),
         (ENTRY.replace("close: ", "clos: "), "rule of claim a must be one of"),
         (ENTRY.replace("close: 0.1", "close: -0.5"), "a setting that rule close knows; got -0.5"),
         (ENTRY.replace("close: 0.1", "close: .nan"), "a setting that rule close knows; got nan"),

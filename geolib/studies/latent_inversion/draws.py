@@ -12,8 +12,12 @@ from geolib.runs.measure import Measure
 from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion.config import LatentConfig, PosteriorConfig
-from geolib.studies.latent_inversion.posterior import SAMPLERS, Calibration, Posterior
-from geolib.studies.latent_inversion.searches import diagnostics
+from geolib.studies.latent_inversion.posterior import (
+    SAMPLERS,
+    Calibration,
+    Posterior,
+    agreement,
+)
 from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
 from geolib.studies.latent_inversion.units import SCENARIOS
 from geolib.studies.latent_inversion.world import World
@@ -91,15 +95,6 @@ def how(settings: posterior.Settings | None = None) -> str:
         "quadratic fit of the traveltimes of all models met nearby, of which only the end is "
         "simulated."
     )
-
-
-def agreement(runs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
-    """Return ArviZ's worst R-hat and least bulk size over the directions' components.
-
-    Each run counts as a chain. Its draws have common ancestors, so that the size is an upper bound.
-    """
-    draws = np.array([run["draws"] for run in runs])
-    return diagnostics(draws / np.linalg.norm(draws, axis=2, keepdims=True))
 
 
 def as_markdown(units: Units) -> str:

@@ -7,6 +7,7 @@ a truth has any rank with the same probability. Samplers made wrong on purpose h
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, select
 from geolib.studies.latent_inversion.config import LatentConfig, PosteriorConfig, weights_name
+from geolib.studies.latent_inversion.searches import diagnostics
 from geolib.studies.latent_inversion.units import SCENARIOS, Words
 from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
 
@@ -148,6 +150,15 @@ def _ranks(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return ranks
 
 
+def agreement(runs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, float]:
+    """Return ArviZ's worst R-hat and least bulk size over the directions' components.
+
+    Each run counts as a chain. Its draws have common ancestors, so that the size is an upper bound.
+    """
+    draws = np.array([run["draws"] for run in runs])
+    return diagnostics(draws / np.linalg.norm(draws, axis=2, keepdims=True))
+
+
 class LatentPosterior(Study[PosteriorConfig]):
     """Posteriors of the scenarios in both cell orders, and the sampler's calibration."""
 
@@ -236,11 +247,13 @@ class LatentPosterior(Study[PosteriorConfig]):
         """Return what the posteriors say, and what the calibration says of their sampler.
 
         ``posterior.consistent.m1n1.wrong`` and so on, the mean share of wrong cells; ``.inside``,
-        the share of data within the central 95 % of their predictions; ``calibration.right.c50``,
+        the share of data within the central 95 % of their predictions; ``posterior.r_hat``, the
+        worst of all scenarios with several runs, where ArviZ is there; ``calibration.right.c50``,
         the share of directions' components within their central 50 % (80, 95), with an interval
         over truths; ``.spread``, the mean square of how many deviations they are off, one if right.
         """
         found: dict[str, Measure] = {}
+        several: list[list[Mapping[str, np.ndarray]]] = []
         drawn = select(units, Posterior)
         for key in dict.fromkeys((unit.operator, unit.model, unit.noise) for unit in drawn):
             rows = [
@@ -251,6 +264,13 @@ class LatentPosterior(Study[PosteriorConfig]):
             label = f"posterior.{key[0]}.m{key[1]}n{key[2]}"
             found[f"{label}.wrong"] = Measure.mean([float(row["wrong"].mean()) for row in rows])
             found[f"{label}.inside"] = Measure.mean([float(row["inside"]) for row in rows])
+            if len(rows) > 1:
+                several.append(rows)
+        if several:
+            with contextlib.suppress(ImportError):
+                found["posterior.r_hat"] = Measure(
+                    max(agreement(rows)["r_hat"] for rows in several)
+                )
         for sampler in SAMPLERS:
             truths = list(select(units, Calibration, sampler=sampler).values())
             if len(truths) < 2:
