@@ -11,6 +11,7 @@ from typing import Any
 QUESTIONS = {
     "waves": "How fast is the wave engine beside its alternatives?",
     "waves_orders": "How fast is it at each order in space?",
+    "waves_accuracy": "How long do traces within one per cent take?",
     "wgan_traces": "How fast does the trace GAN train?",
     "latent_inversion": "How fast is a step in the latent space?",
     "gan_101": "How fast are adversarial networks in one dimension?",
@@ -30,6 +31,18 @@ two free cores: the note above tells whether there were.
 """
 
 
+ACCURACY = """:::{{figure}} /_generated/accuracy.svg
+:name: fig-accuracy
+:alt: Curves that fall from upper left to lower right, error over seconds, of two engines and four orders.
+
+How far traces are off a converged solution against the seconds that they took ({device}): a line for each engine and
+order in space (the number at its end), a point for each spacing. Ringed: the quickest of each engine within the dotted
+line.
+:::
+
+"""
+
+
 def page(bench: Path) -> dict[str, bytes]:
     """Return what the page takes in: charts and tables, one after the other."""
     text, made = "", {}
@@ -42,6 +55,9 @@ def page(bench: Path) -> dict[str, bytes]:
         if measured and name in _PANELS:
             made[f"speed-{name}.svg"] = _drawing(_PANELS[name](measured))
             text += _figure(name, question)
+        if name == "waves_accuracy" and measured:
+            made["accuracy.svg"] = _accuracy(measured["machines"][0])
+            text += ACCURACY.format(device=measured["machines"][0]["device"])
         text += f"{table.read_text(encoding='utf-8')}\n"
         if name == "waves" and measured:
             made["scaling.svg"] = _scaling(measured["scaling"])
@@ -110,6 +126,19 @@ def _scaling(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
     style.use_style()
     figure = waves.scaling(rows)
+    text = style.svg(figure)
+    plt.close(figure)
+    return text.encode()
+
+
+def _accuracy(machine: Mapping[str, Any]) -> bytes:
+    import matplotlib.pyplot as plt
+
+    from geolib.plots import style, waves
+
+    style.use_style()
+    figure, (axes,) = style.new_figure(1, 1, height=3.6)
+    waves.accuracy(axes, machine["rows"], machine["goal"])
     text = style.svg(figure)
     plt.close(figure)
     return text.encode()

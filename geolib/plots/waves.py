@@ -115,6 +115,45 @@ def power_iteration(ax: Axes, estimates: np.ndarray, rates: Sequence[float]) -> 
     return ax
 
 
+def accuracy(ax: Axes, rows: Sequence[Mapping[str, Any]], goal: float) -> Axes:
+    """Draw how far traces are off against the seconds that they took, an order of an engine a line; return the axes.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    rows : sequence of mapping
+        ``engine``, ``order``, ``spacing_m``, ``error`` (relative) and ``seconds``; of the rows of one spacing that
+        which comes nearest is drawn. Each engine's quickest row within the goal is ringed.
+    goal : float
+        Relative error that is asked for.
+    """
+    engines = list(dict.fromkeys(row["engine"] for row in rows))
+    for engine, color in zip(engines, ("blue", "orange", "green"), strict=False):
+        mine = [row for row in rows if row["engine"] == engine]
+        for order in sorted({row["order"] for row in mine}):
+            one = [row for row in mine if row["order"] == order]
+            near = [
+                min((row for row in one if row["spacing_m"] == h), key=lambda row: row["error"])
+                for h in sorted({row["spacing_m"] for row in one}, reverse=True)
+            ]
+            x, y = ([row[name] for row in near] for name in ("seconds", "error"))
+            label = engine if order == min(row["order"] for row in mine) else None
+            ax.loglog(x, 100 * np.array(y), marker="o", markersize=3, lw=1, color=COLORS[color], label=label)
+            ax.annotate(f"{order}", (x[-1], 100 * y[-1]), xytext=(4, -3), textcoords="offset points", fontsize=8)
+        within = [row for row in mine if row["error"] <= goal]
+        if within:
+            best = min(within, key=lambda row: row["seconds"])
+            ax.plot(best["seconds"], 100 * best["error"], "o", markersize=11, mfc="none", color=COLORS[color])
+    ax.axhline(100 * goal, color=COLORS["grey"], ls=":")
+    for side in (ax.xaxis, ax.yaxis):
+        side.set_major_formatter(StrMethodFormatter("{x:g}"))
+        side.set_minor_formatter(NullFormatter())
+    ax.set(xlabel="seconds", ylabel="traces off by (%)")
+    ax.legend()
+    return ax
+
+
 def missing(text: str) -> Figure:
     """Return a figure that says what there is not."""
     figure, (ax,) = new_figure(height=0.8)
