@@ -53,7 +53,7 @@ def problem(velocity, parts, steps):
     z, x = np.meshgrid(*(np.arange(0, side + h / 2, h) for side in EXTENT), indexing="ij")
     model = velocity(z, x)
     between = steps * int(np.ceil(SAMPLE * model.max() / (STABLE * h)))
-    nt = int(round(DURATION / SAMPLE)) * between
+    nt = round(DURATION / SAMPLE) * between
     dt = SAMPLE / between
     columns = torch.linspace(2, EXTENT[1] / UNIT - 2, SHOTS).round().long() * parts
     sources = torch.stack((torch.full_like(columns, parts), columns), -1)[:, None]

@@ -33,11 +33,11 @@ two free cores: the note above tells whether there were.
 
 ACCURACY = """:::{{figure}} /_generated/accuracy.svg
 :name: fig-accuracy
-:alt: Curves that fall from upper left to lower right, error over seconds, of two engines and four orders.
+:alt: Curves that fall from upper left to lower right, error over seconds, for engines and orders.
 
-How far traces are off a converged solution against the seconds that they took ({device}): a line for each engine and
-order in space (the number at its end), a point for each spacing. Ringed: the quickest of each engine within the dotted
-line.
+How far traces are off a converged solution against the seconds that they took ({device}): a line
+for each engine and order in space (the number at its end), a point for each spacing. Ringed: the
+quickest of each engine within the dotted line.
 :::
 
 """
