@@ -43,9 +43,7 @@ def drawn(seed, *, order=None, layer=False, oblong=False, off=False):
     if oblong:
         shape = (*shape, 20)[:2]
     order = order or 2 * whole(1, 4)
-    # Each order has kernels of its own for oblong cells, and two are enough to compile.
-    oblong = len(shape) == 2 and (oblong or (order <= 4 and whole_of_more(0, 1) == 0))
-    order = min(order, 4) if oblong else order
+    oblong = len(shape) == 2 and (oblong or whole_of_more(0, 1) == 0)
     off = off or whole_of_more(0, 2) == 0
     dtype = (torch.float32, torch.float64)[whole(0, 1)]
     velocity = 10 ** real(-1, 4) * (1 + real(0, 0.5) * torch.rand(shape, generator=rng, dtype=torch.float64))
@@ -155,7 +153,9 @@ def with_fault(seed, monkeypatch):
 
 
 def test_a_fair_share_of_the_valid_surveys_is_oblong_or_off_the_grid_points():
-    surveys = [drawn(seed)[1] for seed in SEEDS]
+    made = [drawn(seed) for seed in SEEDS]
+    surveys = [survey for _, survey, _ in made]
+    assert {order for _, survey, order in made if isinstance(survey.grid.spacing, tuple)} == {2, 4, 6, 8}
     assert sum(isinstance(survey.grid.spacing, tuple) for survey in surveys) >= 40
     assert sum(isinstance(survey, Between) for survey in surveys) >= 60
     assert sum(isinstance(survey, Between) and isinstance(survey.grid.spacing, tuple) for survey in surveys) >= 10
@@ -175,7 +175,7 @@ def test_a_valid_survey_raises_no_alarm(seed):
     assert not found.faults and not found.cautions, f"\n{found}"
     for row in found.rows:  # and none of the limits is near
         if error := re.match(r"\d\.\de[+-]\d\d", row.found):
-            assert float(error[0]) <= 0.3 * float(row.rule.split()[-1]), row
+            assert float(error[0]) <= 0.5 * float(row.rule.split()[-1]), row
 
 
 def line(n=60, order=4, *, dtype=torch.float64, **edge):
