@@ -79,9 +79,11 @@ def test_a_right_sampler_passes_the_calibration_and_wrong_ones_fail():
     assert len(draws.calibration_markdown(units, measures).splitlines()) >= 5
     assert draws.ranks(units, "right")["directions"].shape == (40, 15)
     one = dict([scenario("consistent", 1, 0, np.zeros(7500), np.random.default_rng(1))])
-    assert "no more than chance can miss" in draws.told(one | units, measures)
+    assert "no more off than chance would have it" in draws.told(one | units, measures)
     narrow = {name: made("right", seed, 0.5) for seed, name in enumerate(list(units)[:40])}
     assert "**too narrow**" in draws.told(one | narrow, STUDY.measures(STUDY.Config(), narrow))
+    wide = {name: made("right", seed, 2.0) for seed, name in enumerate(list(units)[:40])}
+    assert "**too wide**" in draws.told(one | wide, STUDY.measures(STUDY.Config(), wide))
 
 
 def scenario(order, noise, run, share, rng):

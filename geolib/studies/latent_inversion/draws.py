@@ -249,18 +249,26 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
             f"{AGREED} or less; the worst is {max(said):.2f}."
         )
     if "calibration.right.spread" in measures:
-        count = len(select(units, Calibration, sampler="right"))
-        inside = _percent(measures["calibration.right.c95"])
-        end = (
-            "no more than chance can miss."
-            if passes(measures, "right")
-            else "so the draws are **too narrow**, and the data leave more open than is shown."
-        )
-        lines.append(
-            f"- **Is the sampler right?** The central 95 % of its draws hold {inside} of the "
-            f"components of {count} truths of the small generator: {end}"
-        )
+        lines.append(f"- **Is the sampler right?** {_trusted(units, measures)}")
     return "\n".join(lines)
+
+
+def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
+    count = len(select(units, Calibration, sampler="right"))
+    inside = [f"{100 * measures[f'calibration.right.c{share}'].value:.0f} %" for share in CENTRAL]
+    spread = measures["calibration.right.spread"]
+    if passes(measures, "right"):
+        end = "no more off than chance would have it"
+    elif spread.value > 1:
+        end = "so the draws are **too narrow**, and the data leave more open than is shown"
+    else:
+        end = "so the draws are **too wide**, and the data leave less open than is shown"
+    return (
+        f"The central {listed([str(share) for share in CENTRAL])} % of its draws hold "
+        f"{listed(inside)} of the components of {_counted(count, 'truth')} of the small generator, "
+        f"which lie {spread.value:.2f} ({spread.low:.2f} to {spread.high:.2f}) times as far off, "
+        f"squared, as they should: {end}."
+    )
 
 
 def _counted(count: int, noun: str) -> str:
