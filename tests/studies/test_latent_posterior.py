@@ -5,7 +5,7 @@ import pytest
 
 from geolib import studies
 from geolib.inversion import posterior as sampler
-from geolib.studies.latent_inversion import draws, posterior
+from geolib.studies.latent_inversion import draws, own, posterior
 
 STUDY = studies.get("latent_posterior")
 SMALL = STUDY.Config(width=16, narrow=16, particles=64, solves=100, moves=1, truths=1)
@@ -130,3 +130,13 @@ def test_how_the_sampler_goes_about_it_follows_from_its_settings():
 def test_nothing_run_is_said():
     assert draws.probability([]).size == 0 and "Drawn" not in draws.caption({})
     assert draws.told({}, {}) == "No posterior was drawn." and "not been calibrated" in draws.calibrated({}, {})
+
+
+def test_draws_of_own_data_that_no_search_explained_are_called_no_posterior():
+    assert own.trusted({}) == ""
+    run = {"solves": np.array(35_000), "searches": np.array([3, 2])}
+    assert own.trusted({"posterior": run}).endswith(
+        "Of 3 searches that they began with, 2 came as near to the times as their deviations allow."
+    )
+    missed = own.trusted({"posterior": run | {"searches": np.array([8, 0])}})
+    assert "35,000 solves" in missed and "**not of the posterior**" in missed

@@ -373,4 +373,23 @@ def modes(units: Units, count: int = 6) -> dict[str, np.ndarray]:
     return dict(zip(titles, run["images"][:count], strict=False))
 
 
+def trusted(units: Units) -> str:
+    """Return what the searches say of the draws that began with them; nothing of none."""
+    if "posterior" not in units:
+        return ""
+    run = units["posterior"]
+    made, reached = run["searches"].tolist()
+    told = (
+        f"The draws took {int(run['solves']):,} solves. Of {made} searches that they began with, "
+        f"{reached} came as near to the times as their deviations allow"
+    )
+    if reached:
+        return f"{told}."
+    return (
+        f"{told}: the deviations are larger than was said, or this generator, these velocities and "
+        "straight rays do not make such times. The draws are of the best that was found, **not of "
+        "the posterior**."
+    )
+
+
 STUDY = OwnLatent()
