@@ -81,5 +81,4 @@ def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: in
     axes.axhline(1 / bins, color=INK, ls=":", lw=1)
     axes.set(title=title, xlabel="rank of the truth", ylabel="share of ranks", xlim=(0, 1))
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper center")
     return axes
