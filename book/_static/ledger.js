@@ -5,14 +5,15 @@
 
   function rowsOf(section, paper, verdict) {
     return Array.from(section.querySelectorAll("tbody tr")).map(function (row) {
-      var cells = row.cells;
+      var mark = row.querySelector("[data-verdict]");
+      var told = mark ? mark.dataset : { verdict: verdict, kind: "", robust: "" };
       return {
         element: row,
         text: row.textContent.toLowerCase(),
         paper: paper,
-        verdict: verdict,
-        kind: cells.length > 6 ? cells[4].textContent.trim() : "",
-        robust: cells.length > 6 ? cells[6].textContent.trim().split(/[ :]/)[0] : "",
+        verdict: told.verdict,
+        kind: told.kind,
+        robust: told.robust,
       };
     });
   }

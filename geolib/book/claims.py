@@ -31,7 +31,7 @@ _MORE = ("effect", "planned", "robust", "made_up")
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of a paper.
+    """One statement of a paper, or of this book about its own methods (kind `OURS`).
 
     Attributes
     ----------

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from geolib.book import verify
+from geolib.book import ledger, verify
 from geolib.book.about import settings
 from geolib.runs import paths
 
@@ -220,7 +220,12 @@ def page(
     package = Path(__file__).parents[1]
     graph = arrows(package)
     sizes = {part: len(list((package / part).rglob("*.py"))) or 1 for part in graph}
-    rows = [row for name in presets for row in judged[name] if isinstance(row["ours"], float)]
+    rows = [
+        row
+        for name in presets
+        for row in judged[name]
+        if isinstance(row["ours"], float) and row["kind"] != ledger.OURS
+    ]
     found = [
         row
         for row in rows

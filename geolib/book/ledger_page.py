@@ -65,8 +65,7 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
         lines.append(
             f"### What this book states itself, judged alike and not counted: {len(mine_)}\n"
         )
-        told = [row | {"kind": row["verdict"], "place": "our goal"} for row in mine_]
-        lines.append(_table(told, anchors, experiments))
+        lines.append(_ours(mine_, anchors, experiments))
     return "\n".join([*lines, _apart(name)])
 
 
@@ -79,27 +78,47 @@ def _experiments(name: str) -> dict[str, str]:
 def _table(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str]) -> str:
     lines = []
     for row in rows:
-        ours = verify.ours(row)
-        if row["record"] in anchors and row["ours"] is not None:
-            ours = f"[{ours}](#{anchors[row['record']]})"
-        # The id of a row is what the errata lead to.
-        place = f'<span id="{claim_anchor(row["id"])}"></span>{row["place"]}'
-        notes = [
-            row["note"],
-            f"Judged by: {experiments.get(row['differs'], row['differs'])}.".replace("..", "."),
-            f"Refuted by {row['refuted_by']}.",
-        ]
-        if row["figure"]:
-            notes.append(f"Shown in {{numref}}`{row['figure']}`.")
-        case = " ".join(note for note in notes if note)
-        claim = row["claim"] + _folded("how it is judged", case)
-        power = "—" if row["power"] is None else f"{row['power']:.2f}"
-        lines.append(
-            [place, claim, verify.listed(row["published"]), ours, row["kind"], power, _robust(row)]
-        )
+        place, case, ours, power = _cells(row, anchors, experiments)
+        published = verify.listed(row["published"])
+        cells = [place + row["place"], row["claim"] + case, published, ours]
+        lines.append([*cells, row["kind"], power, _robust(row)])
     return (
         markdown(["Place", "Claim", "Published", "Ours", "Kind", "Power", "Robust"], lines) + "\n"
     )
+
+
+def _ours(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str]) -> str:
+    """Return the table of what the book states itself."""
+    lines = []
+    for row in rows:
+        place, case, ours, power = _cells(row, anchors, experiments)
+        goal = verify.listed(row["published"])
+        lines.append([place + row["claim"] + case, goal, ours, row["verdict"], power])
+    return markdown(["Claim", "Goal", "Found", "Verdict", "Power"], lines) + "\n"
+
+
+def _cells(
+    row: Mapping[str, Any], anchors: Mapping[str, str], experiments: Mapping[str, str]
+) -> tuple[str, str, str, str]:
+    """Return of a row its mark, what is folded, our number and the power."""
+    ours = verify.ours(row)
+    if row["record"] in anchors and row["ours"] is not None:
+        ours = f"[{ours}](#{anchors[row['record']]})"
+    # Its id is what the errata lead to; by the rest the page filters.
+    robust = row["robust"]["verdict"] if row["robust"] else ""
+    mark = (
+        f'<span id="{claim_anchor(row["id"])}" data-verdict="{row["verdict"]}" '
+        f'data-kind="{row["kind"]}" data-robust="{robust}"></span>'
+    )
+    notes = [
+        row["note"],
+        f"Judged by: {experiments.get(row['differs'], row['differs'])}.".replace("..", "."),
+        f"Refuted by {row['refuted_by']}.",
+    ]
+    if row["figure"]:
+        notes.append(f"Shown in {{numref}}`{row['figure']}`.")
+    case = _folded("how it is judged", " ".join(note for note in notes if note))
+    return mark, case, ours, "—" if row["power"] is None else f"{row['power']:.2f}"
 
 
 def _folded(title: str, text: str) -> str:

@@ -182,6 +182,7 @@ def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:
     from IPython.display import Markdown
 
     judged = {row["id"]: row for row in verify.rows([paper])[paper]}
+    judged = {i: row for i, row in judged.items() if row["kind"] != ledger.OURS}
     if lost := [identity for identity in claims if identity not in judged]:
         raise ValueError(f"claims must be of {paper}; {lost[0]!r} is not. See geolib verify.")
     if len(claims) > ROWS:
@@ -198,7 +199,6 @@ def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:
 def _in_turn(judged: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the first claims of each verdict that was reached, as many as there is room for."""
     decided = ("reproduced", "not reproduced", "mixed")
-    theirs = {i: row for i, row in judged.items() if row["kind"] != ledger.OURS}
-    kinds = [[i for i, row in theirs.items() if row["verdict"] == verdict] for verdict in decided]
+    kinds = [[i for i, row in judged.items() if row["verdict"] == verdict] for verdict in decided]
     taken = [kind[n] for n in range(ROWS) for kind in kinds if n < len(kind)][:ROWS]
     return [identity for identity in judged if identity in taken]

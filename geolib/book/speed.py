@@ -11,7 +11,7 @@ from typing import Any
 QUESTIONS = {
     "waves": "How fast is the wave engine beside its alternatives?",
     "waves_orders": "How fast is it at each order in space?",
-    "waves_accuracy": "How long do traces within one per cent take?",
+    "waves_accuracy": "How long do accurate traces take?",
     "wgan_traces": "How fast does the trace GAN train?",
     "latent_inversion": "How fast is a step in the latent space?",
     "gan_101": "How fast are adversarial networks in one dimension?",
@@ -36,8 +36,8 @@ ACCURACY = """:::{{figure}} /_generated/accuracy.svg
 :alt: Curves that fall from upper left to lower right, error over seconds, for engines and orders.
 
 How far traces are off a converged solution against the seconds that they took ({device}): a line
-for each engine and order in space (the number at its end), a point for each spacing. Ringed: the
-quickest of each engine within the dotted line.
+for each engine and order in space (the number at its end), a point for each spacing at the time
+step that comes nearest. Ringed: the quickest of each engine within the dotted line, at any step.
 :::
 
 """

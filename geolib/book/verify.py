@@ -212,12 +212,13 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
     errata = ledger.errata(paths.ledger())
     misprints = [each["id"] for each in errata if identity in each.get("claims", ())]
     robust = row["robust"] or {"verdict": "not run", "alternatives": {}}
+    theirs = row["kind"] != ledger.OURS
     pairs = {
         "verdict": row["verdict"],
-        "paper": studies.get(row["paper"]).title,
+        "paper" if theirs else "chapter": studies.get(row["paper"]).title,
         "place": row["place"],
         "kind": row["kind"],
-        "published": listed(row["published"]),
+        "published" if theirs else "goal": listed(row["published"]),
         "ours": ours(row),
         "interval": _ends(row),
         "trials": said.exact(row["n"]),

@@ -1,8 +1,8 @@
 """Draws of the posterior of a model in a cube, of which searches have found the neighbourhood.
 
-Searches that do not stop at a fit leave thousands of models with their misfits. Of these a cloud is drawn as if the
-data's errors were some times larger, so that it covers all that they have found, and then the errors shrink to their
-size: sequential Monte Carlo. Between two steps the particles move by differences of others (differential evolution)
+Searches that do not stop at a fit leave thousands of models with their misfits. Of these a wide cloud is taken, which
+moves until it is at rest with the errors taken some times too large, and then the errors shrink to their size:
+sequential Monte Carlo. Between two steps the particles move by differences of others (differential evolution)
 and along chains through a quadratic fit of all predictions met nearby, which costs no simulation: the forward model
 only decides whether a chain's end is taken. Neither derivatives nor smoothness are needed.
 """
@@ -37,6 +37,8 @@ _WHOLE, _AIM = 0.05, 0.25
 _WIDER = 0.1
 #: A search has missed where the errors would make a misfit such as its own so seldom.
 _SELDOM = 1e-3
+#: Powers that are gone through at most, and the least step from one to the next.
+_POWERS, _LEAST = 200, 1e-15
 #: Moves at the first power and in the end, for each at a further one.
 _WARM, _LAST = 4, 2
 #: Of the uniform numbers that lengths stand for: normal numbers of more would be infinite.
@@ -56,9 +58,10 @@ class Settings:
     particles : int
         Draws that are returned.
     first : float
-        Power of the likelihood that the cloud begins with: the errors' variance is as many times larger.
+        Power of the likelihood that the cloud begins with: the errors' variance is larger by one over it.
     moves : int
-        Moves of each particle at each power; four times as many at the first, twice as many in the end.
+        Moves of each particle at each power, every other one a chain through a fit; four times as many at the first,
+        and twice as many more in the end. With one there are chains at the first power and in the end alone.
     effective : float
         Share of the particles that must count when the power grows.
 
@@ -97,7 +100,7 @@ class Posterior:
         Searches made, and those that came as near to the data as their errors allow. Of none: the errors are larger
         than was said, the forward model is wrong, or the searches were too short; the draws are of what they found.
     steps : ndarray, shape (k, 3)
-        By power of the likelihood: that power, and the shares of moves taken, by differences and by chains.
+        By power of the likelihood: that power, and the shares taken of moves by differences and by chains.
     solves : int
         Models simulated, those of the searches among them.
     """
@@ -145,15 +148,22 @@ def sample(
     ------
     ValueError, TypeError
         If shapes do not go together, sigma is not positive, particles are fewer than four for each number that is
-        moved, or finite predictions are fewer than particles.
+        moved, finite predictions are fewer than particles, or the errors are so small that no number of powers leads
+        from one model to the next.
 
     Notes
     -----
-    Some 35,000 solves with the defaults, 50,000 where searches miss; the rest takes some ten seconds. The predictions
-    of the latest 20,000 models are remembered, four bytes for each. A search has missed where its misfit is one that
-    errors of that size give less than once in a thousand times; others follow then, until `searches` have not missed or
-    `most` are made. One run cannot tell whether a mode was missed: make several with other `rng` and compare them
-    (R-hat). The book calibrates the sampler on the paper's binary problem and says how far its draws can be trusted.
+    Some 35,000 solves with the defaults, 50,000 where searches miss; the rest takes some ten seconds. Of the latest
+    20,000 models every prediction is remembered, in four bytes, and copied once. A search has missed where its misfit
+    is one that errors of that size give less than once in a thousand times; others follow then, until `searches` have
+    not missed or `most` are made. One run cannot tell whether a mode was missed: make several with other `rng` and
+    compare them (R-hat). The book calibrates the sampler on the paper's binary problem and says how far its draws can
+    be trusted.
+
+    The cloud begins as a choice among what the searches met, which is no sample of any posterior: that it becomes one
+    rests on the moves at the first power, and how much each mode weighs on the moves between modes. Moves are proposed
+    by other particles, and by a fit and lengths that follow all of them: draws are exact in the limit of many particles
+    only.
 
     Every other move of a particle is a chain through a quadratic fit of the residuals, of all models met nearby that
     count at this power. It is reversible for the posterior of the fit; its end is taken or not by how far the fit is
@@ -193,6 +203,8 @@ def sample(
     with steps(0, 100, "posterior") as bar:
         record.append((power, *cloud.move(power, _WARM * use.moves)))
         while power < 1:
+            if len(record) > _POWERS:
+                raise _single(power)
             power, weight = _grown(cloud.value, power, use.effective)
             cloud.resample(weight)
             record.append((power, *cloud.move(power, use.moves)))
@@ -219,7 +231,7 @@ class _Likelihood:
         self.models.append(models.copy())
         self.values.append(np.where(np.isfinite(value), value, -np.inf))
         self.residuals.append(residual.astype(np.float32))
-        while sum(map(len, self.residuals)) > _MEMORY:
+        while len(self.residuals) > 1 and sum(map(len, self.residuals)) > _MEMORY:
             self.residuals.popleft()
         return made
 
@@ -320,7 +332,7 @@ class _Cloud:
         place, first = start.copy(), value.copy()
         n, d = place.shape
         middle, shape = others.mean(0), np.cov(others.T) * (_FREEDOM - 2) / _FREEDOM
-        root = np.linalg.cholesky(shape + 1e-7 * np.trace(shape) / d * np.eye(d))
+        root = np.linalg.cholesky(shape + max(1e-7 * np.trace(shape) / d, 1e-14) * np.eye(d))
         # White coordinates, in which the particles are nearly a round t-distribution: a normal one whose scale is a
         # random number. Each step keeps a part of where it is and is reversible for that distribution.
         here = linalg.solve_triangular(root, (place - middle).T, lower=True).T
@@ -360,8 +372,22 @@ def _grown(value: np.ndarray, power: float, effective: float) -> tuple[float, np
     def surplus(further: float) -> float:
         return float(1 / np.square(weight(further)).sum() - effective * len(value))
 
-    further = 1.0 if surplus(1.0) >= 0 else float(optimize.brentq(surplus, power, 1.0, rtol=1e-6))
+    if surplus(1.0) >= 0:
+        return 1.0, weight(1.0)
+    further = float(optimize.brentq(surplus, power, 1.0, rtol=1e-6))
+    if abs(surplus(further)) > 0.1 * effective * len(value):  # a step too small for that precision
+        if surplus(power + _LEAST) < 0:
+            raise _single(power)
+        log = optimize.brentq(lambda step: surplus(power + math.exp(step)), math.log(_LEAST), math.log(1 - power))
+        further = power + math.exp(log)
     return further, weight(further)
+
+
+def _single(power: float) -> ValueError:
+    return ValueError(
+        f"sigma must leave the posterior more than one model; at a power of {power:.1e} one outweighs all others. "
+        "Give the errors' standard deviation, or one for what the forward model cannot explain."
+    )
 
 
 def _apart(models: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:

@@ -124,7 +124,7 @@ def accuracy(ax: Axes, rows: Sequence[Mapping[str, Any]], goal: float) -> Axes:
         Where to draw.
     rows : sequence of mapping
         ``engine``, ``order``, ``spacing_m``, ``error`` (relative) and ``seconds``; of the rows of one spacing that
-        which comes nearest is drawn. Each engine's quickest row within the goal is ringed.
+        which comes nearest is drawn. Each engine's quickest row within the goal has a point of its own, in a ring.
     goal : float
         Relative error that is asked for.
     """
@@ -144,6 +144,7 @@ def accuracy(ax: Axes, rows: Sequence[Mapping[str, Any]], goal: float) -> Axes:
         within = [row for row in mine if row["error"] <= goal]
         if within:
             best = min(within, key=lambda row: row["seconds"])
+            ax.plot(best["seconds"], 100 * best["error"], "o", markersize=3, color=COLORS[color])
             ax.plot(best["seconds"], 100 * best["error"], "o", markersize=11, mfc="none", color=COLORS[color])
     ax.axhline(100 * goal, color=COLORS["grey"], ls=":")
     for side in (ax.xaxis, ax.yaxis):

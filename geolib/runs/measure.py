@@ -117,8 +117,11 @@ class Measure:
     def positive(cls, values: Sequence[float]) -> Measure:
         """Return the mean of values that cannot be negative, such as squares, with an interval that is not either.
 
-        It is Student's 95 % interval of the mean's logarithm, whose deviation is the mean's over the mean.
+        It is Student's 95 % interval of the mean's logarithm, whose deviation is the mean's over the mean. A negative
+        value raises ValueError.
         """
+        if min(values, default=0.0) < 0:
+            raise ValueError(f"values must not be negative; got {min(values):g}. Take `Measure.mean`.")
         plain = cls.mean(values)
         if plain.low is None or plain.high is None or not plain.value > 0:
             return plain

@@ -98,6 +98,22 @@ def test_searches_go_on_until_enough_of_them_explain_the_data_by_their_errors(of
     assert (found.searches, found.reached) == (searches, reached)
 
 
+def test_errors_that_no_power_leads_to_are_told_and_tiny_ones_are_not():
+    def line(models):
+        return models @ np.array([[1.0, 0.3], [0.2, 1.0]])
+
+    use = posterior.Settings(searches=1, most=1, solves=100, particles=16, moves=1)
+    small = drawn(line, [0.3, 0.1], 2, seed=1, sigma=1e-6, settings=use)
+    assert np.isfinite(small.log_likelihood).all()
+    with pytest.raises(ValueError, match="sigma must leave the posterior more than one model"):
+        drawn(line, [0.3, 0.1], 2, seed=1, sigma=1e-12, settings=use)
+
+
+def test_more_models_at_once_than_are_remembered(monkeypatch):
+    monkeypatch.setattr(posterior, "_MEMORY", 100)
+    assert drawn(bent, [0.1, 0.0, 0.25, 0.1], 2, seed=2).draws.shape == (200, 2)
+
+
 def test_models_that_cannot_be_simulated_are_never_drawn():
     def simulate(models):
         return np.where(models[:, :1] > 0, np.nan, bent(models))

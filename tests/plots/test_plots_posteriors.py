@@ -31,7 +31,7 @@ def test_ranks_have_the_band_of_so_many_truths(count):
     posteriors.draw_ranks(axis, {"right": rng.random((count, 15)), "sharp": np.empty((0, 15))}, "directions")
     (steps,) = [patch for patch in axis.patches if hasattr(patch, "get_data")]
     assert steps.get_data().values.sum() == pytest.approx(1)
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == [f"right, {count} truths"]
+    assert axis.get_legend_handles_labels()[1] == [f"right, {count} truths"]
     band = next(patch for patch in axis.patches if patch is not steps).get_bbox()
     assert band.height == pytest.approx(
         2 * 1.96 * np.sqrt(0.09 / count) if count > 100 else 0.1 + 1.96 * np.sqrt(0.009)

@@ -54,3 +54,5 @@ def test_the_interval_of_a_mean_of_squares_covers_it_and_stays_above_zero():
     inside = sum(one.low <= 1 <= one.high for one in found)
     assert 880 <= inside <= 970
     assert Measure.positive([2.0, 2.0]) == Measure.mean([2.0, 2.0])
+    with pytest.raises(ValueError, match="values must not be negative; got -1"):
+        Measure.positive([-1.0, 2.0])

@@ -5,6 +5,7 @@ import pytest
 
 from geolib import studies
 from geolib.inversion import posterior as sampler
+from geolib.runs.measure import Measure
 from geolib.studies.latent_inversion import draws, own, posterior
 
 STUDY = studies.get("latent_posterior")
@@ -82,6 +83,9 @@ def test_a_right_sampler_passes_the_calibration_and_wrong_ones_fail():
     assert "no more off than chance would have it" in draws.told(one | units, measures)
     narrow = {name: made("right", seed, 0.5) for seed, name in enumerate(list(units)[:40])}
     assert "**too narrow**" in draws.told(one | narrow, STUDY.measures(STUDY.Config(), narrow))
+    mixed = STUDY.measures(STUDY.Config(), narrow)
+    mixed["calibration.right.spread"] = Measure(0.98, 0.9, 1.07, 40)
+    assert "**not calibrated**" in draws.told(one | narrow, mixed)
     wide = {name: made("right", seed, 2.0) for seed, name in enumerate(list(units)[:40])}
     assert "**too wide**" in draws.told(one | wide, STUDY.measures(STUDY.Config(), wide))
 

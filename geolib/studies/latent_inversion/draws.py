@@ -83,9 +83,8 @@ def caption(drawn: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> str:
     )
 
 
-def how(settings: posterior.Settings | None = None) -> str:
+def how(use: posterior.Settings) -> str:
     """Return how the sampler goes about it, with its settings."""
-    use = settings or posterior.Settings()
     return (
         f"Searches of {use.solves:,} solves are made until {use.searches} of them have come as "
         f"near to the data as the errors allow, {use.most} at most. Of all models that they have "
@@ -257,12 +256,17 @@ def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
     count = len(select(units, Calibration, sampler="right"))
     inside = [f"{100 * measures[f'calibration.right.c{share}'].value:.0f} %" for share in CENTRAL]
     spread = measures["calibration.right.spread"]
+    held = [measures[f"calibration.right.c{share}"] for share in CENTRAL]
+    less = any((m.high or 1) < share / 100 for m, share in zip(held, CENTRAL, strict=True))
+    more = any((m.low or 0) > share / 100 for m, share in zip(held, CENTRAL, strict=True))
     if passes(measures, "right"):
         end = "no more off than chance would have it"
-    elif spread.value > 1:
+    elif (less or (spread.low or 0) > 1) and not more and spread.value > 1:
         end = "so the draws are **too narrow**, and the data leave more open than is shown"
-    else:
+    elif (more or (spread.high or 2) < 1) and not less and spread.value < 1:
         end = "so the draws are **too wide**, and the data leave less open than is shown"
+    else:
+        end = "so the draws are **not calibrated**"
     return (
         f"The central {listed([str(share) for share in CENTRAL])} % of its draws hold "
         f"{listed(inside)} of the components of {_counted(count, 'truth')} of the small generator, "

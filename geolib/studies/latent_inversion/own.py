@@ -386,9 +386,9 @@ def trusted(units: Units) -> str:
     if reached:
         return f"{told}."
     return (
-        f"{told}: the deviations are larger than was said, or this generator, these velocities and "
-        "straight rays do not make such times. The draws are of the best that was found, **not of "
-        "the posterior**."
+        f"{told}: the searches were too short (`solves`), the deviations are larger than was said, "
+        "or this generator, these velocities and straight rays do not make such times. The draws "
+        "are of the best that was found, **not of the posterior**."
     )
 
 

@@ -61,7 +61,8 @@ class Calibration(Unit):
     seed: int
 
 
-def _settings(config: PosteriorConfig) -> posterior.Settings:
+def settings(config: PosteriorConfig) -> posterior.Settings:
+    """Return the sampler's settings."""
     return posterior.Settings(particles=config.particles, solves=config.solves, moves=config.moves)
 
 
@@ -87,7 +88,7 @@ def _scenario(world: World, config: PosteriorConfig, unit: Posterior) -> Arrays:
     which = (words.CELL_ORDERS.index(unit.operator), unit.model, unit.noise, unit.run)
     rng = np.random.default_rng([config.seed, 7, *which])
     found = posterior.sample(
-        simulate, data, N_LATENT, sigma=config.noise, rng=rng, settings=_settings(config)
+        simulate, data, N_LATENT, sigma=config.noise, rng=rng, settings=settings(config)
     )
     predicted = simulate(found.draws)
     predicted = predicted + config.noise * rng.standard_normal(predicted.shape)
@@ -123,7 +124,7 @@ def _calibration(world: World, config: PosteriorConfig, unit: Calibration) -> Ar
     simulate = _simulator(world, unit.operator)
     sigma = config.noise * SAMPLERS[unit.sampler]
     found = posterior.sample(
-        simulate, data, N_LATENT, sigma=sigma, rng=rng, settings=_settings(config)
+        simulate, data, N_LATENT, sigma=sigma, rng=rng, settings=settings(config)
     )
     both = np.concatenate([true[None], found.draws])
     direction = both / np.linalg.norm(both, axis=1, keepdims=True)

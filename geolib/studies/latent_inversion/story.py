@@ -337,7 +337,7 @@ class Story(Told):
 
     def verdicts(self) -> str:
         """Return how many claims of the ledger are decided, and which way."""
-        verdicts = [row["verdict"] for row in self.judged.values()]
+        verdicts = [row["verdict"] for row in self.judged.values() if row["kind"] != "ours"]
         words = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
         counts = ", ".join(f"{verdicts.count(word)} {word}" for word in words)
         return (
