@@ -3,7 +3,7 @@
 Writes bench/waves_accuracy.json, with rows for each processor that it ran on, and their table, bench/waves_accuracy.md.
 Wants a quiet machine and the public Marmousi file, and takes some ten minutes on two cores. Both engines are given the
 same grids, steps, places, all on grid points, and layers of one width, tuned to one velocity and frequency. Converged
-is what geolib makes of the finest grid, with a layer twice as wide; the table says how far deepwave is off at its finest.
+is what geolib makes of the finest grid, with a layer twice as wide; the table says how near deepwave comes at best.
 An order is refined until its traces are within half the goal.
 """
 
