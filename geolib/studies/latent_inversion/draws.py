@@ -269,9 +269,8 @@ def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
         end = "so the draws are **not calibrated**"
     return (
         f"The central {listed([str(share) for share in CENTRAL])} % of its draws hold "
-        f"{listed(inside)} of the components of {_counted(count, 'truth')} of the small generator, "
-        f"which lie {spread.value:.2f} ({spread.low:.2f} to {spread.high:.2f}) times as far off, "
-        f"squared, as they should: {end}."
+        f"{listed(inside)} of the components of {_counted(count, 'truth')} of the small generator: "
+        f"{end}."
     )
 
 

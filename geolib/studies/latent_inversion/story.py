@@ -31,7 +31,9 @@ class Story(Told):
             return f"This page shows one run with the generator of {self.label}."
         found = effects.largest(self.units)["width"]
         cost = dict(zip(found["choices"].tolist(), found["core_seconds"], strict=True))
-        whole = len(select(self.units, Trial, operator="image"))
+        whole, other = (
+            len(select(each, Trial, operator="image")) for each in (self.units, self.wide)
+        )
         return (
             "Two generators draw them, and every number below names its own by its *width*, the "
             "number of filters in its last hidden layer:\n\n"
@@ -40,8 +42,8 @@ class Story(Told):
             f"{cost['64'] / cost['32']:.1f} times as long.\n- **{NARROW.capitalize()}** is half as "
             "wide, trained by a recipe of our own. Most runs are of this one.\n\n"
             "{numref}`tbl-latent_inversion-runs` counts the trials of either; a dash means that it "
-            f"was not run. Not in it are {whole} trials, of {NARROW}, on the whole image in place "
-            "of traveltimes, and short comparisons of single choices. One of these has "
+            f"was not run. Not in it are {whole} trials ({NARROW}) and {other} ({WIDE}) on the "
+            "whole image, and short comparisons of single choices. One of these has "
             f"{found['outcome'].shape[1]} starts of {int(found['updates']):,} updates with true "
             f"rays, for {WIDE}, {NARROW} and a third generator, of width 16."
         )
