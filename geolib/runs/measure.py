@@ -75,7 +75,8 @@ class Measure:
             The interval holds the central 95 % of the bootstrap; `worth` is n over the design effect, the variance
             that the clusters show over that of independent trials, kept between 1 and the trials of a cluster. Where
             all trials agree nothing is known of it but by `like`: without that a cluster counts as one trial. The
-            interval is then Wilson's for the trials that they are worth.
+            interval is then Wilson's for the trials that they are worth. One cluster whose trials do not agree says
+            nothing of others: its interval goes from 0 to 1.
 
         References
         ----------
@@ -88,8 +89,8 @@ class Measure:
         k, n, groups = int(hits.sum()), int(sizes.sum()), len(sizes)
         if k in (0, n) or groups < 2:
             worth = like.worth if like is not None and like.worth and like.n == n else groups
-            wide = cls.count(worth if k else 0, worth)
-            return cls(k / n, wide.low, wide.high, n, k, worth)
+            few, many = cls.count(0 if k < n else worth, worth), cls.count(worth if k else 0, worth)
+            return cls(k / n, few.low, many.high, n, k, worth)
         rows = np.random.default_rng(0).integers(groups, size=(draws, groups))
         low, high = np.quantile(hits[rows].sum(1) / sizes[rows].sum(1), [0.025, 0.975])
         share = k / n

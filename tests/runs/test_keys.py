@@ -28,7 +28,7 @@ SHIPPED = {
     ("latent_prior", "paper"): "v1-44a26d39c7295dca",
     ("latent_search", "paper"): "v1-b2a00d4ed1083a7d",
     ("latent_truths", "paper"): "v1-68bb6308c0d55b35",
-    ("latent_posterior", "paper"): "v1-e19a749ba6bf7e2f",
+    ("latent_posterior", "paper"): "v2-e19a749ba6bf7e2f",
     ("rnn_fwi", "paper"): "v1-77abb6b65228cd94",
     ("rnn_starts", "paper"): "v1-77abb6b65228cd94",
     ("wgan_conditional", "paper"): "v1-b14f78b37666723b",

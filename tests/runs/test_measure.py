@@ -32,6 +32,13 @@ def test_where_all_trials_agree_a_cluster_is_one_trial_unless_another_share_tell
     assert Measure.clustered([[True] * 4] * 25).low == Measure.count(25, 25).low
 
 
+def test_one_cluster_whose_trials_do_not_agree_says_nothing_of_others():
+    one = Measure.clustered([[True, True, False, False]])
+    assert (one.value, one.worth) == (0.5, 1) and one.low < 1e-9 and one.high > 1 - 1e-9
+    alike = Measure.clustered([[True] * 4])
+    assert (alike.low, alike.high) == (Measure.count(1, 1).low, Measure.count(1, 1).high)
+
+
 def test_a_difference_of_shares_is_newcombes():
     ours = Measure.difference(Measure.count(56, 70), Measure.count(48, 80))
     # Newcombe (1998), table II, (a), method 10.
