@@ -156,9 +156,10 @@ def test_the_scorecard_row_counts_every_claim():
     from geolib.book import verify
 
     judged = {"a": [], "b": []}
-    row = {"robust": None, "verdict": "not run"}
+    row = {"kind": "number", "robust": None, "verdict": "not run"}
     judged["a"] = [row, {**row, "verdict": "undecided"}]
-    judged["b"] = [{"verdict": "reproduced", "robust": {"verdict": "robust"}}]
+    judged["b"] = [{**row, "verdict": "reproduced", "robust": {"verdict": "robust"}}]
+    judged["b"].append({**judged["b"][0], "kind": "ours"})  # which is counted with no paper
     assert re.findall(r"<b>(\d+)</b>", landing.card(judged)) == ["3", "1", "0", "0", "1", "1"]
     assert verify.scorecard(judged["b"])["claims"] == 1
 

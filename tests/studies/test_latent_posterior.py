@@ -120,7 +120,7 @@ def test_what_is_told_follows_from_the_runs():
     assert "True rays** (2 scenarios): a model drawn is wrong in 2.0 %" in said
     assert "turns the more probable facies of 10.0 % of the cells" in said
     assert "Scrambled** (1 scenario)" in said and "1.0 % are open" in said
-    assert "Of 1 scenario with several runs, 1 has" in said
+    assert "of 1 scenario with several runs 1 has" in said
     table = draws.as_markdown(units)
     assert "2 of 200" in table and "30,000" in table and table.count("—") == 4
     assert "400 models from 2 runs (scrambled)" in draws.caption(draws.first(units))

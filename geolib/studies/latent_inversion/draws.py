@@ -30,6 +30,7 @@ OPEN = (0.05, 0.95)
 DATA = len(Crosshole().source_depths) * len(Crosshole().receiver_depths)
 #: Central intervals that a calibration counts, in per cent.
 CENTRAL = (50, 80, 95)
+_OPEN = f", channel with a probability between {100 * OPEN[0]:.0f} and {100 * OPEN[1]:.0f} %"
 #: What the samplers are called.
 NAMES = {
     "right": "as it is",
@@ -211,7 +212,7 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
     found = scenarios(units)
     if not found:
         return "No posterior was drawn."
-    lines = []
+    lines: list[str] = []
     for order, rays in ORDERS.items():
         chosen = {key[1:]: runs for key, runs in found.items() if key[0] == order}
         if not chosen:
@@ -232,19 +233,19 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
                 " Another draw of the noise turns the more probable facies of "
                 f"{_range(apart, '{:.1f}')} % of the cells."
             )
-        between = f"between {100 * OPEN[0]:.0f} and {100 * OPEN[1]:.0f} %"
+        between = "" if lines else _OPEN
         lines.append(
             f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn is "
             f"wrong in {_range(wrong, '{:.1f}')} % of the cells; {_range(loose, '{:.1f}')} % are "
-            f"open, channel with a probability {between}.{noise}"
+            f"open{between}.{noise}"
         )
     said = [agreement(runs)["r_hat"] for runs in found.values() if len(runs) > 1]
     if said:
         agreed = sum(value <= AGREED for value in said)
         have = {0: "none has", 1: "1 has"}.get(agreed, f"{agreed} have")
         lines.append(
-            "- **Do runs agree?** Each was begun by searches of its own. Of "
-            f"{_counted(len(said), 'scenario')} with several runs, {have} an R-hat of "
+            "- **Do runs agree?** From other searches each, of "
+            f"{_counted(len(said), 'scenario')} with several runs {have} an R-hat of "
             f"{AGREED} or less; the worst is {max(said):.2f}."
         )
     if "calibration.right.spread" in measures:
@@ -262,11 +263,11 @@ def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
     if passes(measures, "right"):
         end = "no more off than chance would have it"
     elif (less or (spread.low or 0) > 1) and not more and spread.value > 1:
-        end = "so the draws are **too narrow**, and the data leave more open than is shown"
+        end = "the draws are **too narrow**, and more is open than is shown"
     elif (more or (spread.high or 2) < 1) and not less and spread.value < 1:
-        end = "so the draws are **too wide**, and the data leave less open than is shown"
+        end = "the draws are **too wide**, and less is open than is shown"
     else:
-        end = "so the draws are **not calibrated**"
+        end = "the draws are **not calibrated**"
     return (
         f"The central {listed([str(share) for share in CENTRAL])} % of its draws hold "
         f"{listed(inside)} of the components of {_counted(count, 'truth')} of the small generator: "

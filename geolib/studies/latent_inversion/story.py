@@ -30,7 +30,6 @@ class Story(Told):
         if self.changed:
             return f"This page shows one run with the generator of {self.label}."
         found = effects.largest(self.units)["width"]
-        cost = dict(zip(found["choices"].tolist(), found["core_seconds"], strict=True))
         whole, other = (
             len(select(each, Trial, operator="image")) for each in (self.units, self.wide)
         )
@@ -38,8 +37,7 @@ class Story(Told):
             "Two generators draw them, and every number below names its own by its *width*, the "
             "number of filters in its last hidden layer:\n\n"
             f"- **{WIDE.capitalize()}** is as near as we come to the paper: its width, loss, batch "
-            "size and number of updates. An update of a search takes "
-            f"{cost['64'] / cost['32']:.1f} times as long.\n- **{NARROW.capitalize()}** is half as "
+            f"size and number of updates.\n- **{NARROW.capitalize()}** is half as "
             "wide, trained by a recipe of our own. Most runs are of this one.\n\n"
             "{numref}`tbl-latent_inversion-runs` counts the trials of either; a dash means that it "
             f"was not run. Not in it are {whole} trials ({NARROW}) and {other} ({WIDE}) on the "
@@ -348,8 +346,7 @@ class Story(Told):
             f"{WIDE} with scrambled rays, nearest to the paper, of which little has been run: so "
             "most wait. The paper's conclusion, that the non-linearity of "
             "the generator defeats gradients, is not among them, since the paper varies nothing "
-            "that would test it. Our runs acquit a narrow generator, and leave one like the "
-            "paper's open."
+            "that would test it."
         )
 
     def early_stop(self) -> str:
