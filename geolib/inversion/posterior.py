@@ -19,6 +19,7 @@ from scipy import linalg, optimize, special, stats
 
 from geolib._arguments import checked, hold
 from geolib._runtime import steps
+from geolib.inversion import _directions
 from geolib.inversion import search as searches
 from geolib.inversion.search import Simulate
 
@@ -41,8 +42,6 @@ _SELDOM = 1e-3
 _POWERS, _LEAST = 200, 1e-15
 #: Moves at the first power and in the end, for each at a further one.
 _WARM, _LAST = 4, 2
-#: Of the uniform numbers that lengths stand for: normal numbers of more would be infinite.
-_EDGE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ def sample(
     # Gumbel numbers make the largest ones draws without replacement, by the likelihood's first power.
     chance = _WIDER * use.first * values + rng.gumbel(size=len(values))
     first = np.argsort(-chance, kind="stable")[: use.particles]
-    cloud = _Cloud(likelihood, _apart(known[first], rng), values[first], rng)
+    cloud = _Cloud(likelihood, _directions.apart(known[first], rng), values[first], rng)
     power, record = use.first, []
     with steps(0, 100, "posterior") as bar:
         record.append((power, *cloud.move(power, _WARM * use.moves)))
@@ -210,7 +209,7 @@ def sample(
             record.append((power, *cloud.move(power, use.moves)))
             bar.update(int(100 * power) - bar.n)
         cloud.move(1.0, _LAST * use.moves)
-    return Posterior(_together(cloud.place), cloud.value, made, reached, np.array(record), likelihood.count)
+    return Posterior(_directions.together(cloud.place), cloud.value, made, reached, np.array(record), likelihood.count)
 
 
 class _Likelihood:
@@ -256,14 +255,14 @@ class _Fit:
     """Log likelihoods of a quadratic fit of the residuals, in coordinates in which the particles are round."""
 
     def __init__(self, likelihood: _Likelihood, place: np.ndarray, power: float) -> None:
-        seen = _seen(place)
+        seen = _directions.seen(place)
         self.middle = seen.mean(0)
         size, axes = np.linalg.eigh(np.cov(seen.T))
         kept = size > 1e-6 * size[-1]
         self.axes = axes[:, kept] / np.sqrt(size[kept])
         self.pairs = np.triu_indices(int(kept.sum()))
         models, residuals = likelihood.likely(power)
-        known = (_seen(_apart(models)) - self.middle) @ self.axes
+        known = (_directions.seen(_directions.apart(models)) - self.middle) @ self.axes
         near = np.argsort(np.square(known).sum(1), kind="stable")[:_NEAR]
         if len(near) < _EACH * self._features(known[:1]).shape[1]:
             self.pairs = (np.empty(0, int), np.empty(0, int))  # too few for squares: a plane
@@ -279,7 +278,7 @@ class _Fit:
         return np.concatenate([np.ones((len(known), 1)), known, known[:, one] * known[:, other]], axis=1)
 
     def __call__(self, place: np.ndarray) -> np.ndarray:
-        known = (_seen(place) - self.middle) @ self.axes
+        known = (_directions.seen(place) - self.middle) @ self.axes
         features = self._features(known)
         value = -0.5 * np.einsum("ij,ij->i", features @ self.square, features)
         beyond: np.ndarray = value - np.maximum(np.square(known).sum(1) - self.far, 0)
@@ -291,7 +290,7 @@ class _Cloud:
 
     def __init__(self, likelihood: _Likelihood, place: np.ndarray, value: np.ndarray, rng: np.random.Generator) -> None:
         self.likelihood, self.place, self.value, self.rng = likelihood, place, value.copy(), rng
-        self.prior, self.length, self.part = _log_prior(place), 0.7, 0.7
+        self.prior, self.length, self.part = _directions.log_prior(place), 0.7, 0.7
 
     def resample(self, weight: np.ndarray) -> None:
         """Take each particle as often as its weight says, with one random number for all."""
@@ -342,7 +341,7 @@ class _Cloud:
             scale = np.sqrt((_FREEDOM + size) / self.rng.chisquare(_FREEDOM + d, n))[:, None]
             there = keep * here + self.part * scale * self.rng.standard_normal((n, d))
             proposed = middle + there @ root.T
-            value_there, prior_there = fit(proposed), _log_prior(proposed)
+            value_there, prior_there = fit(proposed), _directions.log_prior(proposed)
             gain = power * (value_there - value) + prior_there - prior
             gain += 0.5 * (_FREEDOM + d) * np.log((_FREEDOM + np.square(there).sum(1)) / (_FREEDOM + size))
             took = np.log(self.rng.random(n)) < gain
@@ -355,7 +354,7 @@ class _Cloud:
         return float(self._take(power, movers, place, factor).mean())
 
     def _take(self, power: float, movers: np.ndarray, proposed: np.ndarray, factor: np.ndarray) -> np.ndarray:
-        value, prior = self.likelihood(_together(proposed)), _log_prior(proposed)
+        value, prior = self.likelihood(_directions.together(proposed)), _directions.log_prior(proposed)
         gain = power * (value - self.value[movers]) + prior - self.prior[movers] + factor
         took: np.ndarray = np.log(self.rng.random(len(movers))) < gain
         at = movers[took]
@@ -388,32 +387,3 @@ def _single(power: float) -> ValueError:
         f"sigma must leave the posterior more than one model; at a power of {power:.1e} one outweighs all others. "
         "Give the errors' standard deviation, or one for what the forward model cannot explain."
     )
-
-
-def _apart(models: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-    """Return models of the cube `(n, d)` as `(n, d + 1)` numbers: a direction's, of random radius, and the length's."""
-    n, d = models.shape
-    length = np.abs(models).max(1, keepdims=True)
-    surface = models / length
-    radius = np.sqrt(rng.chisquare(d, size=(n, 1))) if rng else 1.0
-    part = special.ndtri(np.clip(length**d, _EDGE, 1 - _EDGE))
-    return np.concatenate([surface * radius / np.linalg.norm(surface, axis=1, keepdims=True), part], axis=1)
-
-
-def _together(place: np.ndarray) -> np.ndarray:
-    """Return the models `(n, d)` of the cube that `_apart` took apart."""
-    direction = place[:, :-1]
-    length = special.ndtr(place[:, -1:]) ** (1 / direction.shape[1])
-    return direction / np.abs(direction).max(1, keepdims=True) * length
-
-
-def _seen(place: np.ndarray) -> np.ndarray:
-    """Return the coordinates of a model without the prior's random radius, which no prediction depends on."""
-    direction = place[:, :-1]
-    return np.concatenate([direction / np.linalg.norm(direction, axis=1, keepdims=True), place[:, -1:]], axis=1)
-
-
-def _log_prior(place: np.ndarray) -> np.ndarray:
-    direction = place[:, :-1]
-    corner = np.log(np.linalg.norm(direction, axis=1) / np.abs(direction).max(1))
-    return -0.5 * np.square(place).sum(1) + direction.shape[1] * corner
