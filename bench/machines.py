@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from geolib.runs.store import write_atomic
 
 
 def rows(file: Path, record: Mapping[str, Any], speeds: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -13,10 +15,26 @@ def rows(file: Path, record: Mapping[str, Any], speeds: Mapping[str, float]) -> 
 
     A row whose source says that it was reported stays until the same machine is measured.
     """
+    return _every(file, {**source(record), "speeds": dict(speeds)})
+
+
+def source(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a measurement was made on, and that it was measured, from its provenance."""
+    return {"device": record["device"], "source": f"measured, commit {record['commit'][:9]}, {record['date']}"}
+
+
+def write(stem: Path, here: Mapping[str, Any], table: Callable[[Any], str]) -> str:
+    """Keep `here` before what `stem`.json holds of other machines, write all tables to `stem`.md and return them."""
+    every = _every(stem.with_suffix(".json"), here)
+    text = "\n".join(table(machine) for machine in every)
+    write_atomic(stem.with_suffix(".json"), (json.dumps({"machines": every}, indent=1) + "\n").encode())
+    write_atomic(stem.with_suffix(".md"), text.encode())
+    return text
+
+
+def _every(file: Path, here: Mapping[str, Any]) -> list[Any]:
     kept = json.loads(file.read_text(encoding="utf-8")).get("machines", []) if file.is_file() else []
-    source = f"measured, commit {record['commit'][:9]}, {record['date']}"
-    here = {"device": record["device"], "source": source, "speeds": dict(speeds)}
-    return [here, *(row for row in kept if row["device"] != record["device"])]
+    return [dict(here), *(row for row in kept if row["device"] != here["device"])]
 
 
 def table(machines: list[dict[str, Any]]) -> list[str]:

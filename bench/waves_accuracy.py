@@ -8,12 +8,12 @@ An order is refined until its traces are within half the goal, or until it takes
 way to it that is known.
 """
 
-import json
 import os
 import statistics
 import warnings
 from pathlib import Path
 
+import machines
 import numpy as np
 import torch
 import waves
@@ -21,7 +21,7 @@ import waves_orders
 from scipy import ndimage
 
 from geolib.datasets import fetch
-from geolib.runs.store import provenance, write_atomic
+from geolib.runs.store import provenance
 from geolib.waves import Boundary, Grid, Survey, propagate, ricker
 
 HERE = Path(__file__).parent
@@ -193,10 +193,8 @@ def main() -> None:
     model, survey, between = problem(velocity, FINEST, STEPS[-1], 2 * LAYER)
     converged = sampled("geolib", model, survey, 8, between)
     rows = measured(velocity, converged)
-    record = provenance()
     here = {
-        "device": record["device"],
-        "source": f"measured, commit {record['commit'][:9]}, {record['date']}",
+        **machines.source(provenance()),
         "setting": f"Marmousi smoothed over {SMOOTH:g} m, {EXTENT[1] / 1000:g} km by {EXTENT[0] / 1000:g} km, "
         f"{SHOTS} shots, Ricker of {FREQUENCY:g} Hz, {DURATION:g} s, layers of {LAYER:g} m, float32; converged: "
         f"geolib, order 8, {UNIT / FINEST:.2f} m, {1000 * survey.dt:.2f} ms, layers twice as wide",
@@ -206,17 +204,11 @@ def main() -> None:
         "goal": GOAL,
         "rows": rows,
     }
-    file = HERE / "waves_accuracy.json"
     if not waves_orders.THERE:
         waves.say("deepwave is not installed: nothing is written")
         print(table(here))
         return
-    kept = json.loads(file.read_text(encoding="utf-8"))["machines"] if file.is_file() else []
-    every = [here, *(machine for machine in kept if machine["device"] != here["device"])]
-    write_atomic(file, (json.dumps({"machines": every}, indent=1) + "\n").encode())
-    text = "\n".join(map(table, every))
-    write_atomic(HERE / "waves_accuracy.md", text.encode())
-    print(text)
+    print(machines.write(HERE / "waves_accuracy", here, table))
 
 
 if __name__ == "__main__":

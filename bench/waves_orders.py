@@ -8,16 +8,16 @@ own rows are shown.
 
 import importlib.util
 import inspect
-import json
 import os
 import statistics
 import warnings
 from pathlib import Path
 
+import machines
 import torch
 import waves
 
-from geolib.runs.store import provenance, write_atomic
+from geolib.runs.store import provenance
 from geolib.waves import misfit_and_gradient, propagate
 
 HERE = Path(__file__).parent
@@ -130,27 +130,19 @@ def main() -> None:
     observed = torch.zeros(SHOTS, velocity.shape[1], survey.nt)
     threads = sorted({1, min(2, len(os.sched_getaffinity(0)))})
     rows = [row for order in ORDERS for row in measured(order, threads, velocity, survey, observed)]
-    record = provenance()
     here = {
-        "device": record["device"],
-        "source": f"measured, commit {record['commit'][:9]}, {record['date']}",
+        **machines.source(provenance()),
         "setting": f"{SHOTS} shots, {survey.nt} steps, {' x '.join(map(str, velocity.shape))} cells + {waves.WIDTH} "
         "absorbing on each side",
         "turns": TURNS,
         "load": os.getloadavg()[0],
         "rows": rows,
     }
-    file = HERE / "waves_orders.json"
     if not THERE:
         waves.say("deepwave is not installed: nothing is written")
         print(table(here))
         return
-    kept = json.loads(file.read_text(encoding="utf-8"))["machines"] if file.is_file() else []
-    every = [here, *(machine for machine in kept if machine["device"] != here["device"])]
-    write_atomic(file, (json.dumps({"machines": every}, indent=1) + "\n").encode())
-    text = "\n".join(map(table, every))
-    write_atomic(HERE / "waves_orders.md", text.encode())
-    print(text)
+    print(machines.write(HERE / "waves_orders", here, table))
 
 
 if __name__ == "__main__":

@@ -61,11 +61,11 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
         if found := [row for row in theirs if row["verdict"] == verdict]:
             lines += [f"({anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
             lines.append(_table(found, anchors, experiments))
-    if mine_ := [row for row in rows if row["kind"] == ledger.OURS]:
+    if stated := [row for row in rows if row["kind"] == ledger.OURS]:
         lines.append(
-            f"### What this book states itself, judged alike and not counted: {len(mine_)}\n"
+            f"### What this book states itself, judged alike and not counted: {len(stated)}\n"
         )
-        lines.append(_ours(mine_, anchors, experiments))
+        lines.append(_ours(stated, anchors, experiments))
     return "\n".join([*lines, _apart(name)])
 
 

@@ -327,8 +327,9 @@ class _Cloud:
         return share
 
     def _chain(self, power: float, movers: np.ndarray, others: np.ndarray, fit: _Fit) -> float:
-        start, prior, value = self.place[movers], self.prior[movers], fit(self.place[movers])
-        place, first = start.copy(), value.copy()
+        place, prior = self.place[movers], self.prior[movers]
+        first = fit(place)
+        value = first.copy()
         n, d = place.shape
         middle, shape = others.mean(0), np.cov(others.T) * (_FREEDOM - 2) / _FREEDOM
         root = np.linalg.cholesky(shape + max(1e-7 * np.trace(shape) / d, 1e-14) * np.eye(d))

@@ -91,9 +91,9 @@ def how(use: posterior.Settings) -> str:
         f"near to the data as the errors allow, {use.most} at most. Of all models that they have "
         f"simulated, a wide cloud of {use.particles} is drawn. It settles as if the likelihood "
         f"counted {100 * use.first:.0f} %; then its power grows to one, and at every power each "
-        f"model is moved {use.moves} times, by differences of others and along chains through a "
-        "quadratic fit of the traveltimes of all models met nearby, of which only the end is "
-        "simulated."
+        f"model is moved at least {use.moves} times, by differences of others and along chains "
+        "through a quadratic fit of the traveltimes of all models met nearby, of which only the "
+        "end is simulated."
     )
 
 
@@ -244,7 +244,7 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
         agreed = sum(value <= AGREED for value in said)
         have = {0: "none has", 1: "1 has"}.get(agreed, f"{agreed} have")
         lines.append(
-            "- **Do runs agree?** From other searches each, of "
+            "- **Do runs agree?** Each begins with searches of its own; of "
             f"{_counted(len(said), 'scenario')} with several runs {have} an R-hat of "
             f"{AGREED} or less; the worst is {max(said):.2f}."
         )

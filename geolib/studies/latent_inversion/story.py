@@ -343,8 +343,8 @@ class Story(Told):
         return (
             f"The ledger holds {len(verdicts)} claims of this paper: {counts}. They are judged by "
             "the generator of "
-            f"{WIDE} with scrambled rays, nearest to the paper, of which little has been run: so "
-            "most wait. The paper's conclusion, that the non-linearity of "
+            f"{WIDE} with scrambled rays, nearest to the paper, of which little has been run. "
+            "The paper's conclusion, that the non-linearity of "
             "the generator defeats gradients, is not among them, since the paper varies nothing "
             "that would test it."
         )
