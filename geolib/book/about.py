@@ -84,7 +84,7 @@ def page() -> str:
 
 
 def line(study: AnyStudy, name: str, minutes: int, has_data: bool) -> str:
-    """Return the line below a page's title: minutes, paper, how to cite, downloads."""
+    """Return the line below a page's title: minutes, paper, citation, downloads; and in print."""
     parts = [
         f"{minutes} minute{'s' * (minutes > 1)} to read",
         paper(study),
@@ -93,7 +93,11 @@ def line(study: AnyStudy, name: str, minutes: int, has_data: bool) -> str:
     parts.append(f"{{download}}`notebook </papers/{name}.ipynb>`")
     if has_data:
         parts.append(f"{{download}}`figures' data </{DATA}/{name}.zip>`")
-    return f":::{{div}} chapter-line\n{' · '.join(parts)}\n:::\n"
+    printed = f"{cite()} On {{cite:t}}`{study.paper}`."
+    return (
+        f":::{{div}} chapter-line\n{' · '.join(parts)}\n:::\n\n"
+        f":::{{div}} print-line\n{printed}\n:::\n"
+    )
 
 
 def numbers(notebook: Any) -> dict[str, str]:

@@ -85,9 +85,10 @@ def _game(units: Units) -> Surprise:
     figure, (ax,) = style.new_figure(width=2.4, height=1.75)
     landing.spiral(ax, unit["paths"][row][:120])
     first, last = unit["distance"][row][[0, -1]]
+    away = f"{last / first:.2g}"
     sentence = (
         "In the simplest adversarial game, plain gradient steps run away from the solution: "
-        f"after {steps} of them the players are {last / first:,.0f} times as far from it."
+        f"after {steps} of them the players are some {float(away):,.0f} times as far from it."
     )
     alternative = "A path that spirals outwards around the solution of a game."
     return Surprise("gan_101", sentence, style.svg(figure), alternative)
@@ -108,9 +109,9 @@ def _collapse(units: Units) -> Surprise:
     figure, axes = style.new_figure(1, 2, width=2.4, height=1.75)
     color = style.PALETTE["generated"]
     landing.stacked(axes[0], printed[narrow]["samples"][:5], color, "deviation 0.2")
-    landing.stacked(axes[1], other[narrow]["samples"][:5], style.COLORS["vermilion"], "0.02")
+    landing.stacked(axes[1], other[narrow]["samples"][:5], color, "deviation 0.02")
     sentence = (
-        "A printed 0.2 looks like a slip for the usual 0.02. Yet it is 0.2 that works: from 0.02 "
+        "A printed 0.2 looks like a slip for the usual 0.02, and it is 0.2 that works: from 0.02 "
         f"the generator draws one and the same trace in {collapsed} of {count} epochs."
     )
     alternative = "Five different generated traces, and five that are all alike."
@@ -129,8 +130,8 @@ def _valleys(units: Units) -> Surprise:
     for ax, grid, text in zip(axes, grids, ("true rays", "as published"), strict=True):
         landing.valleys(ax, grid, text)
     sentence = (
-        "Published rays sum cells that they never touch (above). With them the misfit "
-        f"near the truth has {near[1]:.0f} valleys; with true rays it has {near[0]:.0f}."
+        "Published rays sum cells that they never touch (above), and with them the misfit near the "
+        f"truth has {near[1]:.0f} valleys where true rays leave {near[0]:.0f}."
     )
     alternative = "Two maps of a misfit: a smooth valley with true rays, a broken one as published."
     return Surprise("latent_inversion", sentence, style.svg(figure), alternative)

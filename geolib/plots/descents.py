@@ -197,7 +197,7 @@ def rate_map(
         kept = np.where(lost, np.nan, counts)
         ax.loglog(rates, kept, marker="o", markersize=4, color=color, label=short(name))
         rose = np.isin(rates, (fleeting or {}).get(name, ()))
-        ax.loglog(rates[rose], kept[rose], "o", markersize=6, color=color, markerfacecolor="white", zorder=3)
+        ax.loglog(rates[rose], kept[rose], "o", markersize=6, color=color, markerfacecolor="none", zorder=3)
         ax.loglog(rates[lost], np.full(lost.sum(), 1.3 * limit), "x", color=color)
         if stable and name in stable:
             ax.axvline(stable[name], color=color, linestyle="--", linewidth=1)

@@ -41,7 +41,7 @@ def crossings(
         rows, columns = np.nonzero(lengths)
         x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
         ax.scatter(x, z, s=7, marker="s", color=color, linewidths=0)
-    ax.plot(*zip(*ends, strict=True), color=PALETTE["truth"], linewidth=1)
+    ax.plot(*zip(*ends, strict=True), color="black", linewidth=1)  # the model stays pale on a dark page
     for end, marker in zip(ends, ("<", ">"), strict=True):
         ax.plot(*end, marker, color=PALETTE["truth"], markersize=7, clip_on=False)
     ax.text(0.02, 1.02, "cells of the ray", color=COLORS["blue"], transform=ax.transAxes)

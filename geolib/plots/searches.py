@@ -203,6 +203,6 @@ def draw_times(axes: Axes, true: np.ndarray, other: np.ndarray, title: str) -> A
     """Draw the traveltimes (ns) of scrambled rays over those of true ones; return `axes`."""
     span = np.array([min(true.min(), other.min()), max(true.max(), other.max())])
     axes.plot(span, span, ":", color=INK, lw=0.8)
-    axes.plot(true, other, ".", color=color_of("scrambled"), ms=3, alpha=0.6, rasterized=True)
+    axes.plot(true, other, ".", color=color_of("scrambled"), ms=3, alpha=0.6)
     axes.set(title=title, xlabel="true rays (ns)", ylabel="scrambled (ns)", aspect="equal")
     return axes

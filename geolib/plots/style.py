@@ -18,8 +18,8 @@ from matplotlib.lines import Line2D
 from geolib.plots.absent import absent
 from geolib.plots.data import table
 
-#: Text, axes and the truth; in the dark a figure turns this colour, and no other, into `INK_IN_THE_DARK`.
-INK, INK_IN_THE_DARK, GREY = "#1a1a1a", "#e6e6e6", "#7f7f7f"
+#: Text, axes and the truth.
+INK, GREY = "#1a1a1a", "#7f7f7f"
 # Okabe and Ito's colours stay apart under all common colour deficiencies.
 COLORS = {
     "black": INK,
@@ -33,6 +33,17 @@ COLORS = {
     "brown": "#8C6D31",
     "violet": "#7B4FA3",
     "grey": GREY,
+}
+#: What a drawing's strokes and fills turn into on a dark page: at least six to one against it, and apart still.
+IN_THE_DARK = {
+    INK: "#e6e6e6",
+    COLORS["sky"]: "#a5d8f7",
+    COLORS["green"]: "#00ad7e",
+    COLORS["blue"]: "#1f9df0",
+    COLORS["vermilion"]: "#f2701a",
+    COLORS["brown"]: "#b8904a",
+    COLORS["violet"]: "#9f8be6",
+    GREY: "#969696",
 }
 #: What is drawn, and its colour in every figure of the book.
 PALETTE = {
@@ -74,11 +85,16 @@ FACIES_MAP = "cividis"
 WIDTH, POINTS = 7.2, 9.0
 #: A drawing of more bytes is shown as a picture: it holds too many strokes.
 LARGEST = 300_000
-_DARK = (
-    "<style>@media (prefers-color-scheme: dark) {"
-    f'[style*="fill: {INK}"] {{fill: {INK_IN_THE_DARK} !important}} '
-    f'[style*="stroke: {INK}"] {{stroke: {INK_IN_THE_DARK} !important}}'
-    "}</style>"
+_DARK = "".join(
+    [
+        "<style>@media (prefers-color-scheme: dark) {",
+        *(
+            f'[style*="{part}: {light.lower()}"] {{{part}: {dark} !important}} '
+            for light, dark in IN_THE_DARK.items()
+            for part in ("fill", "stroke")
+        ),
+        "}</style>",
+    ]
 )
 
 
@@ -190,7 +206,7 @@ def bundle(figure: Figure, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def svg(figure: Figure) -> str:
-    """Return a figure as SVG without a background, whose ink turns light on a dark page; images inside are pixels."""
+    """Return a figure as SVG without a background, whose colours turn light on a dark page; images are pixels."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -293,6 +309,8 @@ def gif(
     """
     from PIL import Image
 
+    # Letters are blended with what they stand on: a picture has no other background than this one.
+    figure.set_facecolor("white")
     pictures = []
     for frame in frames:
         draw(frame)

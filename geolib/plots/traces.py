@@ -241,7 +241,7 @@ def stops(ax: Axes, values: np.ndarray, epochs: Mapping[str, int | None]) -> Axe
 def asked_obtained(ax: Axes, asked: np.ndarray, sets: Mapping[str, np.ndarray], label: str) -> Axes:
     """Draw what was obtained against what was asked for, "modelled" and "generated", over the line of equality."""
     for name, values in sets.items():
-        ax.plot(asked, values, ".", color=_BY_LABEL[name], ms=3, alpha=0.6, label=name, rasterized=True)
+        ax.plot(asked, values, ".", color=_BY_LABEL[name], ms=3, alpha=0.6, label=name)
     ends = [asked.min(), asked.max()]
     ax.plot(ends, ends, color=FLOOR, lw=0.8)
     margin = 0.3 * (ends[1] - ends[0])

@@ -132,7 +132,7 @@ def surprises():
 def test_each_chapter_has_a_surprise_whose_picture_has_words(surprises):
     assert list(surprises) == list(studies.NAMES)
     for each in surprises.values():
-        assert each.sentence.count(". ") <= 2 and "nan" not in each.sentence
+        assert each.sentence.count(". ") == 0 and "nan" not in each.sentence
         assert each.drawing.startswith("<svg ") and each.alternative.endswith(".")
         assert len(each.drawing) < 150_000
 

@@ -1,11 +1,17 @@
 """The house style: a colour for each thing, drawings that suit a light and a dark page, numbers to take away."""
 
+import io
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from PIL import Image
 
 from geolib.plots import style
 from geolib.plots.data import table
+from geolib.runs import paths
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +43,43 @@ def test_a_drawing_turns_light_in_the_dark_and_gives_the_same_bytes_again():
 
     text = drawn()
     assert "prefers-color-scheme: dark" in text and f"stroke: {style.INK};" in text
+    assert f'[style*="stroke: {style.INK}"] {{stroke: {style.IN_THE_DARK[style.INK]}' in text
     assert "fill: #ffffff" not in text  # no background
     assert "data:image/png;base64" in text
     assert drawn() == text
+
+
+def contrast(color, page="#121212"):
+    def luminance(name):
+        parts = np.array(to_rgb(name))
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    return (luminance(color) + 0.05) / (luminance(page) + 0.05)
+
+
+def test_every_colour_of_the_house_can_be_seen_on_a_dark_page_and_told_from_the_others():
+    shown = {color: style.IN_THE_DARK.get(color, color) for color in style.COLORS.values()}
+    assert min(map(contrast, shown.values())) > 6 > contrast(style.COLORS["blue"])
+    pairs = itertools.combinations([np.array(to_rgb(color)) for color in shown.values()], 2)
+    assert min(np.linalg.norm(one - other) for one, other in pairs) > 0.2
+    assert set(style.IN_THE_DARK) <= set(style.COLORS.values())
+
+
+def test_no_stroke_becomes_pixels_which_cannot_turn_light():
+    code = [*(paths.checkout() / "geolib" / "plots").glob("*.py"), *(paths.checkout() / "notebooks").glob("*.ipynb")]
+    found = [line for path in code for line in path.read_text().splitlines() if "rasterized=True" in line]
+    assert found and all("pcolormesh" in line for line in found)
+
+
+def test_a_films_letters_are_blended_with_the_white_that_they_stand_on():
+    style.use_style()
+    figure, (ax,) = style.new_figure(width=2, height=1)
+    made = style.gif(figure, [0], lambda frame: ax.set_title("330"))
+    pixels = np.asarray(Image.open(io.BytesIO(made)).convert("L"))
+    assert pixels[0, 0] == 255
+    # Edges of letters are grey: a picture that lost its transparency has black ones only.
+    assert ((pixels > 60) & (pixels < 230)).mean() > 0.002
 
 
 def test_a_figure_of_many_strokes_becomes_a_picture():

@@ -77,9 +77,9 @@
         const { ink } = pen, top = 1.15 * Math.max(0.4, ...bins.p, Math.min(1.2, Math.max(...seen.made)));
         const axes = densities.axes = geolab.axes(pen, { x: [-data.edge, data.edge], y: [-0.22 * top, top],
           xlabel: "x", ylabel: "density", grid: false,
-          legend: [["data", ink.orange], ["generated", ink.blue], ["push on its samples", ink.vermilion]] });
-        axes.fill(bins.x, bins.p, geolab.fade(ink.orange, 0.28), 0);
-        axes.line(bins.x, bins.p, ink.orange);
+          legend: [["data", ink.text], ["generated", ink.blue], ["push on its samples", ink.vermilion]] });
+        axes.fill(bins.x, bins.p, geolab.fade(ink.text, 0.28), 0);
+        axes.line(bins.x, bins.p, ink.text);
         axes.fill(bins.x, seen.made, geolab.fade(ink.blue, 0.18), 0);
         axes.line(bins.x, seen.made, ink.blue);
         axes.rule({ y: 0 }, ink.line, "", { dash: [] });
@@ -106,9 +106,9 @@
       const [low, high] = [Math.min(...both), Math.max(...both)];
       const range = wasserstein() ? [low - 0.5, high + 0.5] : [-0.03, 1.03];
       const axes = geolab.axes(pen, { x: [-data.edge, data.edge], y: range,
-        xlabel: "x", legend: [[`the ${judge()}`, ink.green], ["the best one", ink.muted]] });
+        xlabel: "x", legend: [[`the ${judge()}`, ink.violet], ["the best one", ink.muted]] });
       axes.line(bins.x, seen.best, ink.soft, { width: 4 });
-      axes.line(bins.x, seen.shown, ink.green);
+      axes.line(bins.x, seen.shown, ink.violet);
     } });
 
     const value = box.panel({ title: "", ratio: 0.62, draw(pen) {
@@ -116,9 +116,9 @@
       const floor = wasserstein() ? 0 : -LOG4, all = [...at(1), ...at(2)].filter(Number.isFinite);
       const high = Math.min(6, Math.max(floor + 1.5, ...all)), low = Math.max(-4, Math.min(floor - 0.5, ...all));
       const axes = geolab.axes(pen, { x: [0, last], y: [low, high], xlabel: "generator steps",
-        legend: [[`the ${judge()}'s`, ink.green], ["the best one's", ink.muted]] });
+        legend: [[`the ${judge()}'s`, ink.violet], ["the best one's", ink.muted]] });
       axes.line(at(0), at(2), ink.soft, { width: 4 });
-      axes.line(at(0), at(1), ink.green);
+      axes.line(at(0), at(1), ink.violet);
       axes.rule({ y: floor }, ink.vermilion, `${wasserstein() ? "0" : "−log 4"}: nothing to tell apart`,
         { dy: 10 });
     } });

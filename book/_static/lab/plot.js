@@ -49,10 +49,10 @@
     const names = Object.entries(geolab.data.style.colors).filter(([name]) => name !== "black");
     const colours = Object.fromEntries(names.map(([name, hex]) => [name, readable(hex, paper)]));
     return { ...colours, dark, paper: `rgb(${paper.join(" ")})`,
-      text: dark ? "#e8e8e8" : "#1d1f22", muted: dark ? "#a9adb3" : "#5b6067",
+      text: dark ? "rgb(232 232 232)" : "rgb(29 31 34)", muted: dark ? "#a9adb3" : "#5b6067",
       line: dark ? "#3b3f45" : "#dcdfe3", soft: dark ? "#6b7178" : "#b4bac1" };
   }
-  geolab.fade = (color, share) => color.replace("rgb(", "rgb(").replace(")", ` / ${share})`);
+  geolab.fade = (color, share) => color.replace(")", ` / ${share})`);
 
   const FONT = "12px system-ui, -apple-system, 'Segoe UI', sans-serif";
 

@@ -230,9 +230,9 @@
       const axes = geolab.axes(pen, { x: [0, 2], y: [-size, size], xlabel: "time, s", ylabel: "amplitude" });
       axes.rule({ y: 0 }, ink.line, "", { dash: [] });
       if (this.before) axes.line(TIMES, this.before.trace, geolab.fade(ink.purple, 0.45), { width: 1 });
-      if (other) axes.line(TIMES, other, geolab.fade(ink.orange, 0.8), { width: 1.5 });
+      if (other) axes.line(TIMES, other, geolab.fade(ink.text, 0.8), { width: 1.5 });
       axes.line(TIMES, trace, ink.blue, { width: 1.75 });
-      const rows = [[`epoch ${this.view.epoch}`, ink.blue], other && ["a real trace", ink.orange],
+      const rows = [[`epoch ${this.view.epoch}`, ink.blue], other && ["a real trace", ink.text],
         this.before && [`epoch ${this.before.epoch}`, ink.purple]].filter(Boolean);
       rows.forEach(([text, colour], n) => axes.note(text, axes.right - 4, axes.top + 8 + 15 * n, colour, "right"));
       if (event.polarity) {
@@ -253,9 +253,9 @@
         xlabel: "frequency, Hz", ylabel: "" });
       axes.rule({ x: 60 }, ink.muted, "60 Hz");  // above it, as the chapter tells, real traces have next to nothing
       axes.line(HERTZ, this.view.spectrum, ink.blue, { width: 1.5 });
-      axes.line(HERTZ, real.spectrum, ink.orange);
+      axes.line(HERTZ, real.spectrum, ink.text);
       if (mean) axes.line(HERTZ, mean, ink.vermilion, { dash: [5, 3] });
-      [["this trace", ink.blue], [`mean of ${real.counted} real`, ink.orange], mean && [`mean of ${tally.n} draws`, ink.vermilion]]
+      [["this trace", ink.blue], [`mean of ${real.counted} real`, ink.text], mean && [`mean of ${tally.n} draws`, ink.vermilion]]
         .filter(Boolean).forEach(([text, colour], n) => axes.note(text, axes.right - 4, axes.top + 8 + 15 * n, colour, "right"));
     }
 
@@ -269,7 +269,7 @@
         for (const v of values) found[Math.min(bins - 1, Math.floor((bins * (v - low)) / (high - low)))] += 1 / values.length;
         return found;
       };
-      const both = [[shares(scores), ink.blue, `${scores.length} generated`], [shares(real), ink.orange, `${real.length} real`]];
+      const both = [[shares(scores), ink.blue, `${scores.length} generated`], [shares(real), ink.text, `${real.length} real`]];
       const top = 1.25 * Math.max(0.2, ...both.flatMap(([heights]) => [...heights]));
       const axes = geolab.axes(pen, { x: [low, high], y: [0, top], xlabel: "score: only differences count", ylabel: "" });
       for (const [heights, colour] of scores.length ? both : []) {
@@ -300,7 +300,7 @@
       }
       g.textAlign = "center";
       epochs.forEach((epoch, n) => g.fillText(String(epoch), axes.X(n), axes.bottom + 10));
-      axes.rule({ y: real.positive }, ink.orange, `real traces: ${(100 * real.positive).toFixed(0)} %`, { align: "left" });
+      axes.rule({ y: real.positive }, ink.text, `real traces: ${(100 * real.positive).toFixed(0)} %`, { align: "left" });
       epochs.forEach((epoch, n) => {
         const { n: count, positive } = this.tally(epoch);
         if (!count) return;
