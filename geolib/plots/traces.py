@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -268,3 +269,38 @@ def film(frames: np.ndarray, dt: float, epochs: Sequence[int] | None = None) -> 
         ax.set_title(f"epoch {numbers[index]}")
 
     return gif(figure, range(len(frames)), draw, seconds=1 / 3)
+
+
+def picks(ax: Axes, sizes: Sequence[int], rows: Mapping[str, np.ndarray], alone: np.ndarray) -> Axes:
+    """Draw shares of right picks over numbers of labelled traces, a line for each way of training; return `ax`.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where.
+    sizes : sequence of int
+        Labelled traces.
+    rows : mapping of (k, 3) arrays
+        By what a picker was trained on ("real", "altered", "both"): its share and the interval's ends, by size.
+    alone : (3,) array
+        The same of pickers that saw generated traces only.
+    """
+    styles = {
+        "real": (REAL, "o-", "labelled traces"),
+        "altered": (COLORS["orange"], "s-", "labelled, shifted and turned over"),
+        "both": (GENERATED, "D-", "labelled and generated"),
+    }
+    for number, (name, found) in enumerate(rows.items()):
+        color, line, label = styles[name]
+        x = np.array(sizes) * 1.04 ** (number - 1)  # side by side, so that bars do not hide one another
+        value, low, high = 100 * found.T
+        ax.errorbar(x, value, [value - low, high - value], fmt=line, color=color, ms=4, lw=1.2, label=label)
+    value, low, high = 100 * alone
+    ax.axhspan(low, high, color=GENERATED, alpha=0.2, lw=0)
+    where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    ax.annotate("generated alone", (0, value), xytext=(4, 0), va="center", color=GENERATED, **where)
+    ax.set(xscale="log", xlabel="labelled traces", ylabel="right picks (%)")
+    ax.set_xticks(list(sizes), [f"{size:,}" for size in sizes])
+    ax.minorticks_off()
+    ax.legend()
+    return ax
