@@ -34,7 +34,6 @@ __all__ = [
     "shipped_both",
     "shipped_measures",
     "shipped_sources",
-    "shipped_variants",
     "shown",
     "whole_key",
 ]
@@ -152,7 +151,7 @@ def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
 def shipped_both(
     study: AnyStudy,
 ) -> tuple[dict[str, tuple[Measure, str]], dict[str, dict[str, Measure]]]:
-    """Return `shipped_sources` and `shipped_variants`, each file read once."""
+    """Return `shipped_sources`, and by another choice than ours what it makes of the same files."""
     found, read = _sources(study)
     return found, _variants(study, read)
 
@@ -212,13 +211,6 @@ def shown(study: AnyStudy, config: Config, computed: Results | None = None) -> U
     if results is not None and not config.changes():
         return results.units
     return (computed or run(study, config, only_finished=True)).units
-
-
-def shipped_variants(study: AnyStudy) -> dict[str, dict[str, Measure]]:
-    """Return by a choice of ours what another one makes of what is shipped, companions too."""
-    parts = (study, *companions(study.name))
-    read = {part.name: results for part in parts if (results := shipped(part)) is not None}
-    return _variants(study, read)
 
 
 def _variants(study: AnyStudy, read: Mapping[str, Results]) -> dict[str, dict[str, Measure]]:
