@@ -101,7 +101,7 @@ def flag(name: str, value: Any) -> bool:
     raise TypeError(f"{name} must be true or false; got {shown(value)}. Give one of the two words.")
 
 
-def choice(name: str, value: Any, choices: Iterable[str], what: str = "one of") -> str:
+def choice(name: str, value: Any, choices: Iterable[str]) -> str:
     """Return `value` if it is one of `choices`.
 
     Raises
@@ -113,9 +113,9 @@ def choice(name: str, value: Any, choices: Iterable[str], what: str = "one of") 
     """
     choices = list(choices)
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be {what} {_listed(choices)}; got {shown(value)}. Give a word.")
+        raise TypeError(f"{name} must be one of {_listed(choices)}; got {shown(value)}. Give a word.")
     if value not in choices:
-        raise ValueError(f"{name} must be {what} {_listed(choices)}; got {shown(value)}. {nearest(value, choices)}")
+        raise ValueError(f"{name} must be one of {_listed(choices)}; got {shown(value)}. {nearest(value, choices)}")
     return value
 
 

@@ -226,7 +226,7 @@ def _cube() -> dict[str, Any]:
 
 
 def _patch_players() -> dict[str, Any]:
-    return {"draw": _draw, "size": 8, "width": 2, "rate": 1e-3, "generator": _torch()}
+    return {"draw": _draw, "size": 8, "width": 2, "rate": 1e-3, "rng": _torch()}
 
 
 def _reader() -> nn.Module:
@@ -326,7 +326,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     descent.largest_eigenvalue: lambda: {
         "gradient": lambda model: 2 * model,
         "model": np.ones(3),
-        "generator": _rng(),
+        "rng": _rng(),
         "step": 0.1,
         "iterations": 2,
     },
@@ -427,7 +427,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "size": 6,
         "spacing": 1.5,
         "angles": torch.zeros(2),
-        "generator": _torch(),
+        "rng": _torch(),
     },
     patches.proportion: lambda: {"samples": torch.rand(2, 1, 8, 8, generator=_torch())},
     patches.orientation: lambda: {"samples": torch.rand(2, 1, 8, 8, generator=_torch())},
@@ -481,7 +481,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     losses.gradient_penalty: lambda: {
         **_points(),
         "fake": torch.randn(4, 2, generator=_torch()),
-        "generator": _torch(),
+        "rng": _torch(),
     },
     losses.r1_penalty: _points,
     train.Players: lambda: vars(_match()["players"]),
@@ -514,7 +514,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "image": _image(),
         "iterations": 1,
     },
-    sgan.draw_latents: lambda: {"shape": (2, 1, 2, 2), "recipe": _recipe(), "generator": _torch()},
+    sgan.draw_latents: lambda: {"shape": (2, 1, 2, 2), "recipe": _recipe(), "rng": _torch()},
     sgan.key_of: lambda: {"recipe": _recipe(), "seed": 1, "image": _image()},
     sgan.checkpoint: lambda: {"path": _folder() / "c", "state": sgan.start(_recipe(), 1), "key": _key()},
     sgan.resume: lambda: {"path": _checkpoint(), "key": _key(), "device": "cpu"},
@@ -539,14 +539,14 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     theory.value: lambda: {**_logs(), "logit": torch.zeros(201, dtype=torch.float64)},
     theory.printed_equation_7: lambda: {**_logs(), "logit": torch.zeros(201, dtype=torch.float64)},
     theory.printed_equation_9: _logs,
-    theory.value_monte_carlo: lambda: {"p": _mixture(), "q": _mixture(), "n": 9, "generator": _torch()},
+    theory.value_monte_carlo: lambda: {"p": _mixture(), "q": _mixture(), "n": 9, "rng": _torch()},
     theory.fit: lambda: {
         "samples": torch.randn(9, generator=_torch()),
         "start": _mixture(),
         "iterations": 1,
         "rate": 0.1,
     },
-    theory.push_of_generator: lambda: {"loss": losses.SATURATING, "shift": 1.0, "n": 101},
+    theory.push_of_generator: lambda: {"loss": losses.SATURATING, "shift": 1.0},
     theory.bilinear_game: lambda: {"method": "damped", "rate": 0.1, "steps": 3, "damping": 1.0},
     theory.bilinear_factor: lambda: {"method": "damped", "rate": 0.1, "damping": 1.0},
     tricks.Recipe: lambda: dict(vars(tricks.Recipe())),
@@ -555,7 +555,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "target": _mixture(),
         "rule": tricks.recipe("plain"),
         "rate": 1e-3,
-        "source": _torch(),
+        "rng": _torch(),
         "width": 4,
         "batch": 5,
     },
@@ -563,12 +563,12 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "draw": _draw,
         "rule": tricks.recipe("plain"),
         "rate": 1e-3,
-        "source": _torch(),
+        "rng": _torch(),
         "size": 8,
         "width": 2,
     },
-    variants.initialise: lambda: {"network": nn.Linear(2, 2), "generator": _torch()},
-    variants.normal_latent: lambda: {"generator": _torch(), "size": 3},
+    variants.initialise: lambda: {"network": nn.Linear(2, 2), "rng": _torch()},
+    variants.normal_latent: lambda: {"rng": _torch(), "size": 3},
     variants.ConvGenerator: lambda: {"size": 8, "width": 2, "n_inputs": 3, "batch_norm": True, "activation": nn.ReLU},
     variants.ConvCritic: lambda: {
         "size": 8,
@@ -582,7 +582,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     variants.damped: lambda: {**_points(), "fake": torch.randn(4, 2, generator=_torch()), "weight": 2.0},
     variants.dcgan: lambda: {**_patch_players(), "convolutional": True},
     variants.wgan: _patch_players,
-    variants.wasserstein: lambda: {"game": _match()["game"], "generator": _torch()},
+    variants.wasserstein: lambda: {"game": _match()["game"], "rng": _torch()},
     variants.conditional: _patch_players,
     variants.code_log_likelihood: lambda: {
         "reader": _reader(),

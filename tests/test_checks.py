@@ -91,7 +91,7 @@ def test_a_seed_is_no_generator_of_random_numbers():
         lambda rng: wgan.sample(torch.nn.Identity(), 5, rng),
         lambda rng: wgan.Pretrained(torch.nn.Identity(), torch.nn.Identity(), 1.0, -1.0, 1).sample(5, rng),
         lambda rng: wgan.draw_latents(5, rng),
-        lambda rng: patches.patches(torch.zeros(60, 60), 2, 4, spacing=1.0, generator=rng),
+        lambda rng: patches.patches(torch.zeros(60, 60), 2, 4, spacing=1.0, rng=rng),
     ]
     numpy_wanted = [
         lambda rng: samples.sliced_wasserstein(sets, sets, rng),
@@ -102,7 +102,7 @@ def test_a_seed_is_no_generator_of_random_numbers():
         lambda rng: velocity.marmousi_like(rng),
         lambda rng: crosshole.noisy(np.zeros(3), 1.0, rng),
         lambda rng: dream.sample(lambda states: np.zeros(len(states)), 2, 10, rng),
-        lambda rng: descent.largest_eigenvalue(lambda m: m, np.ones(2), generator=rng, step=1.0),
+        lambda rng: descent.largest_eigenvalue(lambda m: m, np.ones(2), rng=rng, step=1.0),
     ]
     for calls, wanted, way in (
         (torch_wanted, r"torch\.Generator", r"torch\.Generator\(\)\.manual_seed\(seed\)"),

@@ -122,7 +122,9 @@ def checkout(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     notebook.cells[1].metadata["tags"] = ["parameters"]
     nbformat.write(notebook, root / "notebooks/toy.ipynb")
-    line(root / "geolib/studies/__init__.py", 'NAMES = ("gan_101",', 'NAMES = ("toy", "gan_101",')
+    registry = "_PLACES = {\n"
+    entry = '    "toy": ("toy.study", "toy.study:ToyConfig"),\n'
+    line(root / "geolib/studies/__init__.py", registry, registry + entry)
     chapter = "      - file: papers/gan_101\n"
     line(root / "book/_toc.yml", chapter, f"{chapter}      - file: papers/toy\n")
     git(root, "add", "-A")

@@ -29,6 +29,16 @@ figure { margin: 0; } img { max-width: 100%; background: #fff; } figcaption { fo
   body { background: #121212; color: #ddd; } a { color: #8ab4f8; }
 }
 """
+#: What reading a damaged file raises.
+DAMAGED = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)
@@ -74,15 +84,7 @@ def read(folder: Path) -> Run:
         }
         facts["seconds"] = f"{_checks.number('seconds', record['seconds']):g}"
         return Run(folder, study, dict(record["parameters"]), measures, facts)
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
+    except DAMAGED as error:
         raise ValueError(
             f"{path} must be the record of a run; it is damaged ({error}). Run it again."
         ) from None
@@ -231,14 +233,7 @@ def _figures(run: Run) -> list[pages.Figure]:
     for path in run.notebooks:
         try:
             found += pages.figures(path)
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except DAMAGED as error:
             raise ValueError(
                 f"notebook {path} must be whole; it is damaged ({error}). Run it again."
             ) from None

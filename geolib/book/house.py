@@ -155,7 +155,10 @@ def link(module: str, address: str) -> str:
     """
     file = Path(importlib.import_module(module).__file__ or "")
     if not address:
-        return f"{{py:mod}}`{module}`"
+        root = paths.checkout()
+        api = (root / "book" / "api.md").read_text(encoding="utf-8") if root is not None else ""
+        described = f".. automodule:: {module}\n" in api
+        return f"{{py:mod}}`{module}`" if described else f"`{module}`"
     inside = file.relative_to(Path(__file__).parents[2]).as_posix()
     return f"[`{module}`]({address}/{inside})"
 

@@ -36,7 +36,6 @@ __all__ = [
     "errata",
     "judge",
     "load",
-    "no_rows",
     "not_testable",
     "otherwise",
     "robustness",
@@ -226,11 +225,6 @@ def _opposed(shown: str, against: Sequence[str]) -> str:
         return ""
     choices = ", ".join(f"“{choice}”" for choice in against)
     return f"The paper leaves it open: {shown} as shown, otherwise with {choices}."
-
-
-def no_rows(why: str) -> str:
-    """Return a one-line Markdown table, where a numbered table has no rows yet."""
-    return markdown([], [], empty=why)
 
 
 def side_by_side(

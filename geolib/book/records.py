@@ -210,8 +210,14 @@ def drift(measured: Mapping[str, Any]) -> str:
         (label, ", ".join(f"`{n}={v}`" for n, v in values.items()))
         for label, values in settings.items()
     ]
+    tried = (
+        f"Of {len(studies.pages())} notebooks {len(notebooks)} were executed so, "
+        f"{len(entries)} times in all; a dash stands for what was not tried."
+    )
     return "\n".join(
         [
+            tried,
+            "",
             table,
             "",
             measured_by,

@@ -81,15 +81,6 @@ def mathjax() -> Path:
     )
 
 
-def render(notebook: Path, page: Path, title: str) -> Path:
-    """Render an executed notebook as the self-contained page `page`; see `render_together`."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "page.ipynb"
-        shutil.copy(notebook, copy)
-        write_atomic(page, render_together([copy], title)[0].read_bytes())
-    return page
-
-
 def render_together(executed: Sequence[Path], title: str) -> list[Path]:
     """Render executed notebooks as pages beside them that lead to one another, and return these.
 

@@ -16,7 +16,7 @@ _PATCHES = (None, 1, None, None)
 
 @checked(n=(1, None), size=(1, None), spacing=(1e-6, None))
 def patches(
-    image: Tensor, n: int, size: int, *, spacing: float, angles: Tensor | None = None, generator: torch.Generator
+    image: Tensor, n: int, size: int, *, spacing: float, angles: Tensor | None = None, rng: torch.Generator
 ) -> Tensor:
     """Return square patches cut from random places of an image, turned by given angles.
 
@@ -32,7 +32,7 @@ def patches(
         Pixels of the image per pixel of a patch.
     angles : Tensor, optional
         Rotation of each patch `(n,)` in radians; none without it.
-    generator : torch.Generator
+    rng : torch.Generator
         Source of the places.
 
     Returns
@@ -62,7 +62,7 @@ def patches(
             f"got {nz} by {nx}. Take smaller patches or a larger image."
         )
     shape = torch.tensor([nx, nz])
-    centre = torch.rand(n, 2, generator=generator) * (shape - 2 * reach) + reach
+    centre = torch.rand(n, 2, generator=rng) * (shape - 2 * reach) + reach
     # The sampling frame turns against the pattern.
     turn = torch.zeros(n) if angles is None else -angles
     cos, sin = torch.cos(turn), torch.sin(turn)

@@ -84,7 +84,7 @@ def _samples(real: Tensor) -> None:
 
 @checked("real", "fake")
 @taking_gradients()
-def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, rng: torch.Generator | None = None) -> Tensor:
     r"""Return the two-sided gradient penalty of WGAN-GP.
 
     :math:`E[(\|\nabla_x D(x)\|_2 - 1)^2]` at points drawn uniformly on the segments between pairs of samples.
@@ -95,7 +95,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torc
         Maps `(n, ...)` to one score for each sample.
     real, fake : Tensor
         Samples `(n, ...)` of the same shape.
-    generator : torch.Generator, optional
+    rng : torch.Generator, optional
         Source of the mixing ratios.
 
     Returns
@@ -121,7 +121,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, generator: torc
         raise ValueError(
             f"real and fake must have one shape; got {tuple(real.shape)} and {tuple(fake.shape)}. Trim one."
         )
-    ratio = torch.rand(len(real), *[1] * (real.ndim - 1), generator=generator, device=real.device, dtype=real.dtype)
+    ratio = torch.rand(len(real), *[1] * (real.ndim - 1), generator=rng, device=real.device, dtype=real.dtype)
     mixed = (ratio * real.detach() + (1 - ratio) * fake.detach()).requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
     return (gradient.flatten(1).norm(dim=1) - 1).square().mean()

@@ -128,7 +128,7 @@ class State:
 
     players: Players
     averaged: Generator
-    generator: torch.Generator
+    rng: torch.Generator
     iteration: int = 0
 
 
@@ -199,12 +199,12 @@ def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None 
     device = next(state.averaged.parameters()).device
     side = 32 * (recipe.latent - 1) + 1
     pixels = torch.as_tensor(_checks.binary_image("image", image) * 2 - 1)
-    draw_patches = _patch_source(pixels, side, recipe.batch, state.generator)
+    draw_patches = _patch_source(pixels, side, recipe.batch, state.rng)
     shape = (1, recipe.latent, recipe.latent)
     game = Game(
         loss=SATURATING if recipe.saturating else NON_SATURATING,
         draw_real=lambda: (draw_patches().to(device), ()),
-        draw_inputs=lambda n, _: (draw_latents((n, *shape), recipe, state.generator).to(device),),
+        draw_inputs=lambda n, _: (draw_latents((n, *shape), recipe, state.rng).to(device),),
         penalty=(lambda critic, real, _: recipe.penalty_weight * r1_penalty(critic, real))
         if recipe.penalty_weight
         else None,
@@ -227,23 +227,23 @@ def _set_rate(state: State, recipe: Recipe) -> None:
 
 
 @checked(shape=(1, None))
-def draw_latents(shape: tuple[int, ...], recipe: Recipe, generator: torch.Generator) -> Tensor:
+def draw_latents(shape: tuple[int, ...], recipe: Recipe, rng: torch.Generator) -> Tensor:
     """Return latents of the law that a recipe trains with, on the CPU."""
     if not shape:
         raise ValueError("shape must have a length at least; got none. Give (n, 1, rows, columns).")
     if recipe.normal:
-        return torch.randn(*shape, generator=generator)
-    return torch.rand(*shape, generator=generator) * 2 - 1
+        return torch.randn(*shape, generator=rng)
+    return torch.rand(*shape, generator=rng) * 2 - 1
 
 
-def _patch_source(pixels: Tensor, side: int, batch: int, generator: torch.Generator) -> Callable[[], Tensor]:
+def _patch_source(pixels: Tensor, side: int, batch: int, rng: torch.Generator) -> Callable[[], Tensor]:
     nz, nx = pixels.shape
     if min(nz, nx) < side:
         raise ValueError(f"image must have at least {side} rows and columns; got {(nz, nx)}. Use a larger one.")
 
     def draw() -> Tensor:
-        rows = torch.randint(nz - side + 1, (batch,), generator=generator).tolist()
-        columns = torch.randint(nx - side + 1, (batch,), generator=generator).tolist()
+        rows = torch.randint(nz - side + 1, (batch,), generator=rng).tolist()
+        columns = torch.randint(nx - side + 1, (batch,), generator=rng).tolist()
         return torch.stack([pixels[None, r : r + side, c : c + side] for r, c in zip(rows, columns, strict=True)])
 
     return draw
@@ -266,7 +266,7 @@ def checkpoint(path: Path, state: State, key: Mapping[str, Any]) -> None:
     FloatingPointError
         If a weight is no longer finite: such a training must not be gone on with.
     """
-    arrays = pack(state.players, state.generator)
+    arrays = pack(state.players, state.rng)
     parts = {name: torch.from_numpy(value) for name, value in arrays.items()}
     parts |= {f"averaged.{name}": value for name, value in state.averaged.state_dict().items()}
     lost = [name for name, value in parts.items() if not value.isfinite().all()]
@@ -291,7 +291,7 @@ def resume(path: Path, key: Mapping[str, Any], device: str = "cpu") -> State:
     state = start(Recipe(**key["recipe"]), 0, device)
     averaged = {name: parts.pop(f"averaged.{name}") for name in state.averaged.state_dict()}
     parts["rng"] = parts["rng"].to(torch.uint8)
-    unpack(state.players, state.generator, {name: value.numpy() for name, value in parts.items()})
+    unpack(state.players, state.rng, {name: value.numpy() for name, value in parts.items()})
     state.averaged.load_state_dict(averaged)
     state.iteration = facts["iteration"]
     return state

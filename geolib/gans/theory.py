@@ -67,10 +67,10 @@ class Mixture:
         """Return p(x)."""
         return self.log_density(x).exp()
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Return n independent draws `(n,)`."""
-        part = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, generator=generator, dtype=torch.float64)
+        part = torch.multinomial(self.weights, n, replacement=True, generator=rng)
+        noise = torch.randn(n, generator=rng, dtype=torch.float64)
         return self.means[part] + self.scales[part] * noise
 
     def quantiles(self, levels: Tensor, x: Tensor) -> Tensor:
@@ -167,10 +167,10 @@ def printed_equation_9(log_p: Tensor, log_q: Tensor, x: Tensor) -> tuple[Tensor,
 
 
 @checked(n=(2, None))
-def value_monte_carlo(p: Mixture, q: Mixture, n: int, generator: torch.Generator) -> tuple[float, float]:
+def value_monte_carlo(p: Mixture, q: Mixture, n: int, rng: torch.Generator) -> tuple[float, float]:
     """Return V at the optimal discriminator from n draws of each distribution, and its standard error."""
     log_sigmoid = nn.functional.logsigmoid
-    real, fake = p.sample(n, generator), q.sample(n, generator)
+    real, fake = p.sample(n, rng), q.sample(n, rng)
     first = log_sigmoid(p.log_density(real) - q.log_density(real))
     second = log_sigmoid(q.log_density(fake) - p.log_density(fake))
     error = ((first.var() + second.var()) / n).sqrt()
@@ -218,9 +218,9 @@ def fit(samples: Tensor, start: Mixture, iterations: int, rate: float) -> tuple[
     return path, losses
 
 
-@checked(n=(2, None))
+@checked()
 @taking_gradients()
-def push_of_generator(loss: Loss, shift: float, n: int = 4001) -> float:
+def push_of_generator(loss: Loss, shift: float) -> float:
     """Return how hard the generator G(z) = z + shift is pushed when D is optimal and the data are N(0, 1).
 
     Parameters
@@ -229,8 +229,6 @@ def push_of_generator(loss: Loss, shift: float, n: int = 4001) -> float:
         Saturating or non-saturating.
     shift : float
         Distance of the two normal distributions in standard deviations.
-    n : int
-        Quadrature points.
 
     Returns
     -------
@@ -240,9 +238,9 @@ def push_of_generator(loss: Loss, shift: float, n: int = 4001) -> float:
     Notes
     -----
     The optimal score is log p(x) - log q(x) = shift^2 / 2 - shift x, so the derivative is shift E[D] for the saturating
-    and shift E[1 - D] for the non-saturating loss. One forward and backward pass over n points.
+    and shift E[1 - D] for the non-saturating loss. One forward and backward pass over 4001 points.
     """
-    z = line(-10, 10, n)
+    z = line(-10, 10, 4001)
     weight = torch.exp(-0.5 * z.square())
     weight = weight / weight.sum()
     moved = torch.tensor(shift, dtype=torch.float64, requires_grad=True)

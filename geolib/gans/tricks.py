@@ -63,18 +63,18 @@ def recipe(name: str, *, critic_steps: int = 5, critic_rate: float = 4.0, real_l
     return changes[name]
 
 
-def _game(players: tuple[nn.Module, nn.Module], draw: Draw, rule: Recipe, rate: float, latent: int, source) -> tuple:
-    g, d = (initialise(network, source) for network in players)
+def _game(players: tuple[nn.Module, nn.Module], draw: Draw, rule: Recipe, rate: float, latent: int, rng) -> tuple:
+    g, d = (initialise(network, rng) for network in players)
     optimizers = adam(g.parameters(), rate), adam(d.parameters(), rate * rule.critic_rate)
     # The generator's loss is the non-saturating one for every recipe.
     loss = smoothed(rule.real_label) if rule.real_label != 1 else NON_SATURATING
-    game = Game(loss, draw, normal_latent(source, latent), critic_steps=rule.critic_steps)
+    game = Game(loss, draw, normal_latent(rng, latent), critic_steps=rule.critic_steps)
     return Players(g, d, *optimizers), game
 
 
 @checked(rate=(0, None), width=(1, None), batch=(1, None))
 def mixture_game(
-    target: theory.Mixture, rule: Recipe, rate: float, source: torch.Generator, *, width: int = 48, batch: int = 128
+    target: theory.Mixture, rule: Recipe, rate: float, rng: torch.Generator, *, width: int = 48, batch: int = 128
 ) -> tuple[Players, Game]:
     """Return players and rules for learning a mixture in one dimension from a normal latent number.
 
@@ -86,7 +86,7 @@ def mixture_game(
         The tricks.
     rate : float
         The generator's learning rate.
-    source : torch.Generator
+    rng : torch.Generator
         Source of weights, data and latent numbers.
     width : int
         Units of each of the two hidden layers.
@@ -96,7 +96,7 @@ def mixture_game(
     activation = leaky if rule.leaky else nn.ReLU
     g = dense([1, width, width, 1], activation, batch_norm=rule.batch_norm)
     d = Scores(_critic_body(width, activation, rule.batch_norm))
-    return _game((g, d), lambda: (target.sample(batch, source).float()[:, None], ()), rule, rate, 1, source)
+    return _game((g, d), lambda: (target.sample(batch, rng).float()[:, None], ()), rule, rate, 1, rng)
 
 
 def _critic_body(width: int, activation, batch_norm: bool) -> nn.Module:
@@ -107,7 +107,7 @@ def _critic_body(width: int, activation, batch_norm: bool) -> nn.Module:
 
 @checked(rate=(0, None), size=(8, None), width=(1, None))
 def channel_game(
-    draw: Draw, rule: Recipe, rate: float, source: torch.Generator, *, size: int = 16, width: int = 16
+    draw: Draw, rule: Recipe, rate: float, rng: torch.Generator, *, size: int = 16, width: int = 16
 ) -> tuple[Players, Game]:
     """Return players and rules for convolutional networks on channel patches.
 
@@ -119,7 +119,7 @@ def channel_game(
         The tricks.
     rate : float
         The generator's learning rate.
-    source : torch.Generator
+    rng : torch.Generator
         Source of weights and latent vectors.
     size, width : int
         Pixels along a patch; channels of the first layer.
@@ -127,4 +127,4 @@ def channel_game(
     activation = leaky if rule.leaky else nn.ReLU
     g = ConvGenerator(size, width, batch_norm=rule.batch_norm, activation=activation)
     d = ConvCritic(size, width, batch_norm=rule.batch_norm, activation=activation)
-    return _game((g, d), draw, rule, rate, 32, source)
+    return _game((g, d), draw, rule, rate, 32, rng)

@@ -22,11 +22,11 @@ Draw = Callable[[], tuple[Tensor, tuple[Tensor, ...]]]
 
 
 @checked()
-def initialise(network: nn.Module, generator: torch.Generator) -> nn.Module:
-    """Return the network with PyTorch's usual uniform weights drawn from `generator`, zero biases, identity norms."""
+def initialise(network: nn.Module, rng: torch.Generator) -> nn.Module:
+    """Return the network with PyTorch's usual uniform weights drawn from `rng`, zero biases, identity norms."""
     for module in network.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
+            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=rng)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     return network
@@ -149,9 +149,9 @@ def adam(parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Adam:
 
 
 @checked(size=(1, None))
-def normal_latent(generator: torch.Generator, size: int = LATENT) -> Callable[[int, tuple], tuple[Tensor, ...]]:
+def normal_latent(rng: torch.Generator, size: int = LATENT) -> Callable[[int, tuple], tuple[Tensor, ...]]:
     """Return a rule that draws standard normal latent vectors and appends the conditions of the batch."""
-    return lambda n, conditions: (torch.randn(n, size, generator=generator), *conditions)
+    return lambda n, conditions: (torch.randn(n, size, generator=rng), *conditions)
 
 
 @checked("real", "fake", weight=(0, None))
@@ -162,7 +162,7 @@ def damped(critic: Callable, real: Tensor, fake: Tensor, weight: float = 2.0) ->
 
 @checked(size=(8, None), width=(1, None), rate=(0, None))
 def dcgan(
-    draw: Draw, size: int, width: int, rate: float, generator: torch.Generator, *, convolutional: bool = True
+    draw: Draw, size: int, width: int, rate: float, rng: torch.Generator, *, convolutional: bool = True
 ) -> tuple[Players, Game]:
     """Return a GAN on patches with convolutional networks, or with fully connected ones of more parameters.
 
@@ -176,7 +176,7 @@ def dcgan(
         Channels of the widest image layer; deeper layers double it.
     rate : float
         Learning rate of both networks.
-    generator : torch.Generator
+    rng : torch.Generator
         Source of weights and latent vectors.
     convolutional : bool
         False for the multilayer perceptrons of the original GAN.
@@ -188,34 +188,34 @@ def dcgan(
     networks: tuple[nn.Module, nn.Module] = ConvGenerator(size, width), ConvCritic(size, width)
     if not convolutional:
         networks = DenseGenerator(size, width), Scores(dense([size * size, 8 * width, 8 * width, 1], leaky))
-    g, d = (initialise(network, generator) for network in networks)
+    g, d = (initialise(network, rng) for network in networks)
     players = Players(g, d, adam(g.parameters(), rate), adam(d.parameters(), rate))
-    return players, Game(NON_SATURATING, draw, normal_latent(generator), penalty=damped, penalty_every=4)
+    return players, Game(NON_SATURATING, draw, normal_latent(rng), penalty=damped, penalty_every=4)
 
 
-def wgan(draw: Draw, size: int, width: int, rate: float, generator: torch.Generator) -> tuple[Players, Game]:
+def wgan(draw: Draw, size: int, width: int, rate: float, rng: torch.Generator) -> tuple[Players, Game]:
     """Return the networks of `dcgan` under the Wasserstein game: gradient penalty 10, two critic steps.
 
     References
     ----------
     Arjovsky et al. (2017), with the penalty of Gulrajani et al. (2017); Li and Ortiz (2022), section 4.1.
     """
-    players, game = dcgan(draw, size, width, rate, generator)
-    return players, wasserstein(game, generator)
+    players, game = dcgan(draw, size, width, rate, rng)
+    return players, wasserstein(game, rng)
 
 
 @checked()
-def wasserstein(game: Game, generator: torch.Generator) -> Game:
+def wasserstein(game: Game, rng: torch.Generator) -> Game:
     """Return the game under Wasserstein rules: gradient penalty of weight 10 and two critic steps."""
 
     def penalty(critic: Callable, real: Tensor, fake: Tensor) -> Tensor:
-        return 10 * gradient_penalty(critic, real, fake, generator)
+        return 10 * gradient_penalty(critic, real, fake, rng)
 
     return replace(game, loss=WASSERSTEIN, penalty=penalty, penalty_every=1, critic_steps=2)
 
 
 @checked(size=(8, None), width=(1, None), rate=(0, None))
-def conditional(draw: Draw, size: int, width: int, rate: float, generator: torch.Generator) -> tuple[Players, Game]:
+def conditional(draw: Draw, size: int, width: int, rate: float, rng: torch.Generator) -> tuple[Players, Game]:
     """Return a GAN whose networks are both told the label that `draw` gives with each patch, `(n, 1)` in [-1, 1].
 
     References
@@ -223,10 +223,10 @@ def conditional(draw: Draw, size: int, width: int, rate: float, generator: torch
     Mirza and Osindero (2014); Li and Ortiz (2022), section 4.3, which gives the label to the generator's input only.
     """
     g, d = ConvGenerator(size, width, LATENT + 1), ConvCritic(size, width, n_conditions=1)
-    initialise(g, generator)
-    initialise(d, generator)
+    initialise(g, rng)
+    initialise(d, rng)
     players = Players(g, d, adam(g.parameters(), rate), adam(d.parameters(), rate))
-    return players, Game(NON_SATURATING, draw, normal_latent(generator), penalty=damped, penalty_every=4)
+    return players, Game(NON_SATURATING, draw, normal_latent(rng), penalty=damped, penalty_every=4)
 
 
 @checked("samples")
@@ -258,7 +258,7 @@ def infogan(
     size: int,
     width: int,
     rate: float,
-    generator: torch.Generator,
+    rng: torch.Generator,
     *,
     n_codes: int = 1,
     weight: float = 10.0,
@@ -267,7 +267,7 @@ def infogan(
 
     Parameters
     ----------
-    draw, size, width, rate, generator
+    draw, size, width, rate, rng
         As for `dcgan`.
     n_codes : int
         Components of the code, uniform on [-1, 1].
@@ -282,11 +282,11 @@ def infogan(
     g, d = ConvGenerator(size, width, LATENT + n_codes), ConvCritic(size, width)
     reader = ConvCritic(size, width, n_outputs=2 * n_codes, pooled=True)
     for network in (g, d, reader):
-        initialise(network, generator)
+        initialise(network, rng)
 
     def inputs(n: int, conditions: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        code = 2 * torch.rand(n, n_codes, generator=generator) - 1
-        return torch.randn(n, LATENT, generator=generator), code
+        code = 2 * torch.rand(n, n_codes, generator=rng) - 1
+        return torch.randn(n, LATENT, generator=rng), code
 
     def extra(fake: Tensor, given: tuple[Tensor, ...], conditions: tuple[Tensor, ...]) -> Tensor:
         seen, share = (fake, weight) if weight else (fake.detach(), 1.0)
@@ -294,7 +294,7 @@ def infogan(
 
     both = [*g.parameters(), *reader.parameters()]
     players = Players(g, d, adam(both, rate), adam(d.parameters(), rate))
-    return players, wasserstein(Game(WASSERSTEIN, draw, inputs, extra=extra), generator), reader
+    return players, wasserstein(Game(WASSERSTEIN, draw, inputs, extra=extra), rng), reader
 
 
 class Residual(nn.Module):
@@ -358,7 +358,7 @@ def superres(
     size: int,
     width: int,
     rate: float,
-    generator: torch.Generator,
+    rng: torch.Generator,
     *,
     adversarial: float = 0.1,
     skip: bool = True,
@@ -369,7 +369,7 @@ def superres(
     ----------
     draw : callable
         Returns fine patches and, as their condition, the same patches.
-    size, width, rate, generator
+    size, width, rate, rng
         As for `dcgan`.
     adversarial : float
         Weight of the adversarial loss; 0 leaves the content loss alone.
@@ -385,8 +385,8 @@ def superres(
     Ledig et al. (2017), equation 3; Li and Ortiz (2022), section 4.4.
     """
     g, d = SuperGenerator(2 * width, skip=skip), Unconditional(ConvCritic(size, width))
-    initialise(g, generator)
-    initialise(d, generator)
+    initialise(g, rng)
+    initialise(d, rng)
     loss = Loss(NON_SATURATING.critic, lambda fake: adversarial * NON_SATURATING.generator(fake))
     players = Players(g, d, adam(g.parameters(), rate), adam(d.parameters(), rate))
     game = Game(

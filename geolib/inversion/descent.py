@@ -285,7 +285,7 @@ def largest_eigenvalue(
     gradient: Callable[[np.ndarray], np.ndarray],
     model: np.ndarray,
     *,
-    generator: np.random.Generator,
+    rng: np.random.Generator,
     step: float,
     iterations: int = 30,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -300,7 +300,7 @@ def largest_eigenvalue(
         Gradient of the misfit at a model.
     model : ndarray
         Where the Hessian is taken.
-    generator : numpy Generator
+    rng : numpy Generator
         Draws the first direction.
     step : float
         Length h of the differences, in units of the model.
@@ -318,7 +318,7 @@ def largest_eigenvalue(
     -----
     Two gradients for each iteration.
     """
-    vector = generator.standard_normal(model.shape)
+    vector = rng.standard_normal(model.shape)
     vector /= np.linalg.norm(vector)
     estimates = []
     for _ in range(iterations):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geolib import _checks
-from geolib._arguments import checked
+from geolib._arguments import checked, hold
 from geolib._runtime import steps
 
 LogLikelihood = Callable[[np.ndarray], np.ndarray]
@@ -57,13 +57,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check every number."""
+        counts = dict.fromkeys(("n_chains", "crossovers", "append_every"), (1, None))
+        shares = dict.fromkeys(("snooker", "unit_jump", "adaptation"), (0, 1))
+        sizes = dict.fromkeys(("jump_scale", "spread", "jitter"), (0, None))
         # A snooker update takes three rows of the archive.
-        for name, low in (("n_chains", 1), ("crossovers", 1), ("archive_per_dimension", 3), ("append_every", 1)):
-            object.__setattr__(self, name, _checks.integer(name, getattr(self, name), low=low))
-        for name in ("snooker", "unit_jump", "adaptation"):
-            object.__setattr__(self, name, _checks.number(name, getattr(self, name), low=0, high=1))
-        for name in ("jump_scale", "spread", "jitter"):
-            object.__setattr__(self, name, _checks.number(name, getattr(self, name), low=0))
+        hold(self, archive_per_dimension=(3, None), **counts, **shares, **sizes)
 
 
 @dataclass

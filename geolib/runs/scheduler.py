@@ -23,7 +23,6 @@ from geolib.runs import surroundings
 VARIABLE = "DASK_SCHEDULER_ADDRESS"
 #: Processes for the units of a kernel whose run was told so.
 JOBS = "GEOLIB_JOBS"
-_ONE_THREAD = surroundings.THREADS
 _ADDRESS = re.compile(
     r"(?:(?:tcp|tls|ws|wss|ucx|ucxx)://)?(?:[^\s/:\[\]]+|\[[0-9a-fA-F:.%]+\]):(?P<port>\d{1,5})|(?P<other>inproc://\S+)",
     re.ASCII,

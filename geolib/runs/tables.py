@@ -1,4 +1,4 @@
-"""How numbers and words are shown: Markdown tables, lists, durations, ranges."""
+"""How numbers and words are shown: Markdown tables, lists, shares, durations, ranges."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def markdown(heads: Sequence[object], rows: Iterable[Sequence[object]], align: s
         return f"| |\n|---|\n| *{empty}* |"
     rule = ("--:" if side == "r" else "---" for side in align.ljust(len(heads), "l"))
     return "\n".join([_line(heads), f"|{'|'.join(rule)}|", *map(_line, cells)])
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent."""
+    return f"{100 * share:.0f} %"
 
 
 def listed(words: Sequence[str]) -> str:

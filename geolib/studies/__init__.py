@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Iterable, Mapping
 
 from geolib import _checks
@@ -34,36 +34,27 @@ __all__ = [
     "shipped_both",
     "shipped_measures",
     "shipped_sources",
-    "shipped_variants",
     "shown",
     "whole_key",
 ]
 
-NAMES = ("gan_101", "wgan_traces", "latent_inversion", "rnn_fwi")
 #: Studies without a chapter of their own, and the chapter that shows them.
-COMPANIONS = dict.fromkeys(
-    (
-        "wgan_quality",
-        "wgan_stopping",
-        "wgan_factor",
-        "wgan_conditional",
-        "wgan_gathers",
-        "wgan_use",
-    ),
-    "wgan_traces",
-)
-COMPANIONS |= dict.fromkeys(
-    (
-        "latent_prior",
-        "latent_facies",
-        "latent_search",
-        "latent_truths",
-        "latent_choices",
-        "latent_posterior",
-    ),
-    "latent_inversion",
-)
-COMPANIONS |= {"gan_tricks": "gan_101", "rnn_starts": "rnn_fwi"}
+COMPANIONS = {
+    "wgan_quality": "wgan_traces",
+    "wgan_stopping": "wgan_traces",
+    "wgan_factor": "wgan_traces",
+    "wgan_conditional": "wgan_traces",
+    "wgan_gathers": "wgan_traces",
+    "wgan_use": "wgan_traces",
+    "latent_prior": "latent_inversion",
+    "latent_facies": "latent_inversion",
+    "latent_search": "latent_inversion",
+    "latent_truths": "latent_inversion",
+    "latent_choices": "latent_inversion",
+    "latent_posterior": "latent_inversion",
+    "gan_tricks": "gan_101",
+    "rnn_starts": "rnn_fwi",
+}
 #: Studies of the reader's own data, the chapter whose command runs each, and the files that ask for
 #: it. They have a page of their own, which says nothing of the papers.
 OWN = {
@@ -71,24 +62,36 @@ OWN = {
     "latent_own": ("latent_inversion", ("traveltimes", "weights", "training_image")),
     "traces_own": ("wgan_traces", ("traces",)),
 }
-#: Studies whose configuration has a module of its own, so that it is known before what computes.
-_CONFIGS = {
-    "gan_101": "GanConfig",
-    "wgan_traces": "TracesConfig",
-    "latent_inversion": "LatentConfig",
-    "rnn_fwi": "FwiConfig",
+#: Where below this package each study is, and its parameters, which are known before what computes.
+_PLACES = {
+    "gan_101": ("gan_101.study", "gan_101.config:GanConfig"),
+    "wgan_traces": ("wgan_traces.study", "wgan_traces.config:TracesConfig"),
+    "latent_inversion": ("latent_inversion.study", "latent_inversion.config:LatentConfig"),
+    "rnn_fwi": ("rnn_fwi.study", "rnn_fwi.config:FwiConfig"),
+    "wgan_quality": ("wgan_traces.quality", "wgan_traces.config:QualityConfig"),
+    "wgan_stopping": ("wgan_traces.stopping", "wgan_traces.config:StoppingConfig"),
+    "wgan_factor": ("wgan_traces.factor", "wgan_traces.config:FactorConfig"),
+    "wgan_conditional": ("wgan_traces.conditional", "wgan_traces.config:ConditionalConfig"),
+    "wgan_gathers": ("wgan_traces.gathers", "wgan_traces.config:GathersConfig"),
+    "wgan_use": ("wgan_traces.use", "wgan_traces.config:UseConfig"),
+    "latent_prior": ("latent_inversion.prior", "latent_inversion.config:PriorConfig"),
+    "latent_facies": ("latent_inversion.facies", "latent_inversion.config:FaciesConfig"),
+    "latent_search": ("latent_inversion.search", "latent_inversion.config:SearchConfig"),
+    "latent_truths": ("latent_inversion.truths", "latent_inversion.config:TruthsConfig"),
+    "latent_choices": ("latent_inversion.choices", "latent_inversion.config:ChoicesConfig"),
+    "latent_posterior": ("latent_inversion.posterior", "latent_inversion.config:PosteriorConfig"),
+    "gan_tricks": ("gan_101.tricks", "gan_101.config:TricksConfig"),
+    "rnn_starts": ("rnn_fwi.starts", "rnn_fwi.config:StartsConfig"),
+    "fwi_own": ("rnn_fwi.own", "rnn_fwi.own:OwnConfig"),
+    "latent_own": ("latent_inversion.own", "latent_inversion.own:OwnConfig"),
+    "traces_own": ("wgan_traces.own", "wgan_traces.own:OwnConfig"),
 }
-_CONFIGS |= {name: f"{name.split('_')[1].capitalize()}Config" for name in COMPANIONS}
-_MODULES = {name: f"{name}.study" for name in NAMES}
-_MODULES |= {name: f"{chapter}.{name.split('_')[1]}" for name, chapter in COMPANIONS.items()}
-_MODULES |= {name: f"{chapter}.own" for name, (chapter, _) in OWN.items()}
+NAMES = tuple(name for name in _PLACES if name not in {**COMPANIONS, **OWN})
 
 
 def get(name: str) -> AnyStudy:
     """Return a study or companion; an unknown name raises ValueError with the nearest study."""
-    if name not in {**COMPANIONS, **OWN}:
-        _checks.choice("study", name, NAMES)
-    found: AnyStudy = importlib.import_module(module_of(name)).STUDY
+    found: AnyStudy = pkgutil.resolve_name(f"geolib.studies.{_places(name)[0]}:STUDY")
     return found
 
 
@@ -100,11 +103,14 @@ def config_of(name: str) -> type[Config]:
     ValueError
         If the name is unknown; the nearest study is named.
     """
-    if name not in _CONFIGS:
-        return get(name).Config
-    module = importlib.import_module(f"geolib.studies.{COMPANIONS.get(name, name)}.config")
-    found: type[Config] = getattr(module, _CONFIGS[name])
+    found: type[Config] = pkgutil.resolve_name(f"geolib.studies.{_places(name)[1]}")
     return found
+
+
+def _places(name: str) -> tuple[str, str]:
+    if name not in {**COMPANIONS, **OWN}:
+        _checks.choice("study", name, NAMES)
+    return _PLACES[name]
 
 
 def asked_for(name: str, parameters: Iterable[str]) -> str:
@@ -117,7 +123,7 @@ def asked_for(name: str, parameters: Iterable[str]) -> str:
 
 def module_of(name: str) -> str:
     """Return the name of the module that holds a study or companion."""
-    return f"geolib.studies.{_MODULES[name]}"
+    return f"geolib.studies.{_PLACES[name][0]}"
 
 
 def pages() -> list[str]:
@@ -152,7 +158,7 @@ def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
 def shipped_both(
     study: AnyStudy,
 ) -> tuple[dict[str, tuple[Measure, str]], dict[str, dict[str, Measure]]]:
-    """Return `shipped_sources` and `shipped_variants`, each file read once."""
+    """Return `shipped_sources`, and by another choice than ours what it makes of the same files."""
     found, read = _sources(study)
     return found, _variants(study, read)
 
@@ -212,13 +218,6 @@ def shown(study: AnyStudy, config: Config, computed: Results | None = None) -> U
     if results is not None and not config.changes():
         return results.units
     return (computed or run(study, config, only_finished=True)).units
-
-
-def shipped_variants(study: AnyStudy) -> dict[str, dict[str, Measure]]:
-    """Return by a choice of ours what another one makes of what is shipped, companions too."""
-    parts = (study, *companions(study.name))
-    read = {part.name: results for part in parts if (results := shipped(part)) is not None}
-    return _variants(study, read)
 
 
 def _variants(study: AnyStudy, read: Mapping[str, Results]) -> dict[str, dict[str, Measure]]:

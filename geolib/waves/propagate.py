@@ -49,9 +49,9 @@ def propagate(velocity: torch.Tensor, survey: Survey, *, space_order: int = 2, b
 
     Notes
     -----
-    Fused: about 0.2 ns for each cell and step on one core of 2025 in float32, layers included; orders 4 and 8 take
-    about 1.3 and 2 times as long as order 2. Its gradient propagates again from checkpoints, takes four to five times
-    as long, and works in `workspace_bytes`.
+    Fused: about 0.2 ns for each cell and step in float32 on one core of an AMD EPYC, layers included; orders 4 and 8
+    take about 1.3 and 2 times as long as order 2. Its gradient propagates again from checkpoints, takes four to five
+    times as long, and works in `workspace_bytes`.
     The eager backend keeps all wavefields for its gradient.
 
     References

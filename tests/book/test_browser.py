@@ -212,7 +212,7 @@ def test_a_page_that_a_reader_s_run_makes_fits_a_phone(browser, tmp_path):
     drawn.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": drawing})]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), drawn])
     nbformat.write(notebook, tmp_path / "run.ipynb")
-    made = standalone.render(tmp_path / "run.ipynb", tmp_path / "run.html", "A run")
+    (made,) = standalone.render_together([tmp_path / "run.ipynb"], "A run")
     for theme in ("light", "dark"):
         page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=theme)
         page.goto(made.as_uri())

@@ -165,7 +165,7 @@ def test_figures_that_differ_come_first(tmp_path):
 def test_the_page_of_a_rerun_names_whom_it_cites(tmp_path):
     cells = [nbformat.v4.new_markdown_cell("# Title\n\n{cite:t}`laloy2019` found it {cite:p}`kingma2015`.")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "x.ipynb")
-    text = pages.render(tmp_path / "x.ipynb", tmp_path / "x.html", "Title").read_text()
+    text = pages.render_together([tmp_path / "x.ipynb"], "Title")[0].read_text()
     assert "Laloy" in text and "Kingma" in text and "<h2>References" in text
     assert not re.search(r"<p>[^<]*\[\]", text)
 
@@ -180,7 +180,7 @@ def test_the_page_of_a_rerun_shows_and_numbers_its_tables(tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[title, *cells])
     notebooks.tidy(notebook)
     nbformat.write(notebook, tmp_path / "x.ipynb")
-    text = pages.render(tmp_path / "x.ipynb", tmp_path / "x.html", "Title").read_text()
+    text = pages.render_together([tmp_path / "x.ipynb"], "Title")[0].read_text()
     assert text.count("<table") == 2 and "|---|" not in text
     assert '<a class="reference internal" href="#tbl-x"><span class="std std-numref">Table 1</span></a>' in text
     assert '<span class="caption-text">What <em>it</em> holds.</span>' in text

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from geolib.book import house
+from geolib.runs import paths
 
 GRAPH = {"cli": {"book", "runs"}, "book": {"runs", "waves"}, "runs": {"waves"}, "waves": set(), "plots": set()}
 ROW = {
@@ -51,6 +52,10 @@ def test_the_way_of_a_number_leads_into_the_code():
     assert "[`geolib.runs.config`](https://host/x/blob/main/geolib/runs/config.py)" in text
     assert "0.90 (0.80 to 1)" in text and "*reproduced*" in text and "30 runs" in text
     assert len(re.findall(r"^\d\. \*\*", text, flags=re.M)) == 7
-    assert "{py:mod}`geolib.runs.config`" in house.way(ROW, {"a": 1}, 30, "")
+    here = house.way(ROW, {"a": 1}, 30, "")
+    linked = re.findall("{py:mod}`(.*?)`", here)
+    assert "geolib.runs.config" in linked and " `geolib.studies.rnn_fwi`" in here and " `geolib.book.pages`" in here
+    api = (paths.checkout() / "book" / "api.md").read_text("utf-8")
+    assert set(linked) <= set(re.findall(r"^\.\. automodule:: (\S+)$", api, flags=re.M))
     with pytest.raises(ModuleNotFoundError):
         house.link("geolib.gone", "")

@@ -172,10 +172,10 @@ def test_largest_eigenvalue_of_a_known_hessian():
     rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
     hessian = rotation @ MATRIX @ rotation.T
     estimates, vector = descent.largest_eigenvalue(
-        lambda m: hessian @ m, np.zeros(3), generator=np.random.default_rng(1), step=1.0, iterations=40
+        lambda m: hessian @ m, np.zeros(3), rng=np.random.default_rng(1), step=1.0, iterations=40
     )
     # The second eigenvalue is 4/9 of the first: (4/9)^(2 * 40) is below round-off.
     assert estimates[-1] == pytest.approx(9.0, rel=1e-12)
     np.testing.assert_allclose(np.abs(vector @ rotation[:, 2]), 1, rtol=1e-9)
     with pytest.raises(ValueError, match="iterations must be at least 1"):
-        descent.largest_eigenvalue(lambda m: m, TARGET, generator=np.random.default_rng(1), step=1.0, iterations=0)
+        descent.largest_eigenvalue(lambda m: m, TARGET, rng=np.random.default_rng(1), step=1.0, iterations=0)

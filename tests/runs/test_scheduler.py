@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from geolib import cli, studies, waves
-from geolib.runs import scheduler
+from geolib.runs import scheduler, surroundings
 from geolib.waves import shots
 
 ROOT = Path(__file__).parents[2]
@@ -204,10 +204,10 @@ def test_processes_give_what_one_process_gives(slow, tmp_path):
 
 
 def test_processes_compute_with_one_thread(slow, monkeypatch):
-    for name in scheduler._ONE_THREAD:
+    for name in surroundings.THREADS:
         monkeypatch.delenv(name, raising=False)
     assert dict(scheduler.unordered(slow.threads, [(0,), (1,)], jobs=2)) == {0: 1, 1: 1}
-    assert not set(scheduler._ONE_THREAD) & set(os.environ)
+    assert not set(surroundings.THREADS) & set(os.environ)
 
 
 def test_killed_processes_lose_nothing(slow, tmp_path):

@@ -20,7 +20,6 @@ from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import gallery, tables
 from geolib.studies.wgan_traces import training as wgan_training
 from geolib.studies.wgan_traces.study import STUDY as study
-from geolib.studies.wgan_traces.study import export_weights
 
 TINY = {"n_traces": 12, "batch": 8, "seed": 3}
 
@@ -289,20 +288,6 @@ def test_two_real_batches_for_each_pair(undisturbed):
     units = studies.run(study, config(1, reuse_real=False)).units
     assert len(units["epoch-0001"]["critic_loss"]) == len(undisturbed["epoch-0001"]["critic_loss"]) == 2
     assert not np.array_equal(units["epoch-0001"]["critic_loss"], undisturbed["epoch-0001"]["critic_loss"])
-
-
-def test_weights_of_a_run_can_be_exported(undisturbed, tmp_path):
-    studies.run(study, config(4), folder=tmp_path)
-    (folder,) = tmp_path.glob("*/*")
-    for epoch in (3, 4):
-        found = wgan.load_pretrained(export_weights(config(4), folder, epoch, tmp_path / "w.safetensors"))
-        arrays = undisturbed[f"epoch-{epoch:04d}"]
-        assert found.epoch == epoch and found.scale == float(undisturbed["data"]["scale"])
-        assert np.array_equal(wgan.score(found.critic, arrays["samples"][:, None]), arrays["score_samples"])
-    with pytest.raises(
-        ValueError, match=r"folder must hold the networks of epoch 5; .* does not. Run that epoch first."
-    ):
-        export_weights(config(4), folder, 5, tmp_path / "x")
 
 
 def test_measures_cope_with_any_subset(undisturbed):

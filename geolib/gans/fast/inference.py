@@ -40,9 +40,8 @@ class Frozen:
 
     Notes
     -----
-    Images agree with the network's to round-off. Width 32 takes about 1.3 ms an image and as much again for its
-    gradient on one core of a 2024 server, in batches of sixteen (`bench/latent_inversion.md`). Only reverse mode is
-    here; for forward mode take the network.
+    Images agree with the network's to round-off. `bench/latent_inversion.md` has the time of an image of width 32 and
+    its gradient, by processor. Only reverse mode is here; for forward mode take the network.
     """
 
     @checked()

@@ -33,7 +33,7 @@ class _OneToMany(torch.autograd.Function):
     """Stride-one transposed convolution from a single channel, for frozen weights on a CPU.
 
     oneDNN's transposed convolution fills its vector registers along channels and has but one here. The mirrored
-    convolution forwards and a matrix product with `fold` backwards are ten and three times as fast.
+    convolution forwards and a matrix product with `fold` backwards are faster.
     """
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -60,9 +60,13 @@ def _trick(config: GanConfig, unit: Trick) -> Mapping[str, object]:
 
 
 def _variant(config: GanConfig, unit: Variant) -> Mapping[str, object]:
-    weights = {"infogan": (config.code_weight,), "superres": (config.adversarial_weight,)}
-    train: Callable[..., Mapping[str, object]] = getattr(models, unit.variant)
-    return train(config.variant_iterations, unit.seed, *weights.get(unit.variant, ()))
+    iterations, seed = config.variant_iterations, unit.seed
+    if unit.variant == "infogan":
+        return models.infogan(iterations, seed, config.code_weight)
+    if unit.variant == "superres":
+        return models.superres(iterations, seed, config.adversarial_weight)
+    plain = {"wgan": models.wgan, "dcgan": models.dcgan, "conditional": models.conditional}
+    return plain[unit.variant](iterations, seed)
 
 
 class Gan101(Study[GanConfig]):

@@ -190,13 +190,13 @@ def discriminator(seed: int, iterations: int = 1500) -> Arrays:
 
 
 def _discriminator_against(
-    generated: Mixture, rng: torch.Generator, x: Tensor, iterations: int, batch: int = 512
+    generated: Mixture, rng: torch.Generator, x: Tensor, iterations: int
 ) -> tuple[list[int], Tensor]:
     """Return recorded steps and logits on `x` of a discriminator against a fixed distribution."""
     critic = Scores(initialise(dense([1, 48, 48, 1], leaky), rng))
     game = Game(
         NON_SATURATING,
-        lambda: (TARGET.sample(batch, rng).float()[:, None], ()),
+        lambda: (TARGET.sample(512, rng).float()[:, None], ()),
         lambda n, _: (generated.sample(n, rng).float()[:, None],),
     )
     steps, logits = [0], [generate(critic, x.float()[:, None]).double()]
@@ -330,19 +330,19 @@ class Judge:
         )
 
 
-def turns(seed: int, iterations: int = 300) -> Arrays:
+def turns(seed: int) -> Arrays:
     """Train the discriminator alone, then the generator alone (Figs 3a and 3b): who tells what."""
     rng = source(seed, "turns")
     players, game = mixture_game(TARGET, Recipe(leaky=True), 1e-3, rng, width=64, batch=256)
     judge, accuracy = Judge(), []
 
     def play(side: Players) -> None:
-        for _ in train(side, game, iterations):
+        for _ in train(side, game, 300):
             accuracy.append(judge.critic(players)[1])
 
     play(replace(players, generator_optimizer=torch.optim.SGD(players.generator.parameters(), 0.0)))
     play(replace(players, critic_optimizer=torch.optim.SGD(players.critic.parameters(), 0.0)))
-    return {"accuracy": np.array(accuracy).reshape(2, iterations)}
+    return {"accuracy": np.array(accuracy).reshape(2, -1)}
 
 
 def mixture(iterations: int, seed: int, *, aided: bool = True) -> Arrays:

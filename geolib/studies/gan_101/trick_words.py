@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from geolib.runs.tables import listed
+from geolib.runs.tables import listed, percent
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import (
     ENOUGH_SEEDS,
@@ -22,7 +22,7 @@ from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.tricks import FIRST_SWEPT, jointly
 from geolib.studies.gan_101.tricks import swept as sweep_ends
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
-from geolib.studies.gan_101.words import NAMES, WHERE, percent
+from geolib.studies.gan_101.words import NAMES, WHERE
 
 #: What a trick is judged by, in words.
 _WHAT = {

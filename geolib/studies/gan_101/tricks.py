@@ -20,7 +20,6 @@ from geolib.gans import tricks as recipes
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
-from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, select
 from geolib.studies.gan_101 import otherwise, recheck
 from geolib.studies.gan_101.ablation import (
@@ -70,16 +69,6 @@ def swept(units: Units, data: str) -> dict[float, np.ndarray]:
         trace = arrays["trace"]
         found.setdefault(unit.rate, []).append(float(trace[-(len(trace) // 4) :].mean()))
     return {rate: np.array(ends) for rate, ends in sorted(found.items())}
-
-
-def sweep_table(units: Units) -> str:
-    """Return the sweep as a Markdown table: the distance at the end by data and rate."""
-    rows = [
-        [data, f"{rate:g}", f"{ends.mean():.3f}", len(ends)]
-        for data in DATA
-        for rate, ends in swept(units, data).items()
-    ]
-    return markdown(["Data", "Learning rate", "Distance at the end", "Seeds"], rows, "lrrr")
 
 
 class Tricks(Study[TricksConfig]):

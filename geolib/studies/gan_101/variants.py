@@ -58,7 +58,7 @@ def drawer(
     """Return a rule that draws patches with conditions: "", "proportion" or "itself"."""
 
     def draw() -> tuple[Tensor, tuple[Tensor, ...]]:
-        batch = patches.patches(picture, n, size, spacing=spacing, generator=rng)
+        batch = patches.patches(picture, n, size, spacing=spacing, rng=rng)
         if label == "proportion":
             return batch, (scaled(patches.proportion(batch)),)
         return batch, (batch,) if label == "itself" else ()
@@ -75,7 +75,7 @@ def held_out(seed: int, *, size: int = SIZE, spacing: float = 3.0, graded: bool 
     """Return test patches from an image that no network is trained on."""
     rng = source(seed, "test")
     picture = image(seed + 1000, graded)
-    return patches.patches(picture, N_TEST, size, spacing=spacing, generator=rng)
+    return patches.patches(picture, N_TEST, size, spacing=spacing, rng=rng)
 
 
 def compare(samples: Tensor, reference: Tensor) -> dict[str, float]:
@@ -116,9 +116,7 @@ def row(samples: Tensor, reference: Tensor) -> np.ndarray:
 def floor(seed: int, reference: Tensor, *, spacing: float, graded: bool = False) -> np.ndarray:
     """Return the statistics of real patches against the reference: a perfect generator's."""
     rng = source(seed, "floor")
-    real = patches.patches(
-        image(seed, graded), len(reference), SIZE, spacing=spacing, generator=rng
-    )
+    real = patches.patches(image(seed, graded), len(reference), SIZE, spacing=spacing, rng=rng)
     return row(real, reference)
 
 
@@ -270,7 +268,7 @@ def conditional(iterations: int, seed: int) -> Arrays:
     obtained = patches.proportion(made)
     reference = held_out(seed, graded=True)
     labels = patches.proportion(
-        patches.patches(picture, N_TEST, SIZE, spacing=3.0, generator=source(seed, "labels"))
+        patches.patches(picture, N_TEST, SIZE, spacing=3.0, rng=source(seed, "labels"))
     )
     like_data = generate_with(players.generator, _latent(seed), scaled(labels))
     return {

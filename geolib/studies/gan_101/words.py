@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import listed
+from geolib.runs.tables import listed, percent
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import (
     with_interval,
@@ -137,11 +137,6 @@ def starving(found: Measures) -> str:
         f"with {found['wgan.wasserstein_push'].value:.1f} (Wasserstein) and "
         f"{power(found['wgan.js_push'].value)} (minimax)."
     )
-
-
-def percent(share: float) -> str:
-    """Return a share in percent."""
-    return f"{100 * share:.0f} %"
 
 
 def power(value: float) -> str:

@@ -65,7 +65,7 @@ def progress(
     return found
 
 
-def shared_fits(units: Units, updates: int, limit: float = LIMITS[-1]) -> tuple[int, ...]:
+def shared_fits(units: Units, updates: int) -> tuple[int, ...]:
     """Return how many binary starts of strategy 1 both cell orders have, and who fits in either.
 
     Parameters
@@ -74,8 +74,6 @@ def shared_fits(units: Units, updates: int, limit: float = LIMITS[-1]) -> tuple[
         Results by unit name.
     updates : int
         Length of the trials that count.
-    limit : float
-        WRMSE that counts as a fit.
 
     Returns
     -------
@@ -87,7 +85,7 @@ def shared_fits(units: Units, updates: int, limit: float = LIMITS[-1]) -> tuple[
         wanted = {"operator": order, "case": "binary", "method": "adam", "budget": updates}
         fits.append(
             {
-                (trial.model, trial.noise, trial.trial): bool(arrays["best"][-1] <= limit)
+                (trial.model, trial.noise, trial.trial): bool(arrays["best"][-1] <= LIMITS[-1])
                 for trial, arrays in select(units, Trial, **wanted).items()
             }
         )
@@ -134,7 +132,7 @@ def wrong_cells(world: World, units: Units, operator: str) -> tuple[np.ndarray, 
 
     Notes
     -----
-    An image each: some 10 ms at width 32.
+    An image for each trial.
     """
     trials = select(units, Trial, operator=operator, case="binary", method="adam")
     budget = max((trial.budget for trial in trials), default=0)
@@ -150,7 +148,7 @@ def wrong_cells(world: World, units: Units, operator: str) -> tuple[np.ndarray, 
     return best, (found != true).float().mean(1).numpy()
 
 
-def solves_to_fit(units: Units, operator: str, limit: float = LIMITS[-1]) -> dict[str, np.ndarray]:
+def solves_to_fit(units: Units, operator: str) -> dict[str, np.ndarray]:
     """Return by search the solves that each binary run took to fit, infinite where it did not.
 
     Of the two strategies the budget with the most trials counts, of two such the longer; the global
@@ -163,15 +161,15 @@ def solves_to_fit(units: Units, operator: str, limit: float = LIMITS[-1]) -> dic
         most = max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)
         kept = [a for trial, a in runs.items() if trial.budget == most]
         if kept:
-            found[name] = np.array([_solves(arrays, method, limit) for arrays in kept])
+            found[name] = np.array([_solves(arrays, method) for arrays in kept])
     return found
 
 
-def _solves(arrays: Mapping[str, np.ndarray], method: str, limit: float) -> float:
+def _solves(arrays: Mapping[str, np.ndarray], method: str) -> float:
     if "record" in arrays:
         solves, misfit = arrays["record"].T
-        return float(solves[misfit <= limit].min(initial=np.inf))
-    fitted = np.flatnonzero(arrays["running_best"] <= limit)
+        return float(solves[misfit <= LIMITS[-1]].min(initial=np.inf))
+    fitted = np.flatnonzero(arrays["running_best"] <= LIMITS[-1])
     # A misfit is that before an update, whose solves are needed to know it.
     return SOLVES[method] * (1 + float(arrays["iteration"][fitted[0]])) if fitted.size else np.inf
 

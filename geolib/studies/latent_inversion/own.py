@@ -29,6 +29,7 @@ from geolib.studies.latent_inversion.given import network
 from geolib.studies.latent_inversion.world import N_LATENT
 
 SHAPE = crosshole.Crosshole().shape
+_SHOWN = 6  # images, of the best first
 
 
 @dataclass(frozen=True)
@@ -341,12 +342,12 @@ def summary(units: Units) -> str:
     return markdown(["rank", "start", "misfit (deviations)"], rows, "rrr")
 
 
-def pictures(units: Units, count: int = 6) -> dict[str, np.ndarray]:
+def pictures(units: Units) -> dict[str, np.ndarray]:
     """Return the images of the best starts by what is said of each, after the truth if known."""
     run: Mapping[str, np.ndarray] = units["descent"]
     best = run["misfit"].min(1)
     shown = {"truth": run["true_images"][0]} if "true_images" in run else {}
-    for start in np.argsort(best)[:count]:
+    for start in np.argsort(best)[:_SHOWN]:
         shown[f"start {start + 1}: {best[start]:.2f}"] = run["images"][start]
     return shown
 
@@ -363,14 +364,14 @@ def ends(units: Units) -> str:
     return markdown(["rank", "misfit (deviations)", "fits", "cells unlike rank 1"], rows, "rrlr")
 
 
-def modes(units: Units, count: int = 6) -> dict[str, np.ndarray]:
+def modes(units: Units) -> dict[str, np.ndarray]:
     """Return the images at the best ends of the search, by what is said of each."""
     run = units["search"]
     titles = (
         f"{place}: {misfit:.2f}, {100 * other:.0f} %"
         for place, (misfit, other) in enumerate(zip(run["misfits"], run["other"], strict=True), 1)
     )
-    return dict(zip(titles, run["images"][:count], strict=False))
+    return dict(zip(titles, run["images"][:_SHOWN], strict=False))
 
 
 def trusted(units: Units) -> str:

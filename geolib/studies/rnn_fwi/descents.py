@@ -91,7 +91,7 @@ def _hessian(config: FwiConfig) -> Arrays:
         descent.largest_eigenvalue(
             lambda model: problem.objective(model)[1],
             model,
-            generator=np.random.default_rng(0),
+            rng=np.random.default_rng(0),
             step=0.1,
             iterations=12,
         )

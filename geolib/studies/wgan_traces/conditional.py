@@ -8,10 +8,8 @@ range of depths is kept from the training altogether.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,10 +19,8 @@ from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.runs.measure import Measure
-from geolib.runs.recheck import Recheck
-from geolib.runs.study import Study
 from geolib.runs.tables import markdown
-from geolib.runs.unit import Arrays, Single, Unit, Units
+from geolib.runs.unit import Arrays, Units
 from geolib.studies.wgan_traces import training
 from geolib.studies.wgan_traces.config import ConditionalConfig
 from geolib.studies.wgan_traces.data import SAMPLING, amplitude_scale, forward
@@ -243,7 +239,7 @@ def table(arrays: Mapping[str, np.ndarray]) -> str:
     )
 
 
-class Conditional(Study[ConditionalConfig]):
+class Conditional(training.OneTraining[ConditionalConfig]):
     """The one training, and what it makes to order."""
 
     name = "wgan_conditional"
@@ -253,26 +249,10 @@ class Conditional(Study[ConditionalConfig]):
         "that have them?"
     )
     Config = ConditionalConfig
-    kinds = (Single,)
 
-    def units(self, config: ConditionalConfig) -> list[Unit]:
-        """Return the one unit."""
-        return [Single("training")]
-
-    def compute(
-        self, config: ConditionalConfig, units: Sequence[Unit], folder: Path | None = None
-    ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield the unit."""
-        for unit in units:
-            yield unit, _train(config)
-
-    def recheck(
-        self, config: ConditionalConfig, unit: Unit, arrays: Arrays, seconds: float
-    ) -> Recheck | None:
-        """Return how the training is rechecked: by its first steps."""
-        return training.first_steps(
-            seconds * 0.1, arrays, lambda n: _train(replace(config, iterations=n))
-        )
+    def train(self, config: ConditionalConfig) -> Arrays:
+        """Return the training, its losses and what it makes."""
+        return _train(config)
 
     def measures(self, config: ConditionalConfig, units: Units) -> dict[str, Measure]:
         """Return median errors on conditions that were not trained on, and those of no listener."""

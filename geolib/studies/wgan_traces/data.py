@@ -65,7 +65,6 @@ def forward(
     Notes
     -----
     The direct arrival is the run through a model that has the first layer's velocity everywhere.
-    About 1.5 ms a trace on one core.
     """
     nz = int(np.ceil(thickness.sum(1).max() / SPACING)) + 4
     depth = (np.arange(nz) + 1) * SPACING  # the free surface is one spacing above the first row

@@ -8,9 +8,7 @@ plane interface arrives at times whose squares are a parabola in offset.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -22,12 +20,10 @@ from geolib.gans import variants
 from geolib.gans.train import evaluating, train
 from geolib.metrics import samples as metrics
 from geolib.runs.measure import Measure
-from geolib.runs.recheck import Recheck
-from geolib.runs.study import Study
 from geolib.runs.tables import markdown
-from geolib.runs.unit import Arrays, Single, Unit, Units
+from geolib.runs.unit import Arrays, Units
 from geolib.studies.wgan_traces.config import GathersConfig
-from geolib.studies.wgan_traces.training import CURVES, first_steps, torch_rng
+from geolib.studies.wgan_traces.training import CURVES, OneTraining, torch_rng
 
 SIZE = 64  # receivers, and samples in time
 SPACING = 20.0  # m, of the grid and of the receivers
@@ -186,31 +182,17 @@ def _median(values: np.ndarray) -> float:
     return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
 
 
-class Gathers(Study[GathersConfig]):
+class Gathers(OneTraining[GathersConfig]):
     """The one training, and its gathers beside real ones."""
 
     name = "wgan_gathers"
     title = "Shot gathers from a Wasserstein GAN"
     question = "Can the game that makes traces make two-dimensional shot gathers?"
     Config = GathersConfig
-    kinds = (Single,)
 
-    def units(self, config: GathersConfig) -> list[Unit]:
-        """Return the one unit."""
-        return [Single("training")]
-
-    def compute(
-        self, config: GathersConfig, units: Sequence[Unit], folder: Path | None = None
-    ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield the unit."""
-        for unit in units:
-            yield unit, _train(config)
-
-    def recheck(
-        self, config: GathersConfig, unit: Unit, arrays: Arrays, seconds: float
-    ) -> Recheck | None:
-        """Return how the training is rechecked: by its first steps."""
-        return first_steps(seconds * 0.1, arrays, lambda n: _train(replace(config, iterations=n)))
+    def train(self, config: GathersConfig) -> Arrays:
+        """Return the training, its losses and what it makes."""
+        return _train(config)
 
     def measures(self, config: GathersConfig, units: Units) -> dict[str, Measure]:
         """Return the generated gathers' measures as multiples of their floors."""

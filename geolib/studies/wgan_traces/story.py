@@ -10,7 +10,7 @@ from scipy import stats
 
 from geolib.gans import wgan
 from geolib.runs.measure import Measure
-from geolib.runs.tables import listed
+from geolib.runs.tables import listed, percent
 from geolib.runs.unit import Units
 from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import tables
@@ -184,13 +184,13 @@ def _polarities(run: Run, made: Mapping[str, Measure]) -> dict[str, str]:
     last = shares[max(shares)].value - real.value if shares else None
     return {
         **{
-            f"positive_{epoch}": _percent(shares[epoch].value) if epoch in shares else NOT_RUN
+            f"positive_{epoch}": percent(shares[epoch].value) if epoch in shares else NOT_RUN
             for epoch in LOOKED_AT
         },
         "positive_epochs": _listed(shares),
         "positive_shares": f"{_listed([round(100 * each.value) for each in shares.values()])} %",
         "positive_agree": _listed([epoch for epoch in shares if _agrees(shares[epoch], real)]),
-        "positive_real": _percent(real.value),
+        "positive_real": percent(real.value),
         "positive_off": NOT_RUN if last is None else f"{100 * last:.0f}",
         "positive_real_interval": f"{100 * (real.low or 0):.0f} to {100 * (real.high or 1):.0f} %",
     }
@@ -203,10 +203,6 @@ def _listed(numbers: Iterable[int]) -> str:
 def _agrees(own: Measure, real: Measure) -> bool:
     ends = (real.low or 0.0, real.high or 1.0)
     return (own.low or 0.0) <= ends[1] and (own.high or 1.0) >= ends[0]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
 
 
 def loudness(traces: np.ndarray, real: np.ndarray) -> float:

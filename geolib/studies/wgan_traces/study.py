@@ -14,7 +14,7 @@ import torch
 from geolib.gans import wgan
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
-from geolib.runs.store import Arrays, Store, write_atomic
+from geolib.runs.store import Arrays, Store
 from geolib.runs.study import Study
 from geolib.runs.unit import Unit, Units, select
 from geolib.studies.wgan_traces import tables, training
@@ -143,33 +143,3 @@ class WganTraces(Study[TracesConfig]):
 
 
 STUDY = WganTraces()
-
-
-def export_weights(config: TracesConfig, folder: Path, epoch: int, path: Path) -> Path:
-    """Write generator and critic of an epoch as safetensors.
-
-    Parameters
-    ----------
-    config : TracesConfig
-        The run's configuration.
-    folder : Path
-        The folder of its units.
-    epoch : int
-        Which epoch's networks.
-    path : Path
-        Where to write. Shipped weights are never replaced: another training is another file.
-
-    Raises
-    ------
-    ValueError
-        If the folder does not hold that epoch.
-    """
-    kept = training.load_networks(Store(folder), epoch)
-    rng = torch.Generator()
-    generator = training.fill(wgan.make_generator(rng=rng), kept, "generator")
-    critic = training.fill(wgan.make_critic(rng=rng), kept, "critic")
-    found = Store(folder).get("data")
-    scale = float(found[0]["scale"]) if found else dataset(config).scale
-    networks = wgan.Pretrained(generator, critic, scale, config.latent_low, epoch)
-    write_atomic(path, wgan.pack_weights(networks))
-    return path

@@ -247,23 +247,19 @@ def _scores(last: Mapping[str, np.ndarray]) -> dict[str, Measure]:
     real, fake = last["score_validation"].astype(float), last["score_generated"].astype(float)
     zero, noise = float(last["score_zero"][0]), last["score_noise"].astype(float)
     centre, spread = real.mean(), real.std(ddof=1)
-    error = 1.96 * np.sqrt(real.var(ddof=1) / len(real) + fake.var(ddof=1) / len(fake))
     gap = fake.mean() - centre
+    least, most = stats.ttest_ind(fake, real, equal_var=False).confidence_interval()
     low, high = np.quantile(real, [0.025, 0.975])
     polarity, far = last["event_polarity"], abs(zero - centre)
     return {
         "real_score": Measure.mean(real.tolist()),
         "generated_score": Measure.mean(fake.tolist()),
         "zero_score": Measure(zero),
-        "score_gap": Measure(gap, gap - error, gap + error, len(fake)),
-        "score_gap_in_sd": Measure(
-            gap / spread, (gap - error) / spread, (gap + error) / spread, len(fake)
-        ),
+        "score_gap": Measure(gap, least, most, len(fake)),
+        "score_gap_in_sd": Measure(gap / spread, least / spread, most / spread, len(fake)),
         # Scores have a free offset and scale: the distance to a trace of zeros is a yardstick of
         # the same critic.
-        "score_gap_of_zero": Measure(
-            gap / far, (gap - error) / far, (gap + error) / far, len(fake)
-        ),
+        "score_gap_of_zero": Measure(gap / far, least / far, most / far, len(fake)),
         "generated_above_real": Measure(float(gap > 0)),
         "held_out_gap": Measure(float(centre - last["score_training"].mean()), n=len(real)),
         "zero_minus_real": Measure(zero - centre),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,14 +24,16 @@ from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 from geolib.runs.recheck import Recheck, beginning
 from geolib.runs.store import Arrays, Store
-from geolib.studies.wgan_traces.config import TracesConfig
+from geolib.runs.study import Study
+from geolib.runs.unit import Single, Unit
+from geolib.studies.wgan_traces.config import ConditionalConfig, GathersConfig, TracesConfig
 
 BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
 CURVES = ("critic_loss", "generator_loss", "penalty")
 
-
 #: Steps of a training in float32 or bfloat16 that another processor still follows.
 FOLLOWED = 10
+C = TypeVar("C", ConditionalConfig, GathersConfig)
 
 
 def first_steps(seconds: float, arrays: Arrays, train: Callable[[int], Arrays]) -> Recheck:
@@ -37,6 +41,33 @@ def first_steps(seconds: float, arrays: Arrays, train: Callable[[int], Arrays]) 
     kept = dict.fromkeys(CURVES, FOLLOWED)
     how = f"the first {FOLLOWED} steps of its training"
     return beginning(how, seconds, arrays, kept, lambda: train(FOLLOWED))
+
+
+class OneTraining(Study[C]):
+    """A study of one unit, a training that is rechecked by its first steps."""
+
+    kinds = (Single,)
+
+    @abstractmethod
+    def train(self, config: C) -> Arrays:
+        """Return what is kept of the training."""
+
+    def units(self, config: C) -> list[Unit]:
+        """Return the one unit."""
+        return [Single("training")]
+
+    def compute(
+        self, config: C, units: Sequence[Unit], folder: Path | None = None
+    ) -> Iterator[tuple[Unit, Arrays]]:
+        """Yield the unit."""
+        for unit in units:
+            yield unit, self.train(config)
+
+    def recheck(self, config: C, unit: Unit, arrays: Arrays, seconds: float) -> Recheck | None:
+        """Return how the training is rechecked: by its first steps."""
+        return first_steps(
+            seconds * 0.1, arrays, lambda n: self.train(replace(config, iterations=n))
+        )
 
 
 @dataclass
