@@ -21,8 +21,9 @@ def waiting(strict: bool) -> list:
 
 
 names = waiting(strict=True)
-#: Of an execution what a page's foot tells; each has a word or two, whatever the machine.
-EXECUTED = {"date": "2026-01-02", "seconds": 87, "commit": "0" * 40, "versions": dict.fromkeys("abcd", "1.2.3")}
+#: Of an execution what a page's foot tells, in as many words as on any machine.
+VERSIONS = {"numpy": "1.2.3", "python": "1.2.3", "scipy": "1.2.3", "torch": "1.2.3+cpu"}
+EXECUTED = {"date": "2026-01-02", "seconds": 87, "commit": "0" * 40, "versions": VERSIONS}
 
 
 def notebook(*cells: str | tuple[str, dict]):
