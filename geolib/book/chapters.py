@@ -92,6 +92,50 @@ def write(
     notebook = notebooks.read(source)
     if found["state"] == "not executed":
         prepare(notebook)
+    if lost := proofs - {cell["id"] for cell in notebook.cells}:
+        raise ValueError(
+            f"the errata must name cells of {name}.ipynb; it has none with the id "
+            f"{', '.join(lost)}."
+        )
+    cells = []
+    for cell in notebook.cells:
+        if cell.id in proofs:
+            label = target_of(studies.of_page(name).name, cell.id)
+            target = nbformat.v4.new_markdown_cell(f"({label})=")
+            cells.append(nbformat.from_dict({**target, "id": f"proof-{cell.id}"}))
+        cells.append(cell)
+    notebook.cells = cells
+    complete(root, name, notebook, found, files)
+    path = root / "book" / "papers" / f"{name}.ipynb"
+    content = nbformat.writes(notebook).encode()
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomic(path, content)
+
+
+def complete(
+    root: Path,
+    name: str,
+    notebook: Any,
+    found: Mapping[str, Any],
+    files: Sequence[records.Shipped],
+) -> None:
+    """Give a notebook what a page has besides: a line below its title, links to data, a foot.
+
+    Parameters
+    ----------
+    root : Path
+        Where the numbers of its figures are written, below the book's sources.
+    name : str
+        The chapter or appendix.
+    notebook : NotebookNode
+        Changed in place.
+    found : dict
+        Its state.
+    files : sequence of Shipped
+        All shipped results.
+    """
+    import nbformat
+
     study = studies.of_page(name)
     mine = [file for file in files if file.chapter == study.name]
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
@@ -99,28 +143,13 @@ def write(
     data = _take_numbers(root, name, notebook)
     line = about.line(study, name, reading.minutes(notebook), data)
     notebook.cells[0].source = f"{label}\n# {title}\n\n{line}\n{rest}"
-    cells = []
-    for cell in notebook.cells:
-        if cell.id in proofs:
-            target = nbformat.v4.new_markdown_cell(f"({target_of(study.name, cell.id)})=")
-            cells.append({**target, "id": f"proof-{cell.id}"})
-        cells.append(cell)
-    if lost := proofs - {cell["id"] for cell in notebook.cells}:
-        raise ValueError(
-            f"the errata must name cells of {name}.ipynb; it has none with the id "
-            f"{', '.join(lost)}."
-        )
     said = [records.foot(found["provenance"], mine).strip(), *_warning(found, mine)]
     said.append(f"Cite this page: {about.cite(title)}")
     text = f"(cite-{name})=\n:::{{div}} foot-line\n{' '.join(said)}\n:::\n"
     if name == study.pages[-1]:  # the table is for those who read on to the appendix
         text = f"{_record(study, found['provenance'], mine)}\n{text}"
     closing = nbformat.v4.new_markdown_cell(text)
-    notebook.cells = [nbformat.from_dict(cell) for cell in [*cells, {**closing, "id": "record"}]]
-    path = root / "book" / "papers" / f"{name}.ipynb"
-    content = nbformat.writes(notebook).encode()
-    if not path.is_file() or path.read_bytes() != content:
-        write_atomic(path, content)
+    notebook.cells.append(nbformat.from_dict({**closing, "id": "record"}))
 
 
 def _record(study: AnyStudy, about: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:

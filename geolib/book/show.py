@@ -104,11 +104,7 @@ def _part(lines: Sequence[str], start: str, stop: str, item: Any) -> list[str]:
 
 def digits(here: Any, before: Any) -> int:
     """Return to how many significant digits two results agree where they differ most (to 12)."""
-    one, other = (np.asarray(each, dtype=float) for each in (here, before))
-    shape = tuple(
-        map(min, one.shape, other.shape)
-    )  # of a descent that was stopped earlier its beginning counts
-    one, other = (each[tuple(map(slice, shape))] for each in (one, other))
+    one, other = _shared(here, before)
     if not one.size or not np.array_equal(np.isfinite(one), np.isfinite(other)):
         return 0
     fine = np.isfinite(one)
@@ -117,6 +113,13 @@ def digits(here: Any, before: Any) -> int:
     if gap == 0:
         return DIGITS
     return int(np.clip(np.floor(-np.log10(gap / scale)), 0, DIGITS)) if scale else 0
+
+
+def _shared(here: Any, before: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return what two results share: of a descent that was stopped earlier its beginning counts."""
+    one, other = (np.asarray(each, dtype=float) for each in (here, before))
+    part = tuple(map(slice, map(min, one.shape, other.shape)))
+    return one[part], other[part]
 
 
 def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = False) -> Markdown:
@@ -147,8 +150,12 @@ def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = Fal
     if not rows:
         raise ValueError("rows must hold what was computed again; got none. Leave the box out.")
     agreed = {name: digits(*pair) for name, pair in rows.items()}
-    told = [[name, *map(_told, reversed(rows[name])), agreed[name]] for name in rows]
-    table = markdown(["What", "Precomputed", "This build", "Digits that agree"], told, "lrrr")
+    told = [[name, *_told(*rows[name]), agreed[name]] for name in rows]
+    several = any(row[1] != "1" for row in told)
+    heads = ["Precomputed", "This build"]
+    if several:
+        heads = ["Precomputed, where they differ most", "This build, there"]
+    table = markdown(["What", "Numbers", *heads, "Digits that agree"], told, "lrrrr")
     title, head = "Computed again by this build", f"{runs} runs of this chapter were computed again"
     if rerun:
         title, head = "Your run beside the precomputed one", f"{runs} runs with your parameters"
@@ -159,9 +166,15 @@ def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = Fal
     return Markdown(f":::{{admonition}} {title}\n:class: recheck\n{sentence}\n\n{table}\n:::")
 
 
-def _told(value: Any) -> str:
-    array = np.asarray(value, dtype=float)
-    return short(float(array)) if array.ndim == 0 else f"{array.size} numbers"
+def _told(here: Any, before: Any) -> list[str]:
+    """Return how many numbers two results share, and the pair that differs most, first the old."""
+    one, other = _shared(here, before)
+    with np.errstate(invalid="ignore"):
+        gap = np.nan_to_num(np.abs(one - other), nan=-1.0, posinf=-1.0).ravel()
+    if not gap.size:
+        return ["0", "—", "—"]
+    at = int(gap.argmax())
+    return [f"{gap.size:,}", *(short(float(each.ravel()[at])) for each in (other, one))]
 
 
 def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:

@@ -37,7 +37,7 @@ class Generator(nn.Module):
     Parameters
     ----------
     width : int
-        Filters of the last wide layer; 64 is the paper's.
+        Filters of the last hidden layer; 64 is the paper's.
 
     Notes
     -----

@@ -52,12 +52,27 @@ def test_the_box_says_how_well_the_worst_agrees_and_of_a_rerun_only_the_numbers(
     rows = {"misfit": (1.00001, 1.0), "model": (np.ones(3), np.ones(5))}
     text = show.recheck(rows, runs=2).data
     assert "2 runs of this chapter were computed again, on this machine; they agree to at least 4 digits." in text
-    assert "| misfit | 1 | 1 | 4 |" in text and "| model | 5 numbers | 3 numbers | 12 |" in text
+    assert "| misfit | 1 | 1 | 1 | 4 |" in text and "| model | 3 | 1 | 1 | 12 |" in text
     text = show.recheck(rows, runs=2, rerun=True).data
     assert "with your parameters" in text and "agree to at least" not in text
-    assert "agree to at least" not in show.recheck({"misfit": (2.0, 1.0)}, runs=1).data
+    assert "| What | Numbers | Precomputed, where they differ most | This build, there |" in text
+    text = show.recheck({"misfit": (2.0, 1.0)}, runs=1).data
+    assert "agree to at least" not in text and "| What | Numbers | Precomputed | This build |" in text
     with pytest.raises(ValueError, match="rows must hold what was computed again; got none"):
         show.recheck({}, runs=0)
+
+
+@pytest.mark.parametrize(
+    ("here", "before", "row"),
+    [
+        ([1.0, 2.0, 3.0], [1.0, 2.5, 3.001], "| model | 3 | 2.5 | 2 | 0 |"),
+        (np.ones((30, 50)), np.ones((40, 50)), "| model | 1,500 | 1 | 1 | 12 |"),
+        ([1.0, np.nan, 7.0], [1.0, np.nan, 8.0], "| model | 3 | 8 | 7 | 0 |"),
+        ([], [1.0], "| model | 0 | — | — | 0 |"),
+    ],
+)
+def test_of_many_numbers_the_box_shows_those_that_differ_most(here, before, row):
+    assert row in show.recheck({"model": (here, before)}, runs=1).data
 
 
 def test_a_scorecard_has_at_most_ten_lines_that_lead_to_the_ledger():

@@ -241,7 +241,7 @@ def test_titles_follow_what_was_trained():
     assert "only one generator" in words.undecided_title({"unaided": far, "mixture": near})
     assert words.undecided_title({"unaided": far, "mixture": far}) == "Both discriminators answer one half"
     assert "one half" not in words.undecided_title({"unaided": sure, "mixture": near})
-    assert "0.1 nats from the data, those of the second 0.003" in words.undecided({"unaided": far, "mixture": near})
+    assert "0.1 nats from the data, the second's 0.003" in words.undecided({"unaided": far, "mixture": near})
 
 
 def trained(end, trick="plain", data="channels"):
@@ -254,7 +254,7 @@ def trained(end, trick="plain", data="channels"):
 def test_a_trick_on_a_stuck_baseline_is_not_praised():
     stuck = trained(0.9) | trained(0.1, "leaky")
     text = trick_words.tricks(stuck, 5)
-    assert "above our bar of 0.5: it is no baseline" in text and "Helps" not in text
+    assert "above our bar of 0.5: no baseline, so no verdict." in text and "Helps" not in text
     # What ends below the bar by itself is told with its own end, not as a ratio to what does not train.
     assert re.search(r"With leaky ReLU \(0\.1\d \[0\.1\d, 0\.1\d\]\) a training ends below the bar", text)
     assert "below the bar" not in trick_words.tricks(trained(0.9) | trained(0.8, "leaky"), 5)
@@ -311,7 +311,7 @@ def test_what_the_ledger_finds_clear_is_named_with_what_it_is_of():
 
 def test_an_end_that_excludes_one_is_not_rounded_to_it():
     row = {"trick": "faster D", "mean": 0.76, "low": 0.58, "high": 0.9954, "ratios": np.ones(12), "verdict": "helps"}
-    assert trick_words._with_ratio(row) == "faster D (0.76 [0.580, 0.995])"
+    assert trick_words._with_ratio(row) == "faster D (0.76 [0.58, 0.995])"
     assert trick_words._with_ratio(row | {"high": 0.9}) == "faster D (0.76 [0.58, 0.90])"
 
 

@@ -55,10 +55,13 @@ def test_progress_pools_the_scenarios_and_leaves_out_what_one_of_them_lacks():
 
 
 def test_the_search_on_unseen_truths_is_told_as_it_is_shipped(story):
-    for operator, rays in (("consistent", "true"), ("as_published", "scrambled")):
+    for operator, rays in (("consistent", "with true rays"), ("as_published", "scrambled")):
         solves, _ = search.solved(studies.shipped(search.STUDY).units, operator, "binary")
-        assert f"{(solves <= 10_000).sum()} of {solves.size} with {rays} rays" in story.unseen()
+        assert f"{(solves <= 10_000).sum()} of {solves.size} {rays} (" in story.unseen()
     assert dataclasses.replace(story, measures={}).unseen() == ""
+    assert "With width 64 neither was run. Another" in story.searches()
+    pooled = {Trial("consistent", "binary", "pool", 256, 1, 1, 0).name: {}}
+    assert "neither was run" not in dataclasses.replace(story, wide=pooled).searches()
 
 
 def test_progress_agrees_with_the_ledgers_measures(story):
@@ -177,7 +180,7 @@ def test_the_story_names_the_generator_and_quotes_the_ledger(story):
     for name in (WIDE, NARROW):
         assert name in text
     verdict = story.judged["latent_inversion.pooled.table3.s1"]["verdict"]
-    assert f"the verdict is *{verdict}*" in text.replace("\n", " ")
+    assert f"double: *{verdict}*." in text
     count = story.measures["width64.as_published.table3.s1-10000.le1.01.all"]
     assert f"**{count}** binary trials" in text.replace("\n", " ")
     # What the words claim without a number.
@@ -222,10 +225,10 @@ def test_points_of_few_trials_are_named(story):
             budget = falling if number == 0 else falling[:100]
             units |= trial(budget, model, noise, number=number, method="gn")
     own = Story(units, {}, {}, {}, {}, True, "width 16")
-    few = "Points of few trials: 4 trials (strategy 2, true rays, width 16, 1,000 updates)."
+    few = " Strategy 2 after 1,000 updates: 4 trials (true rays, width 16)."
     assert own.success_caption().endswith(few)
-    assert "4 trials (strategy 2, scrambled, width 32, 5,000 updates)" in story.success_caption()
-    assert "strategy 1" not in story.success_caption()
+    both = "Strategy 2 after 5,000 updates: 4 trials for either kind of rays."
+    assert story.success_caption().endswith(both) and "Strategy 1" not in story.success_caption()
 
 
 def test_the_best_and_the_worst_are_told_by_their_wrong_cells(story, world):
@@ -243,9 +246,13 @@ def test_the_paper_is_judged_by_every_trial_that_fits(story):
     text = story.early_stop()
     for units, label in ((story.units, NARROW), (story.wide, WIDE)):
         counts = np.sum([tables.early_stop(units, order) for order in tables.ORDERS], axis=0)
-        assert f"{counts[3]} of {counts[1]} with the generator of {label}" in text and counts[3] > counts[1] / 2
+        many = f"all {counts[1]}" if counts[3] == counts[1] else f"{counts[3]} of {counts[1]}"
+        assert f"{many} fits of {label}" in text and counts[3] > counts[1] / 2
     answer = story.answer()
-    assert "8 of 40 trials scrambled" in answer and "64 of 80 with true rays" in answer and "2 of 80 trials" in answer
+    assert "8 of 40 inversions with scrambled rays" in answer and "64 of 80 with true rays" in answer
+    assert "too few even for the smaller one (2 of 80)" in answer
+    early = story.progress("adam", 1.01)[f"true rays, {NARROW}"][1000]
+    assert early.high < 0.1, "1,000 updates are too few"
 
 
 def test_the_early_stop_and_the_pooled_count(story):

@@ -80,9 +80,12 @@ def test_a_right_sampler_passes_the_calibration_and_wrong_ones_fail():
     assert len(draws.calibration_markdown(units, measures).splitlines()) >= 5
     assert draws.ranks(units, "right")["directions"].shape == (40, 15)
     one = dict([scenario("consistent", 1, 0, np.zeros(7500), np.random.default_rng(1))])
-    assert "no more off than chance would have it" in draws.told(one | units, measures)
+    said = draws.told(one | units, measures)
+    assert "sampler right?** Yes, as far" in said and "no more off than chance would have it" in said
     narrow = {name: made("right", seed, 0.5) for seed, name in enumerate(list(units)[:40])}
-    assert "**too narrow**" in draws.told(one | narrow, STUDY.measures(STUDY.Config(), narrow))
+    said = draws.told(one | narrow, STUDY.measures(STUDY.Config(), narrow))
+    assert "**too narrow**" in said and "sampler right?** No: its intervals of 50, 80 and 95 % hold" in said
+    assert f"(generator of width {STUDY.Config().narrow})" in said
     mixed = STUDY.measures(STUDY.Config(), narrow)
     mixed["calibration.right.spread"] = Measure(0.98, 0.9, 1.07, 40)
     assert "**not calibrated**" in draws.told(one | narrow, mixed)
@@ -117,13 +120,26 @@ def test_what_is_told_follows_from_the_runs():
         ]
     )
     said = draws.told(units, {})
-    assert "True rays** (2 scenarios): a model drawn is wrong in 2.0 %" in said
-    assert "turns the more probable facies of 10.0 % of the cells" in said
+    assert "True rays** (2 scenarios): a model drawn from it has 2.0 % of its cells wrong" in said
+    assert "Other noise turns the more probable facies of 10.0 %." in said
     assert "Scrambled** (1 scenario)" in said and "1.0 % are open" in said
-    assert "of 1 scenario with several runs 1 has" in said
+    assert "Do runs agree?** Yes: from separate searches, R-hat is at most 1.01." in said
     table = draws.as_markdown(units)
     assert "2 of 200" in table and "30,000" in table and table.count("—") == 4
     assert "400 models from 2 runs (scrambled)" in draws.caption(draws.first(units))
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([1.2], "at most 1.20, but not in the 1 scenario 1.01 or less"),
+        ([1.02, 1.05], "at most 1.05, but in neither of 2 scenarios 1.01 or less"),
+        ([1.02, 1.05, 1.1], "at most 1.10, but in none of 3 scenarios 1.01 or less"),
+        ([1.0, 1.05], "at most 1.05, but only in 1 of 2 scenarios 1.01 or less"),
+    ],
+)
+def test_it_is_told_in_how_many_scenarios_runs_agree(found, told):
+    assert draws._agreed(found).startswith("Not quite: from separate searches") and told in draws._agreed(found)
 
 
 def test_how_the_sampler_goes_about_it_follows_from_its_settings():

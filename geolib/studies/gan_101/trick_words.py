@@ -208,7 +208,7 @@ def _without_baseline(units: Units, data: str) -> str:
         for trick, end in ends.items()
         if end is not None and end.value <= STUCK
     ]
-    text = "it is no baseline, and there is no verdict."
+    text = "no baseline, so no verdict."
     if trained:
         text += (
             f" With {listed(trained)} a training ends below the bar. They get one going; whether "
@@ -220,6 +220,5 @@ def _without_baseline(units: Units, data: str) -> str:
 def _with_ratio(row: Row) -> str:
     # An end that excludes one must not be rounded to it.
     ends = [end for end in (row["low"], row["high"]) if end is not None]
-    digits = 3 if any(f"{end:.2f}" == "1.00" for end in ends) else 2
-    told = ", ".join(f"{end:.{digits}f}" for end in ends)
+    told = ", ".join(f"{end:.3f}" if f"{end:.2f}" == "1.00" else f"{end:.2f}" for end in ends)
     return f"{row['trick']} ({row['mean']:.2f} [{told}])"

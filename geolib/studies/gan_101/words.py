@@ -93,13 +93,13 @@ def undecided(units: Units) -> str:
     """Return how two trainings end that leave their discriminators undecided, or not."""
     plain, aided = units["unaided"], units["mixture"]
     return (
-        "At the end the discriminator of the first is off one half by "
-        f"{float(plain['half_error']):.1g}, that of the second by "
-        f"{float(aided['half_error']):.1g}. The samples of the first are "
-        f"{plain['history'][-1, 1]:.1g} nats from the data, those of the second "
-        f"{aided['history'][-1, 1]:.1g}. The best discriminator of the first generator would "
-        f"still tell real from generated in {percent(best_accuracy(plain, -1))} of the cases; of "
-        f"the second in {percent(best_accuracy(aided, -1))}, where 50 % is a guess."
+        "At the end the first discriminator is off one half by "
+        f"{float(plain['half_error']):.1g}, the second by "
+        f"{float(aided['half_error']):.1g}. The first generator's samples are "
+        f"{plain['history'][-1, 1]:.1g} nats from the data, the second's "
+        f"{aided['history'][-1, 1]:.1g}. The best discriminator would still tell the first's from "
+        f"real ones in {percent(best_accuracy(plain, -1))} of the cases, the second's in "
+        f"{percent(best_accuracy(aided, -1))}, where 50 % is a guess."
     )
 
 

@@ -36,7 +36,7 @@ class LatentConfig(BaseConfig):
 
     seed: int = param(2019, "seed of true models, noise and starts", low=0, high=10**9)
     width: int = param(
-        32, "filters of the generator's narrowest wide layer; 64 is the paper's", low=2, high=128
+        32, "filters of the generator's last hidden layer; 64 is the paper's", low=2, high=128
     )
     noise: float = param(
         1.0, "standard deviation of the traveltime errors", low=1e-3, high=100.0, unit="ns"
@@ -133,7 +133,7 @@ class PriorConfig(BaseConfig):
     )
     widths: tuple[int, ...] = param(
         (2,),
-        "filters of the narrowest wide layer",
+        "filters of the generator's last hidden layer",
         paper=(64, 32, 16),
         low=2,
         high=128,
@@ -163,7 +163,7 @@ class FaciesConfig(BaseConfig):
 class SearchConfig(BaseConfig):
     """Which truths are searched, and for how long."""
 
-    width: int = param(64, "filters of the generator's narrowest wide layer", low=2, high=128)
+    width: int = param(64, "filters of the generator's last hidden layer", low=2, high=128)
     noise: float = param(1.0, "standard deviation of the errors", low=1e-3, high=100.0, unit="ns")
     first: int = param(4000, "seed of the first truth", paper=5000, low=0, high=10**9, extent=True)
     truths: int = param(1, "truths, of seeds in a row", paper=100, low=1, high=10_000, extent=True)
@@ -190,7 +190,7 @@ class SearchConfig(BaseConfig):
 class PosteriorConfig(BaseConfig):
     """Which posteriors are drawn, of how many models, and on how many truths that is calibrated."""
 
-    width: int = param(64, "filters of the generator's narrowest wide layer", low=2, high=128)
+    width: int = param(64, "filters of the generator's last hidden layer", low=2, high=128)
     narrow: int = param(16, "the same where the sampler is calibrated", low=2, high=128)
     noise: float = param(1.0, "standard deviation of the errors", low=1e-3, high=100.0, unit="ns")
     seed: int = param(2019, "seed of true models and noise", low=0, high=10**9)

@@ -30,7 +30,7 @@ OPEN = (0.05, 0.95)
 DATA = len(Crosshole().source_depths) * len(Crosshole().receiver_depths)
 #: Central intervals that a calibration counts, in per cent.
 CENTRAL = (50, 80, 95)
-_OPEN = f", channel with a probability between {100 * OPEN[0]:.0f} and {100 * OPEN[1]:.0f} %"
+_OPEN = f", channel with a probability of {100 * OPEN[0]:.0f} to {100 * OPEN[1]:.0f} %"
 #: What the samplers are called.
 NAMES = {
     "right": "as it is",
@@ -229,49 +229,57 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
         ]
         noise = ""
         if apart:
-            noise = (
-                " Another draw of the noise turns the more probable facies of "
-                f"{_range(apart, '{:.1f}')} % of the cells."
-            )
+            noise = f" Other noise turns the more probable facies of {_range(apart, '{:.1f}')} %."
         between = "" if lines else _OPEN
         lines.append(
-            f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn is "
-            f"wrong in {_range(wrong, '{:.1f}')} % of the cells; {_range(loose, '{:.1f}')} % are "
-            f"open{between}.{noise}"
+            f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn from "
+            f"it has {_range(wrong, '{:.1f}')} % of its cells wrong; {_range(loose, '{:.1f}')} % "
+            f"are open{between}.{noise}"
         )
     said = [agreement(runs)["r_hat"] for runs in found.values() if len(runs) > 1]
     if said:
-        agreed = sum(value <= AGREED for value in said)
-        have = {0: "none has", 1: "1 has"}.get(agreed, f"{agreed} have")
-        lines.append(
-            "- **Do runs agree?** Each begins with searches of its own; of "
-            f"{_counted(len(said), 'scenario')} with several runs {have} an R-hat of "
-            f"{AGREED} or less; the worst is {max(said):.2f}."
-        )
+        lines.append(f"- **Do runs agree?** {_agreed(said)}")
     if "calibration.right.spread" in measures:
         lines.append(f"- **Is the sampler right?** {_trusted(units, measures)}")
     return "\n".join(lines)
 
 
+def _agreed(said: Sequence[float]) -> str:
+    """Return how far runs of a scenario agree that began with searches of their own."""
+    agreed, count = sum(value <= AGREED for value in said), len(said)
+    if agreed == count:
+        return f"Yes: from separate searches, R-hat is at most {AGREED}."
+    none = {1: "not in the 1 scenario", 2: "in neither of 2 scenarios"}
+    which = none.get(count, f"in none of {count} scenarios")
+    if agreed:
+        which = f"only in {agreed} of {count} scenarios"
+    return (
+        f"Not quite: from separate searches, R-hat is at most {max(said):.2f}, but {which} "
+        f"{AGREED} or less."
+    )
+
+
 def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
+    """Return whether the draws are as wide as they should be, and what their intervals hold."""
     count = len(select(units, Calibration, sampler="right"))
-    inside = [f"{100 * measures[f'calibration.right.c{share}'].value:.0f} %" for share in CENTRAL]
-    spread = measures["calibration.right.spread"]
     held = [measures[f"calibration.right.c{share}"] for share in CENTRAL]
+    spread = measures["calibration.right.spread"]
     less = any((m.high or 1) < share / 100 for m, share in zip(held, CENTRAL, strict=True))
     more = any((m.low or 0) > share / 100 for m, share in zip(held, CENTRAL, strict=True))
+    answer = "No"
     if passes(measures, "right"):
-        end = "no more off than chance would have it"
+        answer, end = "Yes, as far as can be told", "are no more off than chance would have it"
     elif (less or (spread.low or 0) > 1) and not more and spread.value > 1:
-        end = "the draws are **too narrow**, and more is open than is shown"
+        end = "are **too narrow**: more is open than is shown"
     elif (more or (spread.high or 2) < 1) and not less and spread.value < 1:
-        end = "the draws are **too wide**, and less is open than is shown"
+        end = "are **too wide**: less is open than is shown"
     else:
-        end = "the draws are **not calibrated**"
+        end = "are **not calibrated**"
+    inside = listed([f"{100 * m.value:.0f}" for m in held])
     return (
-        f"The central {listed([str(share) for share in CENTRAL])} % of its draws hold "
-        f"{listed(inside)} of the components of {_counted(count, 'truth')} of the small generator: "
-        f"{end}."
+        f"{answer}: its intervals of {listed([str(share) for share in CENTRAL])} % hold {inside} % "
+        f"of the components of {count} true latents, scaled to one length (generator of width "
+        f"{PosteriorConfig().narrow}). They {end}."
     )
 
 

@@ -34,16 +34,15 @@ class Story(Told):
             len(select(each, Trial, operator="image")) for each in (self.units, self.wide)
         )
         return (
-            "Two generators draw them, and every number below names its own by its *width*, the "
-            "number of filters in its last hidden layer:\n\n"
+            "We use two, named by *width*, the number of filters in the last hidden layer:\n\n"
             f"- **{WIDE.capitalize()}** is as near as we come to the paper: its width, loss, batch "
-            f"size and number of updates.\n- **{NARROW.capitalize()}** is half as "
-            "wide, trained by a recipe of our own. Most runs are of this one.\n\n"
-            "{numref}`tbl-latent_inversion-runs` counts the trials of either; a dash means that it "
-            f"was not run. Not in it are {whole} trials ({NARROW}) and {other} ({WIDE}) on the "
-            "whole image, and short comparisons of single choices. One of these has "
-            f"{found['outcome'].shape[1]} starts of {int(found['updates']):,} updates with true "
-            f"rays, for {WIDE}, {NARROW} and a third generator, of width 16."
+            f"size and number of updates.\n- **{NARROW.capitalize()}** is half as wide, trained by "
+            "a recipe of our own. Most runs are of this one.\n\n"
+            "{numref}`tbl-latent_inversion-runs` counts the trials of either; a dash: none. Not in "
+            f"it are {whole} trials ({NARROW}) and {other} ({WIDE}) that invert an image instead "
+            "of traveltimes, and short comparisons of single choices, among them one of widths 64, "
+            f"32 and 16 ({found['outcome'].shape[1]} trials each, {int(found['updates']):,} "
+            "updates, true rays)."
         )
 
     def answer(self) -> str:
@@ -54,11 +53,11 @@ class Story(Told):
         true, scrambled = (ones[f"{rays}, {self.label}"][1] for rays in ORDERS.values())
         early = self.progress("adam", FIT)[f"{ORDERS['consistent']}, {self.label}"][1000]
         return (
-            "**Is it the generator, then?** Not a narrow one of ours: gradients fit the data in "
-            f"{scrambled} trials scrambled and in {true} with true rays, and it is as non-linear "
-            "in both. For one like the paper's the question is open. With true rays our wide one "
-            "was followed for 1,000 updates only, after which the narrow one fits in "
-            f"{early} trials."
+            "**Is it the generator, then?** Not our smaller one: from random starts gradients fit "
+            f"the data in {scrambled} inversions with scrambled rays and in {true} with true rays, "
+            "through the same non-linear generator. For one as wide as the paper's the question is "
+            "open: with true rays we ran it for 1,000 steps only, too few even for the smaller one "
+            f"({early})."
         )
 
     # The findings, in the order of the chapter.
@@ -66,15 +65,16 @@ class Story(Told):
     def rays(self, misfit: Sequence[float]) -> str:
         """Return what released data say of the rays; `misfit` in ns, true rays and scrambled."""
         true, scrambled = misfit
-        bound = 10.0 ** np.ceil(np.log10(scrambled))
+        size = "to rounding" if scrambled < 1e-9 else f"within {scrambled:.1g} ns"
         return (
-            "**No.** With the scrambled order the released noise-free traveltimes follow from "
-            f"the released model to less than {bound:.0e} ns. With true rays they are off by "
+            f"**No.** With the scrambled order the released noise-free traveltimes follow, {size}, "
+            "from the released model. With true rays they are off by "
             f"{true:.1f} ns (root mean square), where the noise is 1 ns. Data and inversion share "
             "the order, so the authors solved a consistent problem, only another one: each datum "
-            "is still a weighted sum of cells, but the cells do not lie on a ray.\n\n"
-            "Which version of the code made the paper's tables we do not know. That it had the "
-            "released matrix is our assumption, which the released data support."
+            "still is a weighted sum of cells, but of cells that lie on no ray "
+            "({numref}`fig-latent_inversion-order`).\n\n"
+            "Which code made the paper's tables we do not know. We assume that it had the released "
+            "matrix, from which the released data come."
         )
 
     def success(self) -> str:
@@ -90,25 +90,25 @@ class Story(Told):
             for label in (*(f"{rays}, {self.label}" for rays in ORDERS.values()), "published")
         ]
         (fits, near), (fits_scrambled, near_scrambled), (fits_paper, near_paper) = twos
+        agree = (wide.low or 0) <= paper.value <= (wide.high or 1)
         return "\n\n".join(
             [
-                f"**Seldom, with the paper's rays.** The generator of {WIDE}, scrambled, fits in "
-                f"**{wide}** binary trials ({_span(wide)}, if the starts are drawn again); the "
-                f"paper reports {paper} ({100 * paper.value:.0f} %). The two shares are "
-                "compatible, but so few trials "
-                f"could hardly tell; the verdict is {self.verdict('pooled.table3.s1')}. "
-                f"{self.needed('pooled.table3.s1')}",
-                f"**Mostly, with true rays.** The generator of {self.label} fits in {scrambled} "
+                f"**Seldom, with the paper's rays.** Width 64, scrambled, fits in **{wide}** "
+                f"binary trials ({_span(wide)}, if the starts are drawn again); the paper reports "
+                f"{paper} ({100 * paper.value:.0f} %). The shares {'agree' if agree else 'differ'}"
+                f", but {wide.n} trials can hardly tell {100 * paper.value:.0f} % from its half or "
+                f"double: {self.verdict('pooled.table3.s1')}. {self.needed('pooled.table3.s1')}",
+                f"**Mostly, with true rays.** {self.label.capitalize()} fits in {scrambled} "
                 f"trials scrambled ({_span(scrambled)}) and in **{true}** with true rays "
-                f"({_span(true)}); from the {shared[0]} starts that both have, in {shared[2]} and "
+                f"({_span(true)}); on the {shared[0]} starts that both share, {shared[2]} and "
                 f"{shared[1]}. Generator and noise are the same, so the numbering of cells makes "
-                f"the difference, for this generator. (The one of {WIDE} was not run with true "
+                f"the difference, for this generator. ({WIDE.capitalize()} was not run with true "
                 "rays beyond 1,000 updates.)",
-                f"**Gauss-Newton fits now and then.** After 1,000 updates the generator of "
+                "**Gauss-Newton fits now and then.** After 1,000 updates "
                 f"{self.label} fits in {fits_scrambled} trials scrambled and in {fits} with true "
                 f"rays, where the paper has {fits_paper}. Within 10 % of the noise level come "
-                f"{near_scrambled}, {near} and {near_paper}. Why ours do better is open. Strategy "
-                f"2 was not run with the generator of {WIDE}.",
+                f"{near_scrambled.k} (scrambled), {near.k} (true) and {near_paper.k} (paper). Why "
+                f"ours do better is open. Strategy 2 was not run with {WIDE}.",
             ]
         )
 
@@ -126,33 +126,38 @@ class Story(Told):
 
     def success_caption(self) -> str:
         """Return the caption of the figure of progress, with the points of few trials named."""
-        few = []
+        few: dict[str, list[str]] = {}
         for method, number in (("adam", 1), ("gn", 2)):
             for label, found in self.progress(method, FIT).items():
                 most = max(measure.n or 0 for measure in found.values())
-                few += [
-                    f"{measure.n} trials (strategy {number}, {label}, {updates:,} updates)"
-                    for updates, measure in found.items()
-                    if 2 * (measure.n or 0) < most
-                ]
+                for updates, measure in found.items():
+                    if 2 * (measure.n or 0) < most:
+                        point = f"Strategy {number} after {updates:,} updates: {measure.n} trials"
+                        few.setdefault(point, []).append(label)
+        both = [f"{rays}, {self.label}" for rays in ORDERS.values()]
+        named = [
+            f"{point} "
+            + ("for either kind of rays." if found == both else f"({'; '.join(found)}).")
+            for point, found in few.items()
+        ]
         told = (
             "Share of binary trials within 1 % of the noise level, all four scenarios, with 95 % "
-            "intervals: ours from a bootstrap over starts, which scenarios share; those of the "
-            "paper are too narrow, since we do not know its starts."
+            "intervals: ours from a bootstrap over starts, which scenarios share; the paper's, "
+            "whose starts we do not know, as if all trials were independent."
         )
-        return f"{told} Points of few trials: {', '.join(few)}." if few else told
+        return " ".join([told, *named])
 
     def landscape(self, spread: Mapping[str, float]) -> str:
-        """Return what scrambling does to the data's spread and to the ground near the truth."""
+        """Return what scrambling does to the data's spread and to the misfit near the truth."""
         near = [self._minima(order, 1) for order in ORDERS]
         whole = [self._minima(order, 0) for order in ORDERS]
         return (
-            "Two things. Over the prior a scrambled traveltime has a standard deviation of "
-            f"{spread['as_published']:.1f} ns, a true one of {spread['consistent']:.1f} ns (means "
-            "over the rays): a sum over cells from all over the model averages channels out, so "
-            "the same noise hides more. And the ground is rougher. On a grid of 31 by 31 points "
-            f"near the truth the misfit has {near[1]} local minima scrambled and {near[0]} with "
-            f"true rays; over the whole box it has {whole[1]} and {whole[0]} "
+            "**Scrambling does two things.** From model to model a scrambled traveltime varies by "
+            f"{spread['as_published']:.1f} ns, a true one by {spread['consistent']:.1f} ns "
+            "(standard deviation, mean of the rays): a sum over cells from everywhere averages "
+            "channels out, so the same noise hides more. And the misfit is rougher. On a grid of "
+            f"31 by 31 points near the truth it has {near[1]} local minima scrambled and {near[0]} "
+            f"with true rays; over the whole box {whole[1]} and {whole[0]} "
             "({numref}`fig-latent_inversion-landscape`). This is "
             f"one slice, through one true model of {self.label}. That the roughness is what stops "
             "Adam is our reading; we have not tested it."
@@ -175,21 +180,21 @@ class Story(Told):
             fits = misfit <= FIT
             if fits.any() and not fits.all():
                 told.append(
-                    f"{ORDERS[order]}: in the mean {100 * share[fits].mean():.1f} % of the cells "
-                    f"are wrong in the {fits.sum()} trials that fit, "
-                    f"{100 * share[~fits].mean():.0f} % in the other {(~fits).sum()}"
+                    f"{ORDERS[order]}: {100 * share[fits].mean():.1f} % in the {fits.sum()} trials "
+                    f"that fit, {100 * share[~fits].mean():.0f} % in the other {(~fits).sum()}"
                 )
         if not told:
             return "No trial of this run fits, or all do: nothing can be compared."
         lines = "\n".join(f"- {line[0].upper()}{line[1:]}." for line in told)
+        lines = f"Cells that are wrong, in the mean (binary, strategy 1, {self.label}):\n\n{lines}"
         if self.changed:
             return lines
         wide = self.measures["width64.as_published.s1.wrong_cells_where_fits"]
         return (
-            f"**Yes, here** (binary, strategy 1, {self.label}):\n\n{lines}\n\nWith {WIDE}, "
-            f"scrambled, it is {100 * wide.value:.1f} % in the {wide.n} trials that fit, and the "
-            f"verdict is {self.verdict('recovery')}. {{numref}}`fig-latent_inversion-found` shows "
-            "the best and the worst. But the problem is kind: the true models are "
+            f"**Yes, here.** {lines}\n\nWith {WIDE}, scrambled, it is {100 * wide.value:.1f} % in "
+            f"the {wide.n} that fit, and the verdict is {self.verdict('recovery')}. "
+            f"{{numref}}`fig-latent_inversion-found` shows {self.label}'s best and worst. But the "
+            "problem is easy: the true models are "
             f"images of the very generator that is searched, {N_LATENT} numbers meet 576 data, and "
             "the noise level is known. A real channel belt is no image of any generator."
         )
@@ -221,11 +226,9 @@ class Story(Told):
         facts = self.units[GENERATOR.name]
         change = facts["scale_change"].max() / facts["redraw_change"]
         text = (
-            "The latent is another matter. No layer of the generator has a bias, so that each "
-            "passes a factor on $z$ on to the next, until a normalisation takes it out: "
-            "$G(cz) \\approx G(z)$. "
-            "Multiplying $z$ by anything from 1/4 to 4 changes the image by at most "
-            f"{100 * change:.1f} % of what another draw would "
+            "The latent is another matter. Layers without bias pass a factor of $z$ on until a "
+            "normalisation divides it out: $G(cz) \\approx G(z)$. A factor from 1/4 to 4 changes "
+            f"the image by at most {100 * change:.1f} % of the difference between two draws "
             "({numref}`fig-latent_inversion-spectrum`). Fifteen numbers, fourteen directions."
         )
         found = [
@@ -236,10 +239,11 @@ class Story(Told):
             return text
         exact, scaled = (sum(measure.k or 0 for measure in pair if measure) for pair in found)
         images = sum(measure.n or 0 for measure in found[0] if measure)
+        every = f"all {scaled} have" if scaled == images else f"{scaled} have"
         return text + (
-            " This explains a puzzle of the paper's Table 1, images found with a wrong latent. "
-            f"Of the {images} images that our inversions of a whole image recover ({self.label}), "
-            f"{exact} come with the right latent and {scaled} with the right one up to a factor."
+            " This explains why the paper's Table 1 has right images with wrong latents. Of "
+            f"{images} images that we recovered ({self.label}), {exact} have the right latent, and "
+            f"{every} it up to a factor."
         )
 
     def latents_title(self) -> str:
@@ -252,7 +256,7 @@ class Story(Told):
         found = effects.largest(self.units).get("width")
         pieces = {w: float(judged[f"generator-{w}"]["misfit.components"]) for w in (64, 32)}
         text = (
-            f"The generator of {WIDE}, trained by the paper's recipe, draws better channels: "
+            f"{WIDE.capitalize()}, trained by the paper's recipe, draws better channels: "
             f"{pieces[64]:.1f} loose pieces too many in an image against {pieces[32]:.1f} for "
             f"{NARROW}, and channels that break off less often."
         )
@@ -260,13 +264,13 @@ class Story(Told):
             return text
         medians = dict(zip(found["choices"].tolist(), np.median(found["outcome"], 1), strict=True))
         return (
-            f"**Better images, a slower start.** {text} And it is the furthest from a fit: with "
-            f"true rays the median best WRMSE after {int(found['updates']):,} updates is "
-            f"{medians['64']:.1f}, against {medians['32']:.1f} for {NARROW} and "
-            f"{medians['16']:.1f} for width 16 ({found['outcome'].shape[1]} starts each). Where it "
-            "ends we do not know: most fits of a narrow one come later too. One generator of each "
-            "width, each with two true models of its own and the widest with another training "
-            "recipe: what differs may be width, recipe or truth."
+            f"**A better generator: better images, a slower start.** {text} And it is the furthest "
+            f"from a fit: with true rays the median best WRMSE after {int(found['updates']):,} "
+            f"updates is {medians['64']:.1f}, against {medians['32']:.1f} for {NARROW} and "
+            f"{medians['16']:.1f} for width 16. Where it "
+            f"ends we do not know: {NARROW}, too, mostly fits later. But each width is one "
+            "generator with true models of its own, and the widest has another recipe: any of "
+            "these may matter."
         )
 
     def generators_title(self, compared: Mapping[str, np.ndarray]) -> str:
@@ -287,41 +291,40 @@ class Story(Told):
             found = findings.solves_to_fit(self.units, order)
             pool.append(_of(found["pooled"], np.inf))
             adam.append(_of(found["Adam"], solves))
-            longer.append(_of(found["Adam"], np.inf))
+            longer.append(int(np.isfinite(found["Adam"]).sum()))
             dreams.append(found["DREAM"])
         dream = np.concatenate(dreams)
         low, high = (float(f"{end:.1e}") for end in (dream.min(), dream.max()))
+        wide = any(select(self.wide, Trial, method=method) for method in ("dream", "pool"))
         return "\n\n".join(
             [
-                "**Yes, for the narrow generator.** Our *pooled search* draws 256 latents, "
-                "descends from the best sixteen by Levenberg-Marquardt (Gauss-Newton with damped "
-                "steps) on the model before its cut, halves their number twice, and takes the last "
-                f"steps from the best four on the binary model: {solves:,} solves. With "
-                f"the generator of {self.label} it fits in **{pool[0]}** runs with true rays and "
-                f"in {pool[1]} scrambled. Strategy 1 with as many solves fits in {adam[0]} and "
-                f"{adam[1]}, with all of its {SOLVES * MARKS[-1]:,} in {longer[0]} and "
-                f"{longer[1]}. DREAM(ZS) fits in {_of(dream, np.inf)} runs over both orders, after "
-                f"{low:,.0f} to {high:,.0f} solves. So pool first, and sample where that fails.",
-                f"**Do not carry this over to the generator of {WIDE}.** Neither search was run "
-                f"with it: on DREAM(ZS) the verdict is {self.verdict('dream.always')}. "
-                f"{self.unseen()}",
+                f"**Another search: yes, with {self.label}.** Our *pooled search* draws 256 "
+                "latents and descends from the best sixteen by Levenberg-Marquardt (damped "
+                "Gauss-Newton) on the uncut model. It keeps eight, then four, and takes their last "
+                f"steps on the binary model: {solves:,} solves. It fits in **{pool[0]}** runs with "
+                f"true rays and in {pool[1]} scrambled. Strategy 1 fits in {adam[0]} and {adam[1]} "
+                f"after as many solves, in {longer[0]} and {longer[1]} after "
+                f"{SOLVES * MARKS[-1]:,}. DREAM(ZS) fits in {_of(dream, np.inf)} runs over both "
+                f"orders, after {low:,.0f} to {high:,.0f} solves. So pool first, and sample where "
+                "that fails.",
+                self.unseen() if wide else f"With {WIDE} neither was run. {self.unseen('was')}",
             ]
         )
 
-    def unseen(self) -> str:
+    def unseen(self, was: str = f"was run with {WIDE}") -> str:
         """Return how many truths of unseen seeds the appendix's search fits, wide generator."""
         told = []
-        for order, rays in (("consistent", "true"), ("as_published", "scrambled")):
+        for order, rays in (("consistent", "with true rays"), ("as_published", "scrambled")):
             found = self.measures.get(f"search.{order}.binary.within_{BUDGET}")
             if found is not None:
                 low, high = (100 * (end or 0) for end in (found.low, found.high))
-                told.append(f"{found.k} of {found.n} with {rays} rays ({low:.0f} to {high:.0f} %)")
+                told.append(f"{found.k} of {found.n} {rays} ({low:.0f} to {high:.0f} %)")
         if not told:
             return ""
         return (
             "Another {ref}`search <latent_inversion-regression>`, which learns latents from "
-            f"traveltimes, fits of truths never seen, within {BUDGET:,} solves, "
-            f"{' and '.join(told)}."
+            f"traveltimes, {was}: of truths that it had never seen it fits "
+            f"{' and '.join(told)}, within {BUDGET:,} solves."
         )
 
     def searches_title(self) -> str:
@@ -341,12 +344,10 @@ class Story(Told):
         words = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
         counts = ", ".join(f"{verdicts.count(word)} {word}" for word in words)
         return (
-            f"The ledger holds {len(verdicts)} claims of this paper: {counts}. They are judged by "
-            "the generator of "
-            f"{WIDE} with scrambled rays, nearest to the paper, of which little has been run. "
-            "The paper's conclusion, that the non-linearity of "
-            "the generator defeats gradients, is not among them, since the paper varies nothing "
-            "that would test it."
+            f"The ledger holds {len(verdicts)} claims of this paper: {counts}. Those that count "
+            f"trials are judged by our few runs nearest to the paper: {WIDE}, scrambled rays. The "
+            "paper's conclusion, that the generator's non-linearity defeats gradients, is not "
+            "among them: the paper varies nothing that would test it."
         )
 
     def early_stop(self) -> str:
@@ -357,16 +358,16 @@ class Story(Told):
             found = [early_stop(units, order) for order in ORDERS]
             hits, lost = sum(each[1] for each in found), sum(each[3] for each in found)
             if hits:
-                told.append(f"{lost} of {hits} with the generator of {label}")
+                many = f"all {hits}" if lost == hits else f"{lost} of {hits}"
+                told.append(f"{many} fits of {label}")
         if not told:
             return ""
         return (
             "The released code gives a binary run up once its sum of squares exceeds 1,000 ns² "
-            "after update 100. Of our trials that fit, that rule would have ended before they "
-            f"fitted {' and '.join(told)}."
+            f"after update 100. That rule would have ended {' and '.join(told)} before they fitted."
             + self.say(
-                " The paper's counts can hardly have been made with it: not every line of the "
-                "released code is the code that made them.",
+                " So it can hardly have made the paper's counts: the released code is not, line by "
+                "line, what made them.",
                 "",
             )
         )

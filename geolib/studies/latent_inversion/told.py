@@ -88,10 +88,10 @@ class Told:
     def needed(self, claim: str) -> str:
         """Return how many independent trials would decide a claim of a count, or nothing."""
         found = re.search(
-            r"About \d+ independent trials", str(self.judged[f"latent_inversion.{claim}"]["note"])
+            r"About (\d+) independent trials", str(self.judged[f"latent_inversion.{claim}"]["note"])
         )
-        told = "would tell the paper's share from its half and its double, four times in five."
-        return f"{found[0]} {told}" if found else ""
+        told = "independent trials, for four chances in five."
+        return f"That takes about {found[1]} {told}" if found else ""
 
     def say(self, text: str, otherwise: str) -> str:
         """Return what is true of the precomputed runs, or what a reader's run gets in its place."""

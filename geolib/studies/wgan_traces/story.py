@@ -187,13 +187,16 @@ def _polarities(run: Run, made: Mapping[str, Measure]) -> dict[str, str]:
             f"positive_{epoch}": percent(shares[epoch].value) if epoch in shares else NOT_RUN
             for epoch in LOOKED_AT
         },
-        "positive_epochs": _listed(shares),
-        "positive_shares": f"{_listed([round(100 * each.value) for each in shares.values()])} %",
+        "positive_shares": _between([each.value for each in shares.values()]),
         "positive_agree": _listed([epoch for epoch in shares if _agrees(shares[epoch], real)]),
         "positive_real": percent(real.value),
         "positive_off": NOT_RUN if last is None else f"{100 * last:.0f}",
         "positive_real_interval": f"{100 * (real.low or 0):.0f} to {100 * (real.high or 1):.0f} %",
     }
+
+
+def _between(shares: Sequence[float]) -> str:
+    return f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %" if shares else NOT_RUN
 
 
 def _listed(numbers: Iterable[int]) -> str:
