@@ -35,6 +35,14 @@ def headline(figure: Figure, text: str) -> None:
     figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
 
 
+def wrap(figure: Figure) -> None:
+    """Break a figure's message, if it has one, into lines as wide as the figure, as `headline` does."""
+    text = figure.get_suptitle()
+    for shown in figure.texts:
+        if text and shown.get_text() == text:
+            shown.set_text(textwrap.fill(" ".join(text.split()), int(LETTERS * figure.get_figwidth())))
+
+
 def legend_below(figure: Figure, axis: Axes, columns: int = 4) -> None:
     """Put the legend of one axis below the whole figure, where it hides nothing."""
     handles, labels = axis.get_legend_handles_labels()

@@ -9,7 +9,7 @@ import numpy as np
 from geolib.runs.measure import Measure
 from geolib.runs.tables import listed
 from geolib.runs.unit import Units, select
-from geolib.studies.gan_101.ablation import NAMES, with_interval
+from geolib.studies.gan_101.ablation import with_interval
 from geolib.studies.gan_101.config import GanConfig
 from geolib.studies.gan_101.measures import best_accuracy, biases
 from geolib.studies.gan_101.theory import BILINEAR_RATE

@@ -223,7 +223,10 @@ def as_markdown(units: Units, iterations: Iterable[int] = ()) -> str:
             named = f"{NAMES[unit.recipe]}, {unit.width}"
             named += f" (batch {unit.batch})" if unit.batch != 16 else ""
             cells = [named, str(unit.number + 1), label]
-            cells += [f"{round(value, 2) + 0:.2f}".replace("-", "−") for value in at(arrays, moment).values()]
+            cells += [
+                f"{round(value, 2) + 0:.2f}".replace("-", "−")
+                for value in at(arrays, moment).values()
+            ]
             rows.append(cells)
     return markdown(heads, rows, "l" + "r" * (len(heads) - 1), empty="No training was run.")
 
