@@ -244,7 +244,9 @@ def title(rows: Sequence[tuple[str, str, Mapping[str, Measure]]], units: Units) 
         helps = [
             NAMES[trick]
             for where, trick, found in rows
-            if where == data and judgement("distance", found["distance"]) == "helps"
+            if where == data
+            and "distance" in found
+            and judgement("distance", found["distance"]) == "helps"
         ]
         told.append(f"{listed(helps) if helps else 'none'} on the {data}")
     return f"Tricks that shorten the final distance: {', '.join(told) or 'not run'}"

@@ -123,5 +123,7 @@ def stopped(searched: Units) -> float:
 
 def recovered(trials: Trials, model: int) -> str:
     """Return how many inversions of a whole image recovered it."""
+    if not trials:
+        return f"No image of true model {ROMAN[model]} was inverted"
     good = sum(float(each["best"][-1]) <= images.RECOVERED for each in trials)
     return f"{good} of {len(trials)} inversions recover the image of true model {ROMAN[model]}"
