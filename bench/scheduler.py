@@ -120,7 +120,7 @@ def measure() -> dict:
 def table(result: dict) -> str:
     """Return the measurement as Markdown."""
     measured = {row["workers"]: row for row in result["measured"]}
-    lines = ["| Workers | units/s, measured | model | shots/s, measured | model |", "|--:|--:|--:|--:|--:|"]
+    lines = ["| Workers | runs/s, measured | model | shots/s, measured | model |", "|--:|--:|--:|--:|--:|"]
     for row in result["modelled"]:
         cells = [f"{row['workers']}"]
         for name in ("units_per_s", "shots_per_s"):
@@ -129,7 +129,7 @@ def table(result: dict) -> str:
         lines.append("| " + " | ".join(cells) + " |")
     about = result["provenance"]
     lines.append(
-        f"\nMedians of {result['rounds']} rounds of {result['units']} units and {result['shots']} shots on "
+        f"\nMedians of {result['rounds']} rounds of {result['units']} runs and {result['shots']} shots on "
         f"{result['cores']} cores ({about['device']}), commit {about['commit'][:9]}, {about['date']}. The load average "
         f"of the machine was {result['load']:.1f}, these workers included; the processes ran at nice {result['nice']}. "
         f"A task costs the scheduler and the network {1e3 * max(row['task_s'] for row in result['measured']):.1f} ms."

@@ -342,7 +342,7 @@ def main() -> None:
     rows = [
         row_of("forward, deepwave", forward, "deepwave", 2.5),
         row_of("gradient, deepwave", gradient, "deepwave", 3.5),
-        row_of("gradient, network of `cell.py`", eager, "eager", 30.0),
+        row_of("gradient, the chapter's recurrent network", eager, "eager", 30.0),
         row_of("gradient, network with a convolution, no layer", convolution, "convolution", 30.0),
         {
             "what": "peak memory of a gradient, deepwave",

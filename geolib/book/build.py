@@ -308,14 +308,20 @@ def load_sizes(folder: Path) -> dict[str, dict[str, int]]:
     return sizes
 
 
+def _breakable(name: str) -> str:
+    # A phone's line ends where an address may be broken.
+    return name.replace("/", "/<wbr>").replace("_", "_<wbr>")
+
+
 def _show_sizes(folder: Path) -> None:
     # Sphinx cannot know the sizes of what it has not written yet.
     status = folder / "status.html"
     names = ("page", "images", "styles and scripts", "sum")
-    rows = ["<tr><th>Page</th>" + "".join(f"<th>{name}, kB</th>" for name in names) + "</tr>"]
+    heads = ("page", "images", "code", "all")
+    rows = ["<tr><th>Page, kB</th>" + "".join(f"<th>{name}</th>" for name in heads) + "</tr>"]
     for page_name, row in load_sizes(folder).items():
         cells = "".join(f"<td class='text-right'>{row[name] / 1000:.0f}</td>" for name in names)
-        rows.append(f"<tr><td><a href='{page_name}'>{page_name}</a></td>{cells}</tr>")
+        rows.append(f"<tr><td><a href='{page_name}'>{_breakable(page_name)}</a></td>{cells}</tr>")
     table = f'<div id="page-sizes"><table class="table">{"".join(rows)}</table></div>'
     text = re.sub(
         r'<div id="page-sizes">.*?</div>',

@@ -25,18 +25,23 @@ Rows = Sequence[dict[str, Any]]
 
 
 def summary(judged: Mapping[str, Rows]) -> str:
-    """Return the scorecard as Markdown: verdicts of each paper, how many robust and so on."""
+    """Return the scorecard as Markdown, a column a paper: verdicts, how many robust and so on."""
     heads = [f"{{bdg-{COLOURS[verdict]}}}`{verdict}`" for verdict in ledger.VERDICTS]
     states = ("robust", "unconfirmed", "fragile")
+    cards = {name: verify.scorecard(rows) for name, rows in judged.items()}
+    every = verify.scorecard([row for rows in judged.values() for row in rows])
     lines: list[list[object]] = []
-    for name, rows in judged.items():
-        card = verify.scorecard(rows)
-        cells = [f"[{card[v]}](#{anchor(name, v)})" if card[v] else "0" for v in ledger.VERDICTS]
-        link = f"[{studies.get(name).title}](#{anchor(name)})"
-        lines.append([link, *cells, *(card[state] for state in states), card["claims"]])
-    card = verify.scorecard([row for rows in judged.values() for row in rows])
-    lines.append(["**together**", *(card[key] for key in (*ledger.VERDICTS, *states, "claims"))])
-    columns = ["Paper", *heads, *states, "all"]
+    for verdict, head in zip(ledger.VERDICTS, heads, strict=True):
+        cells = [
+            f"[{card[verdict]}](#{anchor(name, verdict)})" if card[verdict] else "0"
+            for name, card in cards.items()
+        ]
+        lines.append([head, *cells, every[verdict]])
+    for state in states:
+        lines.append([state, *(card[state] for card in cards.values()), every[state]])
+    lines.append(["**all**", *(card["claims"] for card in cards.values()), every["claims"]])
+    links = [f"[{studies.get(name).title}](#{anchor(name)})" for name in cards]
+    columns = ["Claims", *links, "together"]
     return markdown(columns, lines, "l" + "r" * (len(columns) - 1)) + "\n"
 
 
@@ -48,9 +53,11 @@ def anchor(name: str, verdict: str = "") -> str:
 def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
     """Return a paper's claims as Markdown, a table for each verdict, then what is apart."""
     lines = [f"({anchor(name)})=", f"## {studies.get(name).title}\n"]
+    paper = f"{{cite:t}}`{studies.get(name).paper}`"
     mine = [f"[{file.path.name}](#{file.anchor})" for file in files if file.study.name == name]
     lines.append(
-        f"Chapter {{ref}}`chapter-{name}`; computed from {', '.join(mine) or 'nothing yet'}.\n"
+        f"The paper: {paper}. Chapter {{ref}}`chapter-{name}`; computed from "
+        f"{', '.join(mine) or 'nothing yet'}.\n"
     )
     experiments = _experiments(name)
     lines.append("What judges the claims, and how that differs from the paper's own:\n")

@@ -131,12 +131,20 @@ def figures(notebook: Path) -> list[Figure]:
     return found
 
 
+def _plain(caption: str) -> str:
+    """Return a caption's first sentence as a link's text, in which no role is resolved."""
+    text = re.sub(r"\{numref\}`[^`]*`", "another figure", caption)
+    text = re.sub(r"\{[a-z:]+\}`([^`<]*?)\s*(?:<[^>]*>)?`", r"\1", text)
+    return re.sub(r"[*$`]", "", text.partition(". ")[0].rstrip("."))
+
+
 def _gallery(title: str, shown: Sequence[Figure]) -> str:
     """Return the figures of a paper as cards, a picture each and the beginning of its caption."""
     cards = [
         f""":::{{grid-item-card}}
 :link: {figure.name}
 :link-type: ref
+:link-alt: {_plain(figure.caption)}
 :img-top: /_generated/{figure.name}.{figure.kind}
 :img-alt: {figure.alternative}
 
@@ -158,7 +166,6 @@ def _parameters(rows: list[dict[str, Any]]) -> str:
         else:
             allowed = " to ".join("…" if bound is None else f"{bound:g}" for bound in bounds)
         values = [json.dumps(row[key]).strip('"') for key in ("default", "paper")]
-        lines.append([f"`{row['name']}`", row["type"], *values, allowed, row["unit"], row["help"]])
-    return (
-        markdown(["Parameter", "Type", "Quick", "Paper", "Range", "Unit", "Meaning"], lines) + "\n"
-    )
+        allowed = " ".join(part for part in (allowed, row["unit"]) if part)
+        lines.append([f"`{row['name']}`", row["type"], *values, allowed, row["help"]])
+    return markdown(["Parameter", "Type", "Quick", "Paper", "Range", "Meaning"], lines) + "\n"

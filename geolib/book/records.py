@@ -127,10 +127,9 @@ def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str
 
 
 def section(columns: Mapping[str, Mapping[str, str]]) -> str:
-    """Return a chapter's closing section: facts of this build and of each shipped run."""
-    names = list(dict.fromkeys(name for column in columns.values() for name in column))
-    rows = [[name, *(column.get(name, "—") for column in columns.values())] for name in names]
-    return "### The record of this page\n\n" + markdown(["", *columns], rows) + "\n"
+    """Return a chapter's closing section: a table of facts for this build and each shipped run."""
+    parts = [markdown([name, ""], list(found.items())) for name, found in columns.items()]
+    return "\n\n".join(["### The record of this page", *parts]) + "\n"
 
 
 def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
@@ -327,9 +326,8 @@ def status(
         ]
         rows.append(cells)
     made = markdown(["File", "Runs", "Computed", "Age", "Time", "State"], rows, "lr")
-    return (
-        f"As of {today.isoformat()}.\n\n## Chapters\n\n{chapter}\n\n## Shipped results\n\n{made}\n"
-    )
+    parts = (f"As of {today.isoformat()}.", "## Chapters", chapter, "## Precomputed results", made)
+    return "\n\n".join(parts) + "\n"
 
 
 def _dates(dates: Sequence[str], today: datetime.date) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geolib.book import ledger, ledger_page, verify
+from geolib.plots.distributions import wrap
 from geolib.runs.measure import short
 from geolib.runs.tables import markdown
 
@@ -35,7 +36,10 @@ def caption(item: Any, text: str) -> None:
         Takes the place of the caption there, in the book and in a reader's own run.
     """
     from IPython.display import display
+    from matplotlib.figure import Figure
 
+    if isinstance(item, Figure):
+        wrap(item)
     display(item, metadata={"geolib": {"caption": " ".join(text.split())}})
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from geolib.runs.tables import markdown
+
 #: The measurements of `bench/` in the order of the page, each with its question.
 QUESTIONS = {
     "waves": "How fast is the wave engine beside its alternatives?",
@@ -26,6 +28,17 @@ How the wave engine scales: seconds of a forward run (circles) and of misfit and
 as one size varies from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion
 to the first point. The dashed line is the workspace of one thread (right axis). Two threads want
 two free cores: the note above tells whether there were.
+:::
+
+"""
+
+
+ORDERS = """:::{{figure}} /_generated/orders-{number}.svg
+:name: fig-orders-{number}
+:alt: Dots of the ratio over the order in space, forward and with gradient, over a dashed target.
+
+How many times as long deepwave takes, by order in space and number of threads, on {device}. Dashed:
+what we aimed at. Hollow: deepwave where it saves time or memory of the gradient.
 :::
 
 """
@@ -58,11 +71,40 @@ def page(bench: Path) -> dict[str, bytes]:
         if name == "waves_accuracy" and measured:
             made["accuracy.svg"] = _accuracy(measured["machines"][0])
             text += ACCURACY.format(device=measured["machines"][0]["device"])
-        text += f"{table.read_text(encoding='utf-8')}\n"
+        told = f"{table.read_text(encoding='utf-8')}\n"
+        if name == "waves_orders" and measured:
+            for number, machine in enumerate(measured["machines"], 1):
+                made[f"orders-{number}.svg"] = _orders(machine)
+                text += ORDERS.format(number=number, device=machine["device"])
+            told = _folded("The measurements behind the dots", told)
+        text += told
         if name == "waves" and measured:
             made["scaling.svg"] = _scaling(measured["scaling"])
-            text += SCALING
+            text += SCALING + _folded(
+                "The measurements of this figure", _sizes(measured["scaling"])
+            )
     return {"speed.md": (text or "Nothing was measured.\n").encode(), **made}
+
+
+def _folded(title: str, text: str) -> str:
+    return f":::{{dropdown}} {title}\n{text.strip()}\n:::\n\n"
+
+
+def _sizes(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the measurements of `scaling` as a Markdown table."""
+    varied = {"nt": "steps", "cells": "cells", "shots": "shots", "threads": "threads"}
+    cells = [
+        [
+            varied[row["varied"]],
+            f"{row[row['varied']]:,}",
+            f"{row['forward_s']:.3f}",
+            f"{row['gradient_s']:.3f}",
+            f"{row['workspace_bytes'] / 2**20:.1f}",
+        ]
+        for row in rows
+    ]
+    heads = ["Varied", "To", "Forward (s)", "Gradient (s)", "Workspace of a thread (MiB)"]
+    return markdown(heads, cells, "lrrrr")
 
 
 def _figure(name: str, question: str) -> str:
@@ -70,11 +112,17 @@ def _figure(name: str, question: str) -> str:
 :name: fig-speed-{name}
 :alt: Bars that answer the question with the numbers of the table below.
 
-{question} The longer the bar, the faster.
+{question} {_BARS.get(name, "The longer the bar, the faster.")}
 :::
 
 """
 
+
+#: What the bars of a chart are, where they are not all speeds.
+_BARS = {
+    "waves": "Bars are ratios: how many times as long the other program takes, and, in the lower "
+    "panel, how many times as much memory."
+}
 
 Panel = tuple[str, Mapping[str, float]]
 
@@ -114,6 +162,19 @@ def _drawing(panels: Sequence[Panel]) -> bytes:
     figure, axes = style.new_figure(len(panels), 1, height=height, gridspec_kw=grid)
     for ax, (title, values) in zip(axes, panels, strict=True):
         style.bars(ax, {name.replace("`", ""): value for name, value in values.items()}, title)
+    text = style.svg(figure)
+    plt.close(figure)
+    return text.encode()
+
+
+def _orders(machine: Mapping[str, Any]) -> bytes:
+    """Return how the ratio depends on the order, a panel each for forward and gradient, as SVG."""
+    import matplotlib.pyplot as plt
+
+    from geolib.plots import style, waves
+
+    style.use_style()
+    figure = waves.orders([row for row in machine["rows"] if "other" in row])
     text = style.svg(figure)
     plt.close(figure)
     return text.encode()

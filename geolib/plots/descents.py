@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
+from geolib.plots.distributions import headline
 from geolib.plots.style import COLORS, PALETTE, color_of, colors_of, new_figure
 
 Arrays = Mapping[str, np.ndarray]
@@ -132,8 +133,7 @@ def race(runs: Mapping[str, Arrays], limit: int | None = None, title: str = "") 
         )
     axes[0].set_title("what the optimiser sees")
     axes[1].set_title("what it does not see")
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    headline(figure, title)
     return figure
 
 
@@ -152,16 +152,17 @@ def short(name: str) -> str:
     return name.replace("gradient descent", "GD")
 
 
-def study(runs: Mapping[str, Arrays], limit: int | None = None) -> Figure:
-    """Return the figure of a comparison: final models, misfits and model errors of 1-D runs."""
+def study(runs: Mapping[str, Arrays], limit: int | None = None, title: str = "") -> Figure:
+    """Return the figure of a comparison: final models, misfits and model errors of 1-D runs, under its message."""
     figure, axes = new_figure(1, 3, height=3.4)
     profiles(axes[0], runs)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     histories(axes[1], runs, limit=limit)
     histories(axes[2], runs, "error", limit=limit)
     _frame_errors(axes[2], next(iter(runs.values()))["error"][0])
-    for ax, text in zip(axes, "abc", strict=True):
-        ax.set_title(f"({text})")
+    for ax, text in zip(axes, ("last model", "misfit", "model error"), strict=True):
+        ax.set_title(text)
+    headline(figure, title)
     return figure
 
 
@@ -227,7 +228,7 @@ def rate_figure(
     for ax, (name, runs) in zip(axes, groups.items(), strict=True):
         rate_map(ax, runs, limit, stable, ranges, fleeting).set_title(name)
     axes[0].set_ylabel("evaluations to 1 % of the misfit")
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    headline(figure, title)
     return figure
 
 
@@ -261,7 +262,7 @@ def ends(runs: Mapping[str, Arrays], methods: Sequence[str], title: str = "") ->
     ax.annotate("the start", (1, start), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     ax.set(xscale="log", xlabel="last misfit (% of the first)", ylabel=TEXTS["error"])
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    ax.set_title(title, weight="bold")
+    headline(figure, title)
     return figure
 
 
@@ -286,12 +287,12 @@ def long_race(runs: Mapping[str, Arrays], mark: int, title: str = "") -> Figure:
             x, y = line.get_data()
             place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
             ax.annotate(key, (x[-1], y[-1]), **place, color=line.get_color(), annotation_clip=False)
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    headline(figure, title)
     return figure
 
 
-def losses(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> Figure:
-    """Return the figure of similarity by evaluation and of the misfit by seconds.
+def losses(runs: Mapping[str, Arrays], cost: Mapping[str, float], title: str = "") -> Figure:
+    """Return the figure of similarity by evaluation and of the misfit by seconds, under its message.
 
     `cost` holds the seconds of one evaluation by name; without it the seconds of each evaluation as it was made.
     """
@@ -302,6 +303,7 @@ def losses(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> Figure:
         axes[1].semilogy(seconds, run["misfit"] / run["misfit"][0], color=color, label=name)
     axes[1].set(xlabel="seconds of one core", ylabel=TEXTS["misfit"])
     axes[0].legend()
+    headline(figure, title)
     return figure
 
 
@@ -329,6 +331,5 @@ def dots_figure(tables: Mapping[str, Mapping[str, Mapping[str, float]]], title: 
         ax.get_legend().remove()
     handles = axes[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=5)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    headline(figure, title)
     return figure

@@ -28,9 +28,19 @@ GAMES = {
 
 
 def headline(figure: Figure, text: str) -> None:
-    """Put the message of a figure of several panels above them, on the left, in lines as wide as it is."""
+    """Put the message of a figure, if it has one, above its panels, on the left, in lines as wide as it is."""
+    if not text:
+        return
     text = textwrap.fill(text, int(LETTERS * figure.get_figwidth()))
     figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
+
+
+def wrap(figure: Figure) -> None:
+    """Break a figure's message, if it has one, into lines as wide as the figure, as `headline` does."""
+    text = figure.get_suptitle()
+    for shown in figure.texts:
+        if text and shown.get_text() == text:
+            shown.set_text(textwrap.fill(" ".join(text.split()), int(LETTERS * figure.get_figwidth())))
 
 
 def legend_below(figure: Figure, axis: Axes, columns: int = 4) -> None:
@@ -95,7 +105,7 @@ def discriminator(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     left, right = axes
     left.fill_between(unit["x"], unit["target"], color=REAL, alpha=0.2, lw=0)
     left.fill_between(unit["x"], unit["generated"], color=MADE, alpha=0.2, lw=0)
-    left.plot(unit["x"], unit["optimal"], ":", color=INK, lw=2.4, label="best: p / (p + q)")
+    left.plot(unit["x"], unit["optimal"], ":", color=INK, lw=2.4, label=r"best: $P_{data}/(P_{data} + P_g)$")
     for index in (2, 4, -1):
         share = {2: 0.35, 4: 0.6, -1: 1.0}[index]
         label = f"trained, step {unit['steps'][index]}"
@@ -117,7 +127,7 @@ def values(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     left, right = axes
     left.plot(unit["bends"], unit["bent_values"], color=CRITIC)
     left.plot(0, unit["closed_form"], "o", color=INK, label="-log 4 + 2 JSD")
-    left.set(xlabel="bend b of the score: log(p/q) + b sin x", ylabel="value V(G, D)")
+    left.set(xlabel=r"bend b of the score: $\log(P_{data}/P_g)$ + b sin x", ylabel="value V(G, D)")
     left.legend()
     right.plot(unit["shares"], unit["share_values"], color=MADE)
     right.plot(1, -np.log(4), "o", color=INK, label="-log 4")
@@ -182,7 +192,7 @@ def game(axis: Axes, unit: Mapping[str, Any], frame: int) -> None:
     axis.plot(x, unit["curves"][frame], color=CRITIC, label="discriminator D")
     supported = unit["target"] + made > 1e-3
     best = np.where(supported, unit["optimal"][frame], np.nan)
-    axis.plot(x, best, ":", color=INK, label="best D = p / (p + q)")
+    axis.plot(x, best, ":", color=INK, label=r"best D = $P_{data}/(P_{data} + P_g)$")
     axis.axhline(0.5, color=INK, lw=0.6)
     axis.set(xlabel=X_LABEL, xlim=(-5, 5), ylim=(0, 1.02))
     axis.set_title(f"step {unit['frames'][frame]}: {unit['history'][frame, 1]:.1g} nats from the data")

@@ -124,8 +124,25 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     return figure
 
 
-def outcomes(rows: Sequence[tuple[str, str, Mapping[str, Any]]], shown: Mapping[str, str]) -> Figure:
-    """Return a figure of effects with their intervals, a panel for each outcome shown, colour by data."""
+def outcomes(
+    rows: Sequence[tuple[str, str, Mapping[str, Any]]],
+    shown: Mapping[str, str],
+    names: Mapping[str, str] | None = None,
+    title: str = "Effects of the tricks, against the plain recipe",
+) -> Figure:
+    """Return a figure of effects with their intervals, a panel for each outcome shown, colour by data.
+
+    Parameters
+    ----------
+    rows : sequence of (data, trick, outcomes)
+        Measures by outcome.
+    shown : mapping
+        What each outcome's axis is called.
+    names : mapping, optional
+        What tricks are called.
+    title : str
+        The figure's message.
+    """
     tricks = list(dict.fromkeys(trick for _, trick, _ in rows))
     figure, axes = new_figure(1, len(shown), height=(16 + 3.5 * max(1, len(tricks))) / 10)
     data = list(dict.fromkeys(where for where, _, _ in rows))
@@ -148,10 +165,10 @@ def outcomes(rows: Sequence[tuple[str, str, Mapping[str, Any]]], shown: Mapping[
             axis.minorticks_off()
         else:
             axis.set_xlim(-0.45, 0.45)
-        axis.set_yticks(range(len(tricks)), [t.replace("_", " ") for t in tricks] if axis is axes[0] else [])
+        axis.set_yticks(range(len(tricks)), [(names or {}).get(t, t) for t in tricks] if axis is axes[0] else [])
         axis.invert_yaxis()
         axis.set_xlabel(label)
-    headline(figure, "Effects of the tricks, against the plain recipe")
+    headline(figure, title)
     legend_below(figure, axes[0])
     return figure
 

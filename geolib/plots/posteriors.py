@@ -16,7 +16,7 @@ _SAMPLERS = (COLORS["blue"], COLORS["orange"], COLORS["vermilion"])
 
 
 def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: float = 0.1) -> Axes:
-    """Draw what is said of each cell, in [0, 1], with its scale; return `axes`.
+    """Draw what is said of each cell, in [0, 1]; its scale once in a figure, below the panel; return `axes`.
 
     Parameters
     ----------
@@ -33,9 +33,14 @@ def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: f
     colours = FACIES_MAP if label.startswith("probability") else "viridis"
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
     drawn = axes.imshow(field, cmap=colours, vmin=0, vmax=1, extent=extent, interpolation="nearest")
-    axes.figure.colorbar(drawn, cax=axes.inset_axes((1.05, 0, 0.07, 1)), label=label)
     axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    axes.label_outer()
     axes.grid(False)
+    told = label.replace(" of ", "\nof ").replace(" (", "\n(")
+    bars = [bar for panel in axes.figure.axes for bar in panel.child_axes]
+    if told not in (bar.get_xlabel() for bar in bars):
+        place = axes.inset_axes((0, -0.34, 1, 0.05))
+        axes.figure.colorbar(drawn, cax=place, orientation="horizontal", label=told, ticks=[0, 1])
     return axes
 
 
@@ -47,7 +52,7 @@ def draw_open(axes: Sequence[Axes], share: np.ndarray, rays: str, shape: tuple[i
         return
     bits = (special.entr(share) + special.entr(1 - share)) / np.log(2)
     draw_cells(axes[0], share.reshape(shape), f"channel,\n{rays}", "probability of channel")
-    draw_cells(axes[1], bits.reshape(shape), f"open,\n{rays}", "entropy (bits)")
+    draw_cells(axes[1], bits.reshape(shape), f"entropy,\n{rays}", "entropy (bits)")
 
 
 def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int = 10) -> Axes:
@@ -69,16 +74,19 @@ def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: in
     The band is that of a right sampler with as many truths as the first has: 95 % of what so many truths
     give in a bin if all components of one lie together.
     """
-    edges = np.linspace(0, 1, bins + 1)
+    edges, highest = np.linspace(0, 1, bins + 1), 1.0 / bins
     for number, (sampler, found) in enumerate(ranks.items()):
         if not found.size:
             continue
         share = np.histogram(found, edges)[0] / found.size
+        highest = max(highest, float(share.max()))
         axes.stairs(share, edges, color=_SAMPLERS[number], lw=1.4, label=f"{sampler}, {len(found)} truths")
         if not number:
             width = 1.96 * np.sqrt((1 - 1 / bins) / bins / len(found))
             axes.axhspan(max(0, 1 / bins - width), 1 / bins + width, color=INK, alpha=0.1, lw=0)
     axes.axhline(1 / bins, color=INK, ls=":", lw=1)
     axes.set(title=title, xlabel="rank of the truth", ylabel="share of ranks", xlim=(0, 1))
-    axes.set_ylim(bottom=0)
+    # Panels that share their axis end above the highest bar of any.
+    before = 0.0 if axes.get_autoscaley_on() else axes.get_ylim()[1]
+    axes.set_ylim(0, max(before, 1.08 * highest))
     return axes

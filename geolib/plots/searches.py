@@ -15,10 +15,14 @@ from geolib.plots.tomography import draw_latents, draw_model, draw_nothing
 
 #: Dashes and marks of the generators, where a figure has several.
 _MARKS = {"width 64": ("--", "s"), "published": ("-", "D")}
+#: A share of fewer trials is drawn hollow, and no line leads to it.
+FEW = 10
+#: Where the axis of solves ends.
+_LAST = 1e6
 
 
 def draw_progress(axes: Axes, series: Mapping[str, Mapping[int, Any]], title: str) -> Axes:
-    """Draw shares of trials over the updates, with their intervals; return `axes`.
+    """Draw shares of trials over the updates, with their intervals, those of few trials hollow; return `axes`.
 
     Parameters
     ----------
@@ -36,18 +40,14 @@ def draw_progress(axes: Axes, series: Mapping[str, Mapping[int, Any]], title: st
         updates = np.array(list(found)) * 1.07 ** (number - (len(shown) - 1) / 2)
         values = np.array([measure.value for measure in found.values()])
         ends = np.array([(m.value - m.low, m.high - m.value) for m in found.values()]).T
-        axes.errorbar(
-            updates,
-            values,
-            np.clip(ends, 0, None),
-            color=color_of(label),
-            ls=dashes,
-            marker=mark,
-            ms=4,
-            lw=1.4,
-            elinewidth=1,
-            label=label,
-        )
+        few = np.array([measure.n is not None and measure.n < FEW for measure in found.values()])
+        style: dict[str, Any] = {"color": color_of(label), "marker": mark, "ms": 4, "lw": 1.4, "elinewidth": 1}
+        hollow: dict[str, Any] = {"ls": "", "markerfacecolor": "none"}
+        for chosen, more in ((~few, {"ls": dashes}), (few, hollow)):
+            if chosen.any():
+                drawn = np.clip(ends[:, chosen], 0, None)
+                named = label if chosen.all() or more is not hollow else None
+                axes.errorbar(updates[chosen], values[chosen], drawn, label=named, **style, **more)
     axes.set(title=title, xlabel="updates", ylabel="share of trials", xscale="log")
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -83,7 +83,13 @@ def draw_recovery(axes: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]
     return axes
 
 
-def draw_solves(axes: Axes, series: Mapping[str, np.ndarray], title: str, first: float = 1e3) -> Axes:
+def draw_solves(
+    axes: Axes,
+    series: Mapping[str, np.ndarray],
+    title: str,
+    first: float = 1e3,
+    ends: Mapping[str, float] | None = None,
+) -> Axes:
     """Draw the share of runs that fit within so many solves, a staircase for each search; return `axes`.
 
     Parameters
@@ -96,16 +102,18 @@ def draw_solves(axes: Axes, series: Mapping[str, np.ndarray], title: str, first:
         What the panel tells.
     first : float
         Where the axis begins: below the solves of any run.
+    ends : mapping, optional
+        By search, the solves at which its runs were stopped: its curve goes no further.
     """
     for label, solves in series.items():
         taken = np.sort(solves[np.isfinite(solves)])
         done = int(taken.size)
-        x = np.concatenate([[first], taken, [1e6]])
+        x = np.concatenate([[first], taken, [(ends or {}).get(label, _LAST)]])
         y = np.concatenate([np.arange(done + 1), [done]]) / len(solves)
         text = f"{label}, {done} of {len(solves)}"
         axes.step(x, y, where="post", color=color_of(label), label=text)
     axes.set(title=title, xlabel="solves", ylabel="share of runs that fit", xscale="log")
-    axes.set_xlim(first, 1e6)
+    axes.set_xlim(first, _LAST)
     axes.set_ylim(-0.03, 1.6)  # room for the legend above the curves
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -117,7 +125,7 @@ def draw_solves(axes: Axes, series: Mapping[str, np.ndarray], title: str, first:
 def draw_by_generator(
     axes: Axes, values: Mapping[str, np.ndarray], label: str, title: str, *, log: bool = False
 ) -> Axes:
-    """Draw the runs of each generator as points, with a line at their median; return `axes`.
+    """Draw the runs of each generator as points, with a line at the median of several; return `axes`.
 
     Parameters
     ----------
@@ -141,9 +149,14 @@ def draw_by_generator(
     names = np.repeat(list(listed), [each.size for each in listed.values()])
     numbers = np.concatenate(list(listed.values()))
     # A swarm's places follow from its numbers; a strip's would be drawn anew in every build.
-    sns.swarmplot(x=names, y=numbers, ax=axes, color=COLORS["blue"], alpha=0.6, size=4.5, legend=False)
+    alone = all(each.size == 1 for each in listed.values())
+    look = {"alpha": 1.0, "size": 8} if alone else {"alpha": 0.6, "size": 4.5}
+    sns.swarmplot(x=names, y=numbers, ax=axes, color=COLORS["blue"], legend=False, **look)
     for place, each in enumerate(listed.values()):
-        axes.hlines(np.median(each), place - 0.3, place + 0.3, color=INK, lw=2)
+        if not alone:  # the line would hide the only dot
+            axes.hlines(np.median(each), place - 0.3, place + 0.3, color=INK, lw=2)
+    if alone and not log and numbers.min() >= 0:
+        axes.set_ylim(0, 1.15 * numbers.max())
     axes.set(title=title, xlabel="", ylabel=label)
     return axes
 

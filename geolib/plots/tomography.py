@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
+from scipy.ndimage import minimum_filter
 
 from geolib.plots.absent import nothing
 from geolib.plots.style import COLORS, FACIES_MAP, new_figure
@@ -105,16 +106,45 @@ def draw_spectrum(axes: Axes, values: np.ndarray) -> None:
     """Draw singular values (n, d) of n Jacobians, each relative to its largest."""
     index = np.arange(1, values.shape[1] + 1)
     axes.semilogy(index, (values / values[:, :1]).T, color=COLORS["blue"], alpha=0.5, linewidth=1, marker=".")
-    axes.set(xlabel="number", ylabel="singular value / largest", xticks=index[::2])
+    axes.set(xlabel="singular value number", ylabel="singular value / largest", xticks=index[::2])
 
 
 def draw_landscape(axes: Axes, grid: np.ndarray, z: np.ndarray, truth: Sequence[float], title: str) -> None:
-    """Draw WRMSE over two latents: `grid` (z2, z1), `z` both axes (2, n) with z1 first, `truth` the true values."""
+    """Draw WRMSE over two latents and a dot on each of its local minima, which the title counts.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where.
+    grid : ndarray, shape (z2, z1)
+        WRMSE.
+    z : ndarray, shape (2, n)
+        Both axes, z1 first.
+    truth : pair of float
+        The true values: a cross.
+    title : str
+        What the panel tells.
+    """
     drawn = axes.pcolormesh(z[0], z[1], grid, cmap="viridis", shading="nearest", rasterized=True)
     axes.figure.colorbar(drawn, ax=axes, label="WRMSE")
-    axes.plot(*truth, "+", color=COLORS["vermilion"], markersize=10, markeredgewidth=2)
-    axes.set(title=title, xlabel="$z_1$", ylabel="$z_2$")
+    around = minimum_filter(grid, footprint=[[1, 1, 1], [1, 0, 1], [1, 1, 1]], mode="nearest")
+    rows, columns = np.nonzero((grid < around)[1:-1, 1:-1])
+    axes.plot(z[0][columns + 1], z[1][rows + 1], ".", color=COLORS["vermilion"], markersize=4)
+    axes.plot(*truth, "+", color="white", markersize=10, markeredgewidth=2)
+    minima = "minimum (dot)" if len(rows) == 1 else "minima (dots)"
+    axes.set(title=f"{title}:\n{len(rows)} local {minima}", xlabel="$z_1$", ylabel="$z_2$")
     axes.grid(False)
+
+
+#: A colour for each measure of a generator, the same in every figure.
+_MEASURES = {
+    "vertical": COLORS["blue"],
+    "horizontal": COLORS["vermilion"],
+    "connectivity": COLORS["green"],
+    "patterns": COLORS["orange"],
+    "proportion": COLORS["purple"],
+    "greyness": COLORS["sky"],
+}
 
 
 def draw_scores(
@@ -123,7 +153,9 @@ def draw_scores(
     """Draw quality figures of a generator's checkpoints over the iteration, with the chosen one, if any, marked."""
     iterations = [entry["iteration"] for entry in quality]
     for name in names:
-        axes.plot(iterations, [abs(entry[name]) for entry in quality], marker=".", label=name)
+        axes.plot(
+            iterations, [abs(entry[name]) for entry in quality], marker=".", color=_MEASURES.get(name), label=name
+        )
     if chosen is not None:
         axes.axvline(chosen, color=COLORS["black"], linestyle=":", linewidth=1)
     axes.set(xlabel="training iteration", ylabel="misfit to the training image")

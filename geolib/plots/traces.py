@@ -8,9 +8,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from geolib.plots.distributions import headline
 from geolib.plots.style import COLORS, PALETTE, gif, label_end
 
 GENERATED, REAL, CRITIC = PALETTE["generated"], PALETTE["real"], PALETTE["critic"]
@@ -46,9 +48,13 @@ def models(ax: Axes, velocity: np.ndarray, thickness: np.ndarray) -> Axes:
     """Draw layered models: velocity `(n, 4)` in m/s against depth, from thicknesses `(n, 3)` in m."""
     bottom = 1.1 * thickness.sum(axis=1).max()
     for color, v, h in zip(_APART, velocity, thickness, strict=False):
+        # What the first doublet of its trace answers to.
+        sign = "+" if v[1] > v[0] else "−"
+        ax.annotate(sign, (v[:2].mean() / 1000, h[0]), color=color, weight="bold", ha="center", va="bottom")
         depth = np.concatenate([[0], np.repeat(np.cumsum(h), 2), [bottom]])
         ax.plot(np.repeat(v, 2) / 1000, depth, color=color)
     ax.set(xlabel="velocity (km/s)", ylabel="depth (m)", ylim=(bottom, 0))
+    ax.set_title("first step: + faster, − slower")
     return ax
 
 
@@ -62,11 +68,22 @@ def wiggles(ax: Axes, traces: np.ndarray, dt: float, color: str | None = None) -
 
 
 def scored(axes: Sequence[Axes], traces: np.ndarray, scores: np.ndarray, dt: float, color: str) -> None:
-    """Draw one trace `(n, nt)` in each axis with its critic score in the upper right corner (Figure 2 of the paper)."""
+    """Draw one trace `(n, nt)` in each axis with its score in the corner, the range of scores above (Figure 2)."""
+    shown: list[float] = []
+    figure = None
     for ax, trace, score in zip(axes, traces, scores, strict=False):
+        shown.append(float(score))
+        figure = ax.get_figure()
         ax.plot(np.arange(trace.size) * dt, trace, color=color, lw=1)
         ax.text(0.98, 0.97, f"{score:.2f}".replace("-", "−"), transform=ax.transAxes, ha="right", va="top", fontsize=8)
         ax.set(xlim=(0, trace.size * dt))
+    if not isinstance(figure, Figure):
+        return
+    # Several sets in one figure share its message.
+    before = figure.get_suptitle()
+    word = "generated" if color == GENERATED else "modelled"
+    told = f"{word} {min(shown):.2f} to {max(shown):.2f}".replace("-", "−")
+    headline(figure, f"{before}, {told}" if before else f"Scores of what is shown: {told}")
 
 
 def loss_curves(ax: Axes, curves: Mapping[str, np.ndarray], per_epoch: int) -> Axes:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from geolib.plots.absent import nothing
+from geolib.plots.distributions import headline
 from geolib.plots.style import COLORS, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, new_figure
 
 Arrays = Mapping[str, np.ndarray]
@@ -72,8 +73,7 @@ def panels(
         image = velocity(ax, model, spacing, limits)
         ax.set_title(name)
         ax.label_outer()
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    headline(figure, title)
     figure.colorbar(image, ax=axes[: len(models)], label="velocity (km/s)", shrink=0.8)
     return figure
 
@@ -155,6 +155,34 @@ def accuracy(ax: Axes, rows: Sequence[Mapping[str, Any]], goal: float) -> Axes:
     return ax
 
 
+def orders(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return the figure of how many times as long another program takes, by order in space.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``task``, ``order``, ``threads``, ``other``, ``ratio`` and ``target``; an other whose name has a comma is a
+        variant of the program before it, and hollow.
+    """
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    figure, axes = new_figure(1, len(tasks), height=2.9)
+    for ax, task in zip(axes, tasks, strict=True):
+        mine = [row for row in rows if row["task"] == task]
+        for shift, threads in ((-0.15, 1), (0.15, 2)):
+            color = COLORS["blue" if threads == 1 else "orange"]
+            for row in (row for row in mine if row["threads"] == threads):
+                face = "none" if "," in row["other"] else color
+                ax.plot(row["order"] + shift, row["ratio"], "o", color=color, markerfacecolor=face)
+            ax.plot([], [], "o", color=color, label=f"{threads} thread{'s' * (threads > 1)}")
+        ax.axhline(mine[0]["target"], color=COLORS["grey"], linestyle="--", label="target")
+        ax.set(title=task, xlabel="order in space", ylabel="times as long as ours", ylim=(0, None))
+        ax.set_xticks(sorted({row["order"] for row in mine}))
+    axes[0].legend(loc="lower left", ncols=3)
+    met = sum(row["ratio"] >= row["target"] for row in rows)
+    headline(figure, f"{met} of {len(rows)} measurements reach their target")
+    return figure
+
+
 def missing(text: str) -> Figure:
     """Return a figure that says what there is not."""
     figure, (ax,) = new_figure(height=0.8)
@@ -173,23 +201,25 @@ def gather_figure(
     figure.colorbar(image, ax=axes[0], label="velocity (km/s)", shrink=0.7)
     shot_gather(axes[1], gather, dt, 10.0, clip=0.2)
     axes[1].set_title("the output: a shot gather")
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    headline(figure, title)
     return figure
 
 
 def taylor_figure(steps: np.ndarray, remainders: np.ndarray, title: str = "") -> Figure:
     """Return the figure of `taylor`."""
     figure, (ax,) = new_figure(height=3.2)
-    taylor(ax, steps, remainders).set_title(title, weight="bold")
+    taylor(ax, steps, remainders)
+    headline(figure, title)
     return figure
 
 
-def hessian_figure(estimates: np.ndarray, vector: np.ndarray, rates: Sequence[float]) -> Figure:
-    """Return the figure of `power_iteration` with the eigenvector against depth, 10 m cells."""
+def hessian_figure(estimates: np.ndarray, vector: np.ndarray, rates: Sequence[float], title: str = "") -> Figure:
+    """Return the figure of `power_iteration` with the eigenvector against depth, 10 m cells, under its message."""
     figure, axes = new_figure(1, 2, height=2.8)
     power_iteration(axes[0], estimates, rates)
     axes[1].plot(vector, np.arange(vector.size) * 0.01, color=COLORS["blue"])
     axes[1].set(xlabel="eigenvector", ylabel="depth (km)", ylim=(vector.size * 0.01, 0))
+    headline(figure, title)
     return figure
 
 
@@ -212,7 +242,7 @@ def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1, title: str = "
         place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "va": "top"}
         axes[1].annotate(f"{number}", (delay[jump], 1), xycoords=("data", "axes fraction"), **place)
     axes[1].set(xlabel="time (s)", ylabel="recorded u (arbitrary unit)", xlim=(3 * peak, time[-1]))
-    figure.suptitle(title, x=0.01, ha="left", weight="bold")
+    headline(figure, title)
     return figure
 
 
@@ -230,13 +260,14 @@ def vertical_profiles(
     axes[-1].legend()
 
 
-def gathers(shots: np.ndarray, dt: float, spacing: float) -> Figure:
-    """Return the figure of up to ten shot gathers, (n, n_receivers, nt), in two rows."""
+def gathers(shots: np.ndarray, dt: float, spacing: float, title: str = "") -> Figure:
+    """Return the figure of up to ten shot gathers, (n, n_receivers, nt), in two rows, under its message."""
     figure, axes = new_figure(2, 5, height=4.2)
     for number, (ax, shot) in enumerate(zip(axes, shots, strict=False), start=1):
         shot_gather(ax, shot, dt, spacing, clip=0.05)
         ax.set_title(f"shot {number}")
         ax.label_outer()
+    headline(figure, title)
     return figure
 
 
@@ -278,7 +309,7 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
         ``workspace_bytes``.
     """
     texts = {"nt": "time steps", "cells": "cells, layers included", "shots": "shots", "threads": "threads"}
-    figure, axes = new_figure(2, 2, width=8.0, height=5.2)
+    figure, axes = new_figure(2, 2, height=5.2)
     for axis, (name, text) in zip(axes, texts.items(), strict=True):
         chosen = [row for row in rows if row["varied"] == name]
         size = np.array([row[name] for row in chosen], float)
@@ -305,10 +336,15 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int] = (20, 150, 250)) -> Figure:
-    """Return the figure of `vertical_profiles` through the last models of Marmousi runs."""
+#: Columns of Marmousi at which profiles are drawn.
+COLUMNS = (20, 150, 250)
+
+
+def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int] = COLUMNS, title: str = "") -> Figure:
+    """Return the figure of `vertical_profiles` through the last models of Marmousi runs, under its message."""
     figure, axes = new_figure(1, len(chosen), height=3.2, sharey=True)
     vertical_profiles(axes, truth, {name: run["frames"][-1] for name, run in runs.items()}, chosen)
+    headline(figure, title)
     return figure
 
 

@@ -1,5 +1,6 @@
 """Chapters that people read to the end: words, figures, minutes, and what the build adds to each page."""
 
+import base64
 import json
 import re
 
@@ -8,6 +9,7 @@ import pytest
 
 from geolib import studies
 from geolib.book import about, chapters, landing, notebooks, reading, records
+from geolib.plots import style
 from geolib.runs import paths
 
 #: Not yet rewritten. Take a chapter out when it is: the mark is strict, so a chapter that fits fails until then.
@@ -76,6 +78,75 @@ def test_a_chapter_has_a_scorecard_a_recheck_and_tested_solutions(name):
     assert sum("show.recheck(" in cell.source for cell in code) == 1
     solutions = [cell for cell in code if "solution" in cell.metadata.get("tags", [])]
     assert solutions and all("assert " in cell.source for cell in solutions)
+
+
+#: Words of those who made the book, and what a reader is told instead.
+OURS = {
+    r"\bunits?\b": "run",
+    r"\bship(s|ped)\b": "precomputed",
+    r"\blive\b": "this build",
+    "taken over": "adopted",
+    "working recipe": "ours",
+}
+PAGES = sorted(path.name for path in (paths.checkout() / "book").glob("*.md") if path.name != "api.md")
+
+
+def prose(text: str) -> str:
+    """Return a page's text without its code, and without the sentence and the column that speak of metres."""
+    text = re.sub(r"(?ms)^(`{3,}|~{3,})(?!\{glossary\}).*?^\1", "", text)
+    text = re.sub(r"`[^`]*`", "", text)
+    return re.sub(r"Units are SI|\| Unit \|", "", text)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_the_book_says_nothing_in_our_own_words(name):
+    text = prose((paths.checkout() / "book" / name).read_text(encoding="utf-8"))
+    found = {word: re.findall(rf"(?i).{{0,30}}{word}.{{0,30}}", text) for word in OURS}
+    assert not any(found.values()), {OURS[word]: lines for word, lines in found.items() if lines}
+
+
+@pytest.mark.parametrize("name", studies.pages())
+def test_a_notebook_says_nothing_in_our_own_words(name):
+    said = []
+    for cell in nbformat.read(paths.notebook(name), as_version=4).cells:
+        said += [cell.source] if cell.cell_type == "markdown" else []
+        shown = cell.metadata.get("mystnb", {})
+        said += [shown[kind]["caption"] for kind in ("figure", "table") if kind in shown]
+    text = prose("\n".join(said))
+    # Units of measure, and of a layer, are no words of ours.
+    found = [re.findall(rf"(?i).{{0,30}}{word}.{{0,30}}", text) for word in list(OURS)[1:]]
+    assert not any(found)
+
+
+#: A figure is saved with so much around it on either side, inches.
+MARGIN = 0.1
+
+
+@pytest.mark.parametrize("name", studies.pages())
+def test_no_figure_is_wider_than_its_column(name):
+    """A wider one is shrunk, and its letters with it."""
+    limit = 72 * (style.WIDTH + 2 * MARGIN)
+    for cell in nbformat.read(paths.notebook(name), as_version=4).cells:
+        for output in cell.get("outputs", ()):
+            data, figure = output.get("data", {}), cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+            if drawing := data.get("image/svg+xml"):
+                assert float(re.search(r'width="([\d.]+)pt"', drawing)[1]) <= limit, figure
+            if picture := data.get("image/png"):
+                width = int.from_bytes(base64.b64decode(picture)[16:20], "big")
+                assert 72 * width / 192 <= limit, figure
+
+
+@pytest.mark.parametrize("name", studies.NAMES)
+def test_a_chapter_is_called_alike_everywhere(name):
+    first = nbformat.read(paths.notebook(name), as_version=4).cells[0].source
+    assert re.search(r"(?m)^# (.*)$", first)[1] == studies.get(name).title
+
+
+def test_a_card_of_the_gallery_leads_on_in_plain_words():
+    from geolib.book import pages
+
+    figure = pages.Figure("fig-x", "One {term}`GAN` of {numref}`fig-y`, at $z$. More of *it*.", "A line.", "svg", b"")
+    assert ":link-alt: One GAN of another figure, at z\n" in pages._gallery("Title", [figure])
 
 
 def test_words_are_those_of_sentences_and_captions():

@@ -30,9 +30,36 @@ def test_the_picture_of_scaling_follows_the_engine_s_table(tmp_path):
     (tmp_path / "wgan_traces.md").write_text("| traces |\n")
     made = speed.page(tmp_path)
     text = made["speed.md"].decode()
-    places = ["speed-waves.svg", "| waves |", "_generated/scaling.svg", "| traces |"]
+    places = ["speed-waves.svg", "| waves |", "_generated/scaling.svg", "| steps | 4 | 4.000 |", "| traces |"]
     assert sorted(places, key=text.index) == places
     assert b"<svg" in made["scaling.svg"] and b"<svg" in made["speed-waves.svg"]
+
+
+def test_a_caption_calls_no_bar_of_memory_fast(tmp_path):
+    (tmp_path / "waves.md").write_text("| waves |\n")
+    ratios = [{"what": "forward, other", "ratio": 2.5}, {"what": "peak memory, other", "ratio": 37.8}]
+    (tmp_path / "waves.json").write_text(json.dumps({"scaling": ROWS, "rows": ratios}))
+    text = speed.page(tmp_path)["speed.md"].decode()
+    assert "the faster" not in text and "how many times as much memory" in " ".join(text.split())
+
+
+def test_orders_have_a_chart_of_each_machine_and_their_table_is_folded(tmp_path):
+    row = {"task": "gradient", "threads": 1, "ratio": 5.0, "target": 7.0, "other": "one"}
+    rows = [{**row, "order": n, "threads": k, "ratio": r} for n, k, r in ((2, 1, 5.0), (4, 2, 8.0))]
+    rows += [{**rows[1], "other": "one, which saves"}, {**rows[0], "task": "forward"}]
+    machines = [{"device": name, "rows": rows} for name in ("a processor", "another")]
+    (tmp_path / "waves_orders.md").write_text("| orders |\n")
+    (tmp_path / "waves_orders.json").write_text(json.dumps({"machines": machines}))
+    made = speed.page(tmp_path)
+    text = made["speed.md"].decode()
+    assert text.index("orders-2.svg") < text.index("{dropdown}") < text.index("| orders |")
+    assert b"<svg" in made["orders-1.svg"] and "on another." in text
+    figure = waves.orders(rows)
+    gradient = next(ax for ax in figure.axes if "gradient" in (ax.get_title(), ax.get_title("left")))
+    dots = [line for line in gradient.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    assert sorted(line.get_ydata()[0] for line in dots) == [5, 8, 8]
+    assert sum(line.get_markerfacecolor() == "none" for line in dots) == 1
+    plt.close(figure)
 
 
 def test_the_chart_of_accuracy_rings_the_quickest_within_the_goal(tmp_path):

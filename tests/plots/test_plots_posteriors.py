@@ -17,6 +17,22 @@ def test_entropy_is_one_bit_where_nothing_is_decided():
     plt.close(figure)
 
 
+def test_a_scale_is_drawn_once_in_a_figure():
+    figure, axes = plt.subplots(1, 4, sharey=True)
+    for pair in (axes[:2], axes[2:]):
+        posteriors.draw_open(pair, np.array([0.0, 0.5, 1.0, 0.9]), "true rays", shape=(2, 2))
+    assert [len(axis.child_axes) for axis in axes] == [1, 1, 0, 0]
+    plt.close(figure)
+
+
+def test_panels_that_share_their_axis_hold_the_highest_bar():
+    figure, axes = plt.subplots(1, 2, sharey=True)
+    posteriors.draw_ranks(axes[0], {"right": np.linspace(0.01, 0.99, 50)}, "level")
+    posteriors.draw_ranks(axes[1], {"right": np.full(50, 0.5)}, "one bar")
+    assert axes[0].get_ylim() == axes[1].get_ylim() and axes[0].get_ylim()[1] > 1
+    plt.close(figure)
+
+
 def test_panels_of_nothing_say_so():
     figure, axes = plt.subplots(1, 2)
     posteriors.draw_open(axes, np.empty(0), "scrambled")

@@ -24,14 +24,25 @@ def axes():
 
 
 def test_progress_has_intervals_and_the_colour_of_its_rays(axes):
-    series = {"true rays, width 32": {100: Measure.count(0, 8), 1000: Measure.count(6, 8)}, "published": {}}
+    series = {"true rays, width 32": {100: Measure.count(0, 80), 1000: Measure.count(60, 80)}, "published": {}}
     assert draw.draw_progress(axes, series, "title") is axes
     (line,) = [line for line in axes.lines if len(line.get_xdata()) == 2]
     assert line.get_ydata().tolist() == [0, 0.75] and line.get_color() == PALETTE["true rays"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["true rays, width 32"]
     (bars,) = axes.collections
     low, high = bars.get_segments()[1][:, 1]
-    assert (low, high) == pytest.approx((Measure.count(6, 8).low, Measure.count(6, 8).high))
+    assert (low, high) == pytest.approx((Measure.count(60, 80).low, Measure.count(60, 80).high))
+
+
+def test_a_share_of_few_trials_is_hollow_and_no_line_leads_to_it(axes):
+    series = {
+        "true rays, width 32": {100: Measure.count(0, 80), 1000: Measure.count(60, 80), 5000: Measure.count(2, 4)}
+    }
+    draw.draw_progress(axes, series, "title")
+    joined, alone = axes.lines
+    assert joined.get_ydata().tolist() == [0, 0.75] and alone.get_ydata().tolist() == [0.5]
+    assert alone.get_markerfacecolor() == "none" and alone.get_linestyle() == "None"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["true rays, width 32"]
 
 
 def test_nothing_to_draw_leaves_an_empty_panel(axes):
@@ -54,6 +65,17 @@ def test_a_search_that_misses_keeps_its_staircase_below_the_top(axes):
     (line,) = axes.lines
     assert line.get_ydata().tolist() == [0, 0.25, 0.5, 0.5] and line.get_xdata().tolist() == [1e3, 5000, 9000, 1e6]
     assert line.get_label() == "pooled, 2 of 4" and line.get_color() == PALETTE["pooled"]
+
+
+def test_a_staircase_goes_no_further_than_its_runs(axes):
+    draw.draw_solves(axes, {"pooled": np.array([5000.0, np.inf])}, "title", ends={"pooled": 10_000})
+    assert axes.lines[0].get_xdata()[-1] == 10_000
+
+
+def test_a_single_number_of_each_generator_is_a_dot_over_zero(axes):
+    draw.draw_by_generator(axes, {"width 64": 1.5, "width 16": 8.0}, "pieces", "title")
+    assert not [lines for lines in axes.collections if hasattr(lines, "get_segments")]
+    assert axes.get_ylim()[0] == 0
 
 
 def test_generators_stand_beside_one_another_with_their_medians(axes):

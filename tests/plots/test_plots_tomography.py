@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from geolib.plots import tomography as draw
+from geolib.studies.latent_inversion.facts import local_minima
 
 
 @pytest.fixture
@@ -43,10 +44,32 @@ def test_coverage_has_a_colour_bar(axes):
 def test_the_landscape_marks_the_truth(axes):
     z = np.linspace(-1, 1, 7)
     draw.draw_landscape(axes, np.add.outer(z, 2 * z), np.stack([z, z]), (0.25, -0.5), "landscape")
-    assert axes.lines[0].get_xydata() == pytest.approx(np.array([[0.25, -0.5]]))
+    minima, truth = axes.lines
+    assert minima.get_xydata().size == 0 and axes.get_title() == "landscape:\n0 local minima (dots)"
+    assert truth.get_xydata() == pytest.approx(np.array([[0.25, -0.5]]))
     # Rows of the grid are z2: along x the value grows twice as fast.
     grid = np.asarray(axes.collections[0].get_array()).reshape(7, 7)
     assert grid[0, 1] - grid[0, 0] == pytest.approx(2 * (grid[1, 0] - grid[0, 0]))
+
+
+def test_the_landscape_marks_the_minima_that_the_measure_counts(axes):
+    x = np.linspace(-1, 1, 31)
+    grid = np.cos(7 * x)[:, None] + np.cos(9 * x)[None, :]
+    draw.draw_landscape(axes, grid, np.stack([x, x]), (0.0, 0.0), "landscape")
+    marked = axes.lines[0].get_xydata()
+    assert len(marked) == local_minima(grid) > 1
+    place = np.abs(x[:, None] - marked[0][None, :]).argmin(0)
+    assert grid[place[1], place[0]] == pytest.approx(grid[1:-1, 1:-1].min(), abs=0.05)
+
+
+def test_a_measure_keeps_its_colour_whatever_the_order(axes):
+    other = plt.figure().subplots()
+    entries = [{"iteration": 1, "vertical": 0.5, "patterns": 0.3}]
+    draw.draw_scores(axes, entries, ["vertical", "patterns"])
+    draw.draw_scores(other, entries, ["patterns", "vertical"])
+    pairs = ({line.get_label(): line.get_color() for line in each.lines} for each in (axes, other))
+    assert next(pairs) == next(pairs)
+    plt.close(other.figure)
 
 
 def test_misfits_count_iterations_from_one(axes):

@@ -489,7 +489,7 @@ def test_tables_count_row_by_row():
     # Fisher's exact test of 13 of 100 against 2 of 20.
     # Six, three and two of twenty against 21, 19 and 13 of a hundred.
     ps = [tables.compatible(k, 100, n, 20) for k, n in zip((21, 19, 13), last["counts"], strict=True)]
-    assert text.splitlines()[2 + rows.index(last)].endswith("| " + ",\u00a0".join(f"{p:.1g}" for p in ps) + " |")
+    assert text.splitlines()[2 + rows.index(last)].endswith("| " + ", ".join(f"{p:.1g}" for p in ps) + " |")
     assert min(ps) > 0.1
     assert tables.compatible(13, 100, 18, 20) < 1e-6 < 0.9 < tables.compatible(13, 100, 2, 20)
 
@@ -540,13 +540,13 @@ def test_searches_are_listed_with_their_solves():
     units[Trial("as_published", "binary", "dream", 800, 2, 1, 0).name] = missed
     text = tables.searches_markdown(units)
     plain = text.replace("\u00a0", " ")
-    row = "| DREAM(ZS) | scrambled | II-I | 10 | 80 (80 to 90) | 160 (160 to —), 9 of 10 | "
+    row = "| DREAM(ZS), scrambled | II-I | 10 | 80 (80 to 90) | 160 (160 to —), 9 of 10 | "
     assert row + "160 (160 to —), 9 of 10 | 0.999 (0.999 to 1.050) |" in plain
     assert text.count("pooled") == 16 and "adam" not in text
     # A short run of the same seed is the longer one's beginning, no run of its own.
     short = {Trial("as_published", "binary", "dream", 80, 2, 2, 0).name: missed}
     assert tables.searches_markdown({**short, **units}) == tables.searches_markdown({**units, **short}) == text
-    assert "| DREAM(ZS) | scrambled | II-II | 1 | 90 | — | — | 1.050 |" in tables.searches_markdown(short)
+    assert "| DREAM(ZS), scrambled | II-II | 1 | 90 | — | — | 1.050 |" in tables.searches_markdown(short)
     nothing = markdown([], [], empty=tables.NO_TRIAL)
     assert tables.searches_markdown({}) == tables.as_markdown([], {}, "table2") == nothing
 

@@ -81,7 +81,7 @@ def test_names_can_be_read_back_and_units_stand_alone():
 
 def test_the_table_shows_what_a_training_has(units):
     text = prior.as_markdown(units, [2, 100])
-    assert text.count("| working | 2 | 2 | 1 |") >= 1 and "(best)" in text and "| 100 |" not in text
+    assert text.count("| ours, 2 (batch 2) | 1 |") >= 1 and "(best)" in text and "| 100 |" not in text
     assert prior.at(units["working-w2-b2-i4-s0"], 2)["proportion"] == units["working-w2-b2-i4-s0"]["proportion"][0]
     with pytest.raises(ValueError, match=r"iteration must be one of a checkpoint, \[2, 4\]; got 3"):
         prior.at(units["working-w2-b2-i4-s0"], 3)

@@ -416,11 +416,12 @@ def test_messages_are_made_from_what_is_drawn():
     walls = "At 0.6 the last model is 171 m/s off, the start 140."
     assert told.settling_caption({**gd, "gradient descent 0.6": worse}).endswith(walls)
     assert "bounce" not in told.settling_caption({"gradient descent 0.2": runs["CG"]})
+    drawn = "as in the paper's Figure 15, all in double precision; ranges in the text are over single and double."
     crossed = "At the end Adam 40 and TNC rank otherwise on the right than on the left."
-    assert told.race_caption(runs, 200) == f"Adam 40, CG and TNC, as in the paper's Figure 15. {crossed}"
+    assert told.race_caption(runs, 200) == f"Adam 40, CG and TNC, {drawn} {crossed}"
     pair = {name: runs[name] for name in ("Adam 40", "CG")}
-    assert told.race_caption(pair, 200) == "Adam 40 and CG, as in the paper's Figure 15."
-    assert told.race_caption({"CG": runs["CG"]}, 200) == "CG, as in the paper's Figure 15."
+    assert told.race_caption(pair, 200) == f"Adam 40 and CG, {drawn}"
+    assert told.race_caption({"CG": runs["CG"]}, 200) == f"CG, {drawn}"
     assert told.after(runs, 1000) == "Model error after 1000 evaluations: Adam 40 100, CG 90, TNC 99 m/s"
     assert tables.rounded(317.4) == "320" and told.between([28.0, 29.0, 28.0]) == "28 to 29"
     assert told.between([83.2, 82.9]) == "83"
@@ -450,7 +451,9 @@ def test_a_page_says_whose_run_it_shows_where_the_parameters_are_a_readers_own()
 def test_ten_metres_per_second_are_level():
     rows = {"a": {"Adam": 300, "CG": 350, "L-BFGS": 291}, "b": {"Adam": 300, "CG": 310, "L-BFGS": 280}}
     assert told.level(rows) == {"settings": 2, "level": 1, "lbfgs": 1, "adam": 0, "cg_last": 2}
-    assert told.level_title(rows).startswith("CG is last in 2 of 2 settings; Adam and L-BFGS level in 1")
+    similar = {"a": {"Adam": 0.5, "CG": 0.4, "L-BFGS": 0.3}, "b": {"Adam": 0.5, "CG": 0.4, "L-BFGS": 0.6}}
+    message = "By model error CG is last in 2 of 2 settings; Adam and L-BFGS level in 1, L-BFGS ahead in 1; "
+    assert told.level_title(rows, similar) == message + "by similarity Adam leads in 1, L-BFGS leads in 1"
     assert told.level({"a": {"Adam": 300}})["settings"] == 0
 
 

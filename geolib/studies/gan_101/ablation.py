@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import markdown
+from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
+
+#: What tricks are called.
+NAMES = {
+    "batch_norm": "batch norm",
+    "critic_steps": "more D steps",
+    "critic_rate": "faster D",
+    "leaky": "leaky ReLU",
+    "smooth_label": "smoothed label",
+    "all": "all together",
+}
 
 DIFFERENCES = ("critic_error", "accuracy", "extreme")
 # Distances that a training comes near the data with: the first, about a third of where it starts,
@@ -210,7 +220,7 @@ def ablation_table(critic_steps: int, units: Units, data: str) -> str:
     stuck = reached is not None and reached.value > STUCK
     rows = [
         [
-            trick.replace("_", " "),
+            NAMES[trick],
             name,
             with_interval(found[key]),
             "none" if stuck else judgement(key, found[key]),
@@ -221,6 +231,25 @@ def ablation_table(critic_steps: int, units: Units, data: str) -> str:
     ]
     heads = ["Trick", "Outcome", "Effect", "Verdict"]
     return markdown(heads, rows, "llr", empty="Not run with these parameters.")
+
+
+def title(rows: Sequence[tuple[str, str, Mapping[str, Measure]]], units: Units) -> str:
+    """Return which tricks shorten the final distance beyond chance, where there is a baseline."""
+    told = []
+    for data in dict.fromkeys(where for where, _, _ in rows):
+        reached = learnt(units, data)
+        if reached is not None and reached.value > STUCK:
+            told.append(f"no baseline on the {data}")
+            continue
+        helps = [
+            NAMES[trick]
+            for where, trick, found in rows
+            if where == data
+            and "distance" in found
+            and judgement("distance", found["distance"]) == "helps"
+        ]
+        told.append(f"{listed(helps) if helps else 'none'} on the {data}")
+    return f"Tricks that shorten the final distance: {', '.join(told) or 'not run'}"
 
 
 def with_interval(measure: Measure, digits: int = 2) -> str:

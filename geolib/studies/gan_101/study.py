@@ -74,7 +74,7 @@ class Gan101(Study[GanConfig]):
 
     name = "gan_101"
     paper = "li2022"
-    title = "GAN 101: the adversarial game, its tricks and its variants"
+    title = "GAN 101: two networks, one game"
     question = (
         "What do the equations, tricks and variants of an introduction to GANs do when each of "
         "them is run?"

@@ -11,6 +11,7 @@ from geolib.runs.tables import listed, percent
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import (
     ENOUGH_SEEDS,
+    NAMES,
     STUCK,
     effect,
     judgement,
@@ -22,7 +23,7 @@ from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.tricks import FIRST_SWEPT, jointly
 from geolib.studies.gan_101.tricks import swept as sweep_ends
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
-from geolib.studies.gan_101.words import NAMES, WHERE
+from geolib.studies.gan_101.words import WHERE
 
 #: What a trick is judged by, in words.
 _WHAT = {

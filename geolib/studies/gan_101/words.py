@@ -9,24 +9,13 @@ import numpy as np
 from geolib.runs.measure import Measure
 from geolib.runs.tables import listed, percent
 from geolib.runs.unit import Units, select
-from geolib.studies.gan_101.ablation import (
-    with_interval,
-)
+from geolib.studies.gan_101.ablation import with_interval
 from geolib.studies.gan_101.config import GanConfig
 from geolib.studies.gan_101.measures import best_accuracy, biases
 from geolib.studies.gan_101.theory import BILINEAR_RATE
 from geolib.studies.gan_101.tricks import Swept
 from geolib.studies.gan_101.units import Theory, Trick, Variant
 from geolib.studies.gan_101.variants import BATCH, RATE, TRICK_BATCH, TRICK_RATE
-
-NAMES = {
-    "batch_norm": "batch norm",
-    "critic_steps": "more D steps",
-    "critic_rate": "faster D",
-    "leaky": "leaky ReLU",
-    "smooth_label": "smoothed label",
-    "all": "all together",
-}
 
 #: The measure that a variant's picture is headed by.
 TITLED = {

@@ -34,6 +34,13 @@ RECIPES = {
     "released": sgan.RELEASED,
     "normal": sgan.Recipe(normal=True),
 }
+#: What tables and figures call them.
+NAMES = {
+    "working": "ours",
+    "published": "the paper's",
+    "released": "the authors' code",
+    "normal": "ours, normal latents",
+}
 #: What `channels.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED`
 #: chooses among them.
 MEASURES = (
@@ -46,6 +53,17 @@ MEASURES = (
     "width",
     "patterns",
 )
+#: The measures in a table's head.
+_SHORT = {
+    "proportion": "prop.",
+    "greyness": "grey",
+    "vertical": "vert.",
+    "horizontal": "hor.",
+    "connectivity": "conn.",
+    "components": "bodies",
+    "width": "width",
+    "patterns": "patt.",
+}
 SUMMED = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "patterns")
 #: A last score above which a training has ended in noise.
 NOISE = 1.0
@@ -195,15 +213,20 @@ def as_markdown(units: Units, iterations: Iterable[int] = ()) -> str:
     iterations : iterable of int
         Moments at which all trainings are compared; each training shows those that it has.
     """
-    heads = ["Recipe", "Width", "Batch", "Training", "Update", *MEASURES, "score"]
+    heads = ["Recipe, width", "Run", "Update", *(_SHORT[name] for name in MEASURES), "score"]
     rows = []
     for unit, arrays in sorted(select(units, Training).items(), key=lambda item: _order(item[0])):
         best = chosen(arrays)
         moments = sorted({*iterations} & set(arrays["iteration"].tolist()) | {best})
         for moment in moments:
-            label = f"{moment} (best)" if moment == best else str(moment)
-            cells = [unit.recipe, str(unit.width), str(unit.batch), str(unit.number + 1), label]
-            cells += [f"{value:.3f}" for value in at(arrays, moment).values()]
+            label = f"{moment}\u00a0(best)" if moment == best else str(moment)
+            named = f"{NAMES[unit.recipe]}, {unit.width}"
+            named += f" (batch {unit.batch})" if unit.batch != 16 else ""
+            cells = [named, str(unit.number + 1), label]
+            cells += [
+                f"{round(value, 2) + 0:.2f}".replace("-", "−")
+                for value in at(arrays, moment).values()
+            ]
             rows.append(cells)
     return markdown(heads, rows, "l" + "r" * (len(heads) - 1), empty="No training was run.")
 
@@ -214,7 +237,7 @@ def pictured(units: Units, recipe: str) -> list[tuple[str, np.ndarray | None]]:
     for width in PriorConfig.preset("paper").widths:
         arrays = units.get(Training(recipe, width, 16, 900, 0).name)
         picture = None if arrays is None else arrays["pictures"][-1, 0] / 255
-        found.append((f"{recipe}, width {width}", picture))
+        found.append((f"{NAMES[recipe]},\nwidth {width}", picture))
     return found
 
 
@@ -231,7 +254,7 @@ def scores_markdown(units: Units) -> str:
             if kept:
                 best = np.mean([arrays["score"].min() for arrays in kept])
                 noise = sum(float(arrays["score"][-1]) > NOISE for arrays in kept)
-                lines.append([width, recipe, f"{best:.2f}", f"{noise} of {len(kept)}"])
+                lines.append([width, NAMES[recipe], f"{best:.2f}", f"{noise} of {len(kept)}"])
     heads = ["Width", "Recipe", "Best score", "End in noise"]
     return markdown(heads, lines, "rlrr", empty="No training was run.")
 

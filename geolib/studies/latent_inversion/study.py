@@ -56,7 +56,7 @@ class LatentInversion(Study[LatentConfig]):
     name = "latent_inversion"
     paper = "laloy2019"
     address = "https://doi.org/10.1016/j.cageo.2019.104333"
-    title = "Gradient-based inversion in a generator's latent space (Laloy et al. 2019)"
+    title = "Inversion in the latent space of a generator"
     question = (
         "Can gradients find an earth in a generator's latent space, and which earth did the "
         "published rays see?"

@@ -137,17 +137,14 @@ def as_markdown(rows: list[Row], published: Mapping[str, Sequence[int]], name: s
         cells = [row["strategy"], row["iterations"], scenario, theirs, row["trials"]]
         for count in row["counts"]:
             share = Measure.count(count, row["trials"])
-            cells.append(
-                _whole(f"{count} ({100 * (share.low or 0):.0f}–{100 * (share.high or 0):.0f} %)")
-            )
+            ends = _whole(f"({100 * (share.low or 0):.0f}–{100 * (share.high or 0):.0f} %)")
+            cells.append(f"{count} {ends}")
         pairs = zip(published[label], row["counts"], strict=True) if label in published else ()
-        cells.append(
-            _whole(", ".join(f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs))
-            or "—"
-        )
+        ps = (f"{compatible(k, 100, n, row['trials']):.1g}" for k, n in pairs)
+        cells.append(", ".join(p.replace("-", "\u2011") for p in ps) or "—")
         lines.append(cells)
     limits = (f"≤ {limit}" for limit in LIMITS)
-    heads = ["Strategy", "Iterations", "Scenario", "Paper, of 100", "Trials", *limits, "p"]
+    heads = ["S", "Updates", "Scenario", "Paper, of 100", "Trials", *limits, "p"]
     return markdown(heads, lines, empty=NO_TRIAL)
 
 
@@ -268,18 +265,18 @@ def searches_markdown(units: Units) -> str:
     lines = []
     for (method, case, operator, model, noise), runs in searches(units).items():
         search = SEARCHES[method] if case == "binary" else f"{SEARCHES[method]}, {case}"
-        cells = [search, ORDERS[operator], f"{ROMAN[model]}-{ROMAN[noise]}", str(len(runs))]
+        cells = [f"{search}, {ORDERS[operator]}", f"{ROMAN[model]}-{ROMAN[noise]}", str(len(runs))]
         for column, places in zip(runs.T, (0, 0, 0, 3), strict=True):
             middle, low, high = (
                 f"{value:,.{places}f}" if np.isfinite(value) else "—"
                 for value in (np.median(column), column.min(), column.max())
             )
             done = int(np.isfinite(column).sum())
-            text = middle if low == high or not done else f"{middle} ({_whole(f'{low} to {high}')})"
+            text = middle if low == high or not done else f"{middle} ({_whole(low)} to {high})"
             cells.append(
                 text + (f", {_whole(f'{done} of {len(runs)}')}" if 0 < done < len(runs) else "")
             )
         lines.append(cells)
     limits = (f"Solves to {limit}" for limit in SOLVED)
-    heads = ["Search", "Cell order", "Scenario", "Runs", *limits, "Best WRMSE"]
-    return markdown(heads, lines, "lllrrrrr", empty=NO_TRIAL)
+    heads = ["Search, rays", "Scenario", "Runs", *limits, "Best WRMSE"]
+    return markdown(heads, lines, "llrrrrr", empty=NO_TRIAL)

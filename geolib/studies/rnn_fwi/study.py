@@ -66,7 +66,7 @@ class RnnFwi(Study[FwiConfig]):
     name = "rnn_fwi"
     paper = "sun2020"
     address = "https://doi.org/10.1190/geo2019-0138.1"
-    title = "Full-waveform inversion as the training of a recurrent network (Sun et al. 2020)"
+    title = "Full-waveform inversion as the training of a recurrent network"
     question = (
         "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it "
         "best, at which rate?"

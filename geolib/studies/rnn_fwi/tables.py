@@ -27,7 +27,7 @@ LABELS = {
 }
 LINE_SEARCHES = {LABELS[method] for method in ("cg", "lbfgs", "tnc")}
 SETTINGS = {
-    "1d": "as pinned",
+    "1d": "as in the chapter",
     "sigma8": "start 8 cells",
     "sigma10": "start 10 cells",
     "linear": "linear start",

@@ -75,7 +75,10 @@ def race_caption(runs: Mapping[str, Arrays], last: int) -> str:
     ends = [[run[what][: last + 1][-1] for run in runs.values()] for what in ("misfit", "error")]
     places = (stats.rankdata(each, method="ordinal") for each in ends)
     moved = [name for name, *pair in zip(names, *places, strict=True) if pair[0] != pair[1]]
-    told = f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15."
+    told = (
+        f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15, all in double precision; "
+        "ranges in the text are over single and double."
+    )
     crossed = f"At the end {listed(moved)} rank otherwise on the right than on the left."
     return f"{told} {crossed}" if moved else told
 
@@ -142,13 +145,18 @@ def level(errors: tables.Table) -> dict[str, int]:
     }
 
 
-def level_title(errors: tables.Table) -> str:
-    """Return what `level` says, as a figure's message."""
+def level_title(errors: tables.Table, similarities: tables.Table) -> str:
+    """Return what `level` says of the models, and who is ahead by structure, as a message."""
     found = level(errors)
     of = found["settings"]
-    told = f"CG is last in {found['cg_last']} of {of} settings"
+    told = f"By model error CG is last in {found['cg_last']} of {of} settings"
     told += f"; Adam and L-BFGS level in {found['level']}"
-    return f"{told}, L-BFGS ahead in {found['lbfgs']}" if found["lbfgs"] else told
+    told += f", L-BFGS ahead in {found['lbfgs']}" if found["lbfgs"] else ""
+    told += f", Adam ahead in {found['adam']}" if found["adam"] else ""
+    whole = [row for row in similarities.values() if len(row) == len(tables.MARMOUSI)]
+    first = [max(row, key=row.__getitem__) for row in whole]
+    best = {name: first.count(name) for name in dict.fromkeys(first)}
+    return told + "; by similarity " + ", ".join(f"{n} leads in {k}" for n, k in best.items())
 
 
 def frame(run: Arrays, evaluation: int) -> np.ndarray:

@@ -44,7 +44,7 @@ class WganTraces(Study[TracesConfig]):
 
     name = "wgan_traces"
     paper = "niu2020"
-    title = "Seismic traces from a Wasserstein GAN (Niu et al. 2020)"
+    title = "Seismic traces from a Wasserstein GAN"
     question = (
         "Can an adversarial network learn to draw seismic traces, and how does one know when to "
         "stop training it?"

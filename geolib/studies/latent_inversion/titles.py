@@ -1,0 +1,129 @@
+"""The messages of the figures of the latent appendix, each made from what the figure draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from geolib.runs.tables import listed
+from geolib.runs.unit import Units, select
+from geolib.studies.latent_inversion import facies, images, prior, search, tables
+from geolib.studies.latent_inversion.config import PriorConfig
+from geolib.studies.latent_inversion.tables import LIMITS, ORDERS, ROMAN
+from geolib.studies.latent_inversion.world import World
+
+Trials = Sequence[Mapping[str, np.ndarray]]
+
+
+def closer(judged: Units, rivals: Mapping[str, str]) -> str:
+    """Return which of two sets of images is closer to the training image, by each curve."""
+    won: dict[str, list[str]] = {rival: [] for rival in rivals}
+    for what in facies.CURVES:
+        mean = judged["training-image"][f"curve.{what}"][0]
+        off = {
+            rival: float(np.abs(judged[name][f"curve.{what}"] - mean).mean())
+            for rival, name in rivals.items()
+        }
+        won[min(off, key=off.__getitem__)].append(CURVES[what])
+    told = [f"the {rival} by {listed(which)}" for rival, which in won.items() if which]
+    return f"Closer to the training image: {'; '.join(told)}"
+
+
+#: What the title calls the curves of `facies.CURVES`.
+CURVES = {
+    "down": "the variogram down",
+    "along": "the one along",
+    "connected, down": "connectivity",
+}
+
+
+def checkpoint(quality: Sequence[Mapping[str, float]], chosen: int) -> str:
+    """Return which checkpoint was chosen, of how many."""
+    return (
+        f"Of {len(quality)} checkpoints the one after {chosen:,} iterations has the smallest sum "
+        "of misfits"
+    )
+
+
+def learnt(checkpoints: Sequence[Mapping[str, float]]) -> str:
+    """Return what a small training has learnt of patterns, from first to last checkpoint."""
+    first, last = checkpoints[0], checkpoints[-1]
+    word = "falls" if last["patterns"] < first["patterns"] else "goes"
+    return (
+        f"After {last['iteration']} updates: the misfit of patterns {word} from "
+        f"{first['patterns']:.1f} to {last['patterns']:.1f}"
+    )
+
+
+def noise(trainings: Units, recipes: Sequence[str]) -> str:
+    """Return which of the trainings drawn end in noise."""
+    ended, count = [], 0
+    for recipe in recipes:
+        for width in PriorConfig.preset("paper").widths:
+            arrays = trainings.get(prior.Training(recipe, width, 16, 900, 0).name)
+            count += arrays is not None
+            if arrays is not None and float(arrays["score"][-1]) > prior.NOISE:
+                ended.append(f"{prior.NAMES[recipe]} at width {width}")
+    if not count:
+        return "No training was run"
+    return f"Of {count} trainings end in noise: {listed(ended) if ended else 'none'}"
+
+
+def _fits(trials: Trials) -> str:
+    return f"{sum(float(each['best'][-1]) <= LIMITS[-1] for each in trials)} of {len(trials)}"
+
+
+def reached(units: Units) -> str:
+    """Return how many of the binary trials drawn come within 1 % of the noise level."""
+    told = []
+    for number, method in enumerate(("adam", "gn"), 1):
+        counts = [
+            f"{_fits(trials)} {rays}"
+            for order, rays in ORDERS.items()
+            if (trials := tables.most(units, order, "binary", method))
+        ]
+        if counts:
+            told.append(f"strategy {number}: {', '.join(counts)}")
+    return f"Trials that fit, {'; '.join(told)}" if told else "No binary trial was run"
+
+
+def found(ends: Mapping[int, Trials]) -> str:
+    """Return how many trials fit, by true model."""
+    told = [
+        f"{_fits(trials)} with model {ROMAN[model]}" for model, trials in ends.items() if trials
+    ]
+    return f"Trials that fit: {', '.join(told)}" if told else "No trial of this kind was run"
+
+
+def wrong(world: World, truths: Mapping[int, np.ndarray], latents: Mapping[int, np.ndarray]) -> str:
+    """Return in how many cells models that were found are wrong, by true model."""
+    told = []
+    for model, latent in latents.items():
+        share = float(((world.image(latent) >= 0.5) != truths[model]).mean())
+        told.append(f"{100 * share:.1f} % for {ROMAN[model]}")
+    return f"Cells that are wrong in what was found: {', '.join(told)}" if told else "Not run"
+
+
+def regression(searched: Units) -> str:
+    """Return how many truths the search by regression fits, and within how many solves."""
+    told = []
+    for order, rays in ORDERS.items():
+        solves, _ = search.solved(searched, order, "binary")
+        if solves.size:
+            told.append(f"{int(np.isfinite(solves).sum())} of {solves.size} {rays}")
+    end = int(stopped(searched))
+    return f"Within {end:,} solves regression fits {', '.join(told)}" if told else "Not searched"
+
+
+def stopped(searched: Units) -> float:
+    """Return the solves after which runs of the search by regression were stopped."""
+    return float(max((unit.budget for unit in select(searched, search.Truth)), default=0))
+
+
+def recovered(trials: Trials, model: int) -> str:
+    """Return how many inversions of a whole image recovered it."""
+    if not trials:
+        return f"No image of true model {ROMAN[model]} was inverted"
+    good = sum(float(each["best"][-1]) <= images.RECOVERED for each in trials)
+    return f"{good} of {len(trials)} inversions recover the image of true model {ROMAN[model]}"
