@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from geolib import studies
-from geolib.book import notebooks
+from geolib.book import holes, notebooks, standalone
 
 Rng = np.random.Generator
 
@@ -85,9 +85,18 @@ def drawn(study: str, seed: int) -> dict[str, Any]:
 
 
 def run(study: str, changes: dict[str, Any], folder: Path) -> Path:
-    """Run the notebook of a study to its end and return the executed one, whole."""
+    """Run the notebook of a study to its end and return the executed one, whole.
+
+    Raises
+    ------
+    RuntimeError
+        If a cell fails, or the page that a reader gets shows `nan`, `inf` or `None` in place of a number.
+    """
     made = notebooks.execute(study, changes, folder / f"{study}.ipynb", note="small")
     assert not notebooks.failed(made)
+    page = standalone.render(made, folder / f"{study}.html", study)
+    if seen := holes.holes(page.read_text(encoding="utf-8")):
+        raise RuntimeError(f"the page shows '{seen[0]}' ({len(seen)} in all)")
     return made
 
 
