@@ -14,13 +14,8 @@ from geolib.runs import paths
 UNWRITTEN: tuple[str, ...] = ()
 
 
-def waiting(strict: bool) -> list:
-    """Return the chapters, those that are not yet rewritten marked as expected to fail."""
-    mark = pytest.mark.xfail(reason="not yet rewritten", strict=strict)
-    return [pytest.param(name, marks=mark) if name in UNWRITTEN else name for name in studies.NAMES]
-
-
-chapters = waiting(strict=True)
+mark = pytest.mark.xfail(reason="not yet rewritten", strict=True)
+chapters = [pytest.param(name, marks=mark) if name in UNWRITTEN else name for name in studies.NAMES]
 
 
 def notebook(*cells: str | tuple[str, dict]):
