@@ -55,9 +55,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 def begins(item) -> int:
-    """Return when a test is begun: first the book's visits, by one worker, then other groups, then the rest."""
+    """Return when a test is begun: first by one worker the group that sees to the book, by others what needs none."""
     group = item.get_closest_marker("xdist_group")
-    return 2 if group is None else group.args[0] != "book"
+    if group is None:
+        return 3
+    return 0 if group.args[0] == "book" else 1 + ("book" in item.fixturenames)
 
 
 def pytest_runtest_setup(item):
@@ -131,6 +133,30 @@ def browser():
         started = playwright.chromium.launch(executable_path=chromium(), args=options)
         yield started
         started.close()
+
+
+AXE = "axe-core@4.14.1"
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory) -> tuple[str, str]:
+    """The script of axe-core, which npm installs once for all workers, or why it is not at hand."""
+    return once(tmp_path_factory, "axe", lambda: installed(tmp_path_factory.mktemp("axe")))
+
+
+def installed(folder: Path) -> tuple[str, str]:
+    """Install axe-core into a folder and return its script and "", or "" and what was in the way."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return "", "npm is not installed: axe-core comes from there"
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", AXE]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        return "", "npm did not answer within two minutes"
+    if done.returncode:
+        return "", f"npm could not install {AXE}: {done.stderr.strip().splitlines()[-1:]}"
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8"), ""
 
 
 @pytest.fixture

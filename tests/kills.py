@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 #: The smallest settings of every study that have several units each.
 SMALL = {
     "gan_101": "tricks=batch_norm,leaky trick_iterations=48 n_seeds=1 variants=conditional variant_iterations=20",
-    "rnn_fwi": "experiments=1d optimisers=gd,adam,cg gd_rates=0.1,0.2 iterations=20",
+    "rnn_fwi": "experiments=1d optimisers=gd,momentum,adam,cg,lbfgs gd_rates=0.1,0.2 iterations=20",
     "wgan_traces": "n_epochs=4 n_traces=64 batch=16",
     "latent_inversion": "cases=continuous methods=adam trials=1 searches=1 adam_iterations=2 gn_iterations=1 "
     "dream_runs=16 effect_trials=1 effect_iterations=1 width=16",

@@ -49,6 +49,20 @@ SHORT = {"PyTorch without vectors": SETTINGS["PyTorch without vectors"]}
 SHORT_TESTS = ("tests/metrics", "tests/inversion")
 
 
+#: One gradient of waves with each kernel that it takes, bit by bit.
+GRADIENT = """
+import torch
+from geolib.waves import Grid, Survey, propagate, ricker
+torch.manual_seed(0)
+velocity = (1500 + 1500 * torch.rand(24, 31)).requires_grad_()
+receivers = [[[2, k] for k in range(30)]]
+survey = Survey(Grid((24, 31), 10.0), 1e-3, 80, [[[3, 5]]], receivers, ricker(20.0, 1e-3, 80)[None, None])
+traces = propagate(velocity, survey, space_order=2)
+traces.square().sum().backward()
+print(traces.detach().numpy().tobytes().hex(), velocity.grad.numpy().tobytes().hex())
+"""
+
+
 def environment(changes: Mapping[str, str], cache: str) -> dict[str, str]:
     """Return the environment of a setting; compiled kernels of one setting are never those of another."""
     packages = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -102,6 +116,12 @@ def measure(names: Sequence[str], changes: Mapping[str, str], cache: str) -> Ite
         yield name, drift(nbformat.read(paths.notebook(name), as_version=4), nbformat.read(target, as_version=4))
 
 
+def gradient(changes: Mapping[str, str], cache: str) -> bytes:
+    """Return the bits of a gradient of waves, by kernels that are in the cache or are compiled into it."""
+    command = [sys.executable, "-c", GRADIENT]
+    return subprocess.run(command, check=True, cwd=ROOT, env=environment(changes, cache), stdout=subprocess.PIPE).stdout
+
+
 def keep(found: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
     """Write what was measured in place of what an earlier run of the same setting measured."""
     kept = json.loads(DRIFT.read_text(encoding="utf-8"))["notebooks"] if DRIFT.is_file() else {}
@@ -130,11 +150,15 @@ def main() -> int:
     for label, changes in settings.items():
         with tempfile.TemporaryDirectory() as cache:
             if not options.no_tests:
+                compiled = gradient(changes, cache)  # which the tests need not do
                 command = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "numeric", "-p", "no:cacheprovider"]
                 command += SHORT_TESTS if options.short else ()
                 status = subprocess.run(command, cwd=ROOT, env=environment(changes, cache)).returncode
                 print(f"{label}: numeric tests {'failed' if status else 'passed'}", flush=True)
                 failed += [f"tests, {label}"] if status else []
+                same = gradient(changes, cache) == compiled
+                print(f"{label}: kernels read from the cache give {'the same' if same else 'OTHER'} bits", flush=True)
+                failed += [] if same else [f"kernels of the cache, {label}"]
             for name, gaps in measure(names, changes, cache):
                 found[name][label] = gaps
                 largest = max(gaps["cells"].values(), default=0.0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from geolib import studies
-from geolib.book import notebooks
+from geolib.book import holes, notebooks, standalone
 
 Rng = np.random.Generator
 
@@ -78,6 +78,10 @@ def rnn_fwi(rng: Rng) -> dict[str, Any]:
 DRAW = {"gan_101": gan_101, "wgan_traces": wgan_traces, "latent_inversion": latent_inversion, "rnn_fwi": rnn_fwi}
 
 
+class Hole(RuntimeError):
+    """A page shows `nan`, `inf` or `None` in place of a number."""
+
+
 def drawn(study: str, seed: int) -> dict[str, Any]:
     """Return a small valid configuration as changes of the quick preset."""
     rng = np.random.default_rng([seed, list(DRAW).index(study)])
@@ -85,9 +89,20 @@ def drawn(study: str, seed: int) -> dict[str, Any]:
 
 
 def run(study: str, changes: dict[str, Any], folder: Path) -> Path:
-    """Run the notebook of a study to its end and return the executed one, whole."""
+    """Run the notebook of a study to its end and return the executed one, whole.
+
+    Raises
+    ------
+    RuntimeError
+        If a cell fails.
+    Hole
+        If the page that a reader gets shows no number where it should.
+    """
     made = notebooks.execute(study, changes, folder / f"{study}.ipynb", note="small")
     assert not notebooks.failed(made)
+    page = standalone.render(made, folder / f"{study}.html", study)
+    if seen := holes.holes(page.read_text(encoding="utf-8")):
+        raise Hole(f"the page shows '{seen[0]}' ({len(seen)} in all)")
     return made
 
 

@@ -8,6 +8,9 @@ import torch
 
 from tests import calls, campaign
 
+# One worker makes each valid call once for both modules.
+pytestmark = pytest.mark.xdist_group("calls")
+
 
 def test_no_traceback_no_silence_nothing_half_written():
     found = campaign.campaign(240, seed=1)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -11,10 +12,20 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from test_cli import ODD, QUICKEST
 
 from geolib import studies
+from geolib.book import notebooks
 
 ROOT = Path(__file__).parents[1]
+# A home and a place for temporary files that are none, a language with decimal commas, an unknown time zone.
+ELSEWHERE = {
+    "HOME": "/nowhere",
+    "TMPDIR": "/nowhere",
+    "LC_ALL": "de_DE.UTF-8",
+    "TZ": "Nowhere/9",
+    "PYTHONHASHSEED": "7",
+}
 # One worker builds and installs; the others would do the same again.
 pytestmark = pytest.mark.xdist_group("install")
 
@@ -52,10 +63,9 @@ def installed(built, tmp_path_factory):
     (folder / "work").mkdir()
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "GEOLIB_DATA")}
 
-    def call(*arguments, script=folder / "env" / "bin" / "geolib"):
-        return subprocess.run(
-            [script, *arguments], cwd=folder / "work", capture_output=True, text=True, env=environment, timeout=300
-        )
+    def call(*arguments, script=folder / "env" / "bin" / "geolib", cwd=folder / "work", **more):
+        env = {**environment, **more}
+        return subprocess.run([script, *arguments], cwd=cwd, capture_output=True, text=True, env=env, timeout=300)
 
     where = call("-c", "import geolib; print(geolib.__file__)", script=python).stdout
     assert where.startswith(str(folder)), where  # and not the checkout
@@ -108,11 +118,19 @@ def test_list_params_and_verify_find_what_is_shipped(installed, judged):
     assert json.loads(done.stdout) == json.loads(json.dumps(here))
 
 
-def test_run_finds_the_notebooks(installed, tmp_path):
-    done = installed("run", "rnn_fwi", "-p", "experiments", "theory", "--out", str(tmp_path / "out"))
-    assert done.returncode == 0, done.stderr
+def test_a_rerun_makes_a_notebook_and_one_self_contained_page(installed, tmp_path):
+    done = installed("run", *QUICKEST, f"--out={ODD}", cwd=tmp_path, **ELSEWHERE)
+    assert (done.returncode, done.stderr) == (0, "")
     pages = [f"{page}.{kind}" for page in studies.get("rnn_fwi").pages for kind in ("html", "ipynb")]
-    assert sorted(os.listdir(tmp_path / "out")) == sorted([*pages, "run.json"])
+    assert sorted(os.listdir(tmp_path / ODD)) == sorted([*pages, "run.json"])
+    outputs = [
+        out for cell in notebooks.read(tmp_path / ODD / "rnn_fwi.ipynb").cells for out in cell.get("outputs", ())
+    ]
+    assert not [out for out in outputs if out.get("name") == "stderr"]  # nobody has complained of the surroundings
+    page = (tmp_path / ODD / "rnn_fwi.html").read_text()
+    assert not re.search(r'<(script|img|link)[^>]+(src|href)="(?!data:|#)[^"]*\.(js|css|png)', page)
+    assert 'src="http' not in page
+    assert "data:image/svg+xml;base64" in page
 
 
 def test_what_needs_a_checkout_says_so(installed):

@@ -12,6 +12,9 @@ from geolib.gans import variants
 from geolib.inversion import descent, latent
 from tests import calls
 
+# One worker makes each valid call once for both modules.
+pytestmark = pytest.mark.xdist_group("calls")
+
 
 def likewise(value):
     """Return by name what holds the same numbers as an array or tensor does."""

@@ -12,17 +12,6 @@ from geolib.book import about, chapters, landing, notebooks, reading, records
 from geolib.plots import style
 from geolib.runs import paths
 
-#: Not yet rewritten. Take a chapter out when it is: the mark is strict, so a chapter that fits fails until then.
-UNWRITTEN: tuple[str, ...] = ()
-
-
-def waiting(strict: bool) -> list:
-    """Return the chapters, those that are not yet rewritten marked as expected to fail."""
-    mark = pytest.mark.xfail(reason="not yet rewritten", strict=strict)
-    return [pytest.param(name, marks=mark) if name in UNWRITTEN else name for name in studies.NAMES]
-
-
-names = waiting(strict=True)
 #: Of an execution what a page's foot tells, in as many words as on any machine.
 VERSIONS = {"numpy": "1.2.3", "python": "1.2.3", "scipy": "1.2.3", "torch": "1.2.3+cpu"}
 EXECUTED = {"date": "2026-01-02", "seconds": 87, "commit": "0" * 40, "versions": VERSIONS}
@@ -43,7 +32,7 @@ def files():
     return records.shipped()
 
 
-@pytest.mark.parametrize("name", names)
+@pytest.mark.parametrize("name", studies.NAMES)
 def test_a_chapter_is_read_in_a_quarter_of_an_hour(name, files, tmp_path):
     """Counted are the words of the page, with what the build adds to the committed notebook."""
     found = notebooks.read(paths.notebook(name))
@@ -57,20 +46,20 @@ def test_a_chapter_is_read_in_a_quarter_of_an_hour(name, files, tmp_path):
 
 @pytest.mark.book
 @pytest.mark.xdist_group("book")
-@pytest.mark.parametrize("name", names)
+@pytest.mark.parametrize("name", studies.NAMES)
 def test_a_built_page_is_read_in_a_quarter_of_an_hour(name, book):
     found = nbformat.read(book.parents[1] / "book" / "papers" / f"{name}.ipynb", as_version=4)
     assert reading.words(found) <= reading.WORDS
 
 
-@pytest.mark.parametrize("name", names)
+@pytest.mark.parametrize("name", studies.NAMES)
 def test_a_chapter_shows_code_in_three_to_five_places(name):
     found = nbformat.read(paths.notebook(name), as_version=4)
     shown = [cell for cell in found.cells if cell.cell_type == "code" and "show.source(" in cell.source]
     assert 3 <= len(shown) <= 5
 
 
-@pytest.mark.parametrize("name", names)
+@pytest.mark.parametrize("name", studies.NAMES)
 def test_a_chapter_has_a_scorecard_a_recheck_and_tested_solutions(name):
     found = nbformat.read(paths.notebook(name), as_version=4)
     code = [cell for cell in found.cells if cell.cell_type == "code"]

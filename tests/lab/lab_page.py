@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, once
 
-from geolib.book import labs
+from geolib.book import build, labs
+from geolib.runs import paths
 
 SOURCES = ROOT / "book" / "_static" / "lab"
 PAGE = """<!DOCTYPE html><html data-theme="{theme}"><head><meta charset="utf-8"><title>{name}</title>
@@ -14,13 +15,21 @@ PAGE = """<!DOCTYPE html><html data-theme="{theme}"><head><meta charset="utf-8">
 <body><div class="geolab" data-lab="{name}"><p>Without scripts there is nothing to try here.</p></div></body></html>"""
 
 
+def built() -> Path | None:
+    """Return the folder of data in the built book, where that was built from what is here now."""
+    stamp, folder = ROOT / ".build" / "book.stamp", ROOT / "_build" / "html" / "_static" / "lab" / "data"
+    now = paths.checkout() == ROOT and stamp.is_file() and build._digest(build._book_inputs(ROOT))
+    return folder if folder.is_dir() and now and stamp.read_text() == now else None
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Path:
     """A folder like the built book's, with all laboratories and their data."""
 
     def make() -> dict[str, bytes]:
-        data = tmp_path_factory.mktemp("data")
-        labs.write(SOURCES, data)
+        data = built()
+        if data is None:
+            labs.write(SOURCES, data := tmp_path_factory.mktemp("data"))
         return {path.relative_to(data).as_posix(): path.read_bytes() for path in data.rglob("*") if path.is_file()}
 
     folder = tmp_path_factory.mktemp("site")

@@ -96,18 +96,24 @@ STUDY = Chain()""",
 )
 
 
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory):
+    """The folder of the studies of slow units."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "slow_study.py").write_text(SLOW)
+    (folder / "chain_study.py").write_text(CHAIN)
+    return folder
+
+
 @pytest.fixture
-def slow(tmp_path, monkeypatch):
+def slow(modules, tmp_path, monkeypatch):
     """A study of slow units that every process started from here can import."""
-    (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "slow_study.py").write_text(SLOW)
-    (tmp_path / "modules" / "chain_study.py").write_text(CHAIN)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'modules'}{os.pathsep}{ROOT}")
+    monkeypatch.setenv("PYTHONPATH", f"{modules}{os.pathsep}{ROOT}")
     monkeypatch.setenv("SLOW_LOG", str(tmp_path / "log"))
     monkeypatch.delenv(scheduler.VARIABLE, raising=False)
     # How long a client of a lost scheduler hopes that it comes back: 30 s by default.
     dask.config.set({"distributed.comm.timeouts.connect": "5s"})
-    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
+    monkeypatch.syspath_prepend(str(modules))
     for name in ("slow_study", "chain_study"):
         sys.modules.pop(name, None)
     import slow_study
@@ -152,6 +158,20 @@ def cluster(slow, tmp_path):
     made = Cluster(tmp_path)
     made.add_worker()
     made.add_worker()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def lasting(modules, tmp_path_factory):
+    """A cluster for all tests that leave it as it is."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{modules}{os.pathsep}{ROOT}")
+        patch.setenv("SLOW_LOG", str(folder / "log"))
+        made = Cluster(folder)
+        made.add_worker()
+        made.add_worker()
     yield made
     made.close()
 
@@ -267,14 +287,14 @@ def survey():
     return waves.Survey(grid, 0.001, 200, sources, receivers, wavelet)
 
 
-def test_shots_spread_give_the_same_gradient(cluster):
+def test_shots_spread_give_the_same_gradient(lasting):
     shot_lines = survey()
     truth = torch.full((24, 30), 2000.0, dtype=torch.float64)
     start = truth.clone()
     truth[12:] = 2300.0
     observed = waves.propagate(truth, shot_lines)
     alone = shots.misfit_and_gradient(start, shot_lines, observed, at_once=2)
-    with distributed.Client(cluster.address, set_as_default=False) as client:
+    with distributed.Client(lasting.address, set_as_default=False) as client:
         spread = shots.misfit_and_gradient(
             start, shot_lines, observed, at_once=2, map=functools.partial(scheduler.in_order, address=client)
         )
@@ -295,10 +315,12 @@ def test_shots_are_refused_that_would_be_left_out():
         shots.misfit_and_gradient(start, shot_lines, torch.cat([observed, observed]))
 
 
-def test_the_variable_names_a_scheduler_too(slow, cluster, tmp_path, monkeypatch):
-    monkeypatch.setenv(scheduler.VARIABLE, cluster.address)
+def test_the_variable_names_a_scheduler_too(slow, lasting, tmp_path, monkeypatch):
+    monkeypatch.setenv(scheduler.VARIABLE, lasting.address)
     studies.run(slow.STUDY, slow.Config(units=2, seconds=0))
-    assert str(os.getpid()) not in {pid for _, pid in log(tmp_path)}
+    assert not log(tmp_path)
+    assert {pid for _, pid in log(lasting.folder)} <= {str(worker.pid) for worker in lasting.workers}
+    assert [name for name, _ in log(lasting.folder)].count("u1") == 1
 
 
 def test_a_kernel_computes_where_its_run_was_told(slow, tmp_path, monkeypatch):
@@ -328,14 +350,14 @@ def test_a_lost_scheduler_is_reported_and_finished_units_are_kept(slow, cluster,
     assert len(log(tmp_path)) - before <= 40 - kept + 2  # workers of the lost cluster may just be ending a unit
 
 
-def test_errors_of_a_worker_and_its_version(slow, cluster, monkeypatch):
+def test_errors_of_a_worker_and_its_version(slow, lasting, monkeypatch):
     with pytest.raises(ValueError, match="two is refused"):
-        list(scheduler.unordered(slow.fails_at_two, [(2,)], address=cluster.address))
+        list(scheduler.unordered(slow.fails_at_two, [(2,)], address=lasting.address))
     monkeypatch.setenv("SLOW_VERSION", "2")
     with pytest.raises(
         RuntimeError, match="workers must have this version of slow_study and its data; one has another"
     ):
-        studies.run(slow.STUDY, slow.Config(units=1), address=cluster.address)
+        studies.run(slow.STUDY, slow.Config(units=1), address=lasting.address)
 
 
 def test_a_task_that_kills_every_worker_is_reported(slow, cluster):
