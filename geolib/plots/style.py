@@ -136,6 +136,7 @@ def use_style() -> None:
         "savefig.dpi": 192,
         "savefig.bbox": "tight",
         "savefig.transparent": True,
+        "savefig.pad_inches": 0.04,
         "figure.facecolor": "none",
         "axes.facecolor": "none",
         "figure.constrained_layout.use": True,
