@@ -6,7 +6,6 @@ import pytest
 from geolib import studies
 from tests import small
 
-
 # The others take minutes: the campaign runs them.
 STRANGE = pytest.mark.xfail(raises=small.Hole, strict=True, reason="two iterations come down 'in inf evaluations'")
 
