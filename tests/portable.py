@@ -119,7 +119,8 @@ def measure(names: Sequence[str], changes: Mapping[str, str], cache: str) -> Ite
 def gradient(changes: Mapping[str, str], cache: str) -> bytes:
     """Return the bits of a gradient of waves, by kernels that are in the cache or are compiled into it."""
     command = [sys.executable, "-c", GRADIENT]
-    return subprocess.run(command, check=True, cwd=ROOT, env=environment(changes, cache), stdout=subprocess.PIPE).stdout
+    where = {"cwd": ROOT, "env": environment(changes, cache)}
+    return subprocess.run(command, check=True, capture_output=True, **where).stdout
 
 
 def keep(found: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
