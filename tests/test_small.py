@@ -6,11 +6,9 @@ import pytest
 from geolib import studies
 from tests import small
 
+
 # The others take minutes: the campaign runs them.
-STRANGE = pytest.mark.xfail(raises=small.Hole, strict=True, reason="two iterations come down 'in inf evaluations'")
-
-
-@pytest.mark.parametrize("name", ["wgan_traces", pytest.param("rnn_fwi", marks=STRANGE)])
+@pytest.mark.parametrize("name", ["wgan_traces", "rnn_fwi"])
 def test_a_notebook_runs_to_its_end_with_small_valid_parameters(name, tmp_path):
     made = small.run(name, small.drawn(name, 0), tmp_path)
     assert made.is_file()

@@ -161,10 +161,10 @@ def _ranges(units: Units) -> dict[str, str]:
     for method in ("adagrad", "rmsprop", "adam"):
         low, high = RANGES[tables.LABELS[method]]
         speeds = tables.speeds(units, method)
-        inside = [f"{count:.0f}" for rate, count in speeds if low <= rate <= high]
+        inside = [count for rate, count in speeds if low <= rate <= high]
         beyond += [count for rate, count in speeds if not low <= rate <= high]
-        if inside:
-            found[f"{method}_inside"] = listed(inside)
+        if inside and np.isfinite(inside).all():
+            found[f"{method}_inside"] = listed([f"{count:.0f}" for count in inside])
     if np.isfinite(least := min(beyond, default=np.inf)):
         found["outside_least"] = f"{least:.0f}"
     return found
