@@ -100,7 +100,7 @@ def run(study: str, changes: dict[str, Any], folder: Path) -> Path:
     """
     made = notebooks.execute(study, changes, folder / f"{study}.ipynb", note="small")
     assert not notebooks.failed(made)
-    page = standalone.render(made, folder / f"{study}.html", study)
+    (page,) = standalone.render_together([made], study)
     if seen := holes.holes(page.read_text(encoding="utf-8")):
         raise Hole(f"the page shows '{seen[0]}' ({len(seen)} in all)")
     return made
