@@ -38,6 +38,7 @@ SHIPPED = {
     ("wgan_gathers", "paper"): "v1-26a62de89c24b727",
     ("wgan_quality", "paper"): "v2-19d88844622fabf6",
     ("wgan_stopping", "paper"): "v1-40b11da8cce6281e",
+    ("wgan_use", "paper"): "v1-d7d08a21259298ed",
     ("wgan_traces", "float32"): "v2-547cd1081a671cb4",
     ("wgan_traces", "init002"): "v2-6c3d7b3526d254c6",
     ("wgan_traces", "paper"): "v2-19d88844622fabf6",

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from geolib import studies
+from geolib.runs.measure import Measure
 from geolib.studies.wgan_traces import use
 from geolib.studies.wgan_traces.use import STUDY as study
 
@@ -64,3 +65,20 @@ def test_gains_are_paired_by_seed():
     found = study.measures(study.Config(), units)
     assert found["use_gain_over_real_50"].value == pytest.approx(0.1)
     assert found["use_gain_over_altered_50"].value == pytest.approx(-0.15)
+
+
+def test_what_is_told_follows_the_gain():
+    def measures(few, many):
+        shares = {f"use_{source}_{n}": (0.5, 0.4, 0.6) for n in (50, 500) for source in ("real", "altered", "both")}
+        gains = {
+            f"use_gain_over_{rival}_{n}": each for rival in ("real", "altered") for n, each in ((50, few), (500, many))
+        }
+        rest = {"use_rule": (0.98, 0.97, 0.99), "use_generated": (0.6, 0.5, 0.7)}
+        return {name: Measure(v, low, high, 3) for name, (v, low, high) in {**shares, **gains, **rest}.items()}
+
+    found = measures((0.1, 0.05, 0.15), (-0.03, -0.04, -0.02))
+    counts, rows, alone = use.drawn(found)
+    assert counts == [50, 500] and rows["both"].shape == (2, 3) and alone.tolist() == [0.6, 0.5, 0.7]
+    assert "+10 points, +5 to +15, from 50" in use.message(found)
+    assert "−3 points, −4 to −2, from 500" in use.message(found)
+    assert "With 500 labelled traces" in use.told(found) and "3 trainings" in use.told(found)

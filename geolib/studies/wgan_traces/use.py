@@ -283,7 +283,8 @@ def told(measures: Mapping[str, Measure]) -> str:
     counts, rows, alone = drawn(measures)
     sentences = [
         f"The rule labels {percent(measures['use_rule'].value)} of unseen modelled traces right, "
-        f"and a picker that has seen generated traces only is right in {percent(alone[0])}."
+        f"and a picker that has seen generated traces only is right in {percent(alone[0])} "
+        f"({measures['use_generated'].n} trainings of each kind)."
     ]
     for place, n in ((0, counts[0]), (-1, counts[-1])):
         real, altered, both = (rows[source][place][0] for source in ("real", "altered", "both"))
@@ -297,14 +298,12 @@ def told(measures: Mapping[str, Measure]) -> str:
 
 
 def message(measures: Mapping[str, Measure]) -> str:
-    """Return the figure's message: what helps most where labels are fewest."""
-    counts, rows, _ = drawn(measures)
-    names = {"real": "nothing else", "altered": "alterations", "both": "generated traces"}
-    ends = {names[source]: rows[source][0][0] for source in names}
-    order = sorted(ends, key=lambda name: -ends[name])
+    """Return the figure's message: what generated traces add to few and to many labelled ones."""
+    counts = drawn(measures)[0]
+    few, many = (_gain(measures[f"use_gain_over_real_{n}"]) for n in (counts[0], counts[-1]))
     return (
-        f"From {counts[0]} labelled traces most is learnt with {order[0]}: "
-        f"{percent(ends[order[0]])} right, {percent(ends[order[1]])} with {order[1]}"
+        f"Mixed in, generated traces change right picks by {few}, from {counts[0]:,} labelled ones, "
+        f"and by {many}, from {counts[-1]:,}"
     )
 
 
