@@ -302,8 +302,8 @@ def message(measures: Mapping[str, Measure]) -> str:
     counts = drawn(measures)[0]
     few, many = (_gain(measures[f"use_gain_over_real_{n}"]) for n in (counts[0], counts[-1]))
     return (
-        f"Mixed in, generated traces change right picks by {few}, from {counts[0]:,} labelled ones, "
-        f"and by {many}, from {counts[-1]:,}"
+        f"Mixed in, generated traces change right picks by {few}, from {counts[0]:,} labelled "
+        f"ones, and by {many}, from {counts[-1]:,}"
     )
 
 
