@@ -168,7 +168,10 @@ def finite(name: str, value: Any, remedy: str = "Remove the NaN or infinite entr
         If one is NaN or infinite; the message counts them.
     """
     # `value - value` is zero exactly where the entry is finite; it works alike on numpy arrays and torch tensors.
-    bad = int(((value - value) != 0).sum())
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        bad = int(((value - value) != 0).sum())
     if bad:
         raise ValueError(f"{name} must be finite; got {bad} NaN or infinite entries. {remedy}")
 

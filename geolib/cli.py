@@ -10,7 +10,7 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper):  # a console without our letters shows a question mark
             stream.reconfigure(errors="replace")
+    action = None
     try:
         options = parser(_ACTIONS).parse_args(pairs(sys.argv[1:] if arguments is None else arguments))
         _check_place()
         with warnings.catch_warnings(), surroundings.ended_as_by_a_key():
-            warnings.showwarning = _warn
-            status = options.action(options)
+            warnings.showwarning = _warn_once()
+            action = options.action
+            status = action(options)
         sys.stdout.flush()  # here, where a reader that has left is noticed
         return status
     except UsageError as error:
@@ -55,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _complain(f"memory must suffice; it did not ({error}). Use smaller parameters.", 1)
     except KeyboardInterrupt:
-        return _complain("interrupted; finished units are kept, and the same command goes on from them", 1)
+        if action in (_run, _compute, _sweep, _book, _publish):
+            return _complain("interrupted; finished units are kept, and the same command goes on from them", 1)
+        return _complain("interrupted; nothing of it is kept, and the same command begins anew", 1)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"
@@ -81,8 +85,16 @@ def _lost_output(error: OSError) -> bool:
     return ours
 
 
-def _warn(message: object, *_: Any, **__: Any) -> None:
-    _complain(message, 0)
+def _warn_once() -> Callable[..., None]:
+    """Return what says a warning, each once in a command, though files are read more than once."""
+    said: set[str] = set()
+
+    def warn(message: object, *_: Any, **__: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            _complain(message, 0)
+
+    return warn
 
 
 def _complain(message: object, status: int) -> int:

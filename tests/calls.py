@@ -72,10 +72,8 @@ APART = {
         f"geolib.datasets.files.{name}"
         for name in ["find", "array", "table", "velocity", "geometry", "places", "traveltimes"]
     ),
-    *(
-        f"geolib.datasets.files.{name}"
-        for name in ["facies", "segyio", "state_dict", "must_fit", "Geometry", "Traveltimes"]
-    ),
+    *(f"geolib.datasets.files.{name}" for name in ["facies", "segyio", "Geometry", "Traveltimes", "by_shots"]),
+    *(f"geolib.datasets.weights.{name}" for name in ["state_dict", "must_fit"]),
     *(f"geolib.datasets.segy.{name}" for name in ["Gathers", "gathers", "interval_of", "write"]),
 }
 

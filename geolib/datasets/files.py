@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import importlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -47,12 +47,14 @@ def find(name: str, path: Any, kinds: Sequence[str]) -> Path:
     if not found.is_file():
         raise ValueError(f"{name} must be a file; {found} is not there. Check its path.")
     size = found.stat().st_size
-    if not 0 < size <= LARGEST:
-        raise ValueError(f"{name} must have between 1 and {LARGEST} bytes; {found} has {size}. Cut it.")
+    if not size:
+        raise ValueError(f"{name} must hold something; {found} is empty. Check how it was written.")
+    if size > LARGEST:
+        raise ValueError(f"{name} must have at most {LARGEST} bytes; {found} has {size}. Cut it.")
     return found
 
 
-def array(name: str, path: Any, n_axes: int, shape: Sequence[int] | None = None) -> np.ndarray:
+def array(name: str, path: Any, n_axes: int | Sequence[int], shape: Sequence[int] | None = None) -> np.ndarray:
     """Return the finite real numbers of a file, float64, with so many axes.
 
     Parameters
@@ -61,8 +63,8 @@ def array(name: str, path: Any, n_axes: int, shape: Sequence[int] | None = None)
         Of the parameter, for messages.
     path : path-like
         `.npy`, raw float32, or SEG-Y, whose traces are rows.
-    n_axes : int
-        Axes that it must have.
+    n_axes : int or sequence of int
+        Axes that it must have, or may.
     shape : sequence of int, optional
         What it must be; a raw file needs it, and SEG-Y for three axes.
 
@@ -72,10 +74,11 @@ def array(name: str, path: Any, n_axes: int, shape: Sequence[int] | None = None)
         If the file is missing, of another kind or shape, too large, empty, or holds what is no finite number.
     """
     found = find(name, path, (".npy", *RAW, *SEGY))
-    kind = found.suffix.lower()
+    kind, allowed = found.suffix.lower(), (n_axes,) if isinstance(n_axes, int) else tuple(n_axes)
     if kind in RAW:
         if shape is None:
-            raise ValueError(f"{name} must have its shape told, for a raw file has none; {found} has not. Give it.")
+            others = "NumPy (.npy) or SEG-Y" if max(allowed) > 1 else "NumPy (.npy)"
+            raise ValueError(f"{name} must tell its shape; {found} is raw and does not. Give {others}.")
         if found.stat().st_size != 4 * math.prod(shape):
             raise ValueError(
                 f"{name} must hold {math.prod(shape)} float32 numbers for shape {tuple(shape)}; "
@@ -88,9 +91,11 @@ def array(name: str, path: Any, n_axes: int, shape: Sequence[int] | None = None)
         values = values.reshape(tuple(shape))
     if shape is not None:
         _checks.shape(name, values, shape, "Correct the shape, or the file.")
-    if values.ndim != n_axes or 0 in values.shape:
-        raise ValueError(f"{name} must have {n_axes} axes; {found} has shape {values.shape}. Reshape it, or tell it.")
-    values = values.astype(np.float64)
+    if values.ndim not in allowed or 0 in values.shape:
+        axes = " or ".join(map(str, allowed))
+        raise ValueError(f"{name} must have {axes} axes; {found} has shape {values.shape}. Reshape it, or tell it.")
+    with np.errstate(all="ignore"):  # of bytes in another order; what is no number is refused next
+        values = values.astype(np.float64)
     _checks.finite(name, values, "Correct the file.")
     return values
 
@@ -99,7 +104,10 @@ def _npy(name: str, path: Path) -> np.ndarray:
     try:
         values = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0] if str(error) else "it is cut off"
+        if "pickle" in reason:  # which NumPy would have the reader allow
+            array_ = _checks.content(path, 6) == b"\x93NUMPY"
+            reason = "it holds objects, which are not read" if array_ else "it does not begin as one"
         raise ValueError(
             f"{name} must be an array that NumPy saved; {path} is none ({reason}). Save it anew."
         ) from None
@@ -177,6 +185,11 @@ def velocity(name: str, path: Any, *, unit: str = "m/s", shape: Sequence[int] | 
     """
     _checks.choice("unit", unit, UNITS)
     segy = Path(str(path)).suffix.lower() in SEGY
+    if shape is None and Path(str(path)).suffix.lower() in RAW:
+        found = find(name, path, RAW)
+        raise ValueError(
+            f"{name} must have its shape told, for a raw file has none; {found} has not. Give -p shape ROWS,COLUMNS."
+        )
     model = array(name, path, 2, shape if shape is None or not segy else shape[::-1])
     model = model.T.copy() if segy else model
     low, high = float(model.min()) * UNITS[unit], float(model.max()) * UNITS[unit]
@@ -301,6 +314,20 @@ def places(name: str, positions: np.ndarray, spacings: Sequence[float], shape: t
     return found
 
 
+def by_shots(name: str, path: Any) -> np.ndarray:
+    """Return the rows of a table of geometry, shot by shot, as `geometry` takes them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `geometry`.
+    """
+    known = geometry(name, path)
+    shots = table(name, path, ("shot", "source_depth", "source_x", "receiver_depth", "receiver_x"))["shot"]
+    _, first, number = np.unique(shots, return_index=True, return_inverse=True)
+    return np.argsort(first[number.ravel()], kind="stable").reshape(known.receivers.shape[:2])
+
+
 class Traveltimes(NamedTuple):
     """Rays between two boreholes: depths in m, times and their standard deviations in ns."""
 
@@ -344,57 +371,3 @@ def traveltimes(name: str, path: Any, *, distance: float, depth: float) -> Trave
     if deviation is not None and (deviation <= 0).any():
         raise ValueError(f"{name} must have positive deviations; got {deviation.min():g} ns. Correct them.")
     return Traveltimes(found["source_depth"], found["receiver_depth"], found["time"], deviation)
-
-
-def state_dict(name: str, path: Any) -> dict[str, Any]:
-    """Return the tensors of a PyTorch or safetensors file, by name; it holds nothing else.
-
-    Parameters
-    ----------
-    name, path
-        The parameter and its file, `.pth`, `.pt` or `.safetensors`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the file holds anything but tensors of finite numbers.
-
-    Notes
-    -----
-    PyTorch's files are pickles; `weights_only` lets nothing in them be called but what makes tensors.
-    """
-    import torch
-
-    found = find(name, path, (".pth", ".pt", ".safetensors"))
-    try:
-        if found.suffix.lower() == ".safetensors":
-            from safetensors.torch import load_file
-
-            tensors: Any = load_file(found)
-        else:
-            tensors = torch.load(found, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged or hostile file fails in as many ways as there are
-        reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
-        raise ValueError(f"{name} must hold tensors alone; {found} does not ({reason}). Save a state_dict.") from None
-    if not isinstance(tensors, Mapping) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
-        raise ValueError(f"{name} must hold tensors by name; {found} does not. Save a network's state_dict.")
-    for key, value in tensors.items():
-        if not value.is_floating_point():
-            raise ValueError(f"{name}'s {key} must be floating-point; got {value.dtype}. Give the weights themselves.")
-        _checks.finite(f"{name}'s {key}", value)
-    return dict(tensors)
-
-
-def must_fit(name: str, tensors: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Check that tensors are these, each of its shape, and no others.
-
-    Raises
-    ------
-    ValueError
-        If one is missing, too many, or of another shape.
-    """
-    if wrong := sorted(map(str, tensors.keys() ^ shapes.keys())):
-        what = "lack" if wrong[0] in shapes else "have"
-        raise ValueError(f"{name} must be those of the network alone; they {what} {wrong[0]!r}. Give another file.")
-    for key, value in tensors.items():
-        _checks.shape(f"{name}'s {key}", value, shapes[key], "Give the weights of this network.")

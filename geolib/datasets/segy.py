@@ -77,7 +77,7 @@ def gathers(name: str, path: Any, *, top: float = 0.0, origin: Sequence[float] =
     Society of Exploration Geophysicists (2002), SEG Y rev 1 Data Exchange format.
     """
     found = files.find(name, path, files.SEGY)
-    traces, headers = _opened(name, found, lambda file: file.trace.raw[:].astype(np.float64))
+    traces, headers = _opened(name, found, _traces)
     _checks.finite(name, traces, "Correct the file.")
     words = headers.words
     traces[np.isin(words["kind"], _DEAD)] = 0
@@ -105,6 +105,11 @@ def interval_of(name: str, path: Any) -> float | None:
     """
     _, headers = _opened(name, files.find(name, path, files.SEGY), lambda file: None)
     return _interval(name, headers.words)
+
+
+def _traces(file: Any) -> np.ndarray:
+    with np.errstate(all="ignore"):  # what is no number is refused
+        return np.asarray(file.trace.raw[:], dtype=np.float64)
 
 
 def _opened(name: str, path: Path, read: Callable[[Any], Any]) -> tuple[Any, _Headers]:

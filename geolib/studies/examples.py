@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from geolib._runtime import write_atomic
 from geolib.datasets import files, segy
 from geolib.datasets.channels import procedural_channels
 from geolib.datasets.velocity import smooth
@@ -90,16 +92,17 @@ def traces(folder: Path) -> list[Path]:
 
 
 def _arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
     for name, values in arrays.items():
-        np.save(folder / f"{name}.npy", values.astype(np.float32))
+        buffer = io.BytesIO()
+        np.save(buffer, values.astype(np.float32))
+        write_atomic(folder / f"{name}.npy", buffer.getvalue())
     return [folder / f"{name}.npy" for name in arrays]
 
 
 def _table(path: Path, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([names, *rows])
+    stream = io.StringIO(newline="")
+    csv.writer(stream).writerows([names, *rows])
+    write_atomic(path, stream.getvalue().encode())
     return path
 
 

@@ -2,13 +2,14 @@
 
 import os
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from geolib.datasets import files
+from geolib.datasets import files, weights
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_in_segy_a_trace_is_a_column(made, tmp_path):
     ("name", "content", "options", "message"),
     [
         ("v.txt", "1 2", {}, r"v must be a file \.npy, \.f32, .*; got 'v\.txt'\. Convert it"),
-        ("v.npy", b"", {}, r"v must have between 1 and \d+ bytes; .*v\.npy has 0"),
+        ("v.npy", b"", {}, r"v must hold something; .*v\.npy is empty\. Check how"),
         ("v.npy", b"\x93NUMPY broken", {}, r"v must be an array that NumPy saved; .*v\.npy is none"),
         ("v.npy", MODEL + 1j, {}, r"v must hold real numbers"),
         ("v.npy", np.array(["a"]), {}, r"v must hold real numbers"),
@@ -92,13 +93,25 @@ def test_nothing_in_a_file_is_executed(made, tmp_path, monkeypatch, name):
         np.save("x.npy", np.array([Trap()], dtype=object), allow_pickle=True)
     else:
         torch.save({"main.0.weight": Trap()}, "x.pth")
-    with pytest.raises(ValueError, match=r"x must (be an array|hold tensors alone)"):
-        files.array("x", "x.npy", 1) if name == "x.npy" else files.state_dict("x", "x.pth")
+    objects = r"objects, which are not read\)\. Save|objects that are no tensors\. Give a file of tensors"
+    with pytest.raises(ValueError, match=objects), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        files.array("x", "x.npy", 1) if name == "x.npy" else weights.state_dict("x", "x.pth")
     assert not (tmp_path / "trapped").exists()
     made("y.pth", pickle.dumps(Trap()))
     with pytest.raises(ValueError, match=r"x must hold tensors alone"):
-        files.state_dict("x", tmp_path / "y.pth")
+        weights.state_dict("x", tmp_path / "y.pth")
     assert not (tmp_path / "trapped").exists()
+
+
+def test_what_is_no_number_in_this_order_of_bytes_is_refused_without_a_warning(made):
+    turned = MODEL.astype("<f4")
+    turned[0, 0] = np.frombuffer(b"\x01\x00\x80\x7f", "<f4")[0]
+    with pytest.raises(ValueError, match=r"v must be finite; got 1 NaN"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        files.velocity("v", made("v.f32", turned.tobytes()), shape=(3, 4))
+    with pytest.raises(ValueError, match=r"v\.npy is none \(it does not begin as one\)\. Save"):
+        files.array("v", made("v.npy", b"no array at all"), 2)
 
 
 HEAD = "shot,source_depth,source_x,receiver_depth,receiver_x\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geolib.datasets import files
+from geolib.datasets.weights import must_fit, state_dict
 from geolib.gans import sgan
 from geolib.studies.latent_inversion.config import check_width
 from geolib.studies.latent_inversion.world import weights_path
@@ -21,12 +21,12 @@ def network(weights: str, width: int) -> sgan.Generator:
     Raises
     ------
     TypeError, ValueError
-        If the file is refused (`files.state_dict`).
+        If the file is refused (`geolib.datasets.weights`).
     """
     if not weights:
         check_width(width)
         return sgan.load_weights(weights_path(width))
-    given = files.state_dict("weights", weights)
+    given = state_dict("weights", weights)
     names = {**AUTHORS, **{name: name for name in AUTHORS.values()}}
     first = next(
         (given[name] for name in ("main.17.weight", "merge.weight") if name in given), None
@@ -39,6 +39,6 @@ def network(weights: str, width: int) -> sgan.Generator:
     made = sgan.Generator(max(2, len(first)))
     own = made.state_dict()
     layout = {name: names[name] for name in (AUTHORS if "main.17.weight" in given else own)}
-    files.must_fit("weights", given, {name: tuple(own[to].shape) for name, to in layout.items()})
+    must_fit("weights", given, {name: tuple(own[to].shape) for name, to in layout.items()})
     made.load_state_dict({to: given[name].float() for name, to in layout.items()})
     return made.requires_grad_(False).eval()

@@ -28,6 +28,8 @@ from geolib.studies.wgan_traces.units import DATA, Epoch
 FEWEST = 64
 #: Sampling interval (s) where neither the reader nor the file tells it.
 USUAL = 0.004
+#: Longest sampling interval (s) that is taken for one.
+LONGEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class OwnConfig(Config):
     batch: int = param(16, "traces in a batch", paper=64, low=2, high=4096)
     learning_rate: float = param(1e-4, "learning rate of both Adams", low=0, high=1)
     seed: int = param(1, "seed of everything random", low=0, high=2**31 - 1)
+
+    def check(self) -> None:
+        """Check the interval."""
+        if self.interval > LONGEST:
+            raise ValueError(
+                f"interval must be at most {LONGEST:g} s; got {self.interval:g}. "
+                "Give it in seconds, not milliseconds."
+            )
 
     def ready(self) -> None:
         """Read and check the file, and the memory that is needed."""

@@ -1,0 +1,131 @@
+"""Own data that is not what it seems: each is refused in one clear line before anything is computed."""
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+
+from geolib import _runtime, cli
+from geolib.datasets import files, segy
+from geolib.studies import examples
+from geolib.studies.rnn_fwi import given, own
+from geolib.studies.wgan_traces import own as traces
+
+MODEL = np.full((20, 30), 2000.0)
+HEAD = "shot,source_depth,source_x,receiver_depth,receiver_x\n"
+ROWS = [f"{shot},10,{x},10,{r}" for shot, x in ((1, 50), (2, 200)) for r in (30, 80, 130)]
+
+
+@pytest.fixture
+def values(tmp_path):
+    """Parameters of a survey of 2 shots and 3 receivers; its gathers tell each trace by its number."""
+    np.save(tmp_path / "v.npy", MODEL)
+    np.save(tmp_path / "w.npy", np.ones(20))
+    np.save(tmp_path / "d.npy", np.arange(1.0, 7).reshape(2, 3, 1) * np.ones(150))
+    (tmp_path / "g.csv").write_text(HEAD + "\n".join(ROWS))
+    names = {"velocity": "v.npy", "gathers": "d.npy", "geometry": "g.csv"}
+    return {name: str(tmp_path / file) for name, file in names.items()} | {"dt": 2e-3}
+
+
+def refused(values, message, **changes):
+    with pytest.raises(ValueError, match=message) as caught, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        given.given(own.OwnConfig(**values | changes))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wavelet_must_have_a_sampling_and_an_amplitude(values, tmp_path):
+    alone = {"velocity": values["velocity"], "wavelet": str(tmp_path / "w.npy")}
+    refused(alone, r"wavelet must have a sampling; neither dt nor gathers tell it\. Give -p dt SECONDS")
+    np.save(tmp_path / "w.npy", np.zeros(20))
+    refused(alone, r"wavelet must have an amplitude within the record; all of .*w\.npy are zero\. Check", dt=1e-3)
+    np.save(tmp_path / "w.npy", np.full(20, 1e30))
+    refused(alone, r"wavelet must have a largest amplitude .* it is 1e\+30\. Scale it", dt=1e-3)
+    np.ones(20, "<f4").tofile(tmp_path / "w.f32")
+    told = r"wavelet must tell its shape; .* is raw and does not\. Give NumPy \(\.npy\)\."
+    refused(alone, told, wavelet=str(tmp_path / "w.f32"), dt=1e-3)
+
+
+def test_kilometres_taken_for_metres_are_refused(values, tmp_path):
+    rows = [",".join([shot, *(f"{float(x) / 1000:g}" for x in rest)]) for shot, *rest in (r.split(",") for r in ROWS)]
+    (tmp_path / "g.csv").write_text(HEAD + "\n".join(rows))
+    refused(
+        values, r"geometry must spread over a cell of 10 m at least; all .* within 0\.17 m\. They look like km: give"
+    )
+    np.save(tmp_path / "d.npy", np.ones((1, 1, 150)))
+    (tmp_path / "g.csv").write_text(HEAD + "1,10,50,10,50")
+    assert given.given(own.OwnConfig(**values)).survey.n_shots == 1  # a trace where its source is
+
+
+def test_milliseconds_taken_for_seconds_are_refused(values):
+    told = r"dt must be at most 0\.0625 s, half a period of the source's 8 Hz; got 1\. Give it in seconds, not milli"
+    refused(values, told, dt=1)
+    with pytest.raises(ValueError, match=r"interval must be at most 0\.1 s; got 4\. Give it in seconds, not millisec"):
+        traces.OwnConfig(interval=4)
+    assert own.OwnConfig(frequency=0.01, dt=1.0).dt == 1  # of waves as long as the earth's
+
+
+def test_a_step_that_is_not_the_headers_is_refused(values, tmp_path):
+    pytest.importorskip("segyio")
+    known = files.geometry("g", tmp_path / "g.csv")
+    path = segy.write(tmp_path / "d.sgy", np.load(tmp_path / "d.npy"), known, 1e-3)
+    for geometry in ("", values["geometry"]):
+        of_headers = values | {"gathers": str(path), "geometry": geometry}
+        refused(of_headers, r"dt must be that of the gathers' headers, 0\.001 s; got 0\.002\. Leave it out, or correct")
+        assert given.given(own.OwnConfig(**of_headers | {"dt": 0.0})).observed is not None
+
+
+def test_a_survey_beyond_the_memory_is_refused_before_it_is_made(values, monkeypatch):
+    monkeypatch.setattr(_runtime, "machine_bytes", lambda: 2**34)
+    monkeypatch.setattr(given, "ricker", None)
+    large = {"velocity": values["velocity"], "spacing": 0.01, "shots": 1000, "seconds": 100}
+    refused(
+        large, r"the survey must fit into this machine's 16,384 MiB; .* Take fewer shots, a shorter record \(-p sec"
+    )
+
+
+def test_gathers_are_traces_in_the_rows_order_or_shots(values, tmp_path):
+    expected = given.given(own.OwnConfig(**values)).observed
+    np.save(tmp_path / "d.npy", np.load(tmp_path / "d.npy").reshape(6, 150))
+    np.testing.assert_array_equal(given.given(own.OwnConfig(**values)).observed, expected)
+    mixed = [0, 3, 1, 4, 2, 5]
+    (tmp_path / "g.csv").write_text(HEAD + "\n".join(ROWS[i] for i in mixed))
+    np.save(tmp_path / "d.npy", np.load(tmp_path / "d.npy")[mixed])
+    np.testing.assert_array_equal(given.given(own.OwnConfig(**values)).observed, expected)
+    np.save(tmp_path / "d.npy", 1e30 * np.load(tmp_path / "d.npy"))
+    refused(values, r"gathers must have a largest amplitude between 1e-15 and 1e\+15, .* it is 6e\+30\. Scale it")
+    np.save(tmp_path / "d.npy", np.full((2, 3, 150), np.inf))
+    refused(values, r"gathers must be finite; got 900 NaN or infinite entries")
+
+
+def test_a_warning_is_said_once_and_an_interrupted_certificate_keeps_nothing(values, monkeypatch, capsys):
+    def interrupted(config):
+        own.given(config)  # warns again, at another place
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(own, "certificate", interrupted)
+    options = ["certify", "-p", "velocity", values["velocity"], "-p", "frequency", "60", "-p", "seconds", "0.3"]
+    assert cli.main(options) == 1
+    told = capsys.readouterr().err
+    assert told.count("spacing should give the shortest wavelength") == 1
+    assert told.endswith("geolib: interrupted; nothing of it is kept, and the same command begins anew\n")
+
+
+def test_an_example_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    def fails(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_runtime.os, "fsync", fails)
+    for write in (
+        lambda: examples._arrays(tmp_path, {"a": MODEL}),
+        lambda: examples._table(tmp_path / "a.csv", ("x",), [(1,)]),
+    ):
+        with pytest.raises(OSError, match="No space"):
+            write()
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    examples._table(tmp_path / "a.csv", ("x", "y"), [(1, 2.5)])
+    assert (tmp_path / "a.csv").read_bytes() == b"x,y\r\n1,2.5\r\n"
+    examples._arrays(tmp_path, {"a": MODEL})
+    np.testing.assert_array_equal(np.load(io.BytesIO((tmp_path / "a.npy").read_bytes())), MODEL)
