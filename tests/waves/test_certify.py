@@ -294,11 +294,11 @@ def test_a_certificate_costs_at_most_ten_gradients_and_half_more_where_energy_co
     for name in spent:
         monkeypatch.setattr(engine._Shots, name, counted(name, getattr(engine._Shots, name)))
     found = certify(velocity, survey)
-    of_survey = math.prod((n + by for n, by in zip((60, 90), (20, 40)))) * n_shots * nt * 4
+    of_survey = math.prod((n + by for n, by in zip((60, 90), (20, 40), strict=True))) * n_shots * nt * 4
     for cost in (3.6, 4.4):
         gradients = (spent["gathers"] / cost + spent["gradient"]) / of_survey
         assert gradients <= most
-    assert 0 < found.gradients and f"as {found.gradients:.1f} gradients of the survey" in str(found)
+    assert found.gradients > 0 and f"as {found.gradients:.1f} gradients of the survey" in str(found)
 
 
 def test_to_compile_is_told_apart():
