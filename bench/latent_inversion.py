@@ -5,8 +5,8 @@ at a time through torch's own layers and a dense ray matrix, as the released cod
 float32 and in bfloat16. PyDREAM drives the same generator, a process for each chain, without crossover adaptation,
 which does not run on NumPy 2. Times are processor time, its processes' included; with a process on every core they are
 wall time. For all of them the C library keeps freed memory; without, batches take up to a fifth longer. Writes
-`latent_inversion.json` and `.md` beside this file. `--width 64` measures forward and gradient of a generator of another
-width, on one thread, and writes `wide_generator.json` and `.md`; `--rounds 1` is for a look whether it runs, and prints.
+`latent_inversion.json` and `.md` beside this file. `--width 64` measures forward and gradient of a generator of
+another width, on one thread, and writes `wide_generator.json` and `.md`; `--rounds 1` tries whether it runs and prints.
 """
 
 import argparse
@@ -27,8 +27,6 @@ from typing import Any
 import machines
 import numpy as np
 import torch
-from pydream.core import run_dream
-from pydream.parameters import SampledParam
 from scipy.stats import uniform
 
 from geolib._runtime import keep_memory
@@ -148,6 +146,9 @@ def of_one(state: np.ndarray) -> float:
 
 def samplers() -> dict[str, float]:
     """Milliseconds of processor time per forward run."""
+    from pydream.core import run_dream
+    from pydream.parameters import SampledParam
+
     likelihood()(np.full((8, 15), 0.5))
     start = processor_seconds()
     chains = dream.sample(likelihood(), 15, GENERATIONS, np.random.default_rng(0))

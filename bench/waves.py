@@ -1,6 +1,7 @@
 """The wave engine beside deepwave and beside the eager autograd network: time, memory, scaling, the machine's limit.
 
-Writes bench/waves.json, with rows for each processor that it ran on, and its table, bench/waves.md. Wants a quiet machine and takes about three minutes on two cores.
+Writes bench/waves.json, with rows for each processor that it ran on, and its table, bench/waves.md.
+Wants a quiet machine and takes about three minutes on two cores.
 Programs are measured in turn within one run, so that a ratio is fair also where the machine is not quiet. Fairness: the
 same grid, sources, receivers, type, time step (none of deepwave's internal steps) and width of the layer; deepwave has
 its own layer, tuned to the wavelet and the model, its best number of threads, and no check of its output.

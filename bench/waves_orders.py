@@ -2,8 +2,8 @@
 
 Writes bench/waves_orders.json, with rows for each processor that it ran on, and their table, bench/waves_orders.md.
 Wants a quiet machine and takes less than three minutes on two cores. Programs take turns within one run; the case and
-what is fair are those of bench/waves.py, with four shots: deepwave's best number of threads up to ours, too. Where deepwave is not installed nothing is written, and our
-own rows are shown.
+what is fair are those of bench/waves.py, with four shots: deepwave has its best number of threads up to ours, too.
+Where deepwave is not installed nothing is written, and our own rows are shown.
 """
 
 import importlib.util
@@ -123,7 +123,13 @@ def table(machine) -> str:
         if "other" in row:
             verdict = "met" if row["ratio"] >= row["target"] else "**missed**"
             fewer = " (1 thread)" if row["best_threads"] < row["threads"] else ""
-            other = [row["other"] + fewer, f"{row['best_s']:.3f} s", f"{row['ratio']:.2f}", f"{row['target']:g}", verdict]
+            other = [
+                row["other"] + fewer,
+                f"{row['best_s']:.3f} s",
+                f"{row['ratio']:.2f}",
+                f"{row['target']:g}",
+                verdict,
+            ]
         cells = [str(row["order"]), row["task"], str(row["threads"]), f"{row['geolib_s']:.3f} s", *other]
         lines.append(f"| {' | '.join(cells)} |")
     seconds = {(row["order"], row["threads"], row["task"]): row["geolib_s"] for row in machine["rows"]}
