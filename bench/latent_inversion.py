@@ -5,9 +5,11 @@ at a time through torch's own layers and a dense ray matrix, as the released cod
 float32 and in bfloat16. PyDREAM drives the same generator, a process for each chain, without crossover adaptation,
 which does not run on NumPy 2. Times are processor time, its processes' included; with a process on every core they are
 wall time. For all of them the C library keeps freed memory; without, batches take up to a fifth longer. Writes
-`latent_inversion.json` and `.md` beside this file.
+`latent_inversion.json` and `.md` beside this file. `--width 64` measures forward and gradient of a generator of
+another width, on one thread, and writes `wide_generator.json` and `.md`; `--rounds 1` tries whether it runs and prints.
 """
 
+import argparse
 import functools
 import json
 import multiprocessing
@@ -20,12 +22,11 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import machines
 import numpy as np
 import torch
-from pydream.core import run_dream
-from pydream.parameters import SampledParam
 from scipy.stats import uniform
 
 from geolib._runtime import keep_memory
@@ -71,11 +72,11 @@ def multiplications(width: int) -> float:
     return wide + 25 * width * (2145 + 2 * 8385)
 
 
-def gradient_runs() -> dict[str, Callable[[], None]]:
-    """What computes forward and gradient of one batch of trials, each in its own way."""
-    world = World(LatentConfig(), "cpu")
-    short = World(LatentConfig(precision="bfloat16"), "cpu")
-    plain = sgan.load_weights(weights_path(32)).requires_grad_(True)
+def gradient_runs(width: int = 32, *, gradient: bool = True) -> dict[str, Callable[[], None]]:
+    """What computes forward, and gradient, of one batch of trials, each in its own way."""
+    world = World(LatentConfig(width=width), "cpu")
+    short = World(LatentConfig(width=width, precision="bfloat16"), "cpu")
+    plain = sgan.load_weights(weights_path(width)).requires_grad_(True)
     matrix = torch.from_numpy(world.matrices["consistent"].toarray())
     data = world.observed("consistent", "binary", 1, 1)[0]
     latents = torch.rand(BATCH, 15, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -85,22 +86,32 @@ def gradient_runs() -> dict[str, Callable[[], None]]:
             z = row.clone().requires_grad_(True)
             model = sgan.to_model(plain(z.view(1, 1, 5, 3))).flatten(1)
             slowness = 12.5 + 25 / 6 * (model + ((model >= 0.5).float() - model).detach())
-            torch.autograd.grad((slowness @ matrix.T - data).square().sum(), z)
+            misfit = (slowness @ matrix.T - data).square().sum()
+            if gradient:
+                torch.autograd.grad(misfit, z)
 
     def batched(of: World) -> None:
         z = latents.clone().requires_grad_(True)
-        torch.autograd.grad((of.simulate("consistent", "binary", z) - data).square().sum(), z)
+        misfit = (of.simulate("consistent", "binary", z) - data).square().sum()
+        if gradient:
+            torch.autograd.grad(misfit, z)
 
-    return {"plain loop": one_by_one, "float32": lambda: batched(world), "bfloat16": lambda: batched(short)}
+    def run(work: Callable[[], None]) -> Callable[[], None]:
+        return work if gradient else torch.no_grad()(work)
+
+    runs = {"plain loop": one_by_one, "float32": lambda: batched(world), "bfloat16": lambda: batched(short)}
+    return {name: run(work) for name, work in runs.items()}
 
 
-def gradients(clock: Callable[[], float] = time.process_time) -> dict[str, float]:
+def gradients(
+    clock: Callable[[], float] = time.process_time, width: int = 32, rounds: int = ROUNDS, *, gradient: bool = True
+) -> dict[str, float]:
     """Milliseconds per trial of this process."""
     torch.set_num_threads(1)
     keep_memory()
-    runs = gradient_runs()
+    runs = gradient_runs(width, gradient=gradient)
     spent: dict[str, list[float]] = {name: [] for name in runs}
-    for index in range(ROUNDS + 1):
+    for index in range(rounds + 1):
         for name, run in runs.items():
             start = clock()
             run()
@@ -135,6 +146,9 @@ def of_one(state: np.ndarray) -> float:
 
 def samplers() -> dict[str, float]:
     """Milliseconds of processor time per forward run."""
+    from pydream.core import run_dream
+    from pydream.parameters import SampledParam
+
     likelihood()(np.full((8, 15), 0.5))
     start = processor_seconds()
     chains = dream.sample(likelihood(), 15, GENERATIONS, np.random.default_rng(0))
@@ -157,8 +171,41 @@ def samplers() -> dict[str, float]:
     return found | {"PyDREAM": 1e3 * (many - few) / (8 * GENERATIONS)}
 
 
+def wide(width: int, rounds: int) -> None:
+    """Measure forward and gradient of one width beside the plain loop; only whole measurements are written."""
+    timed = {
+        "forward": gradients(width=width, rounds=rounds, gradient=False),
+        "gradient": gradients(width=width, rounds=rounds),
+    }
+    here = {**machines.source(store.provenance()), "width": width, "load": os.getloadavg()[0], "ms": timed}
+    if rounds < ROUNDS:
+        print(wide_table(here))
+        return
+    print(machines.write(Path(__file__).resolve().parent / "wide_generator", here, wide_table))
+
+
+def wide_table(machine: dict[str, Any]) -> str:
+    """Return what one processor needs for a generator of one width, and how many times as fast as the plain loop."""
+    lines = [f"| Width {machine['width']} | | ms per trial, one core | speed | target | |", "|---|---|--:|--:|--:|---|"]
+    target = machines.TARGETS["wide_generator"]
+    for task, times in machine["ms"].items():
+        for name, ms in times.items():
+            speed = times["plain loop"] / ms
+            goal = [f"{target:g}", "met" if speed >= target else "**missed**"] if name == "float32" else ["", ""]
+            lines.append(f"| {name} | {task} | {ms:.2f} | {speed:.2f} | {' | '.join(goal)} |")
+    told = f"Batches of {BATCH}; processor time of one thread ({machine['device']}), {machine['source']};"
+    return "\n".join([*lines, "", f"{told} load average {machine['load']:.1f}.", ""])
+
+
 def main() -> None:
     folder = Path(__file__).resolve().parent
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--width", type=int)
+    options.add_argument("--rounds", type=int, default=ROUNDS)
+    given = options.parse_args()
+    if given.width is not None:
+        wide(given.width, given.rounds)
+        return
     keep_memory()
     middle, together, rates = gradients(), on_all_cores(), best_rates()
     operations = 4 * multiplications(32)  # a product is two, and the way back takes as many as the way there

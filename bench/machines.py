@@ -9,6 +9,9 @@ from typing import Any
 
 from geolib.runs.store import write_atomic
 
+#: What we aimed at, of all benchmarks of waves and of the wide generator: tables, charts and the page read this.
+TARGETS: dict[str, float] = json.loads(Path(__file__).with_name("targets.json").read_text(encoding="utf-8"))
+
 
 def rows(file: Path, record: Mapping[str, Any], speeds: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return the rows that `file` holds of other machines, and a new one of this: its device, source and speeds.
@@ -21,6 +24,12 @@ def rows(file: Path, record: Mapping[str, Any], speeds: Mapping[str, float]) -> 
 def source(record: Mapping[str, Any]) -> dict[str, str]:
     """Return what a measurement was made on, and that it was measured, from its provenance."""
     return {"device": record["device"], "source": f"measured, commit {record['commit'][:9]}, {record['date']}"}
+
+
+def of(file: Path, device: str) -> dict[str, Any]:
+    """Return what `file` holds of one machine; empty where it was not measured."""
+    kept = json.loads(file.read_text(encoding="utf-8"))["machines"] if file.is_file() else []
+    return next((row for row in kept if row["device"] == device), {})
 
 
 def write(stem: Path, here: Mapping[str, Any], table: Callable[[Any], str]) -> str:

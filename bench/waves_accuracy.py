@@ -35,7 +35,7 @@ SMOOTH = 30.0
 FREQUENCY, DURATION, SAMPLE, SHOTS, STEPS = 12.0, 1.5, 0.004, 4, (1, 2)
 #: Courant number, fastest velocity times step over spacing: the largest at which deepwave makes no steps of its own.
 STABLE = 0.42
-GOAL, TURNS, TARGET = 0.01, 3, 4.0
+GOAL, TURNS, TARGET = 0.01, 3, machines.TARGETS["accuracy"]
 #: An order is given up that takes so many times as long as the quickest way that is known.
 HOPELESS = 10.0
 

@@ -2,8 +2,8 @@
 
 Writes bench/waves_orders.json, with rows for each processor that it ran on, and their table, bench/waves_orders.md.
 Wants a quiet machine and takes less than three minutes on two cores. Programs take turns within one run; the case and
-what is fair are those of bench/waves.py, with four shots. Where deepwave is not installed nothing is written, and our
-own rows are shown.
+what is fair are those of bench/waves.py, with four shots: deepwave has its best number of threads up to ours, too.
+Where deepwave is not installed nothing is written, and our own rows are shown.
 """
 
 import importlib.util
@@ -23,7 +23,6 @@ from geolib.waves import misfit_and_gradient, propagate
 HERE = Path(__file__).parent
 ORDERS, SHOTS = (2, 4, 6, 8), 4
 TURNS = {"forward": 7, "gradient": 3}
-TARGETS = {"forward": 3.0, "gradient": 7.0}
 #: deepwave's own default, at which its ways to save are tried too.
 DEFAULT = 4
 THERE = importlib.util.find_spec("deepwave") is not None
@@ -87,11 +86,29 @@ def measured(order, threads, velocity, survey, observed):
                 | {
                     "other": name,
                     "other_s": statistics.median(times),
-                    "ratio": statistics.median(b / a for a, b in zip(mine, times, strict=True)),
-                    "target": TARGETS[task],
+                    "turns_ratio": statistics.median(b / a for a, b in zip(mine, times, strict=True)),
                 }
                 for name, times in found.items()
             ] or [row]
+    return rows
+
+
+def fair(rows):
+    """Give each row its target and the ratio to the other's best number of threads, up to the row's own.
+
+    Of runs that took turns the ratio is the median of turns, of others that of both medians.
+    """
+    for row in rows:
+        if "other" in row:
+            same = [r for r in rows if all(r.get(key) == row[key] for key in ("order", "task", "other"))]
+            best = min((r for r in same if r["threads"] <= row["threads"]), key=lambda r: r["other_s"])
+            own = best["threads"] == row["threads"]
+            row |= {
+                "best_s": best["other_s"],
+                "best_threads": best["threads"],
+                "ratio": row["turns_ratio"] if own else best["other_s"] / row["geolib_s"],
+                "target": machines.TARGETS[row["task"]],
+            }
     return rows
 
 
@@ -105,7 +122,14 @@ def table(machine) -> str:
         other = ["", "", "", "", ""]
         if "other" in row:
             verdict = "met" if row["ratio"] >= row["target"] else "**missed**"
-            other = [row["other"], f"{row['other_s']:.3f} s", f"{row['ratio']:.2f}", f"{row['target']:g}", verdict]
+            fewer = " (1 thread)" if row["best_threads"] < row["threads"] else ""
+            other = [
+                row["other"] + fewer,
+                f"{row['best_s']:.3f} s",
+                f"{row['ratio']:.2f}",
+                f"{row['target']:g}",
+                verdict,
+            ]
         cells = [str(row["order"]), row["task"], str(row["threads"]), f"{row['geolib_s']:.3f} s", *other]
         lines.append(f"| {' | '.join(cells)} |")
     seconds = {(row["order"], row["threads"], row["task"]): row["geolib_s"] for row in machine["rows"]}
@@ -118,6 +142,7 @@ def table(machine) -> str:
     lines += [
         "",
         f"{machine['setting']}, float32. A gradient takes as long as so many forward runs: {', '.join(costs)}.",
+        "Where deepwave is slower on two threads than on one, its time on one is what ours is compared with.",
         f"Medians of {turns['forward']} turns forward and {turns['gradient']} with gradient, taken in turn",
         f"({machine['device']}), {machine['source']}; load average {machine['load']:.1f}.",
         "",
@@ -130,6 +155,7 @@ def main() -> None:
     observed = torch.zeros(SHOTS, velocity.shape[1], survey.nt)
     threads = sorted({1, min(2, len(os.sched_getaffinity(0)))})
     rows = [row for order in ORDERS for row in measured(order, threads, velocity, survey, observed)]
+    fair(rows)
     here = {
         **machines.source(provenance()),
         "setting": f"{SHOTS} shots, {survey.nt} steps, {' x '.join(map(str, velocity.shape))} cells + {waves.WIDTH} "

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from geolib.book import goals
 from geolib.runs.tables import markdown
 
 #: The measurements of `bench/` in the order of the page, each with its question.
@@ -18,16 +19,21 @@ QUESTIONS = {
     "latent_inversion": "How fast is a step in the latent space?",
     "gan_101": "How fast are adversarial networks in one dimension?",
 }
-SCALING = """## How do waves grow with the problem?
-
-:::{figure} /_generated/scaling.svg
-:name: fig-scaling
+#: What follows a table: goals, and why some are missed.
+GOALS = {
+    "waves": goals.of_waves,
+    "waves_orders": goals.of_orders,
+    "waves_accuracy": goals.of_accuracy,
+    "latent_inversion": goals.of_width,
+}
+SCALING = """:::{{figure}} /_generated/scaling{number}.svg
+:name: fig-scaling{number}
 :alt: Four log-log panels: seconds against time steps, cells, shots, threads; lines of proportion.
 
-How the wave engine scales: seconds of a forward run (circles) and of misfit and gradient (squares)
-as one size varies from 4 shots, 1000 steps and 140 by 340 cells on all cores. Dotted: in proportion
-to the first point. The dashed line is the workspace of one thread (right axis). Two threads want
-two free cores: the note above tells whether there were.
+How the wave engine scales on {device}: seconds of a forward run (circles) and of misfit and
+gradient (squares) as one size varies from 4 shots, 1000 steps and 140 by 340 cells on all cores.
+Dotted: in proportion to the first point. The dashed line is the workspace of one thread (right
+axis). Two threads want two free cores: the note above tells whether there were.
 :::
 
 """
@@ -37,8 +43,9 @@ ORDERS = """:::{{figure}} /_generated/orders-{number}.svg
 :name: fig-orders-{number}
 :alt: Dots of the ratio over the order in space, forward and with gradient, over a dashed target.
 
-How many times as long deepwave takes, by order in space and number of threads, on {device}. Dashed:
-what we aimed at. Hollow: deepwave where it saves time or memory of the gradient.
+How many times as long deepwave takes, by order in space and number of threads, on {device}. Of both
+numbers of threads deepwave has the better one, up to ours. Dashed: what we aimed at. Hollow:
+deepwave where it saves time or memory of the gradient.
 :::
 
 """
@@ -66,8 +73,12 @@ def page(bench: Path) -> dict[str, bytes]:
         text += f"## {question}\n\n"
         measured = json.loads(numbers.read_text(encoding="utf-8")) if numbers.is_file() else {}
         if measured and name in _PANELS:
-            made[f"speed-{name}.svg"] = _drawing(_PANELS[name](measured))
-            text += _figure(name, question)
+            # A file may hold each machine as a whole, or the last one with the speeds of others.
+            whole = measured["machines"] if name == "waves" else [measured]
+            for number, machine in enumerate(whole, 1):
+                figure = name if number == 1 else f"{name}-{number}"
+                made[f"speed-{figure}.svg"] = _drawing(_PANELS[name](machine))
+                text += _figure(figure, question, name, machine.get("device", ""))
         if name == "waves_accuracy" and measured:
             made["accuracy.svg"] = _accuracy(measured["machines"][0])
             text += ACCURACY.format(device=measured["machines"][0]["device"])
@@ -78,12 +89,24 @@ def page(bench: Path) -> dict[str, bytes]:
                 text += ORDERS.format(number=number, device=machine["device"])
             told = _folded("The measurements behind the dots", told)
         text += told
+        if name in GOALS and (bench / "targets.json").is_file():
+            text += GOALS[name](bench)
         if name == "waves" and measured:
-            made["scaling.svg"] = _scaling(measured["scaling"])
-            text += SCALING + _folded(
-                "The measurements of this figure", _sizes(measured["scaling"])
-            )
+            drawn, shown = _scalings(measured["machines"])
+            made |= drawn
+            text += shown
     return {"speed.md": (text or "Nothing was measured.\n").encode(), **made}
+
+
+def _scalings(machines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, bytes], str]:
+    """Return the figures of how waves grow, one for each machine, and their place on the page."""
+    made, text = {}, "## How do waves grow with the problem?\n\n"
+    for index, machine in enumerate(machines):
+        number = f"-{index + 1}" if index else ""
+        made[f"scaling{number}.svg"] = _scaling(machine["scaling"])
+        text += SCALING.format(number=number, device=machine["device"])
+        text += _folded("The measurements of this figure", _sizes(machine["scaling"]))
+    return made, text
 
 
 def _folded(title: str, text: str) -> str:
@@ -107,12 +130,13 @@ def _sizes(rows: Sequence[Mapping[str, Any]]) -> str:
     return markdown(heads, cells, "lrrrr")
 
 
-def _figure(name: str, question: str) -> str:
-    return f""":::{{figure}} /_generated/speed-{name}.svg
-:name: fig-speed-{name}
+def _figure(figure: str, question: str, name: str, device: str) -> str:
+    on = f" On {device}." if device else ""
+    return f""":::{{figure}} /_generated/speed-{figure}.svg
+:name: fig-speed-{figure}
 :alt: Bars that answer the question with the numbers of the table below.
 
-{question} {_BARS.get(name, "The longer the bar, the faster.")}
+{question} {_BARS.get(name, "The longer the bar, the faster.")}{on}
 :::
 
 """

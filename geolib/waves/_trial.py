@@ -37,10 +37,12 @@ class Trial:
         self.step, self.step_of_few = TURN / turn, TURN_BY_FEW / turn
         # Steps must not leave the stable velocities.
         fastest = longest_step(survey.grid, 1.0, options["space_order"]) / survey.dt / (1 + 4 * self.step_of_few)
+        self.seconds = math.inf
         self.shared = velocity.dim() == len(survey.grid.shape)
         self.model = (velocity if self.shared else velocity[self.shots]).clamp(max=fastest)
         self.models = self.model.double().expand(len(self.shots), *survey.grid.shape)
         self.whole = survey.source_amplitudes[self.shots]
+        self.compiling = self._warmed_up()
         self.heard = propagate(self.model, self.part(self.whole), **options).double()
         self.amplitudes = self.whole[..., : self._samples()].double()
         generator = torch.Generator().manual_seed(seed)
@@ -52,9 +54,15 @@ class Trial:
         self.sources = normal(*self.amplitudes.shape)
         self.sizes = 0.5 + normal(*self.models.shape).abs().clamp(max=1)
         self.single, self.double = self._gradients(torch.float32), self._gradients(torch.float64)
-        begin = time.perf_counter()  # kernels are compiled by now
-        self.misfit_gradient(self.model, self.whole)
-        self.seconds = (time.perf_counter() - begin) * survey.n_shots / len(self.shots)
+
+    def _warmed_up(self) -> float:
+        """Return the seconds to compile, if need be, the kernels of both precisions: two steps of one shot by each."""
+        begin, row = time.perf_counter(), torch.tensor([0])
+        for kind in (torch.float32, torch.float64):
+            survey, model = self.part(self.whole[row, :, :2].to(kind), row), self.models[0].to(kind)
+            nothing = propagate(model, survey, **self.options)
+            misfit_and_gradient(model, survey, nothing, **self.options)
+        return time.perf_counter() - begin
 
     def _samples(self) -> int:
         """Return how much of the record is tried."""
@@ -68,9 +76,13 @@ class Trial:
         return self.survey.of_shots(self.shots[rows], nt=amplitudes.shape[-1], source_amplitudes=amplitudes)
 
     def misfit_gradient(self, models: torch.Tensor, amplitudes: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of half the traces' squares."""
-        nothing = amplitudes.new_zeros(*self.heard.shape[:2], amplitudes.shape[-1])
-        return misfit_and_gradient(models, self.part(amplitudes), nothing, **self.options)[1] * len(self.shots)
+        """Return the gradient of half the traces' squares; in the survey's own precision it is timed, too."""
+        nothing, begin = amplitudes.new_zeros(*self.heard.shape[:2], amplitudes.shape[-1]), time.perf_counter()
+        found = misfit_and_gradient(models, self.part(amplitudes), nothing, **self.options)[1] * len(self.shots)
+        if amplitudes.dtype == self.model.dtype:
+            share = len(self.shots) * amplitudes.shape[-1] / (self.survey.n_shots * self.survey.nt)
+            self.seconds = min(self.seconds, (time.perf_counter() - begin) / share)
+        return found
 
     def _gradients(self, kind: torch.dtype) -> Gradients:
         models = self.models.to(kind).clone().requires_grad_()

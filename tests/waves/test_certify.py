@@ -12,6 +12,7 @@ import torch
 from geolib.studies.rnn_fwi.problems import problem_1d
 from geolib.waves import Between, Boundary, Grid, Survey, between, certify, longest_step, propagate, ricker
 from geolib.waves._layout import Places, scheme_of, setup_of
+from geolib.waves.certify import Certificate
 
 # The package's attribute of this name is the function.
 engine = importlib.import_module("geolib.waves.propagate")
@@ -264,3 +265,45 @@ def test_what_cannot_be_certified_is_refused():
         certify(velocity, survey, torch.zeros(1, 3, 300))
     with pytest.raises(ValueError, match=r"dt must be at most"):
         certify(4 * velocity, survey)
+
+
+@pytest.mark.parametrize(
+    ("n_shots", "late", "most"), [(1, 0, 10), (2, 0, 10), (6, 0, 10), (20, 0, 10), (1, 1, 15), (2, 1, 15)]
+)
+def test_a_certificate_costs_at_most_ten_gradients_and_half_more_where_energy_comes_late(
+    n_shots, late, most, monkeypatch
+):
+    """Counted: cells, steps and bytes that the kernels pass over, and a gradient as 3.6 to 4.4 forward runs."""
+    nt, spent = 240, {"gathers": 0, "gradient": 0}
+
+    def counted(name, run):
+        def counting(shots, *data, **options):
+            size = math.prod(shots.shape) * shots.survey.n_shots * shots.survey.nt * shots.type.itemsize
+            spent[name] += size
+            return run(shots, *data, **options)
+
+        return counting
+
+    grid, velocity = Grid((60, 90), 10.0), torch.full((60, 90), 2000.0)
+    dt = 0.8 * longest_step(grid, 2500.0)
+    wavelet = ricker(8.0, dt, nt).roll(late * (nt - 110), -1).expand(n_shots, 1, -1)
+    columns = torch.linspace(10, 80, n_shots).long()
+    sources = torch.stack([torch.ones_like(columns), columns], -1)[:, None]
+    receivers = torch.tensor([[1, x] for x in range(5, 85, 5)]).expand(n_shots, -1, -1)
+    survey = Survey(grid, dt, nt, sources, receivers, wavelet)
+    for name in spent:
+        monkeypatch.setattr(engine._Shots, name, counted(name, getattr(engine._Shots, name)))
+    found = certify(velocity, survey)
+    of_survey = math.prod((n + by for n, by in zip((60, 90), (20, 40), strict=True))) * n_shots * nt * 4
+    for cost in (3.6, 4.4):
+        gradients = (spent["gathers"] / cost + spent["gradient"]) / of_survey
+        assert gradients <= most
+    assert found.gradients > 0 and f"as {found.gradients:.1f} gradients of the survey" in str(found)
+
+
+def test_to_compile_is_told_apart():
+    found = Certificate((), 2.0, 8.0, 40.0)
+    assert str(found).endswith(
+        "It took 2 s, as 8.0 gradients of the survey, after 40 s to compile, which happens once."
+    )
+    assert str(Certificate((), 2.0, 8.0, 0.1)).endswith("It took 2 s, as 8.0 gradients of the survey.")
