@@ -81,4 +81,5 @@ def test_what_is_told_follows_the_gain():
     assert counts == [50, 500] and rows["both"].shape == (2, 3) and alone.tolist() == [0.6, 0.5, 0.7]
     assert "+10 points, +5 to +15, from 50" in use.message(found)
     assert "−3 points, −4 to −2, from 500" in use.message(found)
+    assert use.lesson(found).startswith("by +10 points, +5 to +15, from 50 traces")
     assert "With 500 labelled traces" in use.told(found) and "3 trainings" in use.told(found)

@@ -297,6 +297,13 @@ def told(measures: Mapping[str, Measure]) -> str:
     return " ".join(sentences)
 
 
+def lesson(measures: Mapping[str, Measure]) -> str:
+    """Return in half a sentence what generated traces change, against nothing and alterations."""
+    n = drawn(measures)[0][0]
+    gain, rival = (_gain(measures[f"use_gain_over_{name}_{n}"]) for name in ("real", "altered"))
+    return f"by {gain}, from {n:,} traces; against shifting and turning these over, by {rival}"
+
+
 def message(measures: Mapping[str, Measure]) -> str:
     """Return the figure's message: what generated traces add to few and to many labelled ones."""
     counts = drawn(measures)[0]
