@@ -302,11 +302,11 @@ def _book(options: argparse.Namespace) -> int:
 
 
 def _certify(options: argparse.Namespace) -> int:
-    from geolib.studies.rnn_fwi import own
+    from geolib.studies.rnn_fwi import given, own
 
     options.study = own.STUDY.name
     config = _config(options)
-    assert isinstance(config, own.OwnConfig)
+    assert isinstance(config, given.OwnConfig)
     found = own.certificate(config)
     print(found)
     return 1 if found.faults else 0

@@ -223,7 +223,7 @@ def _gathers(config: OwnConfig, path: Path, known: tuple[int, int]) -> np.ndarra
             f"they have shape {found.shape}. Correct one of the two."
         )
     if found.ndim == 2:
-        return found[files.by_shots("geometry", config.geometry)]
+        found = np.take(found, files.by_shots("geometry", config.geometry), axis=0)
     return found
 
 
