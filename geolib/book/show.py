@@ -158,7 +158,7 @@ def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = Fal
     several = any(row[1] != "1" for row in told)
     heads = ["Precomputed", "This build"]
     if several:
-        heads = ["Precomputed, where they differ most", "This build, there"]
+        heads = ["Precomputed, the largest", "This build, the same"]
     table = markdown(["What", "Numbers", *heads, "Digits that agree"], told, "lrrrr")
     title, head = "Computed again by this build", f"{runs} runs of this chapter were computed again"
     if rerun:
@@ -171,14 +171,14 @@ def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = Fal
 
 
 def _told(here: Any, before: Any) -> list[str]:
-    """Return how many numbers two results share, and the pair that differs most, first the old."""
+    """Return how many numbers two results share, and of these the old one's largest and the new."""
     one, other = _shared(here, before)
-    with np.errstate(invalid="ignore"):
-        gap = np.nan_to_num(np.abs(one - other), nan=-1.0, posinf=-1.0).ravel()
-    if not gap.size:
+    # Digits that agree are counted from the largest: beside it others seem to differ more.
+    size = np.nan_to_num(np.abs(other), nan=-1.0, posinf=-1.0).ravel()
+    if not size.size:
         return ["0", "—", "—"]
-    at = int(gap.argmax())
-    return [f"{gap.size:,}", *(short(float(each.ravel()[at])) for each in (other, one))]
+    at = int(size.argmax())
+    return [f"{size.size:,}", *(short(float(each.ravel()[at])) for each in (other, one))]
 
 
 def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:

@@ -55,7 +55,7 @@ def test_the_box_says_how_well_the_worst_agrees_and_of_a_rerun_only_the_numbers(
     assert "| misfit | 1 | 1 | 1 | 4 |" in text and "| model | 3 | 1 | 1 | 12 |" in text
     text = show.recheck(rows, runs=2, rerun=True).data
     assert "with your parameters" in text and "agree to at least" not in text
-    assert "| What | Numbers | Precomputed, where they differ most | This build, there |" in text
+    assert "| What | Numbers | Precomputed, the largest | This build, the same |" in text
     text = show.recheck({"misfit": (2.0, 1.0)}, runs=1).data
     assert "agree to at least" not in text and "| What | Numbers | Precomputed | This build |" in text
     with pytest.raises(ValueError, match="rows must hold what was computed again; got none"):
@@ -65,13 +65,13 @@ def test_the_box_says_how_well_the_worst_agrees_and_of_a_rerun_only_the_numbers(
 @pytest.mark.parametrize(
     ("here", "before", "row"),
     [
-        ([1.0, 2.0, 3.0], [1.0, 2.5, 3.001], "| model | 3 | 2.5 | 2 | 0 |"),
+        ([1.0, 2.0, -3.0], [1.0, 2.001, -3.0001], "| model | 3 | -3 | -3 | 3 |"),
         (np.ones((30, 50)), np.ones((40, 50)), "| model | 1,500 | 1 | 1 | 12 |"),
         ([1.0, np.nan, 7.0], [1.0, np.nan, 8.0], "| model | 3 | 8 | 7 | 0 |"),
         ([], [1.0], "| model | 0 | — | — | 0 |"),
     ],
 )
-def test_of_many_numbers_the_box_shows_those_that_differ_most(here, before, row):
+def test_of_many_numbers_the_box_shows_the_largest(here, before, row):
     assert row in show.recheck({"model": (here, before)}, runs=1).data
 
 
