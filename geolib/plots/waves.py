@@ -358,4 +358,4 @@ def film(models: np.ndarray, titles: Sequence[str]) -> bytes:
         image.set_data(models[number] / 1000)
         ax.set_title(titles[number])
 
-    return gif(figure, range(len(models)), draw, colors=64)
+    return gif(figure, range(len(models)), draw, colors=40)

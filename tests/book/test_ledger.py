@@ -220,12 +220,13 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
 def test_what_the_book_states_itself_is_judged_alike_and_counted_with_no_paper(judged):
     ours = {row["id"]: row for row in judged if row["kind"] == claims.OURS}
     assert ours and verify.scorecard(list(ours.values()))["claims"] == 0
-    page = ledger_page.claims("latent_inversion", [row for row in judged if row["paper"] == "latent_inversion"], [])
-    before, after = page.split("### What this book states itself, judged alike and not counted")
-    for identity, row in ours.items():
-        mark = f'id="{ledger_page.claim_anchor(identity)}"'
-        (line,) = (text for text in after.splitlines() if mark in text)
-        assert f"| {row['verdict']} |" in line and mark not in before
+    for paper in {row["paper"] for row in ours.values()}:
+        page = ledger_page.claims(paper, [row for row in judged if row["paper"] == paper], [])
+        before, after = page.split("### What this book states itself, judged alike and not counted")
+        for row in (each for each in ours.values() if each["paper"] == paper):
+            mark = f'id="{ledger_page.claim_anchor(row["id"])}"'
+            (line,) = (text for text in after.splitlines() if mark in text)
+            assert f"| {row['verdict']} |" in line and mark not in before
     assert verify.as_text({"x": list(ours.values())}).count("[this book's own, not counted]") == len(ours)
 
 
