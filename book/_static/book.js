@@ -201,6 +201,8 @@
     focus();
     function again() { names(); fit(); focus(); }
     window.addEventListener("resize", again);
+    // On paper code wraps; back on the screen it scrolls again.
+    window.matchMedia("print").addEventListener("change", again);
     window.addEventListener("load", function () {
       again();
       if (window.MathJax && window.MathJax.startup) { window.MathJax.startup.promise.then(again); }

@@ -265,7 +265,10 @@ def test_a_worker_killed_mid_run_loses_nothing(slow, cluster, tmp_path):
             saved[path.stem] = path.stat().st_mtime_ns
         os.kill(cluster.workers[0].pid, signal.SIGKILL)
 
-    thread = when(lambda: len(list((tmp_path / "spread").rglob("*.unit"))) >= 4, kill)
+    def both_at_work() -> bool:
+        return len({pid for _, pid in log(tmp_path)}) == 2 and len(list((tmp_path / "spread").rglob("*.unit"))) >= 4
+
+    thread = when(both_at_work, kill)
     spread = studies.run(slow.STUDY, config, folder=tmp_path / "spread", address=cluster.address)
     thread.join()
     assert cluster.workers[0].wait() == -signal.SIGKILL

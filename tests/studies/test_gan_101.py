@@ -209,7 +209,7 @@ def test_effects_of_ratios_are_geometric():
 def test_ablation_table_names_every_trick(tiny):
     config, results = tiny
     table = ablation.ablation_table(config.critic_steps, results.units, "mixture")
-    assert "| leaky |" in table and "| critic steps |" in table and "too few seeds" in table
+    assert "| leaky ReLU |" in table and "| more D steps |" in table and "too few seeds" in table
 
 
 def test_every_claim_names_a_measure_that_the_study_makes():

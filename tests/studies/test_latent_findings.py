@@ -269,5 +269,5 @@ def test_recipes_that_end_in_noise_are_counted():
     rows = {tuple(row.split(" | ")[:2]): row for row in text.replace("| ", "", 1).splitlines()[2:]}
     assert len(rows) == 8 and sum("| 0 of 2 |" in row for row in rows.values()) >= 5
     titles = [title for title, picture in prior.pictured(units, "published") if picture is not None]
-    assert titles == ["published, width 64", "published, width 32", "published, width 16"]
+    assert titles == [f"the paper's,\nwidth {width}" for width in (64, 32, 16)]
     assert prior.pictured({}, "released")[0][1] is None
