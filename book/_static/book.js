@@ -44,7 +44,7 @@
     document.querySelectorAll(boxes).forEach(function (box) {
       var wide = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
       var scrolls = wide && /auto|scroll/.test(getComputedStyle(box).overflow);
-      if (scrolls && !box.hasAttribute("tabindex")) { box.setAttribute("tabindex", "0"); box.dataset.focus = ""; }
+      if (scrolls && box.tabIndex < 0) { box.setAttribute("tabindex", "0"); box.dataset.focus = ""; }
       if (!scrolls && box.dataset.focus === "") { box.removeAttribute("tabindex"); delete box.dataset.focus; }
       if (box.dataset.name) { name(box, scrolls); }
     });
