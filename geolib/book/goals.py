@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from geolib.runs.tables import markdown
+from geolib.runs.tables import listed, markdown
 
 UNTESTED = "we have not tested why."
 NOT_MEASURED = "not measured"
@@ -48,7 +48,7 @@ def of_waves(bench: Path) -> str:
         alone = machine.get("one_thread", {})
         for row, task in zip(machine["rows"], ("forward", "gradient"), strict=False):
             if task in alone and alone[task] < target[task] <= row["ratio"]:
-                what = f"{task[:1].upper()}{task[1:]}, deepwave, in processor time on one thread"
+                what = f"{task.capitalize()}, deepwave, in processor time on one thread"
                 reasons.append(f"{what}, {device}: {UNTESTED}")
     return _told(rows, reasons)
 
@@ -132,8 +132,8 @@ def _by_order(rows: Sequence[Machine], device: str, limit: Machine | None) -> It
         ]
         if not missed:
             continue
-        where = _list(dict.fromkeys(str(row["order"]) for row in missed))
-        what = f"{task[:1].upper()}{task[1:]} at order {where} beside {other}, {device}"
+        where = listed(list(dict.fromkeys(str(row["order"]) for row in missed)))
+        what = f"{task.capitalize()} at order {where} beside {other}, {device}"
         if ", gradient sampled" in other:
             usual = {
                 (r["order"], r["threads"]): r
@@ -177,11 +177,6 @@ def _told(rows: Sequence[Sequence[str]], reasons: Sequence[str]) -> str:
 
 def _verdict(met: bool) -> str:
     return "met" if met else "**missed**"
-
-
-def _list(names: Mapping[str, None]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _devices(bench: Path) -> list[str]:

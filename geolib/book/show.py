@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geolib.book import ledger, ledger_page, verify
-from geolib.plots.distributions import wrap
+from geolib.plots.style import wrap
 from geolib.runs.measure import short
 from geolib.runs.tables import markdown
 

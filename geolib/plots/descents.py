@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from geolib.plots.distributions import headline
-from geolib.plots.style import COLORS, PALETTE, color_of, colors_of, new_figure
+from geolib.plots.style import COLORS, PALETTE, color_of, colors_of, headline, new_figure
 
 Arrays = Mapping[str, np.ndarray]
 Points = Sequence[tuple[float, float]]

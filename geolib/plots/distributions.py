@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from geolib.plots.absent import nothing
-from geolib.plots.style import COLORS, INK, PALETTE, gif
+from geolib.plots.style import COLORS, INK, PALETTE, gif, headline
 
 REAL, MADE, CRITIC = PALETTE["real"], PALETTE["generated"], PALETTE["critic"]
-#: Bold letters of a title that fit into an inch.
-LETTERS = 10.5
 X_LABEL = "x (standardised)"
 GAMES = {
     "simultaneous": COLORS["vermilion"],
@@ -25,22 +22,6 @@ GAMES = {
     "extragradient": COLORS["blue"],
     "damped": COLORS["green"],
 }
-
-
-def headline(figure: Figure, text: str) -> None:
-    """Put the message of a figure, if it has one, above its panels, on the left, in lines as wide as it is."""
-    if not text:
-        return
-    text = textwrap.fill(text, int(LETTERS * figure.get_figwidth()))
-    figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
-
-
-def wrap(figure: Figure) -> None:
-    """Break a figure's message, if it has one, into lines as wide as the figure, as `headline` does."""
-    text = figure.get_suptitle()
-    for shown in figure.texts:
-        if text and shown.get_text() == text:
-            shown.set_text(textwrap.fill(" ".join(text.split()), int(LETTERS * figure.get_figwidth())))
 
 
 def legend_below(figure: Figure, axis: Axes, columns: int = 4) -> None:

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from geolib.plots.absent import nothing
-from geolib.plots.distributions import headline, legend_below
-from geolib.plots.style import COLORS, FACIES_MAP, INK, PALETTE, new_figure
+from geolib.plots.distributions import legend_below
+from geolib.plots.style import COLORS, FACIES_MAP, INK, PALETTE, headline, new_figure
 
 #: What a verdict on a trick is drawn in.
 VERDICTS = {"helps": COLORS["green"], "harms": COLORS["vermilion"]}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from scipy.ndimage import minimum_filter
 
 from geolib.plots.style import COLORS, PALETTE
+from geolib.plots.tomography import lowest
 
 
 def crossings(
@@ -79,9 +79,8 @@ def stacked(ax: Axes, traces: np.ndarray, color: str, text: str) -> Axes:
 def valleys(ax: Axes, grid: np.ndarray, text: str) -> Axes:
     """Draw a misfit `(n, n)` over two latents, its local minima marked, under a line of text."""
     ax.imshow(np.log(grid), cmap="viridis", origin="lower", interpolation="nearest")
-    lowest = (grid == minimum_filter(grid, 3, mode="nearest"))[1:-1, 1:-1]
-    rows, columns = np.nonzero(lowest)
-    ax.plot(columns + 1, rows + 1, ".", color=COLORS["vermilion"], markersize=4)
+    rows, columns = lowest(grid)
+    ax.plot(columns, rows, ".", color=COLORS["vermilion"], markersize=4)
     ax.set_title(text)
     return bare(ax, aspect="equal")
 

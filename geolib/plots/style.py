@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -83,6 +84,8 @@ SIGNED_MAP = "RdBu_r"
 FACIES_MAP = "cividis"
 #: Inches that fill a page's text width; a figure is shown at its own size, so that its letters are as large as stated.
 WIDTH, POINTS = 7.2, 9.0
+#: Bold letters of a title that fit into an inch.
+LETTERS = 10.5
 #: A drawing of more bytes is shown as a picture: it holds too many strokes.
 LARGEST = 300_000
 _DARK = "".join(
@@ -240,6 +243,22 @@ def new_figure(
     """
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
     return figure, list(axes.flat)
+
+
+def headline(figure: Figure, text: str) -> None:
+    """Put the message of a figure, if it has one, above its panels, on the left, in lines as wide as it is."""
+    if not text:
+        return
+    text = textwrap.fill(text, int(LETTERS * figure.get_figwidth()))
+    figure.suptitle(text, x=0.01, ha="left", fontweight="bold")
+
+
+def wrap(figure: Figure) -> None:
+    """Break a figure's message, if it has one, into lines as wide as the figure, as `headline` does."""
+    text = figure.get_suptitle()
+    for shown in figure.texts:
+        if text and shown.get_text() == text:
+            shown.set_text(textwrap.fill(" ".join(text.split()), int(LETTERS * figure.get_figwidth())))
 
 
 def label_end(ax: Axes, line: Line2D, text: str = "", *, shift: float = 0.0) -> Axes:

@@ -109,6 +109,13 @@ def draw_spectrum(axes: Axes, values: np.ndarray) -> None:
     axes.set(xlabel="singular value number", ylabel="singular value / largest", xticks=index[::2])
 
 
+def lowest(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns of a grid's interior points below all their eight neighbours."""
+    around = minimum_filter(grid, footprint=[[1, 1, 1], [1, 0, 1], [1, 1, 1]], mode="nearest")
+    rows, columns = np.nonzero((grid < around)[1:-1, 1:-1])
+    return rows + 1, columns + 1
+
+
 def draw_landscape(axes: Axes, grid: np.ndarray, z: np.ndarray, truth: Sequence[float], title: str) -> None:
     """Draw WRMSE over two latents and a dot on each of its local minima, which the title counts.
 
@@ -127,9 +134,8 @@ def draw_landscape(axes: Axes, grid: np.ndarray, z: np.ndarray, truth: Sequence[
     """
     drawn = axes.pcolormesh(z[0], z[1], grid, cmap="viridis", shading="nearest", rasterized=True)
     axes.figure.colorbar(drawn, ax=axes, label="WRMSE")
-    around = minimum_filter(grid, footprint=[[1, 1, 1], [1, 0, 1], [1, 1, 1]], mode="nearest")
-    rows, columns = np.nonzero((grid < around)[1:-1, 1:-1])
-    axes.plot(z[0][columns + 1], z[1][rows + 1], ".", color=COLORS["vermilion"], markersize=4)
+    rows, columns = lowest(grid)
+    axes.plot(z[0][columns], z[1][rows], ".", color=COLORS["vermilion"], markersize=4)
     axes.plot(*truth, "+", color="white", markersize=10, markeredgewidth=2)
     minima = "minimum (dot)" if len(rows) == 1 else "minima (dots)"
     axes.set(title=f"{title}:\n{len(rows)} local {minima}", xlabel="$z_1$", ylabel="$z_2$")

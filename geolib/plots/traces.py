@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from geolib.plots.distributions import headline
-from geolib.plots.style import COLORS, PALETTE, gif, label_end
+from geolib.plots.style import COLORS, PALETTE, gif, headline, label_end
 
 GENERATED, REAL, CRITIC = PALETTE["generated"], PALETTE["real"], PALETTE["critic"]
 FLOOR, INK, AVERAGED = PALETTE["floor"], COLORS["black"], COLORS["sky"]

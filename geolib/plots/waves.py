@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from geolib.plots.absent import nothing
-from geolib.plots.distributions import headline
-from geolib.plots.style import COLORS, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, new_figure
+from geolib.plots.style import COLORS, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, headline, new_figure
 
 Arrays = Mapping[str, np.ndarray]
 
