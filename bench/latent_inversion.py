@@ -203,6 +203,8 @@ def main() -> None:
     options.add_argument("--width", type=int)
     options.add_argument("--rounds", type=int, default=ROUNDS)
     given = options.parse_args()
+    if given.width is None and given.rounds != ROUNDS:
+        options.error("--rounds goes with --width, which alone prints and writes nothing")
     if given.width is not None:
         wide(given.width, given.rounds)
         return

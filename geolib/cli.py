@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if action in (_run, _compute, _sweep, _book, _publish):
             return _complain("interrupted; finished units are kept, and the same command goes on from them", 1)
-        return _complain("interrupted; nothing of it is kept, and the same command begins anew", 1)
+        return _complain("interrupted; the same command begins anew", 1)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__}: {error} ({Path(place.filename).name}, line {place.lineno})"

@@ -27,6 +27,8 @@ SLOWEST, FASTEST = 200.0, 12_000.0
 #: Least and greatest mean velocity of a radar wave in the ground, m/ns.
 RADAR = (0.03, 0.3)
 UNITS = {"m/s": 1.0, "km/s": 1000.0}
+#: Longest sampling interval that is taken for one, s.
+LONGEST = 0.1
 #: Spacings by which positions that are rounded, in centimetres say, may be beside their grid point.
 ON = 1e-3
 

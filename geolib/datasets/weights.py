@@ -39,6 +39,8 @@ def state_dict(name: str, path: Any) -> dict[str, Any]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the refusal says it
                 tensors = torch.load(found, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise  # these tell themselves
     except Exception as error:  # a damaged or hostile file fails in as many ways as there are
         what = "holds objects that are no tensors" if "nsupported" in str(error) else "cannot be read as such"
         raise ValueError(f"{name} must hold tensors alone; {found} {what}. Give a file of tensors.") from None

@@ -87,7 +87,7 @@ class Certificate:
         lines = [("check", "found", "rule", ""), *map(dataclasses.astuple, self.rows)]
         widths = [max(len(line[column]) for line in lines) for column in range(3)]
         table = ["  ".join([*(w.ljust(n) for w, n in zip(line, widths, strict=False)), line[3]]) for line in lines]
-        before = f", after {self.compiling:.2g} s to compile, which happens once" if self.compiling >= 1 else ""
+        before = f", after {self.compiling:.2g} s to make the engine ready" if self.compiling >= 1 else ""
         cost = f"It took {self.seconds:.2g} s, as {self.gradients:.1f} gradients of the survey{before}."
         return "\n".join([*(line.rstrip() for line in table), "", self.verdict, cost])
 
@@ -132,10 +132,10 @@ def certify(
 
     Notes
     -----
-    Ten gradients of the survey or less; of one small shot, whose runs are too short to be quick, up to fourteen in
-    seconds. Of many shots six are tried, spread evenly, and of few shots the first half of their record, or as much of
-    it as brings half of the energy: where this comes late, half as much again. On a machine's first call the engine
-    compiles before, which is told apart.
+    Counted in work ten gradients of the survey or less, fifteen where the energy comes late; on the clock one small
+    shot takes longer, since short runs are no quicker. Of many shots six are tried, spread evenly, and of few shots the
+    first half of their record, or as much of it as brings half of the energy. A gradient's seconds are extrapolated
+    from the quickest that a check makes. On a machine's first call the engine compiles before, which is told apart.
     """
     begin = time.perf_counter()
     order = space_order_of(space_order)

@@ -271,7 +271,9 @@ def test_a_worker_killed_mid_run_loses_nothing(slow, cluster, tmp_path):
     thread = when(both_at_work, kill)
     spread = studies.run(slow.STUDY, config, folder=tmp_path / "spread", address=cluster.address)
     thread.join()
-    assert cluster.workers[0].wait() == -signal.SIGKILL
+    assert saved, "both workers were never at work: nobody was killed"
+    assert len(saved) < config.units, "killed after the end"
+    assert cluster.workers[0].wait(timeout=10) == -signal.SIGKILL
     entries = log(tmp_path)
     assert {pid for _, pid in entries} == {str(worker.pid) for worker in cluster.workers}
     # What was saved is neither computed nor written again.

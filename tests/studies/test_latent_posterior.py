@@ -139,7 +139,16 @@ def test_what_is_told_follows_from_the_runs():
     ],
 )
 def test_it_is_told_in_how_many_scenarios_runs_agree(found, told):
-    assert draws._agreed(found).startswith("Not quite: from separate searches") and told in draws._agreed(found)
+    said = draws._agreed(found)
+    assert (
+        said.startswith("No: " if max(found) > 1.1 else "Not quite: ")
+        and f"from separate searches, R-hat is {told}" in said
+    )
+
+
+def test_an_r_hat_is_rounded_upwards_and_one_that_is_none_has_no_bound():
+    assert "at most 1.02, but not in the 1 scenario" in draws._agreed([1.014])
+    assert draws._agreed([np.nan]).startswith("No: from separate searches, R-hat is without a bound")
 
 
 def test_how_the_sampler_goes_about_it_follows_from_its_settings():

@@ -3,7 +3,7 @@ import pytest
 
 from geolib import studies
 from geolib.runs.measure import Measure
-from geolib.studies.wgan_traces import use
+from geolib.studies.wgan_traces import use, use_words
 from geolib.studies.wgan_traces.use import STUDY as study
 
 
@@ -77,9 +77,18 @@ def test_what_is_told_follows_the_gain():
         return {name: Measure(v, low, high, 3) for name, (v, low, high) in {**shares, **gains, **rest}.items()}
 
     found = measures((0.1, 0.05, 0.15), (-0.03, -0.04, -0.02))
-    counts, rows, alone = use.drawn(found)
+    counts, rows, alone = use_words.drawn(found)
     assert counts == [50, 500] and rows["both"].shape == (2, 3) and alone.tolist() == [0.6, 0.5, 0.7]
-    assert "+10 points, +5 to +15, from 50" in use.message(found)
-    assert "−3 points, −4 to −2, from 500" in use.message(found)
-    assert use.lesson(found).startswith("by +10 points, +5 to +15, from 50 traces")
-    assert "With 500 labelled traces" in use.told(found) and "3 trainings" in use.told(found)
+    assert "+10 points, +5 to +15, from 50" in use_words.message(found)
+    assert "−3 points, −4 to −2, from 500" in use_words.message(found)
+    assert use_words.lesson(found).startswith("by +10 points, +5 to +15, from 50 labelled ones")
+    assert "With 500 labelled traces" in use_words.told(found, 0.9) and "3 trainings" in use_words.told(found, 0.9)
+    assert "it can label 90 %" in use_words.told(found, 0.9) and "chance" not in use_words.told(found, 0.9)
+    assert "+1 points, −2 to +4, which may be chance" in use_words.lesson(measures((0.01, -0.02, 0.04), (0, 0, 0)))
+
+
+def test_a_small_run_of_one_size_and_one_seed_is_told_once():
+    results = studies.run(study, study.Config())
+    told = use_words.told(study.measures(study.Config(), results.units), 1.0)
+    assert told.count("With 20 labelled traces") == 1 and "(1 training of each kind)" in told
+    assert "−0" not in told and " to " not in told

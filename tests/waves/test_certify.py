@@ -303,7 +303,5 @@ def test_a_certificate_costs_at_most_ten_gradients_and_half_more_where_energy_co
 
 def test_to_compile_is_told_apart():
     found = Certificate((), 2.0, 8.0, 40.0)
-    assert str(found).endswith(
-        "It took 2 s, as 8.0 gradients of the survey, after 40 s to compile, which happens once."
-    )
+    assert str(found).endswith("It took 2 s, as 8.0 gradients of the survey, after 40 s to make the engine ready.")
     assert str(Certificate((), 2.0, 8.0, 0.1)).endswith("It took 2 s, as 8.0 gradients of the survey.")

@@ -1,6 +1,6 @@
 /* What the laboratories draw with: the book's colours, axes with few ticks, images.
 
-   geolab.ink()      {text, muted, soft, line, paper, dark, blue, vermilion, green, orange, purple, sky}:
+   geolab.ink()      {text, muted, soft, line, paper, dark, blue, vermilion, green, orange, purple, sky, violet}:
                      geolib.plots.style's colours, moved just far enough from the background to be
                      read (4.5 : 1), in light and dark mode
    geolab.axes(pen, {x: [a, b], y: [a, b], xlabel, ylabel, xlog, ylog, grid, ticks, yticks,
@@ -14,7 +14,7 @@
                      values as colours of the map "velocity", "signed", "facies" or "wave" (a veil of
                      white and black, clear at the middle) in the frame {left, top, right, bottom};
                      NaN is left open
-   geolab.fade(color, share)  the colour with that opacity                                         */
+   geolab.fade(color, share)  a colour of rgb() with that opacity                                       */
 (function () {
   "use strict";
   const geolab = (window.geolab = window.geolab || {});

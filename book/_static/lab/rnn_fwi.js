@@ -69,10 +69,10 @@
         { x: [1.5, 6], y: [2, 0], xlabel: "velocity, km/s — drag to draw a start", ylabel: "depth, km" });
       shape.axes = axes;
       axes.line(velocities(truth), depth, ink.soft, { width: 5 });
-      axes.line(velocities(initial), depth, ink.orange, { width: 1.5, dash: [5, 4] });
+      axes.line(velocities(initial), depth, ink.muted, { width: 1.5, dash: [5, 4] });
       axes.line(velocities(run.model), depth, ink.blue);
       axes.note("truth", axes.X(5) + 6, axes.Y(1.85), ink.muted);
-      axes.note("start", axes.left + 12, axes.bottom - 46, ink.orange);
+      axes.note("start", axes.left + 12, axes.bottom - 46, ink.muted);
       axes.note(`after ${Math.max(0, run.misfit.length - 1)} steps`, axes.left + 12, axes.bottom - 28, ink.blue);
     } });
     shape.pointer({ down: draw, move: (p) => (drawn ? draw(p) : false), up: () => { drawn = false; } });

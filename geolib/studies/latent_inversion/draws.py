@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,6 +25,8 @@ from geolib.studies.latent_inversion.world import World
 
 #: Runs agree whose R-hat is at most so much.
 AGREED = 1.01
+#: Beyond so much they do not.
+POOR = 1.1
 #: A cell is open where its probability of channel is between these.
 OPEN = (0.05, 0.95)
 #: Traveltimes of the survey.
@@ -253,10 +256,10 @@ def _agreed(said: Sequence[float]) -> str:
     which = none.get(count, f"in none of {count} scenarios")
     if agreed:
         which = f"only in {agreed} of {count} scenarios"
-    return (
-        f"Not quite: from separate searches, R-hat is at most {max(said):.2f}, but {which} "
-        f"{AGREED} or less."
-    )
+    worst = math.ceil(round(100 * max(said), 6)) / 100 if np.isfinite(said).all() else math.inf
+    answer = "Not quite" if worst <= POOR else "No"
+    most = f"at most {worst:.2f}" if np.isfinite(worst) else "without a bound"
+    return f"{answer}: from separate searches, R-hat is {most}, but {which} {AGREED} or less."
 
 
 def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:

@@ -33,7 +33,7 @@ def closer(judged: Units, rivals: Mapping[str, str]) -> str:
 #: What the title calls the curves of `facies.CURVES`.
 CURVES = {
     "down": "the variogram down",
-    "along": "the one along",
+    "along": "the variogram along",
     "connected, down": "connectivity",
 }
 
@@ -63,11 +63,12 @@ def noise(trainings: Units, recipes: Sequence[str]) -> str:
         for width in PriorConfig.preset("paper").widths:
             arrays = trainings.get(prior.Training(recipe, width, 16, 900, 0).name)
             count += arrays is not None
-            if arrays is not None and float(arrays["score"][-1]) > prior.NOISE:
+            if arrays is not None and not float(arrays["score"][-1]) <= prior.NOISE:
                 ended.append(f"{prior.NAMES[recipe]} at width {width}")
     if not count:
         return "No training was run"
-    return f"Of {count} trainings end in noise: {listed(ended) if ended else 'none'}"
+    which = f": {listed(ended)}" if ended else ""
+    return f"{len(ended)} of {count} trainings end in noise{which}"
 
 
 def _fits(trials: Trials) -> str:

@@ -20,7 +20,7 @@ from geolib.waves.survey import space_order_of
 #: An inversion may make the earth so much slower or faster than its start.
 SLOWER, FASTER = 0.6, 1.4
 #: Least and greatest largest amplitude of which float32 can add up squares.
-AMPLITUDES = (1e-15, 1e15)
+AMPLITUDES = (1e-15, 1e12)
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,16 @@ class OwnConfig(Config):
             raise ValueError(
                 "wavelet must have a sampling; neither dt nor gathers tell it. Give -p dt SECONDS."
             )
-        if self.dt > 0.5 / self.frequency:
+        if not self.wavelet and self.dt > 0.5 / self.frequency:
             raise ValueError(
                 f"dt must be at most {0.5 / self.frequency:.3g} s, half a period of the source's "
-                f"{self.frequency:g} Hz; got {self.dt:g}. Give it in seconds, not milliseconds."
+                f"{self.frequency:g} Hz; got {self.dt:g}. Give it in seconds, not milliseconds, or "
+                "a lower -p frequency."
+            )
+        if self.wavelet and self.dt > files.LONGEST:
+            raise ValueError(
+                f"dt must be at most {files.LONGEST:g} s; got {self.dt:g}. Give it in seconds, not "
+                "milliseconds."
             )
         if len(self.shape) != 2:
             raise ValueError(f"shape must be rows and columns; got {self.shape}. Give two numbers.")
@@ -148,7 +154,7 @@ def given(config: OwnConfig) -> Given:
     if read and not sampling:
         raise ValueError("gathers must have a sampling interval; byte 117 is 0. Give -p dt.")
     told = config.dt and read and read.interval
-    if told and not math.isclose(config.dt, told, rel_tol=1e-3):
+    if told and not math.isclose(config.dt, told, rel_tol=1e-3, abs_tol=1e-6):  # whole microseconds
         raise ValueError(
             f"dt must be that of the gathers' headers, {told:g} s; got {config.dt:g}. "
             "Leave it out, or correct byte 117."
@@ -199,7 +205,7 @@ def _places(
         known = files.geometry("geometry", config.geometry)
     if known:
         name = "geometry" if config.geometry else "positions in gathers"
-        _must_be_metres(name, known, config.spacings)
+        _must_be_metres(name, known, config.spacings, shape)
         sources, receivers = (files.places(name, each, config.spacings, shape) for each in known)
         return sources, receivers
     columns = np.linspace(0, shape[1] - 1, config.shots + 2)[1:-1].round()
@@ -214,9 +220,10 @@ def _gathers(config: OwnConfig, path: Path, known: tuple[int, int]) -> np.ndarra
     n_traces = known[0] * known[1]
     if path.suffix.lower() in files.RAW:
         samples = path.stat().st_size // 4 // n_traces if path.is_file() else 0
-        return files.array("gathers", path, 3, (*known, samples))
-    axes = (2,) if path.suffix.lower() in files.SEGY else (2, 3)
-    found = files.array("gathers", path, axes)
+        found = files.array("gathers", path, 2, (n_traces, samples))
+    else:
+        axes = (2,) if path.suffix.lower() in files.SEGY else (2, 3)
+        found = files.array("gathers", path, axes)
     if found.shape[:-1] not in (known, (n_traces,)):
         raise ValueError(
             f"gathers must have the {known[0]} shots and {known[1]} receivers of geometry; "
@@ -235,20 +242,24 @@ def _wavelet(config: OwnConfig, dt: float, nt: int, finer: int) -> torch.Tensor:
     given = resample_poly(read, finer, 1)[:nt]
     if not given.any():
         raise ValueError(
-            f"wavelet must have an amplitude within the record; all of {config.wavelet} are zero. "
-            "Check the file."
+            f"wavelet must have an amplitude within the record; {config.wavelet} is silent for its "
+            f"{nt * dt:g} s. Lengthen the record, or check the file."
         )
     return torch.from_numpy(np.pad(given, (0, nt - len(given))).astype(np.float32))
 
 
-def _must_be_metres(name: str, known: files.Geometry, spacings: tuple[float, float]) -> None:
-    """Check that positions of two traces at least spread over a cell; kilometres do not."""
+def _must_be_metres(
+    name: str, known: files.Geometry, spacings: tuple[float, float], shape: tuple[int, int]
+) -> None:
+    """Check that positions of several traces are no kilometres: within a cell, and fit as km."""
     every = np.concatenate([each.reshape(-1, 2) for each in known])
-    spread, cell = float(np.ptp(every, axis=0).max()), min(spacings)
-    if len(every) > 2 and spread < cell:
+    spread, cell = np.ptp(every, axis=0), min(spacings)
+    length = (np.array(shape) - 1) * spacings
+    in_km = (1000 * every.max(axis=0) <= length).all() and 1000 * spread.max() > cell
+    if len(every) > 2 and spread.max() < cell and in_km:
         raise ValueError(
             f"{name} must spread over a cell of {cell:g} m at least; all positions are within "
-            f"{spread:g} m. They look like km: give metres."
+            f"{spread.max():g} m and would fit as km. Give metres, or a finer -p spacing."
         )
 
 

@@ -25,11 +25,12 @@ def stability(estimates: np.ndarray, rates: Sequence[float]) -> str:
 
 def ends(runs: Mapping[str, Arrays], limit: int | None = None) -> str:
     """Return which run ends with the smallest misfit, and which with the best model."""
-    if not runs:
-        return ""
     last = None if limit is None else limit + 1
     fits = {name: run["misfit"][:last][-1] / run["misfit"][0] for name, run in runs.items()}
     errors = {name: run["error"][:last][-1] for name, run in runs.items()}
+    fits, errors = ({n: v for n, v in each.items() if np.isfinite(v)} for each in (fits, errors))
+    if len(fits) < 2 or len(errors) < 2:
+        return ""
     fit, model = min(fits, key=fits.__getitem__), min(errors, key=errors.__getitem__)
     if fit == model:
         return f"{_begin(fit)} ends with the smallest misfit and the best model"
@@ -45,7 +46,10 @@ def orders(speed: tables.Table, error: tables.Table) -> str:
     told = []
     for text, table in (("speed", speed), ("model error", error)):
         # Who never came to 1 % is missing there, and the last of all.
-        ranks = {tuple(sorted(row, key=row.__getitem__)) for row in table.values()}
+        names = dict.fromkeys(name for row in table.values() for name in row)
+        ranks = {
+            tuple(sorted(names, key=lambda name: row.get(name, np.inf))) for row in table.values()
+        }
         told.append(f"by {text} {'one order' if len(ranks) == 1 else f'{len(ranks)} orders'}")
     return f"Methods in {len(speed)} settings: {told[0]}, {told[1]}"
 
@@ -74,7 +78,7 @@ def costs(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> str:
     end = min(float(each[-1]) for each in times.values())
 
     def left_then(name: str) -> float:
-        at = int(np.searchsorted(times[name], end, side="right")) - 1
+        at = max(0, int(np.searchsorted(times[name], end, side="right")) - 1)
         return float(runs[name]["misfit"][at] / runs[name]["misfit"][0])
 
     fit = min(runs, key=left_then)

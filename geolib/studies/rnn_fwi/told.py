@@ -149,6 +149,8 @@ def level_title(errors: tables.Table, similarities: tables.Table) -> str:
     """Return what `level` says of the models, and who is ahead by structure, as a message."""
     found = level(errors)
     of = found["settings"]
+    if not of:
+        return "In no setting all methods were run"
     told = f"By model error CG is last in {found['cg_last']} of {of} settings"
     told += f"; Adam and L-BFGS level in {found['level']}"
     told += f", L-BFGS ahead in {found['lbfgs']}" if found["lbfgs"] else ""
@@ -156,7 +158,8 @@ def level_title(errors: tables.Table, similarities: tables.Table) -> str:
     whole = [row for row in similarities.values() if len(row) == len(tables.MARMOUSI)]
     first = [max(row, key=row.__getitem__) for row in whole]
     best = {name: first.count(name) for name in dict.fromkeys(first)}
-    return told + "; by similarity " + ", ".join(f"{n} leads in {k}" for n, k in best.items())
+    ahead = ", ".join(f"{name} leads in {count}" for name, count in best.items())
+    return f"{told}; by similarity {ahead}" if ahead else told
 
 
 def frame(run: Arrays, evaluation: int) -> np.ndarray:

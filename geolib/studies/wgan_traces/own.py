@@ -28,8 +28,6 @@ from geolib.studies.wgan_traces.units import DATA, Epoch
 FEWEST = 64
 #: Sampling interval (s) where neither the reader nor the file tells it.
 USUAL = 0.004
-#: Longest sampling interval (s) that is taken for one.
-LONGEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,9 @@ class OwnConfig(Config):
 
     def check(self) -> None:
         """Check the interval."""
-        if self.interval > LONGEST:
+        if self.interval > files.LONGEST:
             raise ValueError(
-                f"interval must be at most {LONGEST:g} s; got {self.interval:g}. "
+                f"interval must be at most {files.LONGEST:g} s; got {self.interval:g}. "
                 "Give it in seconds, not milliseconds."
             )
 

@@ -25,7 +25,6 @@ from geolib.metrics import samples as metrics
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
-from geolib.runs.tables import percent
 from geolib.runs.unit import Arrays, Single, Unit, Units, of_kind
 from geolib.studies.wgan_traces.config import TracesConfig, UseConfig
 from geolib.studies.wgan_traces.data import SAMPLING, draw_models, forward
@@ -259,65 +258,6 @@ def sizes(units: Units) -> list[int]:
     """Return the numbers of labelled traces that there are results of."""
     found = {unit.n for unit in map(Picker.read, units) if unit is not None}
     return sorted(found - {0})
-
-
-def drawn(
-    measures: Mapping[str, Measure],
-) -> tuple[list[int], dict[str, np.ndarray], np.ndarray]:
-    """Return numbers of labelled traces, and shares with their intervals by what was trained on."""
-
-    def row(name: str) -> list[float]:
-        found = measures[name]
-        return [found.value, *(found.value if v is None else v for v in (found.low, found.high))]
-
-    counts = sorted(int(name.rsplit("_", 1)[1]) for name in measures if name.startswith("use_both"))
-    rows = {
-        source: np.array([row(f"use_{source}_{n}") for n in counts])
-        for source in ("real", "altered", "both")
-    }
-    return counts, rows, np.array(row("use_generated"))
-
-
-def told(measures: Mapping[str, Measure]) -> str:
-    """Return what generated traces add to the fewest and to the most labelled ones."""
-    counts, rows, alone = drawn(measures)
-    sentences = [
-        f"The rule labels {percent(measures['use_rule'].value)} of unseen modelled traces right, "
-        f"and a picker that has seen generated traces only is right in {percent(alone[0])} "
-        f"({measures['use_generated'].n} trainings of each kind)."
-    ]
-    for place, n in ((0, counts[0]), (-1, counts[-1])):
-        real, altered, both = (rows[source][place][0] for source in ("real", "altered", "both"))
-        sentences.append(
-            f"With {n:,} labelled traces it is right in {percent(real)}, in {percent(both)} if "
-            f"generated ones are mixed in ({_gain(measures[f'use_gain_over_real_{n}'])}), and in "
-            f"{percent(altered)} if its own are shifted and turned over instead "
-            f"(generated ones against that: {_gain(measures[f'use_gain_over_altered_{n}'])})."
-        )
-    return " ".join(sentences)
-
-
-def lesson(measures: Mapping[str, Measure]) -> str:
-    """Return in half a sentence what generated traces change, against nothing and alterations."""
-    n = drawn(measures)[0][0]
-    gain, rival = (_gain(measures[f"use_gain_over_{name}_{n}"]) for name in ("real", "altered"))
-    return f"by {gain}, from {n:,} traces; against shifting and turning these over, by {rival}"
-
-
-def message(measures: Mapping[str, Measure]) -> str:
-    """Return the figure's message: what generated traces add to few and to many labelled ones."""
-    counts = drawn(measures)[0]
-    few, many = (_gain(measures[f"use_gain_over_real_{n}"]) for n in (counts[0], counts[-1]))
-    return (
-        f"Mixed in, generated traces change right picks by {few}, from {counts[0]:,} labelled "
-        f"ones, and by {many}, from {counts[-1]:,}"
-    )
-
-
-def _gain(gain: Measure) -> str:
-    ends = [gain.value, *(gain.value if v is None else v for v in (gain.low, gain.high))]
-    value, low, high = (f"{100 * end:+.0f}".replace("-", "−") for end in ends)
-    return f"{value} points, {low} to {high}"
 
 
 class Use(Study[UseConfig]):

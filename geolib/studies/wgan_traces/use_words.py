@@ -1,0 +1,89 @@
+"""What the study of use has found, in sentences and as a figure's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from geolib.runs.measure import Measure
+from geolib.runs.tables import percent
+
+Measures = Mapping[str, Measure]
+
+
+def drawn(measures: Measures) -> tuple[list[int], dict[str, np.ndarray], np.ndarray]:
+    """Return numbers of labelled traces, and shares with their intervals by what was trained on."""
+
+    def row(name: str) -> list[float]:
+        found = measures[name]
+        return [found.value, *(found.value if v is None else v for v in (found.low, found.high))]
+
+    sizes = {int(name.rsplit("_", 1)[1]) for name in measures if name.startswith("use_both_")}
+    gains = ("use_gain_over_real", "use_gain_over_altered")
+    counts = sorted(n for n in sizes if all(f"{gain}_{n}" in measures for gain in gains))
+    rows = {
+        source: np.array([row(f"use_{source}_{n}") for n in counts])
+        for source in ("real", "altered", "both")
+    }
+    return counts, rows, np.array(row("use_generated"))
+
+
+def told(measures: Measures, labelled: float) -> str:
+    """Return what generated traces add to the fewest and to the most labelled ones.
+
+    Parameters
+    ----------
+    measures : mapping
+        Of the study.
+    labelled : float
+        Share of the generated traces that the rule could label.
+    """
+    counts, rows, alone = drawn(measures)
+    count = measures["use_generated"].n or 1
+    sentences = [
+        f"The rule labels {percent(measures['use_rule'].value)} of unseen modelled traces right, "
+        f"without noise; of generated traces it can label {percent(labelled)}, how many of these "
+        "rightly nobody knows. A picker that has seen generated traces only is right in "
+        f"{percent(alone[0])} ({_trainings(count)} of each kind)."
+    ]
+    for place in sorted({0, len(counts) - 1}):
+        n = counts[place]
+        real, altered, both = (rows[source][place][0] for source in ("real", "altered", "both"))
+        sentences.append(
+            f"With {n:,} labelled traces a picker is right in {percent(real)}, in {percent(both)} "
+            f"if generated ones are mixed in ({_gain(measures[f'use_gain_over_real_{n}'])}), and "
+            f"in {percent(altered)} if its own are shifted and turned over instead (generated ones "
+            f"against that: {_gain(measures[f'use_gain_over_altered_{n}'])})."
+        )
+    return " ".join(sentences)
+
+
+def lesson(measures: Measures) -> str:
+    """Return in half a sentence what generated traces change, from few labelled ones and many."""
+    counts = drawn(measures)[0]
+    gains = [
+        f"{_gain(measures[f'use_gain_over_real_{n}'])}, from {n:,} labelled ones"
+        for n in sorted({counts[0], counts[-1]})
+    ]
+    return "by " + "; by ".join(gains)
+
+
+def message(measures: Measures) -> str:
+    """Return the figure's message: what generated traces add to few and to many labelled ones."""
+    return f"Mixed in, generated traces change right picks {lesson(measures)}"
+
+
+def _trainings(count: int) -> str:
+    return f"{count} training{'s' * (count != 1)}"
+
+
+def _gain(gain: Measure) -> str:
+    def points(value: float) -> str:
+        return f"{round(100 * value) + 0:+d}".replace("-", "−")
+
+    said = f"{points(gain.value)} points"
+    if gain.low is None or gain.high is None:
+        return said
+    told = f"{said}, {points(gain.low)} to {points(gain.high)}"
+    return f"{told}, which may be chance" if gain.low < 0 < gain.high else told
