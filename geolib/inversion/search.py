@@ -54,6 +54,10 @@ class Settings:
         Models, the best known of the attempt, that a round learns from; half as many as the pool has at least.
     patience : int
         Rounds in which the median misfit of the kept must come nearer to the target by a tenth, or the attempt ends.
+    kernels : bool
+        Whether the regression may bend; without kernels it is a plane, as in an iterative ensemble smoother.
+    steps : bool
+        Whether a third of the proposals near the end are steps from the best model.
 
     Raises
     ------
@@ -67,6 +71,8 @@ class Settings:
     proposals: int = 48
     kept: int = 200
     patience: int = 3
+    kernels: bool = True
+    steps: bool = True
 
     def __post_init__(self) -> None:
         """Check every number."""
@@ -122,14 +128,20 @@ class _Solves:
         self.attempts: list[tuple[float, np.ndarray]] = []
         self.bar = steps(0, budget, "search")
 
-    def __call__(self, models: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return misfits `(n,)` and residuals `(n, n_data)` in standard deviations; infinite where they are none."""
-        wanted, models = len(models), models[: self.budget - self.count]
+    def __call__(self, models: np.ndarray, known: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return misfits `(n,)` and residuals `(n, n_data)` in standard deviations; infinite where they are none.
+
+        The first models' predictions may be known: these are not simulated and not counted.
+        """
+        told = np.empty((0, len(self.data))) if known is None else known
+        wanted, models = len(models), models[: len(told) + self.budget - self.count]
         uniform = special.erf(models / math.sqrt(2))
-        made = np.array(self.simulate(uniform.copy()), dtype=np.float64)
-        _checks.shape("simulate's result", made, (len(models), len(self.data)), "Return one row for each model.")
-        self.count += len(models)
-        self.bar.update(len(models))
+        asked = uniform[len(told) :]
+        made = np.array(self.simulate(asked.copy()) if len(asked) else told[:0], dtype=np.float64)
+        _checks.shape("simulate's result", made, (len(asked), len(self.data)), "Return one row for each model.")
+        self.count += len(asked)
+        self.bar.update(len(asked))
+        made = np.concatenate([told, made])
         residual = (made - self.data) / self.sigma
         with np.errstate(over="ignore", invalid="ignore"):
             misfit = np.sqrt(np.square(residual).mean(1))
@@ -156,7 +168,7 @@ class _Solves:
         return Found(models[best], float(misfits[best]), self.count, record, models, misfits, message)
 
 
-@checked(data=(None,), d=(1, None), budget=(1, None), start=(None, None))
+@checked(data=(None,), d=(1, None), budget=(1, None), start=(None, None), predictions=(None, None))
 def search(
     simulate: Simulate,
     data: np.ndarray,
@@ -166,6 +178,7 @@ def search(
     budget: int = BUDGET,
     rng: np.random.Generator,
     start: np.ndarray | None = None,
+    predictions: np.ndarray | None = None,
     settings: Settings | None = None,
 ) -> Found:
     r"""Return the best model that a search of the cube (-1, 1)^d meets within a budget of solves.
@@ -186,7 +199,11 @@ def search(
     rng : numpy.random.Generator
         Source of every draw.
     start : ndarray, shape (n, d), optional
-        Models in [-1, 1] that take the place of the first pool's first draws: what is known already.
+        Models in [-1, 1] that take the place of the first pool's first draws: what is known already. Of more than the
+        pool has the first are taken.
+    predictions : ndarray, shape (n, n_data), optional
+        What `simulate` returns of these, where that is known too: of models simulated beforehand, say, those whose
+        predictions come nearest to the data. Nothing is simulated again then, and no solve counted.
     settings : geolib.inversion.search.Settings, optional
         Those that were chosen on the paper's problem, by default.
 
@@ -216,6 +233,10 @@ def search(
     use = settings or Settings()
     spread = deviations(sigma, data)
     first = _normal(start, d)
+    known = None
+    if predictions is not None:
+        _checks.shape("predictions", predictions, (len(first), len(data)), "Give one row for each model of start.")
+        known = predictions.astype(np.float64)[: use.pool]
     solves = _Solves(simulate, data.astype(np.float64), spread, budget, use.target)
     pool = float(use.pool)
     try:
@@ -223,8 +244,8 @@ def search(
             solves.attempts.append((np.inf, np.empty(d)))
             drawn = rng.standard_normal((int(pool), d))
             drawn[: len(first)] = first[: len(drawn)]
-            _attempt(solves, drawn, use, rng)
-            first, pool = first[:0], pool * use.growth
+            _attempt(solves, drawn, known, use, rng)
+            first, known, pool = first[:0], None, pool * use.growth
     except _Ended as why:
         return solves.found(str(why))
     finally:
@@ -251,10 +272,12 @@ def _normal(start: np.ndarray | None, d: int) -> np.ndarray:
     return math.sqrt(2) * special.erfinv(np.clip(start.astype(np.float64), -_EDGE, _EDGE))
 
 
-def _attempt(solves: _Solves, models: np.ndarray, use: Settings, rng: np.random.Generator) -> None:
+def _attempt(
+    solves: _Solves, models: np.ndarray, known: np.ndarray | None, use: Settings, rng: np.random.Generator
+) -> None:
     """Draw models `(n, d)` nearer to the data round by round until the best no longer gains."""
     most = max(use.kept, len(models) // 2)
-    misfit, residual = solves(models)
+    misfit, residual = solves(models, known)
     best, waited = np.inf, 0
     while waited < use.patience:
         kept = misfit.argsort(kind="stable")[:most]
@@ -263,8 +286,8 @@ def _attempt(solves: _Solves, models: np.ndarray, use: Settings, rng: np.random.
             return  # too few to learn from
         models, misfit, residual = models[kept], misfit[kept], residual[kept]
         close = np.median(misfit) < _NEAR * use.target
-        local = use.proposals // _SHARE if close else 0
-        proposed = _propose(models, residual, use.proposals - local, rng)
+        local = use.proposals // _SHARE if close and use.steps else 0
+        proposed = _propose(models, residual, use.proposals - local, rng, use.kernels)
         if local:
             proposed = np.concatenate([proposed, _step(models, misfit, residual, local, rng)])
         further = solves(proposed)
@@ -276,7 +299,9 @@ def _attempt(solves: _Solves, models: np.ndarray, use: Settings, rng: np.random.
             best, waited = middle, 0
 
 
-def _propose(models: np.ndarray, residual: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def _propose(
+    models: np.ndarray, residual: np.ndarray, count: int, rng: np.random.Generator, kernels: bool = True
+) -> np.ndarray:
     """Return what the data make of models `(n, d)` with residuals `(n, n_data)` in standard deviations.
 
     The first proposal is the regression's guess for a residual of zero, the others are that with what it left of
@@ -284,7 +309,7 @@ def _propose(models: np.ndarray, residual: np.ndarray, count: int, rng: np.rando
     """
     known, wanted = _components(residual)
     distance = np.square(known - wanted).sum(1)
-    guess, left = _regress(models, known, wanted)
+    guess, left = _regress(models, known, wanted, kernels)
     alike = rng.permutation(distance.argsort(kind="stable")[: 2 * count])[: count - 1]
     return np.concatenate([guess[None], guess + left[alike]])
 
@@ -320,10 +345,12 @@ def _components(residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (residual - middle) @ weights, -middle @ weights
 
 
-def _regress(models: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _regress(
+    models: np.ndarray, known: np.ndarray, wanted: np.ndarray, kernels: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the guess `(d,)` at `wanted` `(k,)`, and the models less what the others make of their `known` `(n, k)`.
 
-    Kernel ridge regression, its width, linear share and ridge by the leave-one-out error.
+    Kernel ridge regression, its width, linear share and ridge by the leave-one-out error; without kernels linear.
     """
     squares, centre = np.square(known).sum(1), models.mean(0)
     product = known @ known.T
@@ -331,8 +358,8 @@ def _regress(models: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> tuple
     unit = float(np.median(between)) or 1.0
     away, along = np.square(known - wanted).sum(1), known @ wanted
     least, chosen = np.inf, (centre, models - centre)
-    for width in _WIDTHS:
-        for linear in _LINEAR:
+    for width in _WIDTHS if kernels else (np.inf,):
+        for linear in _LINEAR if kernels else (1.0,):
             kernel, near = (
                 np.exp(-apart / (width * unit)) + 2 * linear * dot / unit
                 for apart, dot in ((between, product), (away, along))

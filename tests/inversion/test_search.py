@@ -78,6 +78,27 @@ def test_what_is_known_takes_the_place_of_the_first_draws():
     assert np.array_equal(plain[0][2:], seen[0][2:])  # the other draws are those that a search without it has
 
 
+def test_what_was_simulated_beforehand_is_not_simulated_again():
+    simulate, data = counting(waves), waves(TRUTH[None])[0]
+    near = np.clip(TRUTH + 0.1 * np.random.default_rng(6).standard_normal((300, 5)), -1, 1)
+    settings, asked = module.Settings(pool=40), []
+    for predictions in (None, waves(near)):
+        rng = np.random.default_rng(4)
+        simulate.count = 0
+        found = search(simulate, data, 5, sigma=0.3, rng=rng, start=near, predictions=predictions, settings=settings)
+        assert found.misfit <= 1.01 and found.solves == simulate.count
+        asked.append(found.solves)
+    assert asked[0] - asked[1] == 40  # the first forty are the pool
+    few = {"start": near[:3], "predictions": waves(near[:3])}  # the others are drawn and simulated
+    found = search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), budget=37, settings=settings, **few)
+    assert found.solves == 37 and found.message == "the budget is spent"
+    fits = {"start": TRUTH[None], "predictions": waves(TRUTH[None])}
+    found = search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), settings=settings, **fits)
+    assert found.solves == 39 and found.misfit < 1e-10
+    with pytest.raises(ValueError, match=r"predictions must have shape \(300, 30\)"):
+        search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), start=near, predictions=waves(near[:5]))
+
+
 @pytest.mark.parametrize("start", [np.full((1, 4), 0.5), np.full((1, 5), 1.1), np.zeros(5)])
 def test_a_start_that_is_no_model_of_the_cube_is_refused(start):
     with pytest.raises(ValueError, match=r"^start must"):
@@ -122,6 +143,29 @@ def test_the_regression_is_exact_where_the_problem_is_linear():
     proposed = module._propose(models, 100 * (models @ matrix - data), 2, rng)
     # Models spread by one: the least ridge, a tenth beside sixty models, holds the guess back by so much.
     np.testing.assert_allclose(proposed[0], [0.3, -0.8, 0.5], atol=0.05)
+
+
+def test_without_kernels_the_regression_is_a_plane():
+    rng = np.random.default_rng(8)
+    known = rng.standard_normal((60, 3))
+    models, wanted = np.square(known) + known, np.array([3.0, 0.0, 0.0])
+    bent, flat = (module._regress(models, known, wanted, kernels) for kernels in (True, False))
+    assert np.abs(bent[1]).mean() < np.abs(flat[1]).mean() / 2  # what they leave of models left out
+    twice, _ = module._regress(models, known, 2 * wanted, False)
+    once, _ = module._regress(models, known, 0 * wanted, False)
+    np.testing.assert_allclose(twice - once, 2 * (flat[0] - once), rtol=1e-9)
+
+
+def test_steps_are_left_out_when_told(monkeypatch):
+    made = []
+    step = module._step
+    monkeypatch.setattr(module, "_step", lambda *those: (made.append(1), step(*those))[1])
+    data = waves(TRUTH[None])[0] + 0.3 * np.random.default_rng(1).standard_normal(30)
+    for steps, expected in ((True, True), (False, False)):
+        made.clear()
+        settings = module.Settings(steps=steps, target=0.85)
+        search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), budget=1500, settings=settings)
+        assert bool(made) == expected
 
 
 @pytest.mark.parametrize(

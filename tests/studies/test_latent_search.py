@@ -56,7 +56,7 @@ def test_a_search_of_the_small_generator_is_whole_and_its_recheck_agrees():
 
 @pytest.mark.parametrize("case", ["binary", "continuous"])
 def test_the_truth_fits_its_own_data(case):
-    world = search._world(STUDY.Config(width=16), 4000)
+    world = search.world_of(16, 1.0, 4000)
     data, rmse = world.observed("consistent", case, search.MODEL, search.NOISE)
     with torch.no_grad():
         made = world.simulate("consistent", case, world.true_latents[search.MODEL])

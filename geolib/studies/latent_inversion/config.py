@@ -186,6 +186,47 @@ class SearchConfig(BaseConfig):
         check_width(self.width)
 
 
+#: Variants of the search that the ablation knows.
+SEARCHES = (
+    "whole",
+    "pool64",
+    "pool1024",
+    "plane",
+    "nosteps",
+    "norestart",
+    "width32",
+    "bank",
+)
+
+
+@dataclass(frozen=True)
+class AblationConfig(BaseConfig):
+    """Which variants of the search are tried on which truths, and for how long."""
+
+    width: int = param(64, "filters of the generator's last hidden layer", low=2, high=128)
+    noise: float = param(1.0, "standard deviation of the errors", low=1e-3, high=100.0, unit="ns")
+    first: int = param(4200, "seed of the first truth", low=0, high=10**9, extent=True)
+    truths: int = param(1, "truths, of seeds in a row", paper=20, low=1, high=10_000, extent=True)
+    variants: tuple[str, ...] = param(
+        ("whole", "plane"),
+        "the search as it is, or what is changed",
+        paper=SEARCHES,
+        choices=SEARCHES,
+        extent=True,
+    )
+    operators: tuple[str, ...] = param(
+        ("consistent",), "cell orders", choices=words.CELL_ORDERS, extent=True
+    )
+    budget: int = param(
+        1000, "forward solves at most", paper=10_000, low=1, high=1_000_000, extent=True
+    )
+    bank: int = param(1000, "models simulated beforehand", paper=20_000, low=1, high=10**6)
+
+    def ready(self) -> None:
+        """Refuse a width of which no generator is shipped."""
+        check_width(self.width)
+
+
 @dataclass(frozen=True)
 class PosteriorConfig(BaseConfig):
     """Which posteriors are drawn, of how many models, and on how many truths that is calibrated."""

@@ -7,7 +7,7 @@ opened once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +19,7 @@ from scipy import stats
 from geolib._runtime import keep_memory
 from geolib.gans import sgan
 from geolib.inversion import words
-from geolib.inversion.search import search
+from geolib.inversion.search import Settings, Simulate, search
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
@@ -34,6 +34,8 @@ from geolib.studies.latent_inversion.tables import LIMITS, ORDERS
 from geolib.studies.latent_inversion.units import CASES, Words
 from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
 
+#: Takes what is observed, returns models and their traveltimes that are known beforehand.
+Known = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 #: Of a truth's seed these are searched: model I with noise I.
 MODEL, NOISE = 1, 1
 #: Solves at which success is told.
@@ -53,31 +55,49 @@ class Truth(Unit):
     seed: int
 
 
-def _world(settings: SearchConfig, seed: int, network: sgan.Generator | None = None) -> World:
-    chapter = LatentConfig(width=settings.width, noise=settings.noise, seed=seed)
-    return World(chapter, "cpu", network)
+def world_of(width: int, noise: float, seed: int, network: sgan.Generator | None = None) -> World:
+    """Return the world in which the truth of a seed is searched."""
+    return World(LatentConfig(width=width, noise=noise, seed=seed), "cpu", network)
 
 
-def _searched(world: World, unit: Truth) -> Arrays:
-    observed, rmse = world.observed(unit.operator, unit.case, MODEL, NOISE)
+def simulated(world: World, operator: str, case: str) -> Simulate:
+    """Return what the search takes: traveltimes (n, n_rays) in ns of latents (n, 15)."""
 
     def simulate(latents: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            made = world.simulate(unit.operator, unit.case, torch.from_numpy(latents).float())
+            made = world.simulate(operator, case, torch.from_numpy(latents).float())
         return made.numpy()
 
-    number = words.CELL_ORDERS.index(unit.operator) + 2 * CASES.index(unit.case)
+    return simulate
+
+
+def searched(
+    world: World,
+    operator: str,
+    case: str,
+    seed: int,
+    budget: int,
+    settings: Settings | None = None,
+    known: Known | None = None,
+) -> Arrays:
+    """Return the search of one truth; what is `known` may stand for its first pool."""
+    observed, rmse = world.observed(operator, case, MODEL, NOISE)
+    number = words.CELL_ORDERS.index(operator) + 2 * CASES.index(case)
+    start, predictions = known(observed[0].numpy()) if known else (None, None)
     found = search(
-        simulate,
+        simulated(world, operator, case),
         observed[0].numpy(),
         N_LATENT,
         sigma=rmse,
-        budget=unit.budget,
-        rng=np.random.default_rng([unit.seed, 6, number]),
+        budget=budget,
+        rng=np.random.default_rng([seed, 6, number]),
+        start=start,
+        predictions=predictions,
+        settings=settings,
     )
     true = world.true_latents[MODEL][0].numpy()
     models = [world.image(latent) for latent in (found.model, true)]
-    if unit.case == "binary":
+    if case == "binary":
         wrong = float(((models[0] >= 0.5) != (models[1] >= 0.5)).mean())
     else:
         wrong = float(np.abs(models[0] - models[1]).mean())
@@ -133,7 +153,8 @@ class Search(Study[SearchConfig]):
         keep_memory()
         network = sgan.load_weights(weights_path(config.width))
         for unit in of_kind(Truth, units):
-            yield unit, _searched(_world(config, unit.seed, network), unit)
+            world = world_of(config.width, config.noise, unit.seed, network)
+            yield unit, searched(world, unit.operator, unit.case, unit.seed, unit.budget)
 
     def recheck(
         self, config: SearchConfig, unit: Unit, arrays: Arrays, seconds: float
@@ -141,19 +162,7 @@ class Search(Study[SearchConfig]):
         """Return the recheck of a search: its best model's misfit, and the true latent."""
         if not isinstance(unit, Truth):
             return None
-
-        def again() -> dict[str, np.ndarray]:
-            world = _world(config, unit.seed)
-            data, rmse = world.observed(unit.operator, unit.case, MODEL, NOISE)
-            best = torch.from_numpy(arrays["best_latent"])[None]
-            with torch.no_grad():
-                made = world.simulate(unit.operator, unit.case, best)
-            misfit = float((made - data).square().mean().sqrt()) / rmse
-            truth = world.true_latents[MODEL][0].numpy()
-            return {"misfit": np.array(misfit), "true_latent": truth}
-
-        stored = {"misfit": arrays["record"][-1, 1], "true_latent": arrays["true_latent"]}
-        return Recheck("its best model evaluated again", 1.0, stored, again)
+        return rechecked(config.width, config.noise, unit.operator, unit.case, unit.seed, arrays)
 
     def measures(self, config: SearchConfig, units: Units) -> dict[str, Measure]:
         """Return shares of truths that are fitted within so many solves, and their wrong cells.
@@ -179,13 +188,35 @@ class Search(Study[SearchConfig]):
         return found
 
 
+def rechecked(
+    width: int, noise: float, operator: str, case: str, seed: int, arrays: Arrays
+) -> Recheck:
+    """Return the recheck of a truth's search."""
+
+    def again() -> dict[str, np.ndarray]:
+        world = world_of(width, noise, seed)
+        data, rmse = world.observed(operator, case, MODEL, NOISE)
+        made = simulated(world, operator, case)(arrays["best_latent"][None])
+        misfit = float(np.sqrt(np.square(made - data.numpy()).mean())) / rmse
+        truth = world.true_latents[MODEL][0].numpy()
+        return {"misfit": np.array(misfit), "true_latent": truth}
+
+    stored = {"misfit": arrays["record"][-1, 1], "true_latent": arrays["true_latent"]}
+    return Recheck("its best model evaluated again", 1.0, stored, again)
+
+
+def fitted_at(arrays: Mapping[str, np.ndarray]) -> float:
+    """Return the solves to a WRMSE of 1.01, infinite without one."""
+    count, misfit = arrays["record"].T
+    return float(count[misfit <= LIMITS[-1]].min(initial=np.inf))
+
+
 def solved(units: Units, operator: str, case: str) -> tuple[np.ndarray, np.ndarray]:
     """Return by truth the solves to a WRMSE of 1.01, infinite without one, and the wrong cells."""
     chosen = select(units, Truth, operator=operator, case=case)
     solves, wrong = [], []
     for _, arrays in sorted(chosen.items(), key=lambda pair: pair[0].seed):
-        count, misfit = arrays["record"].T
-        solves.append(count[misfit <= LIMITS[-1]].min(initial=np.inf))
+        solves.append(fitted_at(arrays))
         wrong.append(float(arrays["wrong"]))
     return np.array(solves), np.array(wrong)
 
