@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -47,3 +48,10 @@ def test_the_version_is_one():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert __version__ == PROJECT["version"] == citation["version"]
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.xdist_group("environment")
+def test_tests_of_a_group_are_given_to_one_worker(request):
+    """pytest-xdist says so in a test's name, which a release of pytest had it say in vain: fixtures were made twice."""
+    grouped = getattr(request.config.option, "loadgroup", False)
+    assert request.node.nodeid.endswith("@environment") == grouped
