@@ -90,10 +90,13 @@
   // An equation wider than its column gets smaller letters, down to three fifths.
   function fit() {
     document.querySelectorAll('.bd-article mjx-container[display="true"]').forEach(function (formula) {
-      formula.style.fontSize = "";
-      var drawing = formula.querySelector("svg"), room = formula.clientWidth;
+      // MathJax has set a size that fits its letters to the text's.
+      if (!formula.dataset.size) { formula.dataset.size = parseFloat(formula.style.fontSize) || 100; }
+      var whole = Number(formula.dataset.size);
+      formula.style.fontSize = whole + "%";
+      var drawing = formula.querySelector("mjx-math"), room = formula.clientWidth;
       var wide = drawing ? drawing.getBoundingClientRect().width : 0;
-      if (wide > room && room > 0) { formula.style.fontSize = Math.max(60, 100 * room / wide - 1) + "%"; }
+      if (wide > room && room > 0) { formula.style.fontSize = whole * Math.max(0.6, room / wide - 0.01) + "%"; }
     });
   }
 

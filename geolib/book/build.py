@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from geolib import studies
-from geolib.book import chapters, holes, labs, notebooks, records, staleness, standalone
+from geolib.book import chapters, holes, labs, mathematics, notebooks, records, staleness
 from geolib.datasets import fetch
 from geolib.runs import locks, paths, scheduler, surroundings
 from geolib.runs.store import write_atomic
@@ -81,11 +81,12 @@ def _build(root: Path, force: bool, execute: bool, say: Any) -> Path:
     stamp.unlink(missing_ok=True)
     _jupyter_book(root, force)
     # Not through book/_static: jupyter-book would load every script there a second time.
-    shutil.copy(standalone.mathjax(), first.parent / "_static" / "mathjax-tex-svg.js")
+    mathematics.copy_parts(first.parent / "_static" / "mathjax")
     labs.write(root / "book" / "_static" / "lab", first.parent / "_static" / "lab" / "data")
     for made in first.parent.rglob("*.html"):
         _make_offline(made, first.parent)
     _trim_icons(first.parent)
+    _trim_drawings(first.parent / "_images")
     _show_sizes(first.parent)
     holes.refuse(first.parent)
     write_atomic(stamp, now.encode())
@@ -213,20 +214,21 @@ def _jupyter_book(root: Path, force: bool) -> None:
         )
 
 
-# The theme preloads fonts across origins, which a browser refuses for files (icons are drawn by its
-# script anyway), and names thebe's remote address twice even with thebe off, which is an error in
-# the console.
+# The theme loads icons as fonts, across origins, which a browser refuses for files, though its
+# script draws them; and names thebe's remote address twice even with thebe off, which is an error
+# in the console.
 _ONLINE = re.compile(
     r'<link rel="preload" as="font"[^>]*>\s*'
     r"|<script>const THEBE_JS_URL[^<]*</script>\s*"
     r"|<script[^>]*sphinx-thebe[^>]*></script>\s*"
-    r'|<script type="text/x-thebe-config">.*?</script>\s*',
+    r'|<script type="text/x-thebe-config">.*?</script>\s*'
+    r'|<link href="[^"]*fontawesome[^"]*\.css[^>]*>\s*',
     re.DOTALL,
 )
 
 
 _MATHJAX = re.compile(
-    r"<script>window\.MathJax[^<]*</script>\s*|<script[^>]*mathjax-tex-svg[^>]*></script>\s*"
+    r"<script>window\.MathJax[^<]*</script>\s*|<script[^>]*mathjax/startup[^>]*></script>\s*"
 )
 
 
@@ -245,7 +247,7 @@ def _make_offline(path: Path, site: Path) -> None:
             rf'<img\1 src="{_EMPTY}" data-src="\2" /><noscript>\g<0></noscript>', cleaned
         )
     if 'class="math' not in cleaned:
-        cleaned = _MATHJAX.sub("", cleaned)  # two megabytes for nothing
+        cleaned = _MATHJAX.sub("", cleaned)  # a megabyte for nothing
     if cleaned != text:
         write_atomic(path, cleaned.encode())  # half a page would be kept by the next build
 
@@ -293,6 +295,19 @@ class _Loads(HTMLParser):
             self.found.add(unquote(urlsplit(address).path))
 
 
+# Where a stroke goes, and the digits of a number that no eye sees: points have two.
+_STROKE = re.compile(r' (?:d|x|y)="[^"]*"')
+_UNSEEN = re.compile(r"(\.\d\d)\d+")
+
+
+def _trim_drawings(folder: Path) -> None:
+    for path in folder.glob("*.svg"):
+        text = path.read_text(encoding="utf-8")
+        trimmed = _STROKE.sub(lambda found: _UNSEEN.sub(r"\1", found[0]), text)
+        if trimmed != text:
+            write_atomic(path, trimmed.encode())
+
+
 def load_sizes(folder: Path) -> dict[str, dict[str, int]]:
     """Return each page's bytes in a built book: page, images, styles and scripts, `sum`."""
     sizes = {}
@@ -300,10 +315,11 @@ def load_sizes(folder: Path) -> dict[str, dict[str, int]]:
         row = {"page": path.stat().st_size, "images": 0, "styles and scripts": 0}
         for address in _Loads(path.read_text(encoding="utf-8")).found:
             file = path.parent / address
-            code = file.suffix in (".js", ".css")
-            row["styles and scripts" if code else "images"] += (
-                file.stat().st_size if file.is_file() else 0
-            )
+            kind = "styles and scripts" if file.suffix in (".js", ".css") else "images"
+            if file.is_file():
+                # MathJax's first file asks for the others.
+                whole = file.name == mathematics.FIRST
+                row[kind] += mathematics.size(file.parent) if whole else file.stat().st_size
         sizes[path.relative_to(folder).as_posix()] = {**row, "sum": sum(row.values())}
     return sizes
 

@@ -180,9 +180,9 @@ def run(
     Units are kept in the folder (`.units-*`) until the run is done: after an interruption the same
     call goes on.
     """
-    from geolib.book import notebooks, records, standalone
+    from geolib.book import mathematics, notebooks, records, standalone
 
-    standalone.mathjax()  # fails now rather than after the run if the book's packages are missing
+    mathematics.single()  # fails now rather than after the run if the book's packages are missing
     name = study.name
     note = f"> **This run differs from the quick preset in:** {config.differences()}"
     note += " (in brackets: the quick preset)." if config.changes() else "."

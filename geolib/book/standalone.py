@@ -9,11 +9,10 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote
 
-from geolib.book import notebooks
+from geolib.book import mathematics, notebooks
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
 
@@ -61,26 +60,6 @@ bibtex_reference_style = "author_year"
 _REFERENCES = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
 
 
-def mathjax() -> Path:
-    """Return MathJax's single-file build, which the package sphinx-mathjax-offline carries.
-
-    Raises
-    ------
-    RuntimeError
-        If that package is not installed.
-    """
-    try:
-        files = metadata.files("sphinx-mathjax-offline") or []
-    except metadata.PackageNotFoundError:
-        files = []
-    for file in files:
-        if file.name == "tex-svg.js":
-            return Path(str(file.locate()))
-    raise RuntimeError(
-        "sphinx-mathjax-offline must be installed to show equations. Install geolib[book]."
-    )
-
-
 def render_together(executed: Sequence[Path], title: str) -> list[Path]:
     """Render executed notebooks as pages beside them that lead to one another, and return these.
 
@@ -114,7 +93,7 @@ def render_together(executed: Sequence[Path], title: str) -> list[Path]:
                 tree = f"## Appendix\n\n```{{toctree}}\n:maxdepth: 1\n\n{others}\n```"
                 content.cells.append(nbformat.v4.new_markdown_cell(tree))
             write_atomic(source / path.name, nbformat.writes(content).encode())
-        shutil.copy(mathjax(), source / "static" / "mathjax-tex-svg.js")
+        shutil.copy(mathematics.single(), source / "static" / "mathjax-tex-svg.js")
         write_atomic(source / "static" / "page.css", _STYLE.encode())
         settings = _CONFIG.format(title=title, root=names[0], bibliography=bibliography)
         write_atomic(source / "conf.py", settings.encode())

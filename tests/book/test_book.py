@@ -149,8 +149,8 @@ def test_the_page_of_states_shows_what_each_page_loads(book):
     for name, row in sizes.items():
         # The status page grows by this very table.
         assert name == "status.html" or int(rows[name]) == round(row["sum"] / 1000)
-        # Half of it is MathJax; a page beyond this has a picture that wants trimming.
-        limit = 20_000_000 if name == "gallery.html" else 6_000_000  # the gallery loads as one scrolls
+        # A page beyond this has a picture that wants trimming; an appendix and the gallery load as one scrolls.
+        limit = {"gallery.html": 20_000_000}.get(name, 5_000_000 if "_appendix" in name else 3_000_000)
         assert row["sum"] < limit, f"{name}: {row}"
 
 

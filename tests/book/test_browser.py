@@ -23,7 +23,7 @@ WIDER = """() => [...document.querySelectorAll('.bd-article, .bd-article *')].fi
   if (!e.offsetParent || e.matches('.figure-frame')) return false;
   if (e.closest('mjx-assistive-mml, .visually-hidden, .geolab, pre, span.math')) return false;
   if (e.closest('.math')) {  // the text for readers' devices beside a formula is wider than what is seen
-    const drawn = e.matches('mjx-container') && e.querySelector('svg');
+    const drawn = e.matches('mjx-container') && e.querySelector('mjx-math');
     return drawn && drawn.getBoundingClientRect().right > e.getBoundingClientRect().right + 1;
   }
   return e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).overflowX !== 'visible';
@@ -119,19 +119,23 @@ def badly_coloured(page) -> list:
 
 
 def bytes_of(asked: set[str], book: Path) -> int:
-    """What a page loads, without the mathematics that all pages share."""
-    mathematics = book / "_static" / "mathjax-tex-svg.js"
-    files = {Path(unquote(urlsplit(url).path)) for url in asked if url.startswith("file:")} - {mathematics}
+    """What a page loads."""
+    files = {Path(unquote(urlsplit(url).path)) for url in asked if url.startswith("file:")}
     return sum(file.stat().st_size for file in files)
 
 
-def settle(page, name: str) -> None:
-    """Wait until an open page is all there: mathematics, and what waits until one scrolls; nothing is missing."""
+def draw_equations(page, name: str) -> None:
+    """Wait until an open page's equations are drawn; none is missing."""
     if page.locator(".bd-article .math").count():
         page.wait_for_function("() => window.MathJax?.startup?.promise && document.querySelector('mjx-container')")
         page.evaluate("() => MathJax.startup.promise")
         assert page.locator(".bd-article .math:not(:has(mjx-container))").count() == 0, name
         assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, name
+
+
+def settle(page, name: str) -> None:
+    """Wait until an open page is all there, also what waits until one scrolls; nothing is missing."""
+    draw_equations(page, name)
     page.evaluate("() => { for (const image of document.images) image.loading = 'eager'; }")
     page.wait_for_function("() => [...document.images].every(i => i.complete)", timeout=120_000)
     missing = page.evaluate("() => [...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
@@ -177,6 +181,7 @@ def test_every_page_shows_cleanly(book, browser, axe, view, part):
         page.wait_for_load_state("load")
         if view == "desktop":  # before one scrolls
             assert path.as_uri() in asked
+            draw_equations(page, path.name)
             assert bytes_of(asked, book) <= 3_000_000, path.name
         settle(page, path.name)
         if view == "dark":
@@ -261,7 +266,7 @@ def test_every_picture_of_the_gallery_is_there_once_one_has_scrolled(book, brows
     page.wait_for_load_state("load")
     pictures = page.locator(".gallery-part img")
     waiting = page.locator(".gallery-part img[data-src]")
-    assert page.locator("script[src*=mathjax]").count() == 0  # two megabytes for a letter in a caption
+    assert page.locator("script[src*=mathjax]").count() == 0  # a megabyte for a letter in a caption
     assert 0 < waiting.count() < pictures.count()
     for number in range(pictures.count()):
         pictures.nth(number).scroll_into_view_if_needed()

@@ -45,11 +45,10 @@ def test_a_build_with_a_hole_fails_and_is_tried_again(tmp_path, monkeypatch):
     (html / "api.html").write_text("<p>Path or None</p>")
     page = html / "papers" / "rnn_fwi.html"
     page.write_text("<p>The error is nan m/s.</p>")
-    (tmp_path / "mathjax.js").touch()
     (html / "_static").mkdir()
     monkeypatch.setattr(builder.paths, "checkout", lambda: tmp_path)
     monkeypatch.setattr(builder.studies, "NAMES", ())
-    monkeypatch.setattr(builder.standalone, "mathjax", lambda: tmp_path / "mathjax.js")
+    monkeypatch.setattr(builder.mathematics, "copy_parts", lambda _: None)
     monkeypatch.setattr(builder.labs, "write", lambda *_: {})
     for name in ("_generate", "_jupyter_book", "_trim_icons", "_show_sizes"):
         monkeypatch.setattr(builder, name, lambda *_: None)

@@ -18,7 +18,7 @@ CHECK = """async colours => {
 # A drawn formula has no text (who cannot see it is read the MathML beside it), and all pieces of code of one class in
 # one kind of place have one colour: one of them tells of all. axe looks at each element again and again.
 THIN = """() => {
-  for (const drawn of document.querySelectorAll('mjx-container svg')) {
+  for (const drawn of document.querySelectorAll('mjx-container > mjx-math')) {
     if (!drawn.querySelector('a, [tabindex], [role]')) drawn.replaceChildren();
   }
   const seen = new Set();
