@@ -124,11 +124,13 @@ def gradient(changes: Mapping[str, str], cache: str) -> bytes:
 
 
 def keep(found: Mapping[str, Mapping[str, dict[str, Any]]]) -> None:
-    """Write what was measured in place of what an earlier run of the same setting measured."""
+    """Write what was measured in place of what an earlier run of the same setting measured, or of cells now gone."""
     kept = json.loads(DRIFT.read_text(encoding="utf-8"))["notebooks"] if DRIFT.is_file() else {}
     origin = {name: value for name, value in provenance().items() if name in ("commit", "device", "date")}
     for name in studies.pages():
-        known = {**kept.get(name, {}), **{label: {**origin, **gaps} for label, gaps in found.get(name, {}).items()}}
+        ids = {cell.id for cell in nbformat.read(paths.notebook(name), as_version=4).cells}
+        known = {label: gaps for label, gaps in kept.get(name, {}).items() if gaps["cells"].keys() <= ids}
+        known |= {label: {**origin, **gaps} for label, gaps in found.get(name, {}).items()}
         kept[name] = {label: known[label] for label in SETTINGS if label in known}
     write_atomic(DRIFT, (json.dumps({"settings": SETTINGS, "notebooks": kept}, indent=1) + "\n").encode())
 
