@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
 from geolib.plots.style import COLORS, PALETTE, gif, headline, label_end
 
@@ -47,21 +47,32 @@ def models(ax: Axes, velocity: np.ndarray, thickness: np.ndarray) -> Axes:
     """Draw layered models: velocity `(n, 4)` in m/s against depth, from thicknesses `(n, 3)` in m."""
     bottom = 1.1 * thickness.sum(axis=1).max()
     for color, v, h in zip(_APART, velocity, thickness, strict=False):
-        # What the first doublet of its trace answers to.
-        sign = "+" if v[1] > v[0] else "−"
-        ax.annotate(sign, (v[:2].mean() / 1000, h[0]), color=color, weight="bold", ha="center", va="bottom")
         depth = np.concatenate([[0], np.repeat(np.cumsum(h), 2), [bottom]])
         ax.plot(np.repeat(v, 2) / 1000, depth, color=color)
     ax.set(xlabel="velocity (km/s)", ylabel="depth (m)", ylim=(bottom, 0))
-    ax.set_title("first step: + faster, − slower")
     return ax
 
 
-def wiggles(ax: Axes, traces: np.ndarray, dt: float, color: str | None = None) -> Axes:
-    """Draw traces `(n, nt)` sampled at `dt` seconds, one below the other, each in a colour of its own or all in one."""
+def wiggles(
+    ax: Axes,
+    traces: np.ndarray,
+    dt: float,
+    color: str | None = None,
+    events: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Axes:
+    """Draw traces `(n, nt)` sampled at `dt` seconds, one below the other, each in a colour of its own or all in one.
+
+    Of `events`, times (s) and polarities, each trace's is marked with its sign.
+    """
     step = 1.2 * np.abs(traces).max()
     for index, trace in enumerate(traces):
-        ax.plot(np.arange(trace.size) * dt, trace - index * step, color=color or _APART[index % len(_APART)], lw=0.9)
+        own = color or _APART[index % len(_APART)]
+        ax.plot(np.arange(trace.size) * dt, trace - index * step, color=own, lw=0.9)
+        if events is not None and events[1][index]:
+            time, sign = events[0][index], "+" if events[1][index] > 0 else "−"
+            ax.plot(time, trace[round(time / dt)] - index * step, ".", color=own, ms=6)
+            where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+            ax.annotate(sign, (1, -index * step), (3, 0), color=own, weight="bold", va="center", **where)
     ax.set(xlabel="time (s)", yticks=[], xlim=(0, traces.shape[1] * dt))
     return ax
 
@@ -107,6 +118,9 @@ def loss_curves(ax: Axes, curves: Mapping[str, np.ndarray], per_epoch: int) -> A
         label_end(ax, line)
     ax.set(xlabel="epoch", ylabel="loss")
     ax.set_yscale("symlog", linthresh=10)
+    ticks = [0, 5, *(10.0**power for power in range(1, 9))]
+    ax.yaxis.set_major_locator(FixedLocator(sorted({sign * tick for sign in (1, -1) for tick in ticks})))
+    ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     return ax
 
@@ -179,7 +193,7 @@ def against_floor(
     marker = "." if len(epoch) < 60 else ""
     ax.plot(epoch, values.mean(axis=1), color=GENERATED, marker=marker, label="generated")
     if averaged is not None:
-        ax.plot(epoch, averaged, color=AVERAGED, label="averaged generator")
+        ax.plot(epoch, averaged, color=AVERAGED, linestyle="--", label="generated, with a running\nmean of the weights")
     if log:
         ax.set_yscale("log")
         wide = values.max() > 30 * low
@@ -238,7 +252,10 @@ def events(ax: Axes, sets: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Axes:
             name = label if sign == 1 else None
             ax.stairs(sign * height / times.size, bins, color=_BY_LABEL[label], label=name)
     ax.axhline(0, color=INK, lw=0.6)
-    ax.set(xlabel="time of the first event (s)", ylabel="share, − for negative polarity")
+    for offset, name, side in ((6, "positive", "bottom"), (-6, "negative", "top")):
+        ax.annotate(name, (bins[-1], 0), (0, offset), textcoords="offset points", ha="right", va=side)
+    ax.set(xlabel="time of the first event (s)", ylabel="share")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
     if len(sets) > 1:
         ax.legend()
     return ax
@@ -256,13 +273,18 @@ def stops(ax: Axes, values: np.ndarray, epochs: Mapping[str, int | None]) -> Axe
 
 
 def asked_obtained(ax: Axes, asked: np.ndarray, sets: Mapping[str, np.ndarray], label: str) -> Axes:
-    """Draw what was obtained against what was asked for, "modelled" and "generated", over the line of equality."""
+    """Draw what was obtained against what was asked for, "modelled" and "generated", over the line of equality.
+
+    Of each set the middle 95 % are in the panel at least.
+    """
     for name, values in sets.items():
         ax.plot(asked, values, ".", color=_BY_LABEL[name], ms=3, alpha=0.6, label=name)
     ends = [asked.min(), asked.max()]
     ax.plot(ends, ends, color=FLOOR, lw=0.8)
     margin = 0.3 * (ends[1] - ends[0])
-    ax.set(xlabel=f"{label}, asked", ylabel=f"{label}, obtained", ylim=(ends[0] - margin, ends[1] + margin))
+    low, high = np.quantile(np.stack(list(sets.values())), [0.025, 0.975], axis=1)
+    limits = min(ends[0] - margin, low.min()), max(ends[1] + margin, high.max())
+    ax.set(xlabel=f"{label}, asked", ylabel=f"{label}, obtained", ylim=limits)
     return ax
 
 

@@ -49,3 +49,25 @@ def test_one_set_of_events_needs_no_legend(ax):
     picks = np.array([0.2, 0.4]), np.array([1, -1])
     assert traces.events(ax, {"real": picks}).get_legend() is None
     assert traces.events(ax.figure.add_subplot(), {"real": picks, "generated": picks}).get_legend() is not None
+
+
+def test_each_trace_has_the_sign_of_its_first_event(ax):
+    shown = np.zeros((3, 499))
+    shown[:, 50] = [1.0, -1.0, 0.0]
+    traces.wiggles(ax, shown, 0.004, events=(np.array([0.2, 0.2, 0.0]), np.array([1, -1, 0])))
+    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("+", 0), ("−", -1.2)]
+    dots = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "."]
+    assert np.allclose(dots, [(0.2, 1.0), (0.2, -1.0 - 1.2)])
+
+
+def test_losses_have_a_tick_on_either_side_of_zero(ax):
+    traces.loss_curves(ax, {"critic": np.array([-6.0, 70.0]), "generator": np.ones(2)}, 1)
+    ax.figure.canvas.draw()
+    shown = [text.get_text() for text in ax.get_yticklabels()]
+    assert {"−5", "0", "10", "100"} <= set(shown)
+
+
+def test_a_panel_of_orders_holds_most_of_what_was_obtained(ax):
+    asked, strays = np.linspace(150, 400, 100), np.r_[np.linspace(150, 400, 95), np.linspace(800, 900, 4), 5000]
+    low, high = traces.asked_obtained(ax, asked, {"generated": strays, "modelled": asked}, "depth").get_ylim()
+    assert low == pytest.approx(75) and 800 < high < 1000

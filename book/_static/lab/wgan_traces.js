@@ -234,13 +234,12 @@
       axes.line(TIMES, trace, ink.blue, { width: 1.75 });
       const rows = [[`epoch ${this.view.epoch}`, ink.blue], other && ["a real trace", ink.text],
         this.before && [`epoch ${this.before.epoch}`, ink.purple]].filter(Boolean);
-      rows.forEach(([text, colour], n) => axes.note(text, axes.right - 4, axes.top + 8 + 15 * n, colour, "right"));
       if (event.polarity) {
         const colour = event.polarity > 0 ? ink.vermilion : ink.green;
         axes.dots([event.time], [trace[event.index]], colour, 5);
-        axes.label(event.polarity > 0 ? "first event: positive" : "first event: negative", event.time, trace[event.index], colour,
-          { dx: 10, dy: event.polarity > 0 ? -6 : 6 });
+        rows.push([event.polarity > 0 ? "first event: positive" : "first event: negative", colour]);
       }
+      rows.forEach(([text, colour], n) => axes.note(text, axes.right - 4, axes.top + 8 + 15 * n, colour, "right"));
       this.tracing.title(`The trace of this latent; critic's score ${geolab.number(this.view.score, 4)}`);
     }
 

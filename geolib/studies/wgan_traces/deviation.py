@@ -50,19 +50,13 @@ def message(runs: Mapping[float, Run], real: np.ndarray) -> str:
 def facts(runs: Mapping[float, Run], real: np.ndarray) -> dict[str, str]:
     """Return what the second of two trainings from different deviations says, beside the first."""
     if len(runs) < 2:
-        names = ("epochs", "collapsed", "narrow", "ratio", "spread_other", "blown", "blown_loss")
+        names = ("epochs", "collapsed", "narrow", "spread_other")
         return {f"deviation_{name}": NOT_RUN for name in names}
     shown, narrow = min(map(len, runs.values())), narrowest(runs, real)
-    second = list(runs.values())[1][:shown]
-    other, loss = spreads(second, real), tables.curve(list(second), "critic_loss")
-    blown = int(loss.argmax())
-    ends = [np.median(tables.curve(list(run[shown // 2 : shown]), "mmd2")) for run in runs.values()]
+    other = spreads(list(runs.values())[1][:shown], real)
     return {
         "deviation_epochs": f"{shown}",
         "deviation_collapsed": f"{(other < COLLAPSED).sum()}",
         "deviation_narrow": f"{narrow}",
-        "deviation_blown": f"{blown + 1}",
-        "deviation_blown_loss": f"{loss[blown]:,.0f}",
         "deviation_spread_other": f"{100 * other[narrow - 1]:.1f}",
-        "deviation_ratio": f"{ends[1] / ends[0]:.0f}",
     }

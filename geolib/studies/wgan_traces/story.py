@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,16 +16,16 @@ from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import tables
 from geolib.studies.wgan_traces.units import DATA
 
-#: The polarity's measure in `wgan_quality`.
-POLARITY = "polarity"
-
 Run = Sequence[Mapping[str, np.ndarray]]
 
 #: What stands in a sentence for the number of a run that is not there.
 NOT_RUN = "(not run)"
 
-#: The epochs at which the paper shows traces, and those at which this book looks at the polarity.
-SHOWN, LOOKED_AT = (1, 5, 20, 47, 100), (47, 60, 80, 100)
+#: The epochs at which the paper shows traces.
+SHOWN = (1, 5, 20, 47, 100)
+
+#: Epochs that follow one another upwards or downwards before a share is said to drift.
+STEADY = 4
 
 #: Scores are alike within this share of the distance between real traces and silence.
 CLOSE = 0.25
@@ -38,6 +38,9 @@ MET = 3.0
 
 #: Hz: above it the source has next to nothing.
 QUIET = 60.0
+
+#: Measures of which more is better.
+HIGHER = ("density", "coverage")
 
 #: Titles of panels.
 BRIEF = {
@@ -56,32 +59,27 @@ def facts(units: Units) -> dict[str, str]:
     def number(name: str, form: str = ".2f", factor: float = 1.0) -> str:
         return f"{factor * made[name].value:{form}}" if name in made else NOT_RUN
 
-    def less(name: str) -> str:
-        return f"{100 * (1 - made[name].value):.0f} %" if name in made else NOT_RUN
-
     gap = made.get("score_gap")
-    ends = f"{gap.low:.2f} to {gap.high:.2f}" if gap else NOT_RUN
+    ends = f"{-(gap.high or 0):.2f} to {-(gap.low or 0):.2f}" if gap else NOT_RUN
     return {
         "epochs": f"{len(run)}",
         "steps": f"{sum(arrays['critic_loss'].size for arrays in run):,}",
+        "epoch_steps": f"{run[0]['critic_loss'].size}",
         "generator": f"{wgan.n_parameters(wgan.make_generator(rng=torch.Generator())):,}",
         "critic": f"{wgan.n_parameters(wgan.make_critic(rng=torch.Generator())):,}",
         "correlation": number("loss_correlation").replace("-", "−"),
         "correlation_from_1": number("loss_correlation_from_1").replace("-", "−"),
-        "swings": number("swing_ratio", ".1f"),
-        **_unrest(run),
         "swings_from_3": number("swing_ratio_from_3", ".1f"),
         "first_loss": f"{run[0]['critic_loss'].mean():.0f}",
-        "nearer": less("swd_100_over_47"),
         **_late(run, units[DATA.name]),
         "swd": number("swd_over_floor", ".1f"),
         "coverage": number("coverage", ".0f", 100),
         "floor_coverage": number("floor_coverage", ".0f", 100),
         "accuracy": number("neighbour_accuracy", ".0f", 100),
         "averaged_coverage": f"{100 * float(run[-1]['mean_coverage']):.0f}",
-        "gap": number("score_gap").replace("-", "−"),
-        "gap_interval": ends.replace("-", "−"),
-        "silence": number("zero_minus_real").replace("-", "−"),
+        "gap": number("score_gap", factor=-1),
+        "gap_interval": ends,
+        "silence": number("zero_minus_real", factor=-1),
         "held_out": number("held_out_gap").removeprefix("-"),
         "hiss": f"{hiss(run[-1]['spectrum'], units[DATA.name]['spectrum']):.0f}",
         **_scored(run),
@@ -94,37 +92,19 @@ def facts(units: Units) -> dict[str, str]:
     }
 
 
-def _unrest(run: Run) -> dict[str, str]:
-    losses = tables.curve(list(run), "generator_loss")
-    half = losses[len(losses) // 2 :]
-    if len(losses) < 2 * LATE:
-        return dict.fromkeys(("climb", "climb_epoch", "calm_from"), NOT_RUN)
-    outside = np.flatnonzero(np.abs(losses - half.mean()) > 3 * half.std())
-    climb = LATE + int(losses[LATE:].argmax())
-    return {
-        "climb": f"{losses[climb]:.1f}",
-        "climb_epoch": f"{climb + 1}",
-        "calm_from": f"{outside[-1] + 2 if outside.size else 1}",
-    }
-
-
 def _late(run: Run, data: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Return what distance and coverage are at epoch 47 and over the last epochs."""
-    names = ("swd_47", "swd_52", "swd_from_52", "mmd2_late", "mmd2", "coverage_47", "coverage_60")
-    found = dict.fromkeys((*names, "coverage_late"), NOT_RUN)
-    swd, mmd2, coverage = (tables.curve(list(run), name) for name in ("swd", "mmd2", "coverage"))
+    """Return what the distances are at epoch 47 and over the last epochs."""
+    swd, mmd2 = (tables.curve(list(run), name) for name in ("swd", "mmd2"))
+    found = dict.fromkeys(("swd_47", "swd_52", "swd_from_52", "mmd2_late"), NOT_RUN)
     found["mmd2"] = f"{mmd2[-1] / data['floor_mmd2'].max():.0f}"
     if len(run) < 60 + LATE:
         return found
-    late, last = np.sort(100 * (1 - mmd2[-LATE:] / mmd2[46])), coverage[-LATE:]
+    late = np.sort(100 * (1 - mmd2[-LATE:] / mmd2[46]))
     return found | {
         "swd_47": f"{swd[46]:.3f}",
         "swd_52": f"{swd[51]:.3f}",
         "swd_from_52": f"{swd[51:].min():.3f} and {swd[51:].max():.3f}",
         "mmd2_late": f"{late[0]:.0f} to {late[-1]:.0f} %",
-        "coverage_47": f"{100 * coverage[46]:.0f}",
-        "coverage_60": f"{100 * coverage[59]:.0f}",
-        "coverage_late": f"{100 * last.min():.0f} and {100 * last.max():.0f}",
     }
 
 
@@ -152,9 +132,10 @@ def companion_facts(
 def _scored(run: Run) -> dict[str, str]:
     late = [arrays for arrays in run[29:] if "score_validation" in arrays]
     if not late:
-        return {"picked": NOT_RUN, "least_gap": NOT_RUN, "scored_epochs": NOT_RUN}
+        return dict.fromkeys(("picked", "silence_picked", "least_gap", "scored_epochs"), NOT_RUN)
     return {
         "picked": f"{100 * picked_right(run[-1]):.0f}",
+        "silence_picked": f"{100 * picked_right(run[-1], 'zero'):.0f}",
         "least_gap": f"{min(map(gap_of_silence, late)):.1f}",
         "scored_epochs": f"{len(late)}",
     }
@@ -164,43 +145,52 @@ def _faint(run: Run, real: np.ndarray) -> dict[str, str]:
     accuracies = tables.curve(list(run[:10]), "neighbour_accuracy")
     epoch = int(accuracies.argmin())
     arrays = run[epoch]
-    distances = tables.curve(list(run), "swd")
-    later = np.flatnonzero(distances[epoch + 1 :] < distances[epoch])
-    back = epoch + int(distances[epoch : epoch + LATE].argmax())
     return {
         "faint_epoch": f"{epoch + 1}",
         "faint_accuracy": f"{100 * accuracies[epoch]:.0f}",
         "faint_density": f"{arrays['density'].mean():.4f}",
         "faint_loudness": f"{100 * loudness(arrays['samples'], real):.0f}",
-        "faint_until": f"{epoch + 2 + later[0]}" if later.size else NOT_RUN,
-        "faint_back": f"{distances[back] / distances[epoch]:.1f}",
-        "faint_back_epoch": f"{back + 1}",
     }
 
 
 def _polarities(run: Run, made: Mapping[str, Measure]) -> dict[str, str]:
-    shares = polarity_shares(run)
-    real = made["real_positive_share"]
+    shares, real = polarity_shares(run), made["real_positive_share"]
     last = shares[max(shares)].value - real.value if shares else None
     return {
-        **{
-            f"positive_{epoch}": percent(shares[epoch].value) if epoch in shares else NOT_RUN
-            for epoch in LOOKED_AT
-        },
-        "positive_shares": _between([each.value for each in shares.values()]),
-        "positive_agree": _listed([epoch for epoch in shares if _agrees(shares[epoch], real)]),
+        "positive_first": percent(min(shares.items())[1].value) if shares else NOT_RUN,
         "positive_real": percent(real.value),
         "positive_off": NOT_RUN if last is None else f"{100 * last:.0f}",
         "positive_real_interval": f"{100 * (real.low or 0):.0f} to {100 * (real.high or 1):.0f} %",
+        **_drift(run, shares, real),
     }
 
 
-def _between(shares: Sequence[float]) -> str:
-    return f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %" if shares else NOT_RUN
+def _drift(run: Run, shares: Mapping[int, Measure], real: Measure) -> dict[str, str]:
+    drifting = steady(shares)
+    if len(drifting) < STEADY:
+        names = ("from", "first", "last", "agree", "nearest", "better")
+        return {f"drift_{name}": NOT_RUN for name in names}
+    nearest = min(drifting, key=lambda epoch: abs(shares[epoch].value - real.value))
+    better = sum(
+        (run[drifting[-1] - 1][name].mean() > run[nearest - 1][name].mean()) == (name in HIGHER)
+        for name in tables.QUALITY
+    )
+    return {
+        "drift_from": f"{drifting[0]}",
+        "drift_first": f"{100 * shares[drifting[0]].value:.0f}",
+        "drift_last": percent(shares[drifting[-1]].value),
+        "drift_agree": listed([f"{e}" for e in drifting if _agrees(shares[e], real)]) or NOT_RUN,
+        "drift_nearest": f"{nearest}",
+        "drift_better": f"{better} of {len(tables.QUALITY)}",
+    }
 
 
-def _listed(numbers: Iterable[int]) -> str:
-    return listed([f"{number}" for number in numbers]) or NOT_RUN
+def steady(shares: Mapping[int, Measure]) -> list[int]:
+    """Return the last epochs of those given over which the share only rises, or only falls."""
+    epochs = sorted(shares)
+    steps = np.sign(np.diff([shares[epoch].value for epoch in epochs]))
+    turns = np.flatnonzero((steps != steps[-1:]) | (steps == 0))
+    return epochs[int(turns[-1]) + 1 if len(turns) else 0 :]
 
 
 def _agrees(own: Measure, real: Measure) -> bool:
@@ -221,9 +211,9 @@ def hiss(spectrum: np.ndarray, real: np.ndarray) -> float:
     return float(spectrum[above].mean() / real[above].mean())
 
 
-def picked_right(arrays: Mapping[str, np.ndarray]) -> float:
-    """Return in what share of pairs, real and generated, the critic scores the real one higher."""
-    real, fake = arrays["score_validation"], arrays["score_generated"]
+def picked_right(arrays: Mapping[str, np.ndarray], other: str = "generated") -> float:
+    """Return in what share of pairs, real and of another kind, the real one scores higher."""
+    real, fake = arrays["score_validation"], arrays[f"score_{other}"]
     return float(stats.mannwhitneyu(real, fake).statistic / (real.size * fake.size))
 
 
@@ -300,32 +290,21 @@ def scores_message(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def polarity_message(shares: Mapping[int, Measure], real: Measure) -> str:
-    """Return between which shares the epochs lie, and which real traces have."""
+    """Return how the share of positive events drifts, or where it lies, and what real ones have."""
     if not shares:
         return "No first events"
+    data, drifting = f"{100 * real.value:.0f} %", steady(shares)
     values = [100 * share.value for share in shares.values()]
-    data = f"in the data it is {100 * real.value:.0f} %"
     if len(values) == 1:
-        return f"Of the first events {values[0]:.0f} % are positive; {data}"
-    ends = f"{min(values):.0f} and {max(values):.0f} %"
-    return f"The share of positive first events wanders between {ends}; {data}"
-
-
-def averaged_facts(judged: Units, epoch: int) -> dict[str, str]:
-    """Return by how many points the share of positive events of both generators is off.
-
-    Parameters
-    ----------
-    judged : mapping
-        Units of `wgan_quality`.
-    epoch : int
-        Of the networks; what was not judged is said to be not run.
-    """
-    found = {}
-    for name, part in (("own_off", "epoch"), ("averaged_off", "mean")):
-        unit = judged.get(f"{part}-{epoch:04d}")
-        found[name] = NOT_RUN if unit is None else f"{100 * unit[POLARITY][0]:.0f}"
-    return found
+        return f"Of the first events {values[0]:.0f} % are positive; in the data it is {data}"
+    if len(drifting) < STEADY:
+        ends = f"{min(values):.0f} and {max(values):.0f} %"
+        return f"The share of positive first events is between {ends}; in the data it is {data}"
+    first, last = (shares[drifting[place]].value for place in (0, -1))
+    past = min(first, last) < real.value < max(first, last)
+    ends = f"{'rises' if last > first else 'falls'} from {100 * first:.0f} to {100 * last:.0f} %"
+    told = f"From epoch {drifting[0]} on the share of positive first events {ends}"
+    return f"{told}, past the data's {data}" if past else f"{told}; in the data it is {data}"
 
 
 def ordered_message(found: Mapping[str, Measure]) -> str:
@@ -341,20 +320,28 @@ def ordered_message(found: Mapping[str, Measure]) -> str:
     return f"Depth is met {where}, contrast {'as well' if met('contrast') else 'only roughly'}"
 
 
-def ordered_caption(depths: np.ndarray, panel: tuple[float, float]) -> str:
+def deeper(arrays: Mapping[str, np.ndarray], deepest: float) -> str:
+    """Return in how many traces a reader finds its event too deep, of depths never trained on."""
+    kept = arrays["kept_back"].astype(bool)
+    return percent(float((arrays["generated"][kept, 0] > deepest).mean()))
+
+
+def ordered_caption(arrays: Mapping[str, np.ndarray], panel: tuple[float, float]) -> str:
     """Return what the figure of traces to order shows.
 
     Parameters
     ----------
-    depths : (n,) ndarray
-        Of generated traces, m.
+    arrays : mapping
+        Of the training; depths in m.
     panel : (low, high)
         Between which depths are drawn.
     """
-    beyond = int(((depths < panel[0]) | (depths > panel[1])).sum())
+    depths, kept = arrays["generated"][:, 0], arrays["kept_back"].astype(bool)
+    beyond = (depths < panel[0]) | (depths > panel[1])
+    trained, gap = (f"{beyond[rows].sum()} of {rows.sum()}" for rows in (~kept, kept))
     return (
-        "Depth of and contrast across the first reflector, as a matched filter reads them off "
-        "generated and modelled traces, against what was asked for. Left: the grey band of depths "
-        f"was kept from the training; {beyond} of {len(depths)} generated depths lie outside the "
-        "panel. Right: only depths that were trained on."
+        "Depth of and contrast across the first reflector, read off generated and modelled traces, "
+        "against what was asked for. Left: the grey depths were kept from the training; outside "
+        f"the panel lie {gap} generated ones of these and {trained} of the others. Right: only "
+        "depths that were trained on."
     )

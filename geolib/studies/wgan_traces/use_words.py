@@ -59,6 +59,24 @@ def told(measures: Measures, labelled: float) -> str:
     return " ".join(sentences)
 
 
+def change(measures: Measures) -> tuple[str, str]:
+    """Return how generated traces change the share of right picks, of few labelled ones and many.
+
+    Parameters
+    ----------
+    measures : mapping
+        Of the study.
+    """
+    counts, rows, _ = drawn(measures)
+
+    def between(place: int) -> str:
+        real, both = (percent(rows[source][place][0]) for source in ("real", "both"))
+        gain = _gain(measures[f"use_gain_over_real_{counts[place]}"])
+        return f"from {real} to {both} with {counts[place]:,} labelled traces ({gain})"
+
+    return between(0), between(-1)
+
+
 def lesson(measures: Measures) -> str:
     """Return in half a sentence what generated traces change, from few labelled ones and many."""
     counts = drawn(measures)[0]
