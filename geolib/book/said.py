@@ -48,6 +48,12 @@ def together(values: Sequence[Any], beside: Any = None) -> list[str]:
     return [_said(value, digits) for value in values]
 
 
+def at_most(value: float) -> str:
+    """Return a positive bound from above, which rounding does not lower."""
+    unit = 10.0 ** (math.floor(math.log10(value)) + 1 - MOST)
+    return f"at most {short(math.ceil(round(value / unit, 6)) * unit)}"
+
+
 def _whole(value: float) -> bool:
     return math.isfinite(value) and value == int(value)
 

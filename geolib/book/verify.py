@@ -139,7 +139,8 @@ def listed(value: Any) -> str:
 def ours(row: Mapping[str, Any]) -> str:
     """Return our numbers of a row as a person would say them.
 
-    A share of trials is a count, a statement holds or does not, of round-off its size is enough.
+    A share of trials is a count, a statement holds or does not, of round-off its size is enough;
+    a number that is the end of its own interval is a bound.
     """
     value, n, interval = row["ours"], row["n"], row["interval"]
     each = value if isinstance(value, list) else [value]
@@ -155,6 +156,8 @@ def ours(row: Mapping[str, Any]) -> str:
         if share and abs(value * n - k) < 1e-9:
             return f"{k:,} of {n:,}"
     if isinstance(value, float) and interval and None not in interval:
+        if value == interval[1] > interval[0]:  # the least of fewer runs: it bounds from above
+            return said.at_most(value)
         centre, low, high = said.together([value, *interval], row["published"])
         return f"{centre} ({low} to {high})"
     return ", ".join(said.together([v], row["published"])[0] for v in each)

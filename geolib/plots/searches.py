@@ -57,7 +57,7 @@ def draw_progress(axes: Axes, series: Mapping[str, Mapping[int, Any]], title: st
 
 
 def draw_recovery(axes: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]], limit: float, title: str) -> Axes:
-    """Draw the share of wrong cells of models over their WRMSE, a mark for each trial; return `axes`.
+    """Draw the share of wrong cells of models over their WRMSE, a mark for each trial, and how many fit; return `axes`.
 
     Parameters
     ----------
@@ -72,7 +72,8 @@ def draw_recovery(axes: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]
     """
     for label, (misfit, wrong) in series.items():
         if misfit.size:
-            sns.scatterplot(x=misfit, y=wrong, ax=axes, color=color_of(label), label=label, s=26, alpha=0.7)
+            fits = f"{label}, {int((misfit <= limit).sum())} of {misfit.size} fit"
+            sns.scatterplot(x=misfit, y=wrong, ax=axes, color=color_of(label), label=fits, s=26, alpha=0.7)
     axes.axvline(limit, color=INK, lw=0.8, ls=":")
     axes.set(title=title, xlabel="best WRMSE", ylabel="cells with the wrong facies", xscale="log")
     axes.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
@@ -114,11 +115,12 @@ def draw_solves(
         axes.step(x, y, where="post", color=color_of(label), label=text)
     axes.set(title=title, xlabel="solves", ylabel="share of runs that fit", xscale="log")
     axes.set_xlim(first, _LAST)
-    axes.set_ylim(-0.03, 1.6)  # room for the legend above the curves
+    axes.set_ylim(-0.03, 1.06)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    if series:
-        axes.legend(loc="upper left")
+    if series:  # below the panel: curves go everywhere in it
+        columns = 2 if max(map(len, series)) < len("Gauss-Newton, width 32") else 1
+        axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.22), ncols=columns, columnspacing=1)
     return axes
 
 

@@ -28,8 +28,9 @@ def draw_model(axes: Axes, model: np.ndarray, title: str, depths: Sequence[float
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
     axes.imshow(model, cmap=FACIES_MAP, vmin=0, vmax=1, extent=extent, interpolation="nearest")
     if len(depths):
-        axes.plot(np.zeros(len(depths)), depths, ">", color=COLORS["vermilion"], markersize=3, clip_on=False)
-        axes.plot(np.full(len(depths), nx * spacing), depths, "s", color=COLORS["sky"], markersize=3, clip_on=False)
+        look: dict[str, Any] = {"clip_on": False, "markeredgecolor": "white", "markeredgewidth": 0.3, "zorder": 4}
+        axes.plot(np.zeros(len(depths)), depths, ">", color=COLORS["vermilion"], markersize=5, **look)
+        axes.plot(np.full(len(depths), nx * spacing), depths, "s", color=COLORS["sky"], markersize=3.5, **look)
     axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
     axes.grid(False)
 
@@ -116,7 +117,14 @@ def lowest(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows + 1, columns + 1
 
 
-def draw_landscape(axes: Axes, grid: np.ndarray, z: np.ndarray, truth: Sequence[float], title: str) -> None:
+def draw_landscape(
+    axes: Axes,
+    grid: np.ndarray,
+    z: np.ndarray,
+    truth: Sequence[float],
+    title: str,
+    limits: tuple[float | None, float | None] = (None, None),
+) -> None:
     """Draw WRMSE over two latents and a dot on each of its local minima, which the title counts.
 
     Parameters
@@ -131,11 +139,16 @@ def draw_landscape(axes: Axes, grid: np.ndarray, z: np.ndarray, truth: Sequence[
         The true values: a cross.
     title : str
         What the panel tells.
+    limits : pair of float, optional
+        WRMSE at the ends of the colour scale; else the grid's own.
     """
-    drawn = axes.pcolormesh(z[0], z[1], grid, cmap="viridis", shading="nearest", rasterized=True)
+    low, high = limits
+    look: dict[str, Any] = {"cmap": "viridis", "shading": "nearest", "rasterized": True}
+    drawn = axes.pcolormesh(z[0], z[1], grid, vmin=low, vmax=high, **look)
     axes.figure.colorbar(drawn, ax=axes, label="WRMSE")
     rows, columns = lowest(grid)
-    axes.plot(z[0][columns], z[1][rows], ".", color=COLORS["vermilion"], markersize=4)
+    # Above the cross, which would hide a minimum at the truth.
+    axes.plot(z[0][columns], z[1][rows], ".", color=COLORS["vermilion"], markersize=4, zorder=4)
     axes.plot(*truth, "+", color="white", markersize=10, markeredgewidth=2)
     minima = "minimum (dot)" if len(rows) == 1 else "minima (dots)"
     axes.set(title=f"{title}:\n{len(rows)} local {minima}", xlabel="$z_1$", ylabel="$z_2$")

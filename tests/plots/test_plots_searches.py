@@ -58,6 +58,7 @@ def test_recovery_shows_each_trial_and_the_limit(axes):
     draw.draw_recovery(axes, series, 1.01, "title")
     assert axes.collections[0].get_offsets().tolist() == [[1.0, 0.0], [2.0, 0.2]]
     assert axes.lines[0].get_xdata()[0] == 1.01 and axes.get_xscale() == "log"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["scrambled, 1 of 2 fit"]
 
 
 def test_a_search_that_misses_keeps_its_staircase_below_the_top(axes):
@@ -70,6 +71,7 @@ def test_a_search_that_misses_keeps_its_staircase_below_the_top(axes):
 def test_a_staircase_goes_no_further_than_its_runs(axes):
     draw.draw_solves(axes, {"pooled": np.array([5000.0, np.inf])}, "title", ends={"pooled": 10_000})
     assert axes.lines[0].get_xdata()[-1] == 10_000
+    assert axes.get_ylim()[1] < 1.1, "no empty room above 100 %"
 
 
 def test_a_single_number_of_each_generator_is_a_dot_over_zero(axes):

@@ -58,6 +58,9 @@ def test_the_landscape_marks_the_minima_that_the_measure_counts(axes):
     draw.draw_landscape(axes, grid, np.stack([x, x]), (0.0, 0.0), "landscape")
     marked = axes.lines[0].get_xydata()
     assert len(marked) == local_minima(grid) > 1
+    assert axes.lines[0].get_zorder() > axes.lines[1].get_zorder(), "the cross hides no minimum"
+    draw.draw_landscape(axes, grid, np.stack([x, x]), (0.0, 0.0), "landscape", (-3.0, 5.0))
+    assert axes.collections[-1].get_clim() == (-3.0, 5.0)
     place = np.abs(x[:, None] - marked[0][None, :]).argmin(0)
     assert grid[place[1], place[0]] == pytest.approx(grid[1:-1, 1:-1].min(), abs=0.05)
 

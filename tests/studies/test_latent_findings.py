@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from geolib import studies
 from geolib.book import ledger
 from geolib.runs import paths
 from geolib.runs.measure import Measure
-from geolib.studies.latent_inversion import facies, findings, measures, prior, search, tables
+from geolib.studies.latent_inversion import facies, findings, measures, posterior, prior, search, tables
 from geolib.studies.latent_inversion import trials as descents
 from geolib.studies.latent_inversion.story import NARROW, WIDE, Story
 from geolib.studies.latent_inversion.study import STUDY
@@ -62,6 +63,10 @@ def test_the_search_on_unseen_truths_is_told_as_it_is_shipped(story):
     assert "With width 64 neither was run. Another" in story.searches()
     pooled = {Trial("consistent", "binary", "pool", 256, 1, 1, 0).name: {}}
     assert "neither was run" not in dataclasses.replace(story, wide=pooled).searches()
+    # "All that it learns from included": no truth's search is told what was simulated beforehand.
+    units = studies.shipped(search.STUDY).units
+    assert min(float(arrays["record"][0, 0]) for arrays in units.values()) >= 1
+    assert max(float(arrays["solves"]) for arrays in units.values()) <= 10_000
 
 
 def test_progress_agrees_with_the_ledgers_measures(story):
@@ -141,6 +146,10 @@ def test_what_was_not_run_has_a_bar():
     text = findings.runs_markdown({"mine": (units, "consistent"), "other": (units, "as_published")})
     assert "| strategy 1, binary | 2 | — |" in text and "| pooled, binary | — | — |" in text
     assert "DREAM(ZS), continuous" not in text and text.count("\n") == 7
+    others = {search.Truth("as_published", "binary", 10_000, seed).name: {} for seed in (1, 2)}
+    others[posterior.Posterior("consistent", 1, 1, 0).name] = {}
+    text = findings.runs_markdown({"mine": (units | others, "consistent"), "other": (others, "as_published")})
+    assert "| regression, binary | — | 2 |" in text and "| posterior, binary | 1 | — |" in text
 
 
 def test_what_is_computed_again_meets_the_longer_run():
@@ -180,9 +189,11 @@ def test_the_story_names_the_generator_and_quotes_the_ledger(story):
     for name in (WIDE, NARROW):
         assert name in text
     verdict = story.judged["latent_inversion.pooled.table3.s1"]["verdict"]
-    assert f"double: *{verdict}*." in text
+    assert f"double: *{verdict}*. About " in text
     count = story.measures["width64.as_published.table3.s1-10000.le1.01.all"]
-    assert f"**{count}** binary trials" in text.replace("\n", " ")
+    assert f"**{count}** binary trials (3 to 22 %, if" in text.replace("\n", " ")
+    exact = stats.binomtest(count.k, count.n).proportion_ci()
+    assert f"again; {100 * exact.low:.0f} to {100 * exact.high:.0f} %, if all trials were independent" in text
     # What the words claim without a number.
     true, scrambled = (story.last("adam", 1.01)[f"{rays}, {NARROW}"][1] for rays in tables.ORDERS.values())
     assert true.low > scrambled.high, "'mostly' and 'seldom' no longer hold"
@@ -225,10 +236,67 @@ def test_points_of_few_trials_are_named(story):
             budget = falling if number == 0 else falling[:100]
             units |= trial(budget, model, noise, number=number, method="gn")
     own = Story(units, {}, {}, {}, {}, True, "width 16")
-    few = " Strategy 2 after 1,000 updates: 4 trials (true rays, width 16)."
-    assert own.success_caption().endswith(few)
-    both = "Strategy 2 after 5,000 updates: 4 trials for either kind of rays."
-    assert story.success_caption().endswith(both) and "Strategy 1" not in story.success_caption()
+    few = " Hollow, strategy 2 after 1,000 updates: 4 of 4 (true rays, width 16)."
+    assert own.success_caption().endswith(few) and "one trial" not in own.success_caption()
+    both = "strategy 2 after 5,000 updates: 2 of 4 (true rays, width 32); 0 of 4 (scrambled, width 32)."
+    assert story.success_caption().endswith(both) and "strategy 1" not in story.success_caption()
+
+
+def test_an_interval_of_no_fits_is_told_where_it_is_the_wider_one(story):
+    assert "counts as one trial: 0 of 32 reaches higher than 4 of 32." in story.success_caption()
+    shares = story.progress("adam", 1.01)["scrambled, width 64"]
+    none, some = shares[1000], shares[10_000]
+    assert (none.k, some.k) == (0, 4) and none.high > some.high and none.worth == 8
+
+
+def test_a_bootstrap_of_eight_starts_is_somewhat_too_narrow():
+    rng, held = np.random.default_rng(1), []
+    for _ in range(400):
+        found = Measure.clustered((rng.random((8, 4)) < 0.125).tolist(), draws=400)
+        held.append(found.low <= 0.125 <= found.high)
+    assert 0.85 < np.mean(held) < 0.94
+
+
+def test_continuous_trials_say_that_neither_roughness_nor_the_cut_stops_adam(story, world):
+    text = story.landscape(findings.spread(world))
+    shown = []
+    for method in ("adam", "gn"):
+        cut, uncut = story._both(method, "binary"), story._both(method, "continuous")
+        shown += [f"{uncut[0]} ", f"{uncut[1]}", f"{cut[0]} and {cut[1]}"]
+        assert [m.n for m in cut] == [m.n for m in uncut]
+        for with_cut, without in zip(cut, uncut, strict=True):
+            if method == "adam":  # "nor is it the cut"
+                assert abs(with_cut.k - without.k) <= 2 and without.low < with_cut.value < without.high
+            else:  # "gains without it"
+                assert without.low > with_cut.value
+    assert all(each in text for each in shown)
+    top = story.units[GENERATOR.name]["landscape_published"][1].max()
+    ends = [float(a["best"][-1]) for a in tables.most(story.units, "as_published", "binary", "adam")]
+    above, failed = sum(end > top for end in ends), sum(end > 1.01 for end in ends)
+    assert f"WRMSE of {top:.2f}, and {above} of the {failed} scrambled" in text and above > 0.8 * failed
+    assert dataclasses.replace(story, changed=True).rough() == ""
+
+
+def test_where_pooling_fails_is_told_with_its_cost_beside_the_global_search(story):
+    text = story.advice()
+    rows = tables.searches(story.units)
+    hits = [sum(np.isfinite(rows["pool", "binary", "as_published", m, n][:, 1]).sum() for n in (1, 2)) for m in (1, 2)]
+    assert f"fits {hits[0]} of 20 with I and {hits[1]} of 20 with II" in text and hits[0] == 20 > 4 * hits[1]
+    assert "some 63,000 solves" in text and round(9504 * 20 / hits[1], -3) == 63_000
+    costs = [rows["dream", "binary", "as_published", 2, n][0, 1] for n in (1, 2)]
+    # "Either costs about as much": a fit by repeated pooling lies among those of DREAM(ZS), within a factor of two.
+    assert all(0.5 < cost / (9504 * 20 / hits[1]) < 2 for cost in costs)
+    assert dataclasses.replace(story, units={}).advice() == ""
+
+
+def test_a_search_is_drawn_as_far_as_it_was_run(story):
+    ends = findings.stopped(story.units, "consistent")
+    assert (ends["Adam"], ends["Gauss-Newton"], ends["pooled"]) == (20_000, 31_000, 9504)
+    for order in tables.ORDERS:
+        ends = findings.stopped(story.units, order)
+        for name, solves in findings.solves_to_fit(story.units, order).items():
+            assert solves[np.isfinite(solves)].max() <= ends[name]
+    assert findings.stopped({}, "consistent") == {}
 
 
 def test_the_best_and_the_worst_are_told_by_their_wrong_cells(story, world):

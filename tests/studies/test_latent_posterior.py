@@ -84,8 +84,14 @@ def test_a_right_sampler_passes_the_calibration_and_wrong_ones_fail():
     assert "sampler right?** Yes, as far" in said and "no more off than chance would have it" in said
     narrow = {name: made("right", seed, 0.5) for seed, name in enumerate(list(units)[:40])}
     said = draws.told(one | narrow, STUDY.measures(STUDY.Config(), narrow))
-    assert "**too narrow**" in said and "sampler right?** No: its intervals of 50, 80 and 95 % hold" in said
-    assert f"(generator of width {STUDY.Config().narrow})" in said
+    assert (
+        "**too narrow**" in said
+        and "sampler right?** No (width" in said
+        and "its intervals of 50, 80 and 95 % hold" in said
+    )
+    assert f"(width {STUDY.Config().narrow}; {STUDY.Config().width} was not tested)" in said
+    half = STUDY.measures(STUDY.Config(), narrow)["calibration.right.c50"]
+    assert f"% hold {100 * half.value:.0f} % ({100 * half.low:.0f} to {100 * half.high:.0f})," in said
     mixed = STUDY.measures(STUDY.Config(), narrow)
     mixed["calibration.right.spread"] = Measure(0.98, 0.9, 1.07, 40)
     assert "**not calibrated**" in draws.told(one | narrow, mixed)
@@ -121,34 +127,33 @@ def test_what_is_told_follows_from_the_runs():
     )
     said = draws.told(units, {})
     assert "True rays** (2 scenarios): a model drawn from it has 2.0 % of its cells wrong" in said
-    assert "Other noise turns the more probable facies of 10.0 %." in said
+    assert "With the other noise 10.0 % of the cells are more probably of the other facies." in said
     assert "Scrambled** (1 scenario)" in said and "1.0 % are open" in said
-    assert "Do runs agree?** Yes: from separate searches, R-hat is at most 1.01." in said
+    assert "Do runs agree?** Yes: {term}`R-hat`" in said and "at most 1.01 (scrambled, model I, noise I)" in said
     table = draws.as_markdown(units)
     assert "2 of 200" in table and "30,000" in table and table.count("—") == 4
     assert "400 models from 2 runs (scrambled)" in draws.caption(draws.first(units))
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "answer"),
     [
-        ([1.2], "at most 1.20, but not in the 1 scenario 1.01 or less"),
-        ([1.02, 1.05], "at most 1.05, but in neither of 2 scenarios 1.01 or less"),
-        ([1.02, 1.05, 1.1], "at most 1.10, but in none of 3 scenarios 1.01 or less"),
-        ([1.0, 1.05], "at most 1.05, but only in 1 of 2 scenarios 1.01 or less"),
+        ({"a": 1.005, "b": 1.01}, "Yes: "),
+        ({"a": 1.0, "b": 1.05}, "Not quite: "),
+        ({"a": 1.02, "b": 1.1}, "Not quite: "),
+        ({"a": 1.2}, "No: "),
+        ({"a": np.nan}, "No: "),
     ],
 )
-def test_it_is_told_in_how_many_scenarios_runs_agree(found, told):
+def test_it_is_told_how_far_runs_of_which_scenario_agree(found, answer):
     said = draws._agreed(found)
-    assert (
-        said.startswith("No: " if max(found) > 1.1 else "Not quite: ")
-        and f"from separate searches, R-hat is {told}" in said
-    )
+    assert said.startswith(answer) and said.endswith("where they agree it is 1.01 or less.")
+    assert all(f"({where})" in said for where in found)
 
 
 def test_an_r_hat_is_rounded_upwards_and_one_that_is_none_has_no_bound():
-    assert "at most 1.02, but not in the 1 scenario" in draws._agreed([1.014])
-    assert draws._agreed([np.nan]).startswith("No: from separate searches, R-hat is without a bound")
+    assert "is at most 1.02 (a) and at most 1.05 (b)" in draws._agreed({"a": 1.014, "b": 1.05})
+    assert "is no number (a)" in draws._agreed({"a": np.nan})
 
 
 def test_how_the_sampler_goes_about_it_follows_from_its_settings():

@@ -80,8 +80,8 @@ def caption(drawn: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> str:
     told = f" Drawn: {listed(counts)}." if counts else ""
     model, noise = (ROMAN[which] for which in SCENARIOS[0])
     return (
-        f"Binary model {model} with noise {noise}, generator of width {PosteriorConfig().width}. "
-        "Beside the truth, for either kind of "
+        f"Binary model {model} of the generator of width {PosteriorConfig().width} (each generator "
+        f"has true models of its own) with noise {noise}. Beside the truth, for either kind of "
         "rays, the probability that a cell is channel, and its entropy: 0 where the data decide, "
         f"1 bit where channel is as probable as not.{told}"
     )
@@ -232,14 +232,21 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
         ]
         noise = ""
         if apart:
-            noise = f" Other noise turns the more probable facies of {_range(apart, '{:.1f}')} %."
+            noise = (
+                f" With the other noise {_range(apart, '{:.1f}')} % of the cells are more probably "
+                "of the other facies."
+            )
         between = "" if lines else _OPEN
         lines.append(
             f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn from "
             f"it has {_range(wrong, '{:.1f}')} % of its cells wrong; {_range(loose, '{:.1f}')} % "
             f"are open{between}.{noise}"
         )
-    said = [agreement(runs)["r_hat"] for runs in found.values() if len(runs) > 1]
+    said = {
+        f"{ORDERS[order]}, model {ROMAN[model]}, noise {ROMAN[noise]}": agreement(runs)["r_hat"]
+        for (order, model, noise), runs in found.items()
+        if len(runs) > 1
+    }
     if said:
         lines.append(f"- **Do runs agree?** {_agreed(said)}")
     if "calibration.right.spread" in measures:
@@ -247,19 +254,26 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
     return "\n".join(lines)
 
 
-def _agreed(said: Sequence[float]) -> str:
+def _agreed(said: Mapping[str, float]) -> str:
     """Return how far runs of a scenario agree that began with searches of their own."""
-    agreed, count = sum(value <= AGREED for value in said), len(said)
-    if agreed == count:
-        return f"Yes: from separate searches, R-hat is at most {AGREED}."
-    none = {1: "not in the 1 scenario", 2: "in neither of 2 scenarios"}
-    which = none.get(count, f"in none of {count} scenarios")
-    if agreed:
-        which = f"only in {agreed} of {count} scenarios"
-    worst = math.ceil(round(100 * max(said), 6)) / 100 if np.isfinite(said).all() else math.inf
-    answer = "Not quite" if worst <= POOR else "No"
-    most = f"at most {worst:.2f}" if np.isfinite(worst) else "without a bound"
-    return f"{answer}: from separate searches, R-hat is {most}, but {which} {AGREED} or less."
+    told = {where: _upwards(value) for where, value in said.items()}
+    found = listed([f"{value} ({where})" for where, value in told.items()])
+    if all(value <= AGREED for value in said.values()):
+        answer = "Yes"
+    elif all(value <= POOR for value in said.values()):
+        answer = "Not quite"
+    else:
+        answer = "No"
+    return (
+        f"{answer}: {{term}}`R-hat` of runs with searches of their own is {found}; where they "
+        f"agree it is {AGREED} or less."
+    )
+
+
+def _upwards(value: float) -> str:
+    if not np.isfinite(value):
+        return "no number"
+    return f"at most {math.ceil(round(100 * value, 6)) / 100:.2f}"
 
 
 def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
@@ -278,11 +292,12 @@ def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
         end = "are **too wide**: less is open than is shown"
     else:
         end = "are **not calibrated**"
-    inside = listed([f"{100 * m.value:.0f}" for m in held])
+    inside = listed([_percent(m) for m in held])
+    config = PosteriorConfig()
     return (
-        f"{answer}: its intervals of {listed([str(share) for share in CENTRAL])} % hold {inside} % "
-        f"of the components of {count} true latents, scaled to one length (generator of width "
-        f"{PosteriorConfig().narrow}). They {end}."
+        f"{answer} (width {config.narrow}; {config.width} was not tested): its intervals of "
+        f"{listed([str(share) for share in CENTRAL])} % hold {inside} of the components of {count} "
+        f"true latents, scaled to one length. They {end}."
     )
 
 

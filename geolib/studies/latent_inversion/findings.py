@@ -12,6 +12,8 @@ from geolib.inversion import crosshole
 from geolib.runs.measure import Measure
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
+from geolib.studies.latent_inversion.posterior import Posterior
+from geolib.studies.latent_inversion.search import Truth
 from geolib.studies.latent_inversion.tables import LIMITS, MARKS
 from geolib.studies.latent_inversion.units import GENERATOR, SCENARIOS, Trial
 from geolib.studies.latent_inversion.world import World
@@ -157,11 +159,26 @@ def solves_to_fit(units: Units, operator: str) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for method, name in SEARCHES.items():
         runs = select(units, Trial, operator=operator, case="binary", method=method)
-        budgets = [trial.budget for trial in runs]
-        most = max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)
-        kept = [a for trial, a in runs.items() if trial.budget == most]
+        kept = [a for trial, a in runs.items() if trial.budget == _commonest(runs)]
         if kept:
             found[name] = np.array([_solves(arrays, method) for arrays in kept])
+    return found
+
+
+def _commonest(runs: Mapping[Trial, object]) -> int:
+    budgets = [trial.budget for trial in runs]
+    return max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)
+
+
+def stopped(units: Units, operator: str) -> dict[str, float]:
+    """Return by search the solves after which the longest of its runs in `solves_to_fit` ended."""
+    found: dict[str, float] = {}
+    for method, name in SEARCHES.items():
+        runs = select(units, Trial, operator=operator, case="binary", method=method)
+        if method in SOLVES and runs:
+            found[name] = float(SOLVES[method] * _commonest(runs))
+        elif runs:
+            found[name] = max(float(arrays["record"][-1, 0]) for arrays in runs.values())
     return found
 
 
@@ -198,6 +215,8 @@ def times(world: World) -> dict[str, np.ndarray]:
 def runs_markdown(columns: Mapping[str, tuple[Units, str]]) -> str:
     """Return what was run as Markdown: trials of each search and kind of model, or a bar.
 
+    Searches by regression and posteriors, studies of their own, have a row if there are any.
+
     Parameters
     ----------
     columns : mapping
@@ -214,6 +233,11 @@ def runs_markdown(columns: Mapping[str, tuple[Units, str]]) -> str:
                 cells.append(str(max(counts.values(), default="—")))
             if method in SOLVES or case == "binary":  # global searches are of binary models alone
                 lines.append([f"{name}, {case}", *cells])
+    regression = [len(select(u, Truth, operator=o, case="binary")) for u, o in columns.values()]
+    drawn = [len(select(u, Posterior, operator=o)) for u, o in columns.values()]
+    for name, made in (("regression", regression), ("posterior", drawn)):
+        if any(made):
+            lines.append([f"{name}, binary", *(str(count or "—") for count in made)])
     return markdown(["Search, models", *columns], lines, "l" + "r" * len(columns))
 
 

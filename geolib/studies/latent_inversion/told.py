@@ -15,7 +15,6 @@ from geolib.studies.latent_inversion.tables import LIMITS, ORDERS
 #: The label of the generator that most runs are of, and of the one that is nearest to the paper's.
 NARROW, WIDE = "width 32", "width 64"
 FIT, NEAR = LIMITS[-1], LIMITS[1]
-SOLVES = findings.SOLVES["adam"]
 #: Solves of the search on unseen truths.
 BUDGET = SOLVED[-1]
 Series = dict[str, dict[int, Measure]]
@@ -90,8 +89,8 @@ class Told:
         found = re.search(
             r"About (\d+) independent trials", str(self.judged[f"latent_inversion.{claim}"]["note"])
         )
-        told = "independent trials, for four chances in five."
-        return f"That takes about {found[1]} {told}" if found else ""
+        told = "independent trials would decide it with four chances in five."
+        return f"About {found[1]} {told}" if found else ""
 
     def say(self, text: str, otherwise: str) -> str:
         """Return what is true of the precomputed runs, or what a reader's run gets in its place."""
