@@ -125,8 +125,8 @@ def race(runs: Mapping[str, Arrays], limit: int | None = None, title: str = "") 
     # Shades of one method would be hard to tell apart, and pale ones hard to read as letters.
     alike = len({color_of(name) for name in runs}) < len(runs)
     for ax in axes if alike else ():
-        for line, dashes in zip(ax.lines, itertools.cycle(DASHES), strict=False):
-            line.set_linestyle(dashes)
+        for name, line, dashes in zip(runs, ax.lines, itertools.cycle(DASHES), strict=False):
+            line.set(linestyle=dashes, color=color_of(name))
     figure.draw_without_rendering()
     for ax in axes:
         label_ends(
@@ -267,10 +267,15 @@ def ends(runs: Mapping[str, Arrays], methods: Sequence[str], title: str = "", na
     colors = {each: color_of(each) for each in shown}
     options = {"hue_order": shown, "style_order": shown, "palette": colors, "s": 55, "alpha": 0.75}
     sns.scatterplot(x=x, y=y, hue=kinds, style=kinds, ax=ax, **options)
+    # Of a pair the better model's name stands below it, the worse one's on the left.
+    middle = np.mean([value for name, value in zip(runs, y, strict=True) if name in named] or [0.0])
     for name, *place in zip(runs, x, y, strict=True):
         if name in named:
-            beside: dict[str, Any] = {"xytext": (0, -7), "textcoords": "offset points", "ha": "center", "va": "top"}
-            ax.annotate(short(name), place, **beside)
+            side = {"xytext": (-7, 0), "ha": "right", "va": "bottom"}
+            below = {"xytext": (0, -6), "ha": "center", "va": "top"}
+            beside: dict[str, Any] = side if place[1] > middle else below
+            ax.annotate(short(name), place, textcoords="offset points", **beside)
+    ax.margins(y=0.12)
     start = float(next(iter(runs.values()))["error"][0])
     ax.axhline(start, color=PALETTE["start"], linestyle=":")
     ax.annotate("the start", (1, start), xycoords=("axes fraction", "data"), ha="right", va="bottom")
@@ -326,14 +331,13 @@ def dots(ax: Axes, table: Mapping[str, Mapping[str, float]], label: str) -> Axes
 
     Methods of one setting lie one below the other, so that none covers another.
     """
-    import seaborn as sns
-
-    cells = [(value, setting, method) for setting, row in table.items() for method, value in row.items()]
-    values, settings, methods = (list(column) for column in zip(*cells, strict=True))
-    names = list(dict.fromkeys(methods))
-    colors = {name: color_of(name) for name in names}
-    options = {"order": list(table), "hue_order": names, "palette": colors, "size": 6, "dodge": True}
-    sns.stripplot(x=values, y=settings, hue=methods, ax=ax, jitter=False, **options)
+    names = list(dict.fromkeys(method for row in table.values() for method in row))
+    for number, name in enumerate(names):
+        below = 0.4 * (number / max(len(names) - 1, 1) - 0.5)
+        found = [(row[name], place + below) for place, row in enumerate(table.values()) if name in row]
+        ax.plot(*zip(*found, strict=True), "o", markersize=6, color=color_of(name), label=name)
+    ax.set_yticks(range(len(table)), list(table))
+    ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set(xlabel=label, ylabel="")
     ax.grid(True, axis="both")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

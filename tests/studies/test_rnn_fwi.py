@@ -407,8 +407,7 @@ def test_no_mark_hides_another():
     assert line.get_markevery() == [1] and ring.get_xdata().tolist() == [1.0]
     assert ring.get_markerfacecolor() == "none" and ring.get_markersize() > 2 * line.get_markersize()
     level = courses.dots_figure({"error": {"a": {"Adam": 320.0, "L-BFGS": 320.0}}}).axes[0]
-    places = [point for drawn in level.collections for point in drawn.get_offsets().tolist()]
-    assert len({y for _, y in places}) == 2  # one below the other
+    assert len({float(drawn.get_ydata()[0]) for drawn in level.lines}) == 2  # one below the other
     runs = {"Adam 40": descent_of(1e-3, 90.0), "CG": descent_of(1e-4, 80.0)}
     texts = [text.get_text() for text in courses.ends(runs, ["Adam", "CG"], named=["Adam 40"]).axes[0].texts]
     assert "Adam 40" in texts and "CG" not in texts
@@ -436,7 +435,7 @@ def test_messages_are_made_from_what_is_drawn():
     bumpy = {"gradient descent 0.6": {**worse, "misfit": np.append(rising["misfit"], 0.1)}}
     assert "every step. After the jump it falls, slowly. At 0.6" in told.settling_caption(bumpy)
     assert "bounce" not in told.settling_caption({"gradient descent 0.2": runs["CG"]})
-    drawn = "as in the paper's Figure 15, all in double precision; ranges in the text are over single and double."
+    drawn = "as in the paper's Figure 15, all in double precision."
     crossed = "At the end Adam 40 fits better than TNC, and its model is worse."
     assert told.race_caption(runs, 200) == f"Adam 40, CG and TNC, {drawn} {crossed}"
     pair = {name: runs[name] for name in ("Adam 40", "CG")}

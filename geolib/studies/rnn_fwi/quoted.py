@@ -162,7 +162,7 @@ def _stopped(units: Units) -> dict[str, str]:
 def _ends(units: Units) -> dict[str, str]:
     """Return what the double-precision runs end at."""
     runs = everything(units)
-    found = {}
+    found: dict[str, str] = {}
     for front, chosen in (("alike", runs), ("alike_step", with_a_rate(runs))):
         found |= {f"{front}_{key}": signed(value) for key, value in alike(chosen).items()}
         found[f"{front}_count"] = f"{alike(chosen)['count']:.0f}"

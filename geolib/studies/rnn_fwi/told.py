@@ -81,16 +81,13 @@ def race_caption(runs: Mapping[str, Arrays], last: int) -> str:
         for one, other in itertools.permutations(ends, 2)
         if ends[one][0] < ends[other][0] and ends[one][1] > ends[other][1]
     ]
-    told = (
-        f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15, all in double precision; "
-        "ranges in the text are over single and double."
-    )
+    told = f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15, all in double precision."
     return f"{told} At the end {listed(crossed)}." if crossed else told
 
 
 def settling_caption(runs: Mapping[str, Arrays]) -> str:
     """Return what the misfits of one method at several rates show, as `settling` finds it."""
-    told = "One curve for each rate. Left, on a logarithmic axis: the misfit."
+    told = "One curve for each rate."
     rising = {name: run for name, run in runs.items() if roughness(run) > ROUGH}
     if rising:
         name = max(rising, key=lambda each: float(rising[each]["error"][-1]))
@@ -305,12 +302,13 @@ def recheck(here: Units, before: Units) -> dict[str, tuple[np.ndarray, np.ndarra
 
     Notes
     -----
-    Line searches amplify round-off: of theirs the first twenty misfits are compared. The misfit of
-    the start, which all descents share, is left out.
+    Line searches amplify round-off: of theirs the first twenty misfits are compared. So does a rate
+    beyond the limit of stability, once its misfit rises. The misfit of the start, which all
+    descents share, is left out.
     """
     texts = {
         "gd-0.4": ("misfits of gradient descent at 0.4", 151),
-        "gd-0.6": ("misfits of gradient descent at 0.6", 151),
+        "gd-0.6": ("first misfits of gradient descent at 0.6", 80),
         "adam-40": ("misfits of Adam at 40 m/s", 151),
         "momentum-0.8": ("misfits of momentum at 0.8", 151),
         "momentum_b-0.8": ("misfits of momentum as in appendix B, at 0.8", 151),
