@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ TEXTS = {
     "error": "model error (m/s)",
     "ssim": "structural similarity",
 }
+#: Strokes of curves that share a colour, from the smallest rate to the largest.
+DASHES = (":", "-.", "--", "-")
 
 
 def label_ends(ax: Axes, ends: Sequence[tuple[str, float, Any]], gap: float = 0.075) -> Axes:
@@ -119,9 +122,12 @@ def race(runs: Mapping[str, Arrays], limit: int | None = None, title: str = "") 
     for ax, name in zip(axes, ("misfit", "error"), strict=True):
         histories(ax, runs, name, limit)
     _frame_errors(axes[1], next(iter(runs.values()))["error"][0])
-    figure.draw_without_rendering()
-    # Pale shades of one method would be hard to read as letters.
+    # Shades of one method would be hard to tell apart, and pale ones hard to read as letters.
     alike = len({color_of(name) for name in runs}) < len(runs)
+    for ax in axes if alike else ():
+        for name, line, dashes in zip(runs, ax.lines, itertools.cycle(DASHES), strict=False):
+            line.set(linestyle=dashes, color=color_of(name))
+    figure.draw_without_rendering()
     for ax in axes:
         label_ends(
             ax,
@@ -195,9 +201,12 @@ def rate_map(
         rates, counts = np.array(sorted(points)).T
         lost = ~np.isfinite(counts)
         kept = np.where(lost, np.nan, counts)
-        ax.loglog(rates, kept, marker="o", markersize=4, color=color, label=short(name))
         rose = np.isin(rates, (fleeting or {}).get(name, ()))
-        ax.loglog(rates[rose], kept[rose], "o", markersize=6, color=color, markerfacecolor="none", zorder=3)
+        stays = np.flatnonzero(~rose).tolist()
+        ax.loglog(rates, kept, marker="o", markersize=4, markevery=stays, color=color, label=short(name))
+        # Above what other methods draw at the same place, and wider.
+        ring: dict[str, Any] = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.5, "zorder": 5}
+        ax.loglog(rates[rose], kept[rose], "o", color=color, **ring)
         ax.loglog(rates[lost], np.full(lost.sum(), 1.3 * limit), "x", color=color)
         if stable and name in stable:
             ax.axvline(stable[name], color=color, linestyle="--", linewidth=1)
@@ -231,7 +240,7 @@ def rate_figure(
     return figure
 
 
-def ends(runs: Mapping[str, Arrays], methods: Sequence[str], title: str = "") -> Figure:
+def ends(runs: Mapping[str, Arrays], methods: Sequence[str], title: str = "", named: Sequence[str] = ()) -> Figure:
     """Return the figure of runs by their final misfit and final model error, one point each.
 
     Parameters
@@ -242,6 +251,8 @@ def ends(runs: Mapping[str, Arrays], methods: Sequence[str], title: str = "") ->
         Names of methods, in the legend's order.
     title : str
         The figure's message.
+    named : sequence of str
+        Runs that the text compares: their names stand beside them.
     """
     import seaborn as sns
 
@@ -254,8 +265,17 @@ def ends(runs: Mapping[str, Arrays], methods: Sequence[str], title: str = "") ->
     y = [run["error"][-1] for run in runs.values()]
     figure, (ax,) = new_figure(height=3.3)
     colors = {each: color_of(each) for each in shown}
-    options = {"hue_order": shown, "style_order": shown, "palette": colors, "s": 55}
+    options = {"hue_order": shown, "style_order": shown, "palette": colors, "s": 55, "alpha": 0.75}
     sns.scatterplot(x=x, y=y, hue=kinds, style=kinds, ax=ax, **options)
+    # Of a pair the better model's name stands below it, the worse one's on the left.
+    middle = np.mean([value for name, value in zip(runs, y, strict=True) if name in named] or [0.0])
+    for name, *place in zip(runs, x, y, strict=True):
+        if name in named:
+            side = {"xytext": (-7, 0), "ha": "right", "va": "bottom"}
+            below = {"xytext": (0, -6), "ha": "center", "va": "top"}
+            beside: dict[str, Any] = side if place[1] > middle else below
+            ax.annotate(short(name), place, textcoords="offset points", **beside)
+    ax.margins(y=0.12)
     start = float(next(iter(runs.values()))["error"][0])
     ax.axhline(start, color=PALETTE["start"], linestyle=":")
     ax.annotate("the start", (1, start), xycoords=("axes fraction", "data"), ha="right", va="bottom")
@@ -307,15 +327,17 @@ def losses(runs: Mapping[str, Arrays], cost: Mapping[str, float], title: str = "
 
 
 def dots(ax: Axes, table: Mapping[str, Mapping[str, float]], label: str) -> Axes:
-    """Draw a value of each method (colour) in each setting (row) and return the axes; a missing value leaves a gap."""
-    import seaborn as sns
+    """Draw a value of each method (colour) in each setting (row) and return the axes; a missing value leaves a gap.
 
-    cells = [(value, setting, method) for setting, row in table.items() for method, value in row.items()]
-    values, settings, methods = (list(column) for column in zip(*cells, strict=True))
-    names = list(dict.fromkeys(methods))
-    colors = {name: color_of(name) for name in names}
-    options = {"order": list(table), "hue_order": names, "palette": colors, "size": 8}
-    sns.stripplot(x=values, y=settings, hue=methods, ax=ax, jitter=False, **options)
+    Methods of one setting lie one below the other, so that none covers another.
+    """
+    names = list(dict.fromkeys(method for row in table.values() for method in row))
+    for number, name in enumerate(names):
+        below = 0.4 * (number / max(len(names) - 1, 1) - 0.5)
+        found = [(row[name], place + below) for place, row in enumerate(table.values()) if name in row]
+        ax.plot(*zip(*found, strict=True), "o", markersize=6, color=color_of(name), label=name)
+    ax.set_yticks(range(len(table)), list(table))
+    ax.set_ylim(len(table) - 0.5, -0.5)
     ax.set(xlabel=label, ylabel="")
     ax.grid(True, axis="both")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

@@ -109,8 +109,8 @@
       rate.show(Boolean(range));
       if (range) {
         rate.range(...range);
-        // Momentum of 0.9 is stable up to 2 (1 + 0.9) / lambda.
-        const line = { gd: [limit, "2/λ"], momentum: [1.9 * limit, "1.9 · 2/λ"] }[method.value];
+        // Momentum of 0.9 is stable up to 2 (1 + 0.9) / kappa.
+        const line = { gd: [limit, "2/κ"], momentum: [1.9 * limit, "1.9 · 2/κ"] }[method.value];
         rate.marks(line ? [{ value: line[0], text: `${line[1]} = ${geolab.number(line[0], 2)}` }] : []);
       }
       restart();

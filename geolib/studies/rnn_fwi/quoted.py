@@ -22,7 +22,9 @@ from geolib.studies.rnn_fwi.told import (
     between,
     everything,
     level,
+    signed,
     spent,
+    with_a_rate,
 )
 
 #: What sentences of the chapter and its appendix quote.
@@ -31,17 +33,25 @@ QUOTED = (
     "adam",
     "adam_100",
     "adam_100_misfit",
+    "adam_fast_fine",
     "adam_fine",
     "adam_inside",
     "adam_inside_errors",
     "adam_inside_misfit",
+    "adam_inside_ratio",
     "adam_linear",
+    "adam_slow_error",
+    "adam_slow_misfit",
     "adam_step",
     "adam_step_at",
     "alike_count",
     "alike_high",
     "alike_low",
     "alike_rho",
+    "alike_step_count",
+    "alike_step_high",
+    "alike_step_low",
+    "alike_step_rho",
     "cg",
     "cg_100",
     "cg_100_misfit",
@@ -63,16 +73,23 @@ QUOTED = (
     "lbfgs_linear",
     "line_digits",
     "line_last",
+    "line_start",
     "momentum",
     "momentum_b_limit",
     "momentum_error",
     "momentum_fine",
     "momentum_limit",
+    "momentum_over",
+    "momentum_over_error",
+    "momentum_over_misfit",
     "momentum_times",
     "network_digits",
     "outside_least",
     "rmsprop_inside",
     "rmsprop_uncorrected",
+    "similar_cg",
+    "similar_lbfgs",
+    "stopped_single",
     "start_error",
     "tnc",
     "harder_adam",
@@ -106,14 +123,14 @@ def _theory(measures: Mapping[str, Measure]) -> dict[str, str]:
         found["gd_limit_at_start"] = f"{2 / measures['hessian_eigenvalue_at_start'].value:.2f}"
     if "momentum_b_rate_limit" in measures:
         found["momentum_b_limit"] = f"{measures['momentum_b_rate_limit'].value:.1f}"
-    # Beyond ten digits there is nothing but round-off, which differs from one machine to the next.
+    # Beyond twelve digits there is nothing but round-off, which differs among machines.
     for key, name in {
         "network_digits": "network_to_kernels",
         "line_digits": "a11_last_line",
     }.items():
         if name in measures:
             gap = max(measures[name].value, 1e-16)
-            found[key] = str(min(10, int(np.floor(-np.log10(gap)))))
+            found[key] = str(min(12, int(np.floor(-np.log10(gap)))))
     return found
 
 
@@ -126,20 +143,39 @@ def _speeds(units: Units) -> dict[str, str]:
         counts = [evaluations(run) for runs in both for run in runs.values()]
         if counts and np.isfinite(counts).all():
             found[key] = between(counts)
-    for method in ("momentum-0.8", "adam-40"):
+    fine = {"momentum-0.8": "momentum_fine", "adam-40": "adam_fine", "adam-100": "adam_fast_fine"}
+    for method, key in fine.items():
         for run in tables.legend(units, method).values():
             if np.isfinite(count := evaluations(run, CONVERGED / 10)):
-                found[f"{methods[method]}_fine"] = f"{count:.0f}"
-    return found
+                found[key] = f"{count:.0f}"
+    return found | _stopped(units)
+
+
+def _stopped(units: Units) -> dict[str, str]:
+    """Return after how many evaluations the line searches stopped by themselves in single."""
+    runs = tables.legend(units, "cg", "lbfgs", "tnc", precision="float32").values()
+    ends = [float(run["misfit"].size - 1) for run in runs]
+    early = bool(ends) and max(ends) < spent(units)
+    return {"stopped_single": between(ends)} if early else {}
 
 
 def _ends(units: Units) -> dict[str, str]:
     """Return what the double-precision runs end at."""
     runs = everything(units)
-    found = {f"alike_{key}": f"{value:.2f}".replace("-", "−") for key, value in alike(runs).items()}
-    found["alike_count"] = f"{alike(runs)['count']:.0f}"
+    found: dict[str, str] = {}
+    for front, chosen in (("alike", runs), ("alike_step", with_a_rate(runs))):
+        found |= {f"{front}_{key}": signed(value) for key, value in alike(chosen).items()}
+        found[f"{front}_count"] = f"{alike(chosen)['count']:.0f}"
     if runs:
         found["line_last"] = f"{spent(units):,}"
+        found["line_start"] = f"{next(iter(runs.values()))['error'][0]:.0f}"
+    if "momentum 1" in runs and np.isfinite(evaluations(runs["momentum 1"])):
+        over = runs["momentum 1"]
+        found |= {
+            "momentum_over": f"{evaluations(over):.0f}",
+            "momentum_over_error": f"{over['error'][-1]:.0f}",
+            "momentum_over_misfit": f"{100 * over['misfit'][-1] / over['misfit'][0]:.1g}",
+        }
     if "gradient descent 0.4" in runs:
         slow = runs["gradient descent 0.4"]
         found |= {"gd_error": f"{slow['error'][-1]:.0f}", "gd_interfaces": str(interfaces(slow))}
@@ -180,6 +216,12 @@ def _adam(units: Units) -> dict[str, str]:
         left = max(100 * run["misfit"][-1] / run["misfit"][0] for run in inside)
         found["adam_inside_errors"] = listed([f"{run['error'][-1]:.0f}" for run in inside])
         found["adam_inside_misfit"] = f"{left:.1g}"
+        errors = [float(run["error"][-1]) for run in inside]
+        found["adam_inside_ratio"] = f"{max(errors) / min(errors):.1f}"
+    if 0.8 in runs:
+        slow = runs[0.8]
+        found["adam_slow_error"] = f"{slow['error'][-1]:.0f}"
+        found["adam_slow_misfit"] = f"{100 * slow['misfit'][-1] / slow['misfit'][0]:.1g}"
     if runs:
         rate = max(runs, key=lambda each: float(runs[each]["change"].max() / each))
         found["adam_step_at"] = f"{rate:g} m/s, in update {runs[rate]['change'].argmax()}"
@@ -190,22 +232,24 @@ def _marmousi(units: Units) -> dict[str, str]:
     found: dict[str, str] = {}
     for label, run in tables.marmousi(units).items():
         key = label.lower().replace("-", "")
-        found |= {"start_error": tables.rounded(run["error"][0])}
+        found |= {"start_error": f"{run['error'][0]:.0f}"}
         found |= {f"{key}_last": str(len(run["misfit"]) - 1)}
         found |= {f"{key}_last_error": tables.rounded(run["error"][-1])}
         shares = 100 * run["misfit"] / run["misfit"][0]
         found |= {f"{key}_last_misfit": f"{shares[-1]:.1g}"}
         if len(shares) > 100:
             found |= {f"{key}_100_misfit": f"{shares[100]:.1g}"}
-    errors, _ = tables.extras(units)
-    # Noise and a finer grid change the data a little: a range in place of a digit.
+    errors, similarities = tables.extras(units)
+    # Noise and a finer grid change the data a little: a range in place of one number.
     near = [errors[name] for name in NEAR if name in errors]
     for label in (tables.LABELS[method] for method in tables.MARMOUSI):
         if values := [row[label] for row in near if label in row]:
-            found[f"{label.lower().replace('-', '')}_100"] = between(
-                [float(tables.rounded(value)) for value in values]
-            )
+            found[f"{label.lower().replace('-', '')}_100"] = between(values)
     for label, value in errors.get("linear start", {}).items():
-        found[f"{label.lower().replace('-', '')}_linear"] = tables.rounded(value)
+        found[f"{label.lower().replace('-', '')}_linear"] = f"{value:.0f}"
+    for key, first, second in (("lbfgs", "Adam", "L-BFGS"), ("cg", "L-BFGS", "CG")):
+        rows = [row for row in similarities.values() if {first, second} <= set(row)]
+        if gaps := [row[first] - row[second] for row in rows]:
+            found[f"similar_{key}"] = f"{min(gaps):.3f} to {max(gaps):.3f}"
     alike = level(errors) | {"similar": tables.wins(units)["adam_ssim"]}
     return found | {f"harder_{key}": str(value) for key, value in alike.items()}

@@ -57,7 +57,7 @@ def orders(speed: tables.Table, error: tables.Table) -> str:
 def start(truth: np.ndarray, first: np.ndarray) -> str:
     """Return how far the start of Marmousi is from the truth."""
     off = float(np.sqrt(np.mean(np.square(first - truth, dtype=float))))
-    return f"The start is the truth, blurred: {tables.rounded(off)} m/s off"
+    return f"The start is the truth, blurred: {off:.0f} m/s off"
 
 
 def left(name: str, run: Arrays) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -69,32 +70,49 @@ def settling(runs: Mapping[str, Arrays]) -> str:
 
 
 def race_caption(runs: Mapping[str, Arrays], last: int) -> str:
-    """Return who is drawn up to an evaluation, and who ranks otherwise by misfit than by model."""
-    names = list(runs)
-    drawn = listed(names)
-    ends = [[run[what][: last + 1][-1] for run in runs.values()] for what in ("misfit", "error")]
-    places = (stats.rankdata(each, method="ordinal") for each in ends)
-    moved = [name for name, *pair in zip(names, *places, strict=True) if pair[0] != pair[1]]
-    told = (
-        f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15, all in double precision; "
-        "ranges in the text are over single and double."
-    )
-    crossed = f"At the end {listed(moved)} rank otherwise on the right than on the left."
-    return f"{told} {crossed}" if moved else told
+    """Return who is drawn up to an evaluation, and who fits better with a worse model."""
+    drawn = listed(list(runs))
+    ends = {
+        name: [run[what][: last + 1][-1] for what in ("misfit", "error")]
+        for name, run in runs.items()
+    }
+    crossed = [
+        f"{one} fits better than {other}, and its model is worse"
+        for one, other in itertools.permutations(ends, 2)
+        if ends[one][0] < ends[other][0] and ends[one][1] > ends[other][1]
+    ]
+    told = f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15, all in double precision."
+    return f"{told} At the end {listed(crossed)}." if crossed else told
 
 
 def settling_caption(runs: Mapping[str, Arrays]) -> str:
     """Return what the misfits of one method at several rates show, as `settling` finds it."""
-    told = "One curve for each rate. Left, on a logarithmic axis: the misfit."
-    rising = {name: run["error"] for name, run in runs.items() if roughness(run) > ROUGH}
+    told = "One curve for each rate."
+    rising = {name: run for name, run in runs.items() if roughness(run) > ROUGH}
     if rising:
-        name = max(rising, key=lambda each: float(rising[each][-1]))
+        name = max(rising, key=lambda each: float(rising[each]["error"][-1]))
         told += (
-            " Where it rises again the steps bounce from wall to wall of the valley. "
-            f"At {name.rpartition(' ')[2]} the last model is {rising[name][-1]:.0f} m/s off, the "
-            f"start {rising[name][0]:.0f}."
+            " Where it rises again the steps bounce from wall to wall of the valley: a band is "
+            "one curve, up and down with every step."
+        )
+        if all(_fell_again(run["misfit"]) for run in rising.values()):
+            told += " After the jump it falls, slowly."
+        told += (
+            f" At {name.rpartition(' ')[2]} the last model is {rising[name]['error'][-1]:.0f} m/s "
+            f"off, the start {rising[name]['error'][0]:.0f}."
         )
     return told
+
+
+def _fell_again(misfit: np.ndarray) -> bool:
+    """Return whether a misfit ends below the highest point after its lowest one."""
+    return bool(misfit[-1] < misfit[misfit.argmin() :].max())
+
+
+def velocities_title(run: Arrays) -> str:
+    """Return how much one trace has to tell: what is unknown, and in how many layers it lies."""
+    truth = run["truth"]
+    return f"One trace has to tell {truth.size} velocities, of {len(np.unique(truth))} layers"
 
 
 def alike(runs: Mapping[str, Arrays]) -> dict[str, float]:
@@ -117,18 +135,30 @@ def alike(runs: Mapping[str, Arrays]) -> dict[str, float]:
 
 def alike_title(runs: Mapping[str, Arrays]) -> str:
     """Return what `alike` says, as a figure's message."""
-    found = alike(runs)
+    found, part = alike(runs), alike(with_a_rate(runs))
     told = f"{found['count']:.0f} runs fit to 1 %"
     if "rho" not in found:
         return told
-    minus = f"{found['rho']:.2f}".replace("-", "−")
-    return f"{told}; rank correlation of misfit and model error {minus}"
+    told += f"; rank correlation of misfit and model error {signed(found['rho'])}"
+    if "rho" in part and part["count"] < found["count"]:
+        told += f", {signed(part['rho'])} for the {part['count']:.0f} with a learning rate"
+    return told
+
+
+def with_a_rate(runs: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    """Return the runs of methods that have a learning rate."""
+    return {name: run for name, run in runs.items() if name not in tables.LINE_SEARCHES}
+
+
+def signed(value: float) -> str:
+    """Return a number to two decimals, with the minus of a printed page."""
+    return f"{value:.2f}".replace("-", "−")
 
 
 def after(runs: Mapping[str, Arrays], mark: int) -> str:
-    """Return the model errors of runs at an evaluation, to two digits."""
+    """Return the model errors of runs at an evaluation, to a metre per second."""
     errors = {name: run["error"][min(mark, len(run["error"]) - 1)] for name, run in runs.items()}
-    told = ", ".join(f"{name} {tables.rounded(value)}" for name, value in errors.items())
+    told = ", ".join(f"{name} {value:.0f}" for name, value in errors.items())
     return f"Model error after {mark} evaluations: {told} m/s"
 
 
@@ -191,11 +221,11 @@ def opening(setup: Arrays, runs: Mapping[str, Arrays]) -> dict[str, np.ndarray]:
 
     Of both optimisers the model is shown that was kept nearest to the end of the shorter run.
     """
-    wrong = tables.rounded(next(iter(runs.values()))["error"][0]) if runs else ""
+    wrong = f"{next(iter(runs.values()))['error'][0]:.0f}" if runs else ""
     found = {"the truth": setup["velocity"], f"the start: {wrong} m/s off": setup["first"]}
     for name, run in _opened(runs).items():
         n = _kept(runs, run)
-        text = f"{name} after {n}: about {tables.rounded(run['error'][n])} m/s off"
+        text = f"{name} after {n}: {run['error'][n]:.0f} m/s off"
         found[text] = frame(run, n)
     return found
 
@@ -205,11 +235,13 @@ def opening_title(runs: Mapping[str, Arrays]) -> str:
     pair = _opened(runs)
     if len(pair) < 2:
         return "What an inversion makes of a blurred start"
-    errors = {name: run["error"][_kept(runs, run)] for name, run in pair.items()}
+    kept = {name: _kept(runs, run) for name, run in pair.items()}
+    errors = {name: run["error"][kept[name]] for name, run in pair.items()}
     left = [100 * errors[name] / run["error"][0] for name, run in pair.items()]
-    gap = abs(np.subtract(*errors.values()))
-    told = "Two optimisers level" if gap <= tables.LEVEL else "Two optimisers"
-    return f"{told}: after about as many evaluations {between(left)} % of the start's error is left"
+    level = abs(np.subtract(*errors.values())) <= tables.LEVEL
+    counts = listed([str(count) for count in dict.fromkeys(kept.values())])
+    told = f"{listed(list(pair))}{' are level' if level else ''}: after {counts} evaluations "
+    return f"{told}{between(left)} % of the start's error is left"
 
 
 def _opened(runs: Mapping[str, Arrays]) -> dict[str, Arrays]:
@@ -270,12 +302,16 @@ def recheck(here: Units, before: Units) -> dict[str, tuple[np.ndarray, np.ndarra
 
     Notes
     -----
-    Line searches amplify round-off: of theirs the first twenty misfits are compared.
+    Line searches amplify round-off: of theirs the first twenty misfits are compared. So does a rate
+    beyond the limit of stability, once its misfit rises. The misfit of the start, which all
+    descents share, is left out.
     """
     texts = {
         "gd-0.4": ("misfits of gradient descent at 0.4", 151),
+        "gd-0.6": ("first misfits of gradient descent at 0.6", 80),
         "adam-40": ("misfits of Adam at 40 m/s", 151),
         "momentum-0.8": ("misfits of momentum at 0.8", 151),
+        "momentum_b-0.8": ("misfits of momentum as in appendix B, at 0.8", 151),
         "cg": ("first misfits of CG", 20),
         "lbfgs": ("first misfits of L-BFGS", 20),
     }
@@ -283,11 +319,13 @@ def recheck(here: Units, before: Units) -> dict[str, tuple[np.ndarray, np.ndarra
     for method, (text, count) in texts.items():
         pair = [tables.legend(units, method) for units in (here, before)]
         if all(pair):
-            one, other = (next(iter(runs.values()))["misfit"][:count] for runs in pair)
+            one, other = (next(iter(runs.values()))["misfit"][1:count] for runs in pair)
             found[text] = (one, other)
     for name, key, text in (
-        ("theory", "derivative", "slope of the misfit by differences"),
-        ("theory", "corrected", "slope by the gradient"),
+        ("gather", "gather", "samples of the shot gather"),
+        ("network", "misfit_network", "misfits of the unrolled network"),
+        ("theory", "derivative", "slope of the Taylor test (misfit a step of 10 m/s): differences"),
+        ("theory", "corrected", "the same slope by the gradient"),
         ("hessian", "estimates", "largest eigenvalue, by power iteration"),
     ):
         if name in here and name in before:
