@@ -35,9 +35,13 @@ def together(values: Sequence[Any], beside: Any = None) -> list[str]:
     Returns
     -------
     list of str
-        None of them reads as one, or as another of them, unless it is, as far as four digits go.
+        None of them reads as one, or as another of them, unless it is, as far as four digits go,
+        or unless it lies between two others that hold one between them: an interval's middle.
     """
     known = [v for v in values if isinstance(v, (int, float)) and math.isfinite(v)]
+    if len(known) == len(values) == 3 and known[1] < 1 < known[2]:
+        # Within an interval that holds one, a number may read as one: nothing hangs on it.
+        known = known[1:]
     numbers = {abs(float(v)) for v in known if not _whole(v)}
     others = {abs(float(v)) for v in known if _whole(v)} | {1.0}
     least = max(FEW, *map(_digits, beside if isinstance(beside, list) else [beside]), FEW)

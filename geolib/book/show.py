@@ -13,6 +13,7 @@ import numpy as np
 
 from geolib.book import ledger, ledger_page, verify
 from geolib.plots.style import wrap
+from geolib.runs import paths
 from geolib.runs.measure import short
 from geolib.runs.tables import markdown
 
@@ -211,6 +212,12 @@ def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:
         link = f'<a href="{address}">{html.escape(row["verdict"])}</a>'
         lines.append([row["claim"], verify.listed(row["published"]), verify.ours(row), link])
     return Markdown(markdown(["What the paper says", "Published", "Ours", "Verdict"], lines))
+
+
+def changed(claims: Sequence[str]) -> int:
+    """Return of how many claims, by their ids, the rule was changed after results were seen."""
+    known = {claim.id: claim for claim in ledger.load(paths.ledger())}
+    return sum(bool(known[identity].changed_after_results) for identity in claims)
 
 
 def _in_turn(judged: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from geolib.plots.absent import nothing
-from geolib.plots.style import COLORS, INK, PALETTE, gif, headline
+from geolib.plots.style import COLORS, INK, PALETTE, gif, headline, label_end
 
 REAL, MADE, CRITIC = PALETTE["real"], PALETTE["generated"], PALETTE["critic"]
-X_LABEL = "x (standardised)"
+X_LABEL = "x"
 GAMES = {
     "simultaneous": COLORS["vermilion"],
     "alternating": COLORS["orange"],
@@ -84,22 +84,22 @@ def _edges(centres: np.ndarray) -> np.ndarray:
 def discriminator(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     """Draw a trained discriminator on the closed form (left) and its errors over the training (right)."""
     left, right = axes
-    left.fill_between(unit["x"], unit["target"], color=REAL, alpha=0.2, lw=0)
-    left.fill_between(unit["x"], unit["generated"], color=MADE, alpha=0.2, lw=0)
+    left.fill_between(unit["x"], unit["target"], color=REAL, alpha=0.2, lw=0, label="data")
+    left.fill_between(unit["x"], unit["generated"], color=MADE, alpha=0.2, lw=0, label="generated")
     left.plot(unit["x"], unit["optimal"], ":", color=INK, lw=2.4, label=r"best: $P_{data}/(P_{data} + P_g)$")
     for index in (2, 4, -1):
         share = {2: 0.35, 4: 0.6, -1: 1.0}[index]
         label = f"trained, step {unit['steps'][index]}"
         left.plot(unit["x"], unit["curves"][index], color=CRITIC, alpha=share, lw=1.2, label=label)
-    _label(left, 1.5, 0.02, "data", REAL)
-    _label(left, 0, 0.02, "generated", MADE, (-20, 3))
-    left.set(xlabel=X_LABEL, ylabel="answer D(x); densities", xlim=(-6, 6), ylim=(0, 1.6))
-    left.legend(loc="upper left", ncols=2)
+    left.set(xlabel=X_LABEL, ylabel="answer D(x); densities", xlim=(-6, 6), ylim=(0, 1.02))
+    figure = left.figure
+    assert isinstance(figure, Figure)
+    legend_below(figure, left, 3)
     steps = np.maximum(unit["steps"], 1)
     right.loglog(steps, unit["errors"], "o-", color=CRITIC)
     _label(right, steps[3], unit["errors"][3], "answer: mean |D - D*|", CRITIC, (-3, -12))
     right.loglog(steps, unit["pull_errors"], "s-", color=COLORS["orange"])
-    _label(right, steps[3], unit["pull_errors"][3], "slope: relative error", COLORS["orange"], (0, 6))
+    _label(right, steps[3], unit["pull_errors"][3], "slope: relative error", COLORS["orange"], (-3, -12))
     right.set(xlabel="training step", ylabel="error")
 
 
@@ -116,15 +116,17 @@ def values(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     right.legend()
 
 
-def pushes(axes: Sequence[Axes], normal: Mapping[str, Any], lines: Mapping[str, Any] | None) -> None:
+def pushes(axes: Sequence[Axes], normal: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> None:
     """Draw the push on a generator against its distance from the data, by the loss.
 
     Parameters
     ----------
     axes : sequence of Axes
         Two: normal distributions under the best discriminator; lines that share no point, under trained critics.
-    normal, lines : mapping
-        The units `starvation` and `wgan`; a page may lack the second.
+    normal : mapping
+        The unit `starvation`.
+    lines : sequence of mapping
+        The units `wgan`, one for each seed; a page may lack them.
     """
     left, right = axes
     shifts = normal["shifts"][1:]
@@ -139,30 +141,38 @@ def pushes(axes: Sequence[Axes], normal: Mapping[str, Any], lines: Mapping[str, 
             PALETTE[name],
             (3, -3) if name == "Wasserstein" else (-20, 6) if name == "non-saturating" else (3, 3),
         )
-    left.set(xlabel="distance of two normal densities", ylabel="push on the generator")
-    right.set(xlabel="gap between two lines")
-    if lines is None:
+    left.set(xlabel="distance of two normal densities", ylabel="push on the generator", ylim=(2e-6, 60))
+    left.set_title("the best discriminator")
+    if not lines:
         nothing(right, "The Wasserstein GAN was not run\nwith these parameters.")
         return
+    gaps = lines[0]["gaps"]
     for name, key in (("Wasserstein", "wasserstein_push"), ("minimax", "js_push")):
-        right.semilogy(lines["gaps"], lines[key], "o-", color=PALETTE[name])
-        _label(right, lines["gaps"][2], lines[key][2], name, PALETTE[name])
+        seeds = np.stack([unit[key] for unit in lines])
+        right.semilogy(gaps, seeds.mean(0), color=PALETTE[name])
+        for each in seeds:
+            right.semilogy(gaps, each, "o", color=PALETTE[name], ms=3, alpha=0.6)
+        _label(right, gaps[-1], seeds.mean(0)[-1], name, PALETTE[name], (-3, 6))
+    right.set(xlabel="gap between two lines", ylabel="push on the generator", ylim=(2e-6, 60))
+    right.set_title("trained networks, no overlap")
 
 
 def bilinear(axes: Sequence[Axes], unit: Mapping[str, Any], steps: int = 60) -> None:
     """Draw the paths of both players (left) and their distance from the equilibrium (right)."""
     left, right = axes
-    # Where along its curve each method is named, and on which side.
-    places = {"simultaneous": (200, (-3, 3)), "alternating": (200, (3, 3)), "averaged": (265, (-20, 3))}
-    places |= {"extragradient": (240, (-3, -3)), "damped": (60, (3, 3))}
+    last, lowest = 300, 1e-4
     for method, path, distance in zip(unit["methods"].tolist(), unit["paths"], unit["distance"], strict=True):
         left.plot(*path[:steps].T, color=GAMES[method], lw=1.1)
-        right.semilogy(distance, color=GAMES[method])
-        step, place = places[method]
-        _label(right, step, distance[step], method, GAMES[method], place)
+        # A curve that leaves the panel is named where it does, the others at its edge.
+        far = np.flatnonzero(distance[: last + 1] < lowest)
+        (line,) = right.semilogy(distance[: last + 1], color=GAMES[method])
+        if far.size:
+            _label(right, far[0], lowest, method, GAMES[method])
+        else:
+            label_end(right, line, method)
     left.plot(0, 0, "+", color=INK, ms=9)
     left.set(xlabel="x, the minimiser", ylabel="y, the maximiser", aspect="equal", xlim=(-3.2, 3.2), ylim=(-3.2, 3.2))
-    right.set(xlabel="step", ylabel="distance from the equilibrium", xlim=(0, 300), ylim=(1e-4, 1e3))
+    right.set(xlabel="step", ylabel="distance from the equilibrium", xlim=(0, last), ylim=(lowest, 1e3))
 
 
 def game(axis: Axes, unit: Mapping[str, Any], frame: int) -> None:
@@ -176,7 +186,10 @@ def game(axis: Axes, unit: Mapping[str, Any], frame: int) -> None:
     axis.plot(x, best, ":", color=INK, label=r"best D = $P_{data}/(P_{data} + P_g)$")
     axis.axhline(0.5, color=INK, lw=0.6)
     axis.set(xlabel=X_LABEL, xlim=(-5, 5), ylim=(0, 1.02))
-    axis.set_title(f"step {unit['frames'][frame]}: {unit['history'][frame, 1]:.1g} nats from the data")
+    if (peak := float(made.max())) > 1.02:
+        where = x[int(made.argmax())]
+        _label(axis, where, 1.0, f"up to {peak:.2g}", MADE, (8 if where < 0 else -8, -14))
+    axis.set_title(f"step {unit['frames'][frame]}: {unit['history'][frame, 1]:.2g} nats from the data")
 
 
 def moments(unit: Mapping[str, Any], title: str) -> Figure:
@@ -199,7 +212,7 @@ def ends(units: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     figure, axes = plt.subplots(1, len(units), figsize=(7.2, 3.2), sharey=True, squeeze=False)
     for axis, (name, unit) in zip(axes[0], units.items(), strict=True):
         game(axis, unit, -1)
-        axis.set_title(f"{name}: {unit['history'][-1, 1]:.1g} nats from the data")
+        axis.set_title(f"{name}: {unit['history'][-1, 1]:.2g} nats from the data")
     axes[0, 0].set_ylabel("density; answer D")
     headline(figure, title)
     legend_below(figure, axes[0, 0])

@@ -13,8 +13,9 @@ from geolib.plots.absent import nothing
 from geolib.plots.distributions import legend_below
 from geolib.plots.style import COLORS, FACIES_MAP, INK, PALETTE, headline, new_figure
 
-#: What a verdict on a trick is drawn in.
+#: What a verdict on a trick is drawn in, and what an effect is called that looks clear judged alone.
 VERDICTS = {"helps": COLORS["green"], "harms": COLORS["vermilion"]}
+ALONE = {"helps": "better", "harms": "worse"}
 #: Fewer tricks leave room for the number of each, and for a name on the line that all are compared with.
 FEW = 3
 SETS = (PALETTE["real"], PALETTE["generated"], COLORS["orange"])
@@ -34,7 +35,15 @@ def patch_rows(figure: Figure, axes: Sequence[Axes], samples: np.ndarray, labels
     figure.align_ylabels(list(axes))
 
 
-def album(unit: Mapping[str, Any] | None, labels: Sequence[str], title: str, heads: Sequence[str] = ()) -> Figure:
+def album(
+    unit: Mapping[str, Any] | None,
+    labels: Sequence[str],
+    title: str,
+    heads: Sequence[str] = (),
+    *,
+    above: str = "",
+    most: int = 9,
+) -> Figure:
     """Return a figure of a unit's patches, a row for each label, under a title; without a unit it says so.
 
     Parameters
@@ -47,18 +56,25 @@ def album(unit: Mapping[str, Any] | None, labels: Sequence[str], title: str, hea
         The figure's message.
     heads : sequence of str
         What stands above each column, if anything.
+    above : str
+        What the heads are of.
+    most : int
+        Patches of a row, at most: fewer are larger.
     """
     if unit is None:
         figure, axes = new_figure(height=1.0)
         nothing(axes[0], title)
         return figure
-    count = unit["samples"].shape[1]
-    figure, axes = new_figure(len(labels), 1, height=0.45 + len(labels) * 6.3 / count)
-    patch_rows(figure, axes, unit["samples"], labels)
+    samples = unit["samples"][:, :most]
+    count = samples.shape[1]
+    figure, axes = new_figure(len(labels), 1, height=0.45 + 0.2 * bool(above) + len(labels) * 6.3 / count)
+    patch_rows(figure, axes, samples, labels)
     if heads:
         size = unit["samples"].shape[-1]
         axes[0].set_xticks([size / 2 + (size + 1) * number for number in range(count)], heads)
         axes[0].tick_params(top=False, labeltop=True, bottom=False, labelbottom=False)
+        axes[0].xaxis.set_label_position("top")
+        axes[0].set_xlabel(above)
     headline(figure, title)
     return figure
 
@@ -69,12 +85,11 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     Parameters
     ----------
     groups : mapping
-        By the head of a panel its rows: ``trick``, ``ratios`` `(n_seeds,)`, ``mean``, ``low``, ``high``, ``verdict``.
+        By the head of a panel its rows: ``trick``, ``ratios`` `(n_seeds,)`, ``mean``, ``low``, ``high``, ``verdict``
+        (each judged alone), and, where several are judged at once, ``together`` with ``low``, ``high`` and ``verdict``.
     title : str
         The figure's message.
     """
-    import seaborn as sns
-
     lines = -(-len(groups) // 2)
     # Panels share their axis: a trick has its own place in each, also where others were not tried.
     tricks = list(dict.fromkeys(row["trick"] for rows in groups.values() for row in rows))
@@ -87,33 +102,39 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     for axis in axes[len(groups) :]:
         nothing(axis, "" if groups else title)
     for axis, (head, rows) in zip(axes, groups.items(), strict=False):
-        names = [row["trick"] for row in rows for _ in row["ratios"]]
-        ratios = [ratio for row in rows for ratio in row["ratios"]]
-        dots = {"color": PALETTE["floor"], "size": 3, "alpha": 0.6, "jitter": False}
-        sns.stripplot(x=ratios, y=names, order=tricks, ax=axis, **dots)
         for row in rows:
             place = tricks.index(row["trick"])
-            color = VERDICTS.get(row["verdict"], PALETTE["floor"])
+            joint = row.get("together") or {}
+            # Seeds lie below the bar, which would hide them.
+            below = np.full(len(row["ratios"]), place + 0.25)
+            axis.scatter(row["ratios"], below, s=7, color=PALETTE["floor"], alpha=0.7, lw=0)
+            color = VERDICTS.get(joint.get("verdict", ""), INK)
+            if joint.get("low") is not None:
+                axis.plot([joint["low"], joint["high"]], [place, place], color=color, lw=0.8)
             if row["low"] is not None:
-                axis.plot([row["low"], row["high"]], [place, place], color=color, lw=2)
+                axis.plot([row["low"], row["high"]], [place, place], color=color, lw=2.4)
             axis.plot(row["mean"], place, "o", color=color, ms=5)
             words = {"textcoords": "offset points", "color": color, "fontsize": 8}
-            told = row["verdict"] if row["verdict"] in VERDICTS else ""
+            told = joint.get("verdict", "")
+            told = told if told in VERDICTS else ALONE.get(row["verdict"], "")
             if few:  # one dot on a line tells no more than where it is; words say what it is
                 seeds = len(row["ratios"])
                 told = f"{row['mean']:.2g} of plain, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
-                told += f": {row['verdict']}" if row["verdict"] in VERDICTS else ""
+                told += f": {ALONE[row['verdict']]}, judged alone" if row["verdict"] in ALONE else ""
                 axis.annotate(told, (0.02, place), (0, 6), xycoords=("axes fraction", "data"), **words)
             elif told:
-                axis.annotate(told, (row["mean"], place), (0, 5), ha="center", **words)
+                end = max(row["high"] or row["mean"], joint.get("high") or 0)
+                axis.annotate(told, (end, place), (4, 0), va="center", **words)
         axis.axvline(1, color=INK, lw=0.8)
         if few:
-            below = {"textcoords": "offset points", "color": INK, "fontsize": 8}
-            axis.annotate("as plain", (1, 0), (3, 3), xycoords=("data", "axes fraction"), **below)
+            words = {"textcoords": "offset points", "color": INK, "fontsize": 8}
+            axis.annotate("as plain", (1, 0), (3, 3), xycoords=("data", "axes fraction"), **words)
         axis.set(
             xscale="log",
             xlim=(0.08, 6),
-            ylim=(len(tricks) - 0.6, -0.8),
+            yticks=range(len(tricks)),
+            yticklabels=tricks,
+            ylim=(len(tricks) - 0.5, -0.8),
             xlabel="final distance, ratio to plain",
             ylabel="",
         )

@@ -33,6 +33,7 @@ def row(value, rule="between", n=None, interval=None, published="small"):
         (row(1.202, interval=[1.0023, 1.4422]), "1.202 (1.002 to 1.442)"),  # an end above one stays there
         (row(0.9994, interval=[0.0, 0.9994]), "at most 0.9994"),  # the least of fewer runs
         (row(0.99941, interval=[0.0, 0.99941]), "at most 0.9995"),
+        (row(1.003, interval=[0.6229, 1.6152]), "1.0 (0.62 to 1.6)"),  # which holds one anyway
         (row(0.19, n=100, interval=[0.12, 0.28]), "19 of 100"),
         (row(0.747, n=1000, interval=[0.72, 0.77]), "747 of 1,000"),
         (row(38 / 41, rule="always", n=41, interval=[None, None]), "38 of 41"),

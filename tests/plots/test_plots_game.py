@@ -24,7 +24,7 @@ def test_a_variant_that_was_not_run_is_said_to_be_missing():
     figure, axes = plt.subplots(1, 2)
     shifts = np.linspace(0, 10, 41)
     push = {"shifts": shifts, "saturating": np.exp(-shifts), "non_saturating": shifts + 0.1}
-    distributions.pushes(axes, push, None)
+    distributions.pushes(axes, push, [])
     assert "The Wasserstein GAN was not run\nwith these parameters." in texts(figure)
     assert {"minimax", "non-saturating", "Wasserstein"} <= set(texts(figure))
 
@@ -35,6 +35,21 @@ def test_patches_are_labelled_by_row_and_column():
     assert figure.get_suptitle() == "title"
     assert [axis.get_ylabel() for axis in figure.axes] == ["real", "made"]
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0.1", "0.2", "0.3"]
+    fewer = facies.album(unit, ("real", "made"), "title", ["0.1", "0.2"], above="code", most=2)
+    assert fewer.axes[0].get_xlabel() == "code" and fewer.axes[0].images[0].get_array().shape == (8, 2 * 9 - 1)
+
+
+def test_pushes_of_all_seeds_are_drawn_with_their_mean():
+    _, axes = plt.subplots(1, 2)
+    shifts = np.linspace(0, 10, 41)
+    push = {"shifts": shifts, "saturating": np.exp(-shifts), "non_saturating": shifts + 0.1}
+    lines = [
+        {"gaps": np.array([1.0, 2.0]), "wasserstein_push": np.ones(2), "js_push": np.full(2, x)} for x in (1e-3, 3e-3)
+    ]
+    distributions.pushes(axes, push, lines)
+    drawn = [line.get_ydata()[0] for line in axes[1].lines]
+    assert drawn == pytest.approx([1, 1, 1, 2e-3, 1e-3, 3e-3])
+    assert axes[1].get_ylabel() == "push on the generator"
 
 
 def row(verdict, mean):
@@ -48,12 +63,21 @@ def row(verdict, mean):
     }
 
 
-def test_tricks_are_coloured_by_their_verdict():
-    figure = facies.effects({"a": [row("helps", 0.5), row("harms", 2.0), row("no clear effect", 1.0)]}, "t")
+def test_tricks_are_coloured_by_the_verdict_that_holds_for_all():
+    joint = {"low": 1.5, "high": 3.0, "verdict": "harms"}
+    rows = [row("helps", 0.5), row("harms", 2.0) | {"together": joint}, row("no clear effect", 1.0)]
+    rows[0]["together"] = {"low": 0.2, "high": 1.2, "verdict": "no clear effect"}
+    figure = facies.effects({"a": rows}, "t")
     (axis,) = figure.axes
-    assert texts(figure) == ["helps", "harms"]
+    assert texts(figure) == ["better", "harms"]
     means = {float(line.get_xdata()[0]): line.get_color() for line in axis.lines if line.get_marker() == "o"}
-    assert means[0.5] == facies.VERDICTS["helps"] and means[2.0] == facies.VERDICTS["harms"]
+    assert means[0.5] == means[1.0] != facies.VERDICTS["helps"] and means[2.0] == facies.VERDICTS["harms"]
+    bars = [
+        tuple(line.get_xdata()) for line in axis.lines if line.get_linewidth() == 0.8 and len(line.get_xdata()) == 2
+    ]
+    assert (0.2, 1.2) in bars and (1.5, 3.0) in bars
+    # Seeds stand beside the bar, not under it.
+    assert all(abs(y - round(y)) == 0.25 for points in axis.collections for _, y in points.get_offsets())
     assert axis.get_ylim()[0] > axis.get_ylim()[1]  # the first trick on top
 
 
@@ -61,7 +85,12 @@ def test_a_trick_alone_is_told_in_words_and_takes_less_height():
     alone, seed = row("helps", 0.5), row("", 0.8)
     seed["ratios"] = np.array([0.8])
     figure = facies.effects({"a": [alone], "b": [seed]}, "t")
-    assert texts(figure) == ["0.5 of plain, 2 seeds: helps", "as plain", "0.8 of plain, one seed", "as plain"]
+    assert texts(figure) == [
+        "0.5 of plain, 2 seeds: better, judged alone",
+        "as plain",
+        "0.8 of plain, one seed",
+        "as plain",
+    ]
     several = facies.effects({"a": [row(str(n), 0.5) for n in range(6)]}, "t")
     single = facies.effects({"a": [alone]}, "t")
     assert single.get_figheight() < 0.7 * several.get_figheight() == pytest.approx(0.7 * 3.1)

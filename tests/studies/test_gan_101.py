@@ -236,9 +236,9 @@ def test_titles_follow_what_was_trained():
         return {**arrays, "history": history, "half_error": np.array(half)}
 
     near, far, sure = ended(0.003, 0.01), ended(0.1, 0.01), ended(0.1, 0.3)
-    assert words.training(near) == "With two aids the generator comes within 0.003 nats of the data"
+    assert words.training(near) == "With two aids the generator ends 0.003 nats from the data"
     assert words.training(far) == "The divergence from the data goes from 0.6 to 0.1 nats"
-    assert "only one generator" in words.undecided_title({"unaided": far, "mixture": near})
+    assert "one generator is nearer" in words.undecided_title({"unaided": far, "mixture": near})
     assert words.undecided_title({"unaided": far, "mixture": far}) == "Both discriminators answer one half"
     assert "one half" not in words.undecided_title({"unaided": sure, "mixture": near})
     assert "0.1 nats from the data, the second's 0.003" in words.undecided({"unaided": far, "mixture": near})
@@ -253,60 +253,120 @@ def trained(end, trick="plain", data="channels"):
 
 def test_a_trick_on_a_stuck_baseline_is_not_praised():
     stuck = trained(0.9) | trained(0.1, "leaky")
-    text = trick_words.tricks(stuck, 5)
-    assert "above our bar of 0.5: no baseline, so no verdict." in text and "Helps" not in text
-    # What ends below the bar by itself is told with its own end, not as a ratio to what does not train.
-    assert re.search(r"With leaky ReLU \(0\.1\d \[0\.1\d, 0\.1\d\]\) a training ends below the bar", text)
-    assert "below the bar" not in trick_words.tricks(trained(0.9) | trained(0.8, "leaky"), 5)
+    text = trick_words.tricks(stuck, {}, 5)
+    assert "above our bar of 0.5. That is no baseline, so there is no verdict." in text and "better" not in text
+    # What does train is told with the ratio that the figure shows.
+    ratio = ablation.outcomes(stuck, "channels", "leaky")["distance"]
+    assert f"With leaky ReLU ({ablation.effect('distance', ratio).value:.2f} of plain's final distance) a" in text
+    assert "does learn" not in trick_words.tricks(trained(0.9) | trained(0.8, "leaky"), {}, 5)
     assert "helps" not in ablation.ablation_table(5, stuck, "channels")
-    learning = trick_words.tricks(trained(0.2) | trained(0.1, "leaky"), 5)
-    assert "baseline" not in learning and "a trick would look clear by chance alone in up to 5 %" in learning
-    assert trick_words.tricks({}, 5) == ""
+    learning = trick_words.tricks(trained(0.2) | trained(0.1, "leaky"), {}, 5)
+    assert "baseline" not in learning and "Each judged alone, leaky ReLU (0.5" in learning
+    assert "By chance alone a trick would look so in up to 5 %" in learning
+    assert trick_words.tricks({}, {}, 5) == ""
     few = {name: run for name, run in (trained(0.2) | trained(0.1, "leaky")).items() if name.endswith("0")}
-    assert "no verdict" in trick_words.tricks(few, 5)
+    assert "no verdict" in trick_words.tricks(few, {}, 5)
 
 
-def test_runs_against_a_swept_baseline_are_told_or_said_to_be_missing():
-    assert "not run yet" in trick_words.swept({}, 5)
+def test_two_stuck_baselines_are_told_in_one_paragraph():
+    first = trained(0.9) | trained(0.1, "leaky") | trained(0.2, "all")
+    told = trick_words.tricks(first, trained(0.8) | trained(0.3, "leaky"), 5)
+    ends = [f"{ablation.learnt(trained(end), 'channels').value:.2f}" for end in (0.9, 0.8)]
+    assert re.search(rf"it ends at {ends[0]} and {ends[1]} of its first distance in the two", told)
+    assert re.search(
+        r"With leaky ReLU \(0.1\d and 0.4\d of plain's final distance\) and all together \(0.2\d\) a", told
+    )
+    assert told.count("stuck") == 1 and "\n" not in told
+
+
+def test_a_baseline_that_ends_as_before_is_said_to():
+    def plain(end):
+        ends = [end * (1 + 0.1 * (-1) ** seed) for seed in range(6)]
+        return {f"trick-mixture-plain-{seed}": series(np.geomspace(1, each, 24)) for seed, each in enumerate(ends)}
+
+    assert "first distance, about as before." in trick_words.tricks(plain(0.2), plain(0.21), 5)
+    assert "as before" not in trick_words.tricks(plain(0.2), plain(0.1), 5)
+
+
+def test_an_end_is_over_the_plain_recipe_s_first_distance():
+    units = trained(0.5) | trained(0.1, "leaky")
+    for name in units:
+        if "leaky" in name:
+            units[name]["trace"] = 2 * units[name]["trace"]
+    own = ablation.learnt(trained(0.5) | trained(0.1, "leaky"), "channels", "leaky")
+    assert ablation.learnt(units, "channels", "leaky").value == pytest.approx(2 * own.value)
+    assert ablation.learnt(trained(0.1, "leaky"), "channels", "leaky") is None
+
+
+def test_panels_are_headed_by_what_was_changed_and_titled_by_what_looks_clear():
     second = trained(0.2) | trained(0.1, "leaky")
-    assert "So we swept" in trick_words.swept(second, 5)
-    shown = trick_words.panels(trained(0.9) | trained(0.1, "leaky"), second, 5)
+    shown = trick_words.panels(trained(0.9) | trained(0.1, "leaky"), second, 5, TricksConfig(channels_batch=77))
     assert list(shown) == [
-        "channels:\nplain ends at 0.91 of its start",
-        "channels, rate swept:\nplain ends at 0.24 of its start",
+        "channels, rate 0.002, batches of 16:\nplain ends at 0.91 of its first distance",
+        "channels, rate 0.002, batches of 77:\nplain ends at 0.24 of its first distance",
     ]
-    assert trick_words.tricks_title(shown) == "On channels leaky ReLU helps in each comparison"
+    assert trick_words.tricks_title(shown) == "On channels leaky ReLU looks better, judged alone"
     stuck = trick_words.panels(trained(0.9) | trained(0.1, "leaky"), {}, 5)
     assert trick_words.tricks_title(stuck) == "On channels no baseline, no verdict"
     harmed = trick_words.panels(trained(0.2, data="mixture") | trained(0.4, "leaky", "mixture"), second, 5)
     assert (
         trick_words.tricks_title(harmed)
-        == "On the mixture no trick helps in each comparison; on channels leaky ReLU helps in each comparison"
+        == "On the mixture leaky ReLU looks worse, judged alone; on channels leaky ReLU looks better, judged alone"
     )
     assert trick_words.tricks_title({}) == "No tricks were run."
 
 
-def test_the_sweep_is_told_with_its_rate_and_its_seeds():
+def test_what_looks_clear_alone_is_told_with_what_is_judged_together():
+    first, second = (trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture") for _ in range(2))
+    # Seeds that differ: alone the trick is clear, among the ten statements it is not.
+    for seed in range(6):
+        second[f"trick-mixture-leaky-{seed}"] = series(np.geomspace(1, 0.14 * (1 + 0.3 * (-1) ** seed), 24))
+    for trick in ("smooth_label", "critic_rate", "all"):
+        for seed in range(6):
+            second[f"trick-mixture-{trick}-{seed}"] = series(np.geomspace(1, 0.2 * (1 + 0.2 * (-1) ** seed), 24))
+    shown = trick_words.panels(first, second, 5)
+    (row,) = (r for rows in shown.values() for r in rows if r["trick"] == "leaky ReLU" and r["together"])
+    assert row["verdict"] == "helps" and row["together"]["verdict"] == "no clear effect"
+    assert row["together"]["high"] > 1 > row["high"]
+    title = trick_words.tricks_title(shown)
+    assert title == "On the mixture leaky ReLU looks better, judged alone; judged together none stays clear"
+    told = trick_words.tricks(first, second, 5)
+    joint = f"{row['together']['low']:.2f}, {row['together']['high']:.2f}"
+    assert f"There leaky ReLU ({row['mean']:.2f} [{joint}]) is undecided. None is clear." in told
+    assert told.count("By chance") == 0
+    # Batch norm's distance is none of the statements.
+    second |= trained(0.4, "batch_norm", "mixture")
+    assert "; the distance under batch norm is not among them." in trick_words.tricks(first, second, 5)
+
+
+def test_the_sweep_is_told_with_its_rates_its_seeds_and_what_it_changed():
     second = trained(0.2) | trained(0.1, "leaky")
     second |= {f"sweep-channels-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
-    told = trick_words.swept(second, 5, TricksConfig())
-    assert "Of 2 rates, tried with seed 100, the best was 0.002 on channels; batches have 256 samples" in told
-    assert "seeds 0 to 5 judge" in told and "up to" not in told
+    told = trick_words.tricks({}, second, 5, TricksConfig())
+    assert "Then we tried the rates 0.002 and 0.004 for the plain recipe, with seed 100 alone" in told
+    assert "batches of 256 samples and 64 patches. The best rate was 0.002 on channels." in told
+    assert "On channels only the batch changed by that. Seeds 0 to 5 judge. On" in told
     level = trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture")
-    level |= {f"sweep-mixture-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
-    assert "the best was 0.002 on both; batches" in trick_words.swept(second | level, 5, TricksConfig())
+    assert "Seeds 0 to 5 judge, 0 to 5 for a second time." in trick_words.tricks(level, second, 5, TricksConfig())
+    again = {f"sweep-mixture-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
+    both = trick_words.tricks({}, second | level | again, 5, TricksConfig())
+    assert "The best rate was 0.002 on both. On channels only the batch changed by that; on the mixture both" in both
+    assert both.count("Then we tried") == 1
     counted = words.runs(second, second)
     assert "speaks of 28 runs" in counted and "2 to sweep a rate and 12 with the swept rate (seeds: 6)" in counted
 
 
 def test_what_the_ledger_finds_clear_is_named_with_what_it_is_of():
     second = trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture")
-    told = trick_words.swept(second, 5)
-    assert "judges 2 statements on tricks together. There only the distance under leaky ReLU stays clear." in told
+    told = trick_words.tricks({}, second, 5)
+    assert "judges 2 against these plain runs" in told
+    assert "Clear is only that the distance is lower with leaky ReLU." in told
+    shown = trick_words.panels({}, second, 5)
+    assert trick_words.tricks_title(shown).endswith("judged together leaky ReLU stays clear")
     level = {
         f"trick-mixture-leaky-{seed}": series(np.geomspace(1, 0.2 * (1 + 0.1 * (-1) ** seed), 24)) for seed in range(6)
     }
-    assert "There none stays clear." in trick_words.swept(second | level, 5)
+    assert "None is clear." in trick_words.tricks({}, second | level, 5)
 
 
 def test_an_end_that_excludes_one_is_not_rounded_to_it():
@@ -329,6 +389,45 @@ def test_a_bias_of_orders_is_told_by_seed():
     assert "0.03 too large" in words.conditional_caption(units["conditional-1"])
 
 
+def test_the_least_push_is_the_minimax_loss_s_only_where_it_is():
+    unit = {"saturating": np.array([0, 0.1, 0.01]), "non_saturating": np.array([0, 0.2, 2.0])}
+    assert words.starving_title(unit).startswith("Under the best discriminator the minimax loss pushes least")
+    assert "least" not in words.starving_title(unit | {"saturating": np.array([0, 0.3, 0.01])})
+
+
+def test_pushes_are_told_at_the_nearest_and_the_farthest_gap():
+    names = {"starvation.ratio_at_8": 5e-5, "wgan.js_push": 2e-4, "wgan.wasserstein_push": 1.2}
+    names |= {"wgan.js_push_at_0.25": 0.016, "wgan.js_push_at_4": 2e-4}
+    told = words.starving({name: Measure(value, n=3) for name, value in names.items()})
+    assert "at a gap of 4 the" in told and "in the mean of 3 seeds. At 0.25 minimax still pushes with 0.016." in told
+
+
+def test_one_of_two_statistics_is_said_to_be_one():
+    found = dict.fromkeys(("parameter_ratio", "convolutional.patterns", "floor.patterns"), Measure(2.0))
+    found |= {"patterns_ratio": Measure(0.5, 0.4, 0.6, 3), "two_point_ratio": Measure(0.3, 0.1, 4.0, 3)}
+    told = words.convolutions({f"dcgan.{name}": each for name, each in found.items()})
+    assert told.endswith("undecided with 3 seeds. So one of two statistics decides.")
+    found["two_point_ratio"] = Measure(0.3, 0.1, 0.4, 3)
+    assert "So one" not in words.convolutions({f"dcgan.{name}": each for name, each in found.items()})
+
+
+def test_codes_and_correlations_are_told_with_seeds():
+    assert words.codes({"samples": np.zeros((4, 3, 8, 8))}) == ["−1.0", "0.0", "1.0"] and words.codes(None) == []
+    found = {
+        "infogan.correlation": Measure(0.9, 0.74, 1.0, 3),
+        "infogan.correlation_without": Measure(0.02, 0, 0.04, 3),
+    }
+    assert "is 0.90 [0.74, 1.00], and 0.02 [0.00, 0.04] without the reward (3 seeds)." in words.code(found)
+    assert words.album_title("infogan", found).endswith("with the proportion, 3 seeds")
+    assert words.album_title("infogan", {"infogan.correlation": Measure(0.9, n=1)}).endswith("one seed")
+
+
+def test_strengths_are_told_with_the_step_of_the_first_distance(tiny):
+    config, results = tiny
+    assert words.strengths(config, results.units).endswith("The first distance is that after 2 steps.")
+    assert "first distance" not in words.strengths(config, {})
+
+
 def test_an_interval_decides_only_what_it_excludes():
     assert words.clear(Measure(0.5, 0.4, 0.6, 3)) == "clearly less"
     assert words.clear(Measure(1.5, 1.1, 1.9, 3)) == "clearly more"
@@ -348,12 +447,14 @@ def test_what_was_not_run_is_not_told(text):
 def test_every_variant_that_was_run_is_told(tiny):
     config, results = tiny
     found = study.measures(config, results.units)
+    grey = results.units["superres-0"]["greyness"]
+    assert found["superres.truth.greyness"].value == grey[-1] < 0.2
     assert "dB" in words.detail(found) and "superres" in tables.statistics(found)
     assert "adversarial" in tables.superresolution(found)
     assert words.album_title("dcgan", found) == "Not run with these parameters."
     assert "grey away" in words.album_title("superres", found)
     less = words.album_title("superres", {"superres.greyness_gain": Measure(-0.0647)})
-    assert less == "The adversarial loss takes some of the grey away: 0.065 less"
+    assert less == "The adversarial loss takes some of the grey away: 0.06 less"
     assert "Not run" in tables.superresolution({})
     assert "| 0.0308 |" in tables.printed(results.units)
     assert "1.0198" in tables.steps(results.units)

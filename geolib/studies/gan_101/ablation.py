@@ -184,11 +184,14 @@ def judgement(outcome: str, measure: Measure) -> str:
 
 
 def learnt(units: Units, data: str, trick: str = "plain") -> Measure | None:
-    """Return a recipe's last distance over that at its own first record, if it was run."""
-    traces = [run["trace"] for run in select(units, Trick, data=data, trick=trick).values()]
-    if not traces:
-        return None
-    return effect("distance", np.array([t[-(len(t) // 4) :].mean() / t[0] for t in traces]))
+    """Return a recipe's last distance over the plain recipe's at its first record, by seed."""
+    plain = {u.seed: run for u, run in select(units, Trick, data=data, trick="plain").items()}
+    ends = [
+        run["trace"][-(len(run["trace"]) // 4) :].mean() / plain[unit.seed]["trace"][0]
+        for unit, run in select(units, Trick, data=data, trick=trick).items()
+        if unit.seed in plain
+    ]
+    return effect("distance", np.array(ends)) if ends else None
 
 
 def ablation(critic_steps: int, units: Units) -> list[tuple[str, str, dict[str, Measure]]]:
@@ -249,7 +252,9 @@ def title(rows: Sequence[tuple[str, str, Mapping[str, Measure]]], units: Units) 
             and judgement("distance", found["distance"]) == "helps"
         ]
         told.append(f"{listed(helps) if helps else 'none'} on the {data}")
-    return f"Tricks that shorten the final distance: {', '.join(told) or 'not run'}"
+    return (
+        f"Tricks that shorten the final distance, each judged alone: {', '.join(told) or 'not run'}"
+    )
 
 
 def with_interval(measure: Measure, digits: int = 2) -> str:

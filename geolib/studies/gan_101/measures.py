@@ -250,7 +250,8 @@ def _infogan(of: Stacks) -> dict[str, Measure]:
 
 
 def _superres(of: Stacks) -> dict[str, Measure]:
-    found = {}
+    # What is grey in the truth are its soft edges.
+    found = {"truth.greyness": average(of("greyness")[:, -1])}
     for key in ("psnr", "ssim", "greyness"):
         values = of(key)
         for index, row in enumerate(ROWS["superres"]):

@@ -19,7 +19,7 @@ from geolib.gans.variants import Scores, adam, dense, initialise, leaky
 
 # Tensors, arrays and numbers; the study turns them all into arrays.
 Arrays = dict[str, object]
-#: The data of every one-dimensional experiment: two porosity classes, say, in standardised units.
+#: The data of every one-dimensional experiment: two porosity classes, say, in units of no meaning.
 TARGET = Mixture.of([0.35, 0.65], [-2.0, 1.5], [0.5, 0.8])
 #: A fixed generated distribution that overlaps with it.
 OTHER = Mixture.of([1.0], [0.0], [1.5])

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from geolib.runs.measure import Measure
 from geolib.runs.tables import listed, percent
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import (
@@ -23,6 +24,7 @@ from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.tricks import FIRST_SWEPT, jointly
 from geolib.studies.gan_101.tricks import swept as sweep_ends
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
+from geolib.studies.gan_101.variants import BATCH, RATE, TRICK_BATCH, TRICK_RATE
 from geolib.studies.gan_101.words import WHERE
 
 #: What a trick is judged by, in words.
@@ -33,10 +35,23 @@ _WHAT = {
     "critic_error": "the discriminator's error",
     "accuracy": "the accuracy",
 }
+_WHERE = {"mixture": "the *mixture*", "channels": "*channel patches*"}
+#: What a trick looks where it is judged alone.
+_LOOKS = {"helps": "better", "harms": "worse"}
+#: Rate and batch of the chapter's own plain recipe.
+_USUAL = {"mixture": (TRICK_RATE, TRICK_BATCH), "channels": (RATE, BATCH)}
+
+
+class Joint(TypedDict):
+    """An effect judged together with others: its interval, which holds for all, and the verdict."""
+
+    low: float | None
+    high: float | None
+    verdict: str
 
 
 class Row(TypedDict):
-    """A trick in the comparison: its effect with the interval, every seed's, and the verdict."""
+    """A trick in the comparison: its effect, every seed's, and the verdicts, alone and together."""
 
     trick: str
     mean: float
@@ -44,17 +59,30 @@ class Row(TypedDict):
     high: float | None
     ratios: np.ndarray
     verdict: str
+    together: Joint | None
 
 
-def compared(units: Units, critic_steps: int, data: str) -> list[Row]:
-    """Return for each trick its ratio of final distances, seed by seed and in the mean."""
+def compared(
+    units: Units,
+    critic_steps: int,
+    data: str,
+    judged: Mapping[tuple[str, str], Measure] | None = None,
+) -> list[Row]:
+    """Return for each trick its ratio of final distances, seed by seed and in the mean.
+
+    `judged` are the effects that are judged together (`jointly`), if any are.
+    """
     rows: list[Row] = []
     reached = learnt(units, data)
     stuck = reached is not None and reached.value > STUCK
     for trick in TRICKS:
         ratios = outcomes(units, data, trick, critic_steps)["distance"]
         if ratios.size:
-            mean = effect("distance", ratios)
+            mean, wide = effect("distance", ratios), (judged or {}).get((trick, "distance"))
+            joint: Joint | None = None
+            if wide is not None and not stuck:
+                told = judgement("distance", wide)
+                joint = {"low": wide.low, "high": wide.high, "verdict": told}
             rows.append(
                 {
                     "trick": NAMES[trick],
@@ -63,163 +91,270 @@ def compared(units: Units, critic_steps: int, data: str) -> list[Row]:
                     "low": mean.low,
                     "high": mean.high,
                     "verdict": "" if stuck else judgement("distance", mean),
+                    "together": joint,
                 }
             )
     return rows
 
 
-def panels(first: Units, second: Units, critic_steps: int) -> dict[str, list[Row]]:
-    """Return the comparisons of tricks by panel, headed by how far the plain recipe itself gets.
+def _on(second: Units, critic_steps: int, data: str) -> dict[tuple[str, str], Measure]:
+    """Return what the ledger judges together on some data: one statement alone is not corrected."""
+    found = jointly(critic_steps, second) if data == "mixture" else {}
+    return found if len(found) > 1 else {}
+
+
+def panels(
+    first: Units, second: Units, critic_steps: int, config: TricksConfig | None = None
+) -> dict[str, list[Row]]:
+    """Return the comparisons of tricks by panel, headed by rate and batch, and by plain's end.
 
     Parameters
     ----------
     first, second : mapping
-        Results by unit name: with the chapter's own plain recipe, and with one that learns.
+        Results by unit name: with the chapter's own plain recipe, and with that of the sweep.
     critic_steps : int
         Of the recipes that take several.
+    config : TricksConfig, optional
+        Of the second.
     """
     found = {}
-    for units, kind in ((first, ""), (second, ", rate swept")):
+    again = config or TricksConfig()
+    swept = {
+        "mixture": (again.mixture_rate, again.mixture_batch),
+        "channels": (again.channels_rate, again.channels_batch),
+    }
+    for units, settings in ((first, _USUAL), (second, swept)):
         for data in DATA:
-            rows, reached = compared(units, critic_steps, data), learnt(units, data)
+            judged = _on(units, critic_steps, data) if units is second else {}
+            rows, reached = compared(units, critic_steps, data, judged), learnt(units, data)
             if rows and reached is not None:
-                found[f"{data}{kind}:\nplain ends at {reached.value:.2f} of its start"] = rows
+                rate, batch = settings[data]
+                head = f"{data}, rate {rate:g}, batches of {batch}"
+                found[f"{head}:\nplain ends at {reached.value:.2f} of its first distance"] = rows
     return found
 
 
 def tricks_title(shown: Mapping[str, Sequence[Row]]) -> str:
-    """Return the title of the tricks' figure: what helps on which data, in each of its panels."""
+    """Return the title of the tricks' figure: what looks clear alone, and what stays so."""
     parts = []
     for data in DATA:
         panels = [rows for head, rows in shown.items() if head.startswith(data)]
         judged = [rows for rows in panels if rows[0]["verdict"] not in ("", "too few seeds")]
-        helping = [
-            trick
-            for trick in NAMES.values()
-            if judged and all((trick, "helps") in _verdicts(rows) for rows in judged)
-        ]
-        if not panels:
-            continue
-        if not judged:
+        if panels and not judged:
             why = "no verdict" if panels[0][0]["verdict"] else "no baseline, no verdict"
             parts.append(f"on {WHERE[data]} {why}")
-        else:
-            several = "s" if len(helping) < 2 else ""
-            whom = listed(helping) or "no trick"
-            parts.append(f"on {WHERE[data]} {whom} help{several} in each comparison")
+        elif panels:
+            parts.append(f"on {WHERE[data]} {_looks(judged)}{_together(judged)}")
     text = "; ".join(parts) or "no tricks were run."
     return text[0].upper() + text[1:]
 
 
-def _verdicts(rows: Sequence[Row]) -> set[tuple[str, str]]:
-    return {(row["trick"], row["verdict"]) for row in rows}
+def _looks(judged: Sequence[Sequence[Row]]) -> str:
+    """Return which tricks look clear, each judged alone, in every comparison."""
+    groups = {
+        word: [
+            name
+            for name in NAMES.values()
+            if all((name, verdict) in {(r["trick"], r["verdict"]) for r in rows} for rows in judged)
+        ]
+        for verdict, word in _LOOKS.items()
+    }
+    told = _list_looks(groups)
+    return f"{told}, judged alone" if told else "no trick looks clear in each comparison"
 
 
-def tricks(units: Units, critic_steps: int) -> str:
-    """Return what the comparisons of tricks say, one paragraph for each kind of data."""
-    parts = [part for data in DATA if (part := _tricks_on(units, critic_steps, data))]
-    judged = [
-        rows
-        for data in DATA
-        if (rows := compared(units, critic_steps, data))
-        and rows[0]["verdict"] not in ("", "too few seeds")
-    ]
-    if judged:
-        # However dependent the tricks are: they share the plain runs.
-        number = len(judged[0])
-        chance = min(1.0, 0.05 * number)
-        some = f"one or more of {number} tricks" if number > 1 else "a trick"
-        parts[0] += (
-            f" (Judged one by one, {some} would look clear by chance alone in up to "
-            f"{percent(chance)} of such tries.)"
-        )
+def _list_looks(groups: Mapping[str, Sequence[str]]) -> str:
+    """Return who looks better and who worse, as one clause; empty where nobody looks either."""
+    told: list[str] = []
+    for word, names in groups.items():
+        if names:
+            look = "" if told else "look " if len(names) > 1 else "looks "
+            told.append(f"{listed(names)} {look}{word}")
+    return listed(told)
+
+
+def _together(judged: Sequence[Sequence[Row]]) -> str:
+    """Return which tricks stay clear where they are judged together, if they are anywhere."""
+    joint = [(row["trick"], each) for rows in judged for row in rows if (each := row["together"])]
+    if not joint:
+        return ""
+    clear = [name for name, each in joint if each["verdict"] in ("helps", "harms")]
+    return f"; judged together {listed(clear) if clear else 'none'} stays clear"
+
+
+def tricks(
+    first: Units, second: Units, critic_steps: int, config: TricksConfig | None = None
+) -> str:
+    """Return what the comparisons of tricks say: data by data, the chapter's own runs first.
+
+    Parameters
+    ----------
+    first, second : mapping
+        Results by unit name: with the chapter's own plain recipe, and with that of the sweep.
+    critic_steps : int
+        Of the recipes that take several.
+    config : TricksConfig, optional
+        Of the second.
+    """
+    parts, swept = [], _sweep(first, second, config)
+    for data in DATA:
+        ran = [units for units in (first, second) if learnt(units, data) is not None]
+        if ran and all(_stuck(units, data) for units in ran):
+            again = swept if any(units is second for units in ran) else ""
+            parts.append(again + _without_baseline(ran, critic_steps, data))
+            swept = swept if not again else ""
+            continue
+        for units in ran:
+            if units is second:
+                before = learnt(first, data)
+                parts.append(swept + _tricks_on(second, critic_steps, data, before))
+                parts[-1] += _jointly(second, critic_steps, data)
+                swept = ""
+            else:
+                chance = "" if _on(second, critic_steps, data) else _chance(first, data)
+                parts.append(_tricks_on(first, critic_steps, data) + chance)
     return "\n\n".join(parts)
 
 
-def swept(second: Units, critic_steps: int, config: TricksConfig | None = None) -> str:
-    """Return what the comparisons say where the plain recipe's rate was swept first."""
-    parts = [part for data in DATA if (part := _tricks_on(second, critic_steps, data))]
-    if not parts:
-        return (
-            "A fair baseline needs its learning rate swept first, and larger batches. Trainings "
-            "against it were not run yet. Until then the ledger calls no trick good or bad."
-        )
-    text = "So we swept the plain recipe's rate, enlarged its batches and asked again."
-    parts[0] += _jointly(second, critic_steps)
-    return "\n\n".join([f"{text} {_sweep(second, config)}".rstrip(), *parts])
+def _stuck(units: Units, data: str) -> bool:
+    reached = learnt(units, data)
+    return reached is not None and reached.value > STUCK
 
 
-def _jointly(second: Units, critic_steps: int) -> str:
-    judged = jointly(critic_steps, second)
-    clear = [
-        f"{_WHAT[key]} under {NAMES[name]}"
-        for (name, key), each in judged.items()
-        if judgement(key, each) in ("helps", "harms")
+def _chance(units: Units, data: str) -> str:
+    rows = compared(units, 1, data)
+    if _stuck(units, data) or not rows or rows[0]["verdict"] == "too few seeds":
+        return ""
+    # However dependent the tricks are: they share the plain runs.
+    chance = min(1.0, 0.05 * len(rows))
+    some = f"one or more of {len(rows)} tricks" if len(rows) > 1 else "a trick"
+    return f" (By chance alone {some} would look so in up to {percent(chance)} of such tries.)"
+
+
+def _jointly(second: Units, critic_steps: int, data: str) -> str:
+    judged = _on(second, critic_steps, data)
+    if not judged or _stuck(second, data):
+        return ""
+    rows = compared(second, critic_steps, data, judged)
+    lost = [
+        f"{row['trick']} ({_told(row['mean'], joint['low'], joint['high'])})"
+        for row in rows
+        if row["verdict"] in _LOOKS
+        and (joint := row["together"])
+        and joint["verdict"] == "no clear effect"
     ]
-    if len(judged) < 2:
-        return ""
-    return (
-        f" All share the same plain runs, so the ledger judges {len(judged)} statements on tricks "
-        f"together. There {f'only {listed(clear)} stays' if clear else 'none stays'} clear."
+    text = (
+        " The {doc}`ledger </reproduces>`, our list of statements and verdicts, judges "
+        f"{len(judged)} against these plain runs, with wider intervals that hold for all of them "
+        "at once."
     )
+    others = [row["trick"] for row in rows if row["verdict"] in _LOOKS and row["together"] is None]
+    if lost:
+        text += f" There {listed(lost)} is undecided"
+        text += f"; the distance under {listed(others)} is not among them." if others else "."
+    clear = []
+    for (name, key), each in judged.items():
+        verdict = judgement(key, each)
+        if verdict in ("helps", "harms"):
+            word = "higher" if (verdict == "helps") == (key == "accuracy") else "lower"
+            clear.append(f"{_WHAT[key]} is {word} with {NAMES[name]}")
+    return f"{text} {f'Clear is only that {listed(clear)}' if clear else 'None is clear'}."
 
 
-def _sweep(second: Units, config: TricksConfig | None) -> str:
-    best = {}
-    for data in DATA:
-        ends = {rate: float(each.mean()) for rate, each in sweep_ends(second, data).items()}
-        if ends:
-            best[WHERE[data]] = f"{min(ends, key=lambda rate: ends[rate]):g}"
-    if not best or config is None:
-        return ""
-    same = len(best) > 1 and len(set(best.values())) == 1
-    told = list(dict.fromkeys(f"{r} on {'both' if same else where}" for where, r in best.items()))
+def _sweep(first: Units, second: Units, config: TricksConfig | None) -> str:
+    """Return how the second plain recipe was chosen, and what of it is not the first one's."""
     seeds = sorted({unit.seed for unit in select(second, Trick)})
-    return (
-        f"Of {len(ends)} rates, tried with seed {FIRST_SWEPT}, the best was {listed(told)}; "
-        f"batches have {config.mixture_batch} samples and {config.channels_batch} patches, "
-        f"and seeds {seeds[0]} to {seeds[-1]} judge."
+    ends = {data: sweep_ends(second, data) for data in DATA}
+    ends = {data: each for data, each in ends.items() if each}
+    if not ends or config is None or not seeds:
+        return ""
+    best = {data: min(each, key=lambda rate: each[rate].mean()) for data, each in ends.items()}
+    rates = listed([f"{rate:g}" for rate in next(iter(ends.values()))])
+    told = listed([f"{rate:g} on {WHERE[data]}" for data, rate in best.items()])
+    if len(best) > 1 and len(set(best.values())) == 1:
+        told = f"{next(iter(best.values())):g} on both"
+    text = (
+        f"Then we tried the rates {rates} for the plain recipe, with seed {FIRST_SWEPT} alone, and "
+        f"batches of {config.mixture_batch} samples and {config.channels_batch} patches. The best "
+        f"rate was {told}."
     )
+    same = [data for data, rate in best.items() if rate == _USUAL[data][0]]
+    other = [data for data in best if data not in same]
+    if same:
+        text += f" On {listed([WHERE[d] for d in same])} only the batch changed by that"
+        text += f"; on {listed([WHERE[d] for d in other])} both did" if other else ""
+        text += "."
+    judging = f" Seeds {seeds[0]} to {seeds[-1]} judge"
+    old = sorted({unit.seed for unit in select(first, Trick)} & set(seeds))
+    return text + judging + (f", {old[0]} to {old[-1]} for a second time. " if old else ". ")
 
 
-def _tricks_on(units: Units, critic_steps: int, data: str) -> str:
+def _tricks_on(units: Units, critic_steps: int, data: str, before: Measure | None = None) -> str:
     rows, reached = compared(units, critic_steps, data), learnt(units, data)
     if reached is None:
         return ""
-    where = {"mixture": "On the *mixture*", "channels": "On *channel patches*"}[data]
-    text = f"{where} the plain recipe ends at {with_interval(reached)} times its first distance."
+    text = (
+        f"On {_WHERE[data]} the plain recipe ends at {with_interval(reached)} of its first distance"
+    )
+    if before is not None and reached.low is not None and reached.high is not None:
+        text += ", about as before" if reached.low <= before.value <= reached.high else ""
+    text += "."
     if not rows:
         return f"{text} No trick was run."
     if rows[0]["verdict"] == "too few seeds":
         return f"{text} With fewer than {ENOUGH_SEEDS} seeds no verdict is given."
     if not rows[0]["verdict"]:
-        return f"{text[:-1]}, above our bar of {STUCK:g}: {_without_baseline(units, data)}"
-    for verdict in ("helps", "harms"):
-        named = [_with_ratio(row) for row in rows if row["verdict"] == verdict]
-        text += f" {verdict.capitalize()}: {listed(named) if named else 'none'}."
-    unclear = [row for row in rows if row["verdict"] == "no clear effect"]
-    text += f" No clear effect: {listed([row['trick'] for row in unclear])}." if unclear else ""
-    return text
+        return f"{text[:-1]}, above our bar of {STUCK:g}: no baseline, so no verdict."
+    looks = _list_looks(
+        {
+            word: [_with_ratio(row) for row in rows if row["verdict"] == verdict]
+            for verdict, word in _LOOKS.items()
+        }
+    )
+    if not looks:
+        return f"{text} Judged alone, no trick looks better or worse."
+    rest = "; no other is clear" if "no clear effect" in {r["verdict"] for r in rows} else ""
+    return f"{text} Each judged alone, {looks}{rest}."
 
 
-def _without_baseline(units: Units, data: str) -> str:
-    ends = {trick: learnt(units, data, trick) for trick in TRICKS}
-    trained = [
-        f"{NAMES[trick]} ({with_interval(end)})"
-        for trick, end in ends.items()
-        if end is not None and end.value <= STUCK
-    ]
-    text = "no baseline, so no verdict."
+def _without_baseline(ran: Sequence[Units], critic_steps: int, data: str) -> str:
+    ends = [end for units in ran if (end := learnt(units, data)) is not None]
+    far = listed([with_interval(end) for end in ends])
+    text = (
+        f"On {_WHERE[data]} the plain recipe is stuck: it ends at {far} of its first distance"
+        f"{' in the two comparisons' if len(ends) > 1 else ''}, above our bar of {STUCK:g}. That "
+        "is no baseline, so there is no verdict."
+    )
+    trained: list[str] = []
+    for trick in TRICKS:
+        ratios = [
+            f"{row['mean']:.2f}"
+            for units in ran
+            for row in compared(units, critic_steps, data)
+            if row["trick"] == NAMES[trick] and _learns(units, data, trick)
+        ]
+        if ratios:
+            whose = "" if trained else " of plain's final distance"
+            trained.append(f"{NAMES[trick]} ({listed(ratios)}{whose})")
     if trained:
         text += (
-            f" With {listed(trained)} a training ends below the bar. They get one going; whether "
-            "they improve one that runs we could not ask."
+            f" With {listed(trained)} a training does learn. Whether they improve one that learns "
+            "without them we have not tested."
         )
     return text
 
 
+def _learns(units: Units, data: str, trick: str) -> bool:
+    end = learnt(units, data, trick)
+    return end is not None and end.value <= STUCK
+
+
 def _with_ratio(row: Row) -> str:
+    return f"{row['trick']} ({_told(row['mean'], row['low'], row['high'])})"
+
+
+def _told(mean: float, *ends: float | None) -> str:
     # An end that excludes one must not be rounded to it.
-    ends = [end for end in (row["low"], row["high"]) if end is not None]
-    told = ", ".join(f"{end:.3f}" if f"{end:.2f}" == "1.00" else f"{end:.2f}" for end in ends)
-    return f"{row['trick']} ({row['mean']:.2f} [{told}])"
+    known = [end for end in ends if end is not None]
+    told = ", ".join(f"{end:.3f}" if f"{end:.2f}" == "1.00" else f"{end:.2f}" for end in known)
+    return f"{mean:.2f} [{told}]"

@@ -15,7 +15,6 @@ from geolib.studies.gan_101.measures import best_accuracy, biases
 from geolib.studies.gan_101.theory import BILINEAR_RATE
 from geolib.studies.gan_101.tricks import Swept
 from geolib.studies.gan_101.units import Theory, Trick, Variant
-from geolib.studies.gan_101.variants import BATCH, RATE, TRICK_BATCH, TRICK_RATE
 
 #: The measure that a variant's picture is headed by.
 TITLED = {
@@ -56,8 +55,8 @@ def training(unit: Arrays) -> str:
     """Return the title of a training's four moments."""
     first, last = unit["history"][[0, -1], 1]
     if last < 0.02 and unit["half_error"] < 0.05:
-        return f"With two aids the generator comes within {last:.1g} nats of the data"
-    return f"The divergence from the data goes from {first:.1g} to {last:.1g} nats"
+        return f"With two aids the generator ends {last:.2g} nats from the data"
+    return f"The divergence from the data goes from {first:.2g} to {last:.2g} nats"
 
 
 def ratio(found: Measures, unit: Arrays) -> str:
@@ -66,8 +65,8 @@ def ratio(found: Measures, unit: Arrays) -> str:
     return (
         f"After {unit['steps'][-1]} steps its mean distance from the ratio is "
         f"{found['discriminator.error'].value:.1g}. Nowhere among the data is it off by more "
-        f"than {found['discriminator.largest_error'].value:.1g}. And the *slope* of D, from "
-        f"which a generator learns, is wrong by {percent(last)} of its size; after "
+        f"than {found['discriminator.largest_error'].value:.1g}. And the *slope* of log D, "
+        f"from which a generator learns, is wrong by {percent(last)} of its size; after "
         f"{unit['steps'][1]} steps it was wrong by {percent(first)}."
     )
 
@@ -84,9 +83,10 @@ def undecided(units: Units) -> str:
     return (
         "At the end the first discriminator is off one half by "
         f"{float(plain['half_error']):.1g}, the second by "
-        f"{float(aided['half_error']):.1g}. The first generator's samples are "
-        f"{plain['history'][-1, 1]:.1g} nats from the data, the second's "
-        f"{aided['history'][-1, 1]:.1g}. The best discriminator would still tell the first's from "
+        f"{float(aided['half_error']):.1g} (mean over x where there are data). R1 flattens the "
+        "second by itself. The first generator's samples are "
+        f"{plain['history'][-1, 1]:.2g} nats from the data, the second's "
+        f"{aided['history'][-1, 1]:.2g}. The best discriminator would still tell the first's from "
         f"real ones in {percent(best_accuracy(plain, -1))} of the cases, the second's in "
         f"{percent(best_accuracy(aided, -1))}, where 50 % is a guess."
     )
@@ -98,7 +98,7 @@ def undecided_title(units: Units) -> str:
     if max(plain["half_error"], aided["half_error"]) > 0.05:
         return "Two ends of one training"
     if plain["history"][-1, 1] > 3 * aided["history"][-1, 1]:
-        return "Both discriminators answer one half; only one generator is right"
+        return "Both discriminators answer one half; one generator is nearer"
     return "Both discriminators answer one half"
 
 
@@ -113,6 +113,19 @@ def turning_title(unit: Arrays) -> str:
     )
 
 
+def starving_title(unit: Arrays) -> str:
+    """Return the title of the pushes: which loss pushes least, by the unit `starvation`."""
+    least = unit["saturating"][1:], np.minimum(unit["non_saturating"][1:], 1.0)
+    if not (least[0] < least[1]).all():
+        return "The push on a generator, by loss"
+    return "Under the best discriminator the minimax loss pushes least, from afar next to nothing"
+
+
+def of_seeds(units: Units, variant: str) -> list[Arrays]:
+    """Return the runs of a variant, one for each seed."""
+    return list(select(units, Variant, variant=variant).values())
+
+
 def starving(found: Measures) -> str:
     """Return what the losses say from far away."""
     text = (
@@ -121,11 +134,19 @@ def starving(found: Measures) -> str:
     )
     if "wgan.js_push" not in found:
         return text
+    nearest, farthest = min(gaps := _gaps(found)), max(gaps)
     return (
-        f"{text} With lines that share no point, at the largest gap the trained critics push "
-        f"with {found['wgan.wasserstein_push'].value:.1f} (Wasserstein) and "
-        f"{power(found['wgan.js_push'].value)} (minimax)."
+        f"{text} Between lines at a gap of {farthest:g} the trained networks push with "
+        f"{found['wgan.wasserstein_push'].value:.1f} (Wasserstein) and "
+        f"{power(found['wgan.js_push'].value)} (minimax), in the mean of "
+        f"{found['wgan.js_push'].n} seeds. At {nearest:g} minimax still pushes with "
+        f"{found[f'wgan.js_push_at_{nearest:g}'].value:.2g}."
     )
+
+
+def _gaps(found: Measures) -> list[float]:
+    front = "wgan.js_push_at_"
+    return [float(name.removeprefix(front)) for name in found if name.startswith(front)]
 
 
 def power(value: float) -> str:
@@ -134,15 +155,15 @@ def power(value: float) -> str:
     return f"{{math}}`{digit}\\times10^{{{int(exponent)}}}`"
 
 
-def strengths(config: GanConfig) -> str:
-    """Return how strong the tricks are that have a strength."""
-    return (
+def strengths(config: GanConfig, units: Units) -> str:
+    """Return how strong the tricks are that have a strength, and when distances are first taken."""
+    every = [int(run["every"]) for run in select(units, Trick).values()]
+    text = (
         f"*More D steps* are {config.critic_steps} for each step of G, *faster D* has "
         f"{config.critic_rate:g} times G's learning rate, the *smoothed label* of real samples "
-        f"is {config.real_label:g}; batch norm and leaky ReLU are in both networks. The plain "
-        f"recipe has the rate {TRICK_RATE:g} and batches of {TRICK_BATCH} on the mixture, "
-        f"{RATE:g} and {BATCH} on channel patches."
+        f"is {config.real_label:g}; batch norm and leaky ReLU are in both networks."
     )
+    return f"{text} The first distance is that after {every[0]} steps." if every else text
 
 
 def clear(measure: Measure) -> str:
@@ -160,9 +181,8 @@ def wasserstein(found: Measures) -> str:
         return "The Wasserstein GAN was not run."
     ratio, floor = found["wgan.distance_ratio"], found["wgan.floor_ratio"]
     return (
-        f"Its samples end at {with_interval(ratio)} times the minimax game's distance from the "
-        f"data: {clear(ratio)}. From held-out patches they are {with_interval(floor)} times as far "
-        f"as other real patches are: {clear(floor)}."
+        f"Its samples end at {with_interval(ratio)} of the minimax game's distance from the "
+        f"data: {clear(ratio)}. That is {with_interval(floor)} times the floor: {clear(floor)}."
     )
 
 
@@ -174,10 +194,15 @@ def convolutions(found: Measures) -> str:
     return (
         f"The dense networks have {found['dcgan.parameter_ratio'].value:.1f} times the weights. "
         f"The convolutions' misfit of 3 by 3 pixel patterns is {with_interval(patterns)} of "
-        f"theirs: {clear(patterns)}, and {_over_floor(found):.0f} times that of other real "
-        f"patches. The misfit of the variogram is {with_interval(two_point)} of theirs: "
-        f"{clear(two_point)}."
+        f"theirs: {clear(patterns)}, and {_over_floor(found):.0f} times the floor. "
+        f"The misfit of the variogram is {with_interval(two_point)} of theirs: "
+        f"{clear(two_point)}.{_one_of_two(patterns, two_point)}"
     )
+
+
+def _one_of_two(*ratios: Measure) -> str:
+    decided = [clear(ratio).startswith("clearly") for ratio in ratios]
+    return " So one of two statistics decides." if sum(decided) == 1 else ""
 
 
 def _over_floor(found: Measures) -> float:
@@ -231,12 +256,12 @@ def conditional(found: Measures, units: Units) -> str:
 
 def conditional_caption(unit: Arrays | None) -> str:
     """Return what the patches to order are, and how far those shown are from what was asked."""
-    text = "What the generator of one seed draws when asked for the channel proportion above each"
+    text = "What the generator of one seed draws to order"
     if unit is None:
-        return f"{text} column."
+        return f"{text}."
     off = float((unit["obtained"] - unit["asked"]).mean())
     return (
-        f"{text} column; each patch has latent numbers of its own. Over all draws of this seed "
+        f"{text}; each patch has latent numbers of its own. Over all draws of this seed "
         f"the proportion is {abs(off):.2f} too {'small' if off < 0 else 'large'}."
     )
 
@@ -247,23 +272,35 @@ def code(found: Measures) -> str:
         return "InfoGAN was not run."
     with_it, without = found["infogan.correlation"], found["infogan.correlation_without"]
     return (
-        f"The rank correlation of the code with the channel proportion is {with_it.value:.2f} in "
-        f"the mean of {with_it.n} seeds, and {without.value:.2f} without the reward."
+        "The rank correlation of code and channel proportion (its size; 1: one order) is "
+        f"{with_interval(with_it)}, and {with_interval(without)} without the reward{_of(with_it)}."
     )
+
+
+def _of(measure: Measure) -> str:
+    return f" ({measure.n} seeds)" if measure.n and measure.n > 1 else " (one seed)"
+
+
+def codes(unit: Arrays | None) -> list[str]:
+    """Return the codes that patches were drawn for, column by column."""
+    count = 0 if unit is None else unit["samples"].shape[1]
+    return [f"{code:.1f}".replace("-", "−") for code in np.linspace(-1, 1, count)]
 
 
 def detail(found: Measures) -> str:
     """Return what the adversarial loss buys in super-resolution, and for how much."""
     if "superres.psnr_gain" not in found:
         return "Super-resolution was not run."
-    grey = [found[f"superres.{name}.greyness"].value for name in ("content", "adversarial")]
-    gain = found["superres.psnr_gain"].value
-    change = f"It {'costs' if gain < 0 else 'adds'} {abs(gain):.1f} dB of {{term}}`PSNR`"
-    if grey[1] >= grey[0]:
-        return f"{change} and takes no grey away."
+    grey = [found[f"superres.{name}.greyness"] for name in ("content", "adversarial", "truth")]
+    gain = found["superres.psnr_gain"]
+    change = f"It changes the {{term}}`PSNR` by {with_interval(gain).replace('-', '−')} dB"
+    if grey[1].value >= grey[0].value:
+        return f"{change} and takes no grey away{_of(gain)}."
     return (
-        f"{change} and takes away some of the grey: the mean distance of a pixel from the nearer "
-        f"{{term}}`facies`, 1 where it is midway, goes from {grey[0]:.3f} to {grey[1]:.3f}."
+        f"{change} and takes away some of the grey{_of(gain)}: the mean distance of a pixel from "
+        "the nearer {term}`facies` (channel or background), 1 where it is midway, goes from "
+        f"{with_interval(grey[0])} to {with_interval(grey[1])}. The truth, whose edges are soft, "
+        f"has {grey[2].value:.2f}."
     )
 
 
@@ -276,11 +313,15 @@ def album_title(variant: str, found: Measures) -> str:
         return f"The pattern misfit of convolutions is {ours:.2f} of that of dense layers"
     if variant == "conditional":
         more = "Asked for more channel, it draws more" if ours < 1 else "Asked for more channel"
-        return f"{more}: {ours:.2f} of a blind generator's error"
+        strict = found["conditional.strict_error_ratio"].value
+        return f"{more}: {ours:.2f} of a blind generator's error, {strict:.2f} of a constant one's"
     if variant == "infogan":
-        return f"A code that nobody explained: correlation {ours:.2f} with the proportion"
+        several = _of(found[key]).strip(" ()")
+        return (
+            f"A code that nobody explained: correlation {ours:.2f} with the proportion, {several}"
+        )
     if variant == "wgan":
         return f"The Wasserstein game ends at {ours:.2f} of the minimax game's distance"
     if ours < 0:
-        return f"The adversarial loss takes some of the grey away: {-ours:.3f} less"
+        return f"The adversarial loss takes some of the grey away: {-ours:.2f} less"
     return "The adversarial loss takes no grey away"
