@@ -168,7 +168,7 @@ class _Solves:
         return Found(models[best], float(misfits[best]), self.count, record, models, misfits, message)
 
 
-@checked(data=(None,), d=(1, None), budget=(1, None), start=(None, None), predictions=(None, None))
+@checked(data=(None,), d=(1, None), budget=(1, None))
 def search(
     simulate: Simulate,
     data: np.ndarray,
@@ -177,8 +177,7 @@ def search(
     sigma: float | np.ndarray,
     budget: int = BUDGET,
     rng: np.random.Generator,
-    start: np.ndarray | None = None,
-    predictions: np.ndarray | None = None,
+    start: np.ndarray | tuple[np.ndarray, np.ndarray] | None = None,
     settings: Settings | None = None,
 ) -> Found:
     r"""Return the best model that a search of the cube (-1, 1)^d meets within a budget of solves.
@@ -198,12 +197,11 @@ def search(
         Models simulated at most; the search stops at that number exactly.
     rng : numpy.random.Generator
         Source of every draw.
-    start : ndarray, shape (n, d), optional
+    start : ndarray, shape (n, d), or a pair of it and an ndarray, shape (n, n_data), optional
         Models in [-1, 1] that take the place of the first pool's first draws: what is known already. Of more than the
-        pool has the first are taken.
-    predictions : ndarray, shape (n, n_data), optional
-        What `simulate` returns of these, where that is known too: of models simulated beforehand, say, those whose
-        predictions come nearest to the data. Nothing is simulated again then, and no solve counted.
+        pool has the first are taken. In a pair, the second is what `simulate` returns of them, where that is known too:
+        of models simulated beforehand, say, those whose predictions come nearest to the data. Nothing is simulated
+        again then, and no solve counted.
     settings : geolib.inversion.search.Settings, optional
         Those that were chosen on the paper's problem, by default.
 
@@ -232,11 +230,11 @@ def search(
     """
     use = settings or Settings()
     spread = deviations(sigma, data)
-    first = _normal(start, d)
-    known = None
-    if predictions is not None:
-        _checks.shape("predictions", predictions, (len(first), len(data)), "Give one row for each model of start.")
-        known = predictions.astype(np.float64)[: use.pool]
+    models, known = start if isinstance(start, tuple) and len(start) == 2 else (start, None)
+    first = _normal(models, d)
+    if known is not None:
+        _checks.shape("start's predictions", known, (len(first), len(data)), "Give one row for each model.")
+        known = array("start's predictions", known).astype(np.float64)[: use.pool]
     solves = _Solves(simulate, data.astype(np.float64), spread, budget, use.target)
     pool = float(use.pool)
     try:
@@ -266,6 +264,7 @@ def _normal(start: np.ndarray | None, d: int) -> np.ndarray:
     """Return models of the cube as standard-normal numbers `(n, d)`, or none."""
     if start is None:
         return np.empty((0, d))
+    start = array("start", start)
     _checks.shape("start", start, (None, d))
     if not (np.abs(start) <= 1).all():
         raise ValueError(f"start must lie in [-1, 1]; got {float(np.abs(start).max()):g}. Scale each model to it.")

@@ -82,21 +82,21 @@ def test_what_was_simulated_beforehand_is_not_simulated_again():
     simulate, data = counting(waves), waves(TRUTH[None])[0]
     near = np.clip(TRUTH + 0.1 * np.random.default_rng(6).standard_normal((300, 5)), -1, 1)
     settings, asked = module.Settings(pool=40), []
-    for predictions in (None, waves(near)):
+    for start in (near, (near, waves(near))):
         rng = np.random.default_rng(4)
         simulate.count = 0
-        found = search(simulate, data, 5, sigma=0.3, rng=rng, start=near, predictions=predictions, settings=settings)
+        found = search(simulate, data, 5, sigma=0.3, rng=rng, start=start, settings=settings)
         assert found.misfit <= 1.01 and found.solves == simulate.count
         asked.append(found.solves)
     assert asked[0] - asked[1] == 40  # the first forty are the pool
-    few = {"start": near[:3], "predictions": waves(near[:3])}  # the others are drawn and simulated
-    found = search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), budget=37, settings=settings, **few)
+    few = near[:3], waves(near[:3])  # the others are drawn and simulated
+    found = search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), budget=37, start=few, settings=settings)
     assert found.solves == 37 and found.message == "the budget is spent"
-    fits = {"start": TRUTH[None], "predictions": waves(TRUTH[None])}
-    found = search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), settings=settings, **fits)
+    fits = TRUTH[None], waves(TRUTH[None])
+    found = search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), start=fits, settings=settings)
     assert found.solves == 39 and found.misfit < 1e-10
-    with pytest.raises(ValueError, match=r"predictions must have shape \(300, 30\)"):
-        search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), start=near, predictions=waves(near[:5]))
+    with pytest.raises(ValueError, match=r"start's predictions must have shape \(300, 30\)"):
+        search(waves, data, 5, sigma=0.3, rng=np.random.default_rng(4), start=(near, waves(near[:5])))
 
 
 @pytest.mark.parametrize("start", [np.full((1, 4), 0.5), np.full((1, 5), 1.1), np.zeros(5)])

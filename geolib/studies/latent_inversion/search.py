@@ -83,7 +83,6 @@ def searched(
     """Return the search of one truth; what is `known` may stand for its first pool."""
     observed, rmse = world.observed(operator, case, MODEL, NOISE)
     number = words.CELL_ORDERS.index(operator) + 2 * CASES.index(case)
-    start, predictions = known(observed[0].numpy()) if known else (None, None)
     found = search(
         simulated(world, operator, case),
         observed[0].numpy(),
@@ -91,8 +90,7 @@ def searched(
         sigma=rmse,
         budget=budget,
         rng=np.random.default_rng([seed, 6, number]),
-        start=start,
-        predictions=predictions,
+        start=known(observed[0].numpy()) if known else None,
         settings=settings,
     )
     true = world.true_latents[MODEL][0].numpy()
