@@ -147,7 +147,7 @@ def test_what_is_told_follows_from_the_runs():
 )
 def test_it_is_told_how_far_runs_of_which_scenario_agree(found, answer):
     said = draws._agreed(found)
-    assert said.startswith(answer) and said.endswith("where they agree it is 1.01 or less.")
+    assert said.startswith(answer) and said.endswith("; 1.01 or less would be agreement.")
     assert all(f"({where})" in said for where in found)
 
 

@@ -80,8 +80,8 @@ def caption(drawn: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> str:
     told = f" Drawn: {listed(counts)}." if counts else ""
     model, noise = (ROMAN[which] for which in SCENARIOS[0])
     return (
-        f"Binary model {model} of the generator of width {PosteriorConfig().width} (each generator "
-        f"has true models of its own) with noise {noise}. Beside the truth, for either kind of "
+        f"Binary model {model} of width {PosteriorConfig().width} (each width has true models of "
+        f"its own) with noise {noise}. Beside the truth, for either kind of "
         "rays, the probability that a cell is channel, and its entropy: 0 where the data decide, "
         f"1 bit where channel is as probable as not.{told}"
     )
@@ -265,8 +265,8 @@ def _agreed(said: Mapping[str, float]) -> str:
     else:
         answer = "No"
     return (
-        f"{answer}: {{term}}`R-hat` of runs with searches of their own is {found}; where they "
-        f"agree it is {AGREED} or less."
+        f"{answer}: {{term}}`R-hat` of separate runs is {found}; {AGREED} or less would be "
+        "agreement."
     )
 
 
