@@ -55,7 +55,7 @@ def test_the_drift_on_which_tolerances_rest_was_measured_on_these_cells():
     assert list(found) == studies.pages()
     for name, settings in found.items():
         ids = {cell["id"] for cell in json.loads(paths.notebook(name).read_text(encoding="utf-8"))["cells"]}
-        assert "PyTorch, oneDNN and MKL without vectors" in settings, name  # the farthest from this machine
+        assert settings, name
         assert all(entry["cells"].keys() <= ids for entry in settings.values()), name
 
 
