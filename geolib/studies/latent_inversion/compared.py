@@ -26,15 +26,14 @@ class Compared(Told):
         found = effects.largest(self.units).get("width")
         pieces = {w: float(judged[f"generator-{w}"]["misfit.components"]) for w in (64, 32)}
         text = (
-            f"{WIDE.capitalize()} draws better channels: "
-            f"{pieces[64]:.1f} loose pieces too many in an image against {pieces[32]:.1f} for "
-            f"{NARROW}, and channels that break off less often."
+            f"{WIDE.capitalize()} draws better channels: {pieces[64]:.1f} loose pieces too many in "
+            f"an image against {pieces[32]:.1f} for {NARROW}."
         )
         if self.changed or found is None:
             return text
         medians = dict(zip(found["choices"].tolist(), np.median(found["outcome"], 1), strict=True))
         return (
-            f"**A better generator: better images, a slower start.** {text} And it is the furthest "
+            f"**A better generator: better images, a slower start.** {text} And it is furthest "
             f"from a fit: with true rays the median best WRMSE after {int(found['updates']):,} "
             f"updates is {medians['64']:.1f}, against {medians['32']:.1f} for {NARROW} and "
             f"{medians['16']:.1f} for width 16. Where it "
@@ -66,12 +65,12 @@ class Compared(Told):
         return "\n\n".join(
             [
                 f"**Another search: yes, with {self.label}.** Our *pooled search* draws 256 "
-                "latents and descends from the best sixteen by Levenberg-Marquardt (damped "
-                "Gauss-Newton) on the uncut model. It keeps eight, then four, and takes their last "
-                f"steps on the binary model: {solves:,} solves. It fits in **{pool[0]}** runs with "
+                "latents and descends from the best sixteen, then eight, then four by "
+                "{term}`Levenberg-Marquardt`, on the uncut model and at last on the binary one: "
+                f"{solves:,} solves. It fits in **{pool[0]}** runs with "
                 f"true rays and in {pool[1]} scrambled. Strategy 1 fits in {adam[0]} and {adam[1]} "
-                "after as many solves. (The two differ in starts, steps and stages; which helps we "
-                f"have not tested.) DREAM(ZS) fits in {_of(dream, np.inf)} runs over both "
+                "after as many solves. (Which of the differences helps we have not tested.) "
+                f"DREAM(ZS) fits in {_of(dream, np.inf)} runs over both "
                 f"orders, after {_about(dream.min())} to {_about(dream.max())} solves."
                 f"{self.advice()}",
                 self.unseen() if wide else f"With {WIDE} neither was run. {self.unseen('was')}",
@@ -89,12 +88,11 @@ class Compared(Told):
         if not hits or hits == hard.size or not there.size:
             return ""
         return (
-            " Pooling fails with one of the two models: scrambled, it fits "
-            f"{_of(easy, np.inf)} with I and {_of(hard, np.inf)} with II, where a fit costs some "
-            f"{_about(pool_solves(N_LATENT) * hard.size / hits)} solves if we repeat it. "
-            f"DREAM(ZS) fits there in {_of(there, np.inf)} runs, after "
-            f"{listed([_about(each) for each in np.sort(there)])}. So pool first; after that "
-            "either costs about as much (few runs)."
+            f" Scrambled, pooling fits {_of(easy, np.inf)} with model I and {_of(hard, np.inf)} "
+            "with II, where a fit takes some "
+            f"{_about(pool_solves(N_LATENT) * hard.size / hits)} solves if one repeats it, and "
+            f"took DREAM(ZS) {listed([_about(each) for each in np.sort(there)])} "
+            f"({_of(there, np.inf)} runs). So pool first; if that fails, either will do."
         )
 
     def unseen(self, was: str = f"was run with {WIDE}") -> str:
@@ -109,8 +107,8 @@ class Compared(Told):
             return ""
         return (
             "Another {ref}`search <latent_inversion-regression>`, which learns latents from "
-            f"traveltimes, {was}: of truths that it had never seen it fits "
-            f"{' and '.join(told)}, within {BUDGET:,} solves, all that it learns from included."
+            f"traveltimes, {was}: of unseen truths it fits "
+            f"{' and '.join(told)}, within {BUDGET:,} solves, those that it learns from included."
         )
 
     def searches_title(self) -> str:

@@ -80,8 +80,8 @@ def caption(drawn: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> str:
     told = f" Drawn: {listed(counts)}." if counts else ""
     model, noise = (ROMAN[which] for which in SCENARIOS[0])
     return (
-        f"Binary model {model} of the generator of width {PosteriorConfig().width} (each generator "
-        f"has true models of its own) with noise {noise}. Beside the truth, for either kind of "
+        f"Binary model {model} of width {PosteriorConfig().width} (each width has true models of "
+        f"its own) with noise {noise}. Beside the truth, for either kind of "
         "rays, the probability that a cell is channel, and its entropy: 0 where the data decide, "
         f"1 bit where channel is as probable as not.{told}"
     )
@@ -236,11 +236,14 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
                 f" With the other noise {_range(apart, '{:.1f}')} % of the cells are more probably "
                 "of the other facies."
             )
-        between = "" if lines else _OPEN
+        told = (
+            f"a model drawn from it has {_range(wrong, '{:.1f}')} % of its cells wrong; "
+            f"{_range(loose, '{:.1f}')} % are open{_OPEN}."
+        )
+        if lines:
+            told = f"{_range(wrong, '{:.1f}')} % wrong, {_range(loose, '{:.1f}')} % open."
         lines.append(
-            f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn from "
-            f"it has {_range(wrong, '{:.1f}')} % of its cells wrong; {_range(loose, '{:.1f}')} % "
-            f"are open{between}.{noise}"
+            f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): {told}{noise}"
         )
     said = {
         f"{ORDERS[order]}, model {ROMAN[model]}, noise {ROMAN[noise]}": agreement(runs)["r_hat"]
@@ -265,8 +268,8 @@ def _agreed(said: Mapping[str, float]) -> str:
     else:
         answer = "No"
     return (
-        f"{answer}: {{term}}`R-hat` of runs with searches of their own is {found}; where they "
-        f"agree it is {AGREED} or less."
+        f"{answer}: {{term}}`R-hat` of separate runs is {found}; {AGREED} or less would be "
+        "agreement."
     )
 
 
