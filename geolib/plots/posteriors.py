@@ -30,7 +30,7 @@ def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: f
         Side of a cell in m.
     """
     nz, nx = field.shape
-    # Single cells stand out on white.
+    # Single open cells stand out on a pale ground.
     colours = FACIES_MAP if label.startswith("probability") else "magma_r"
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
     drawn = axes.imshow(field, cmap=colours, vmin=0, vmax=1, extent=extent, interpolation="nearest")

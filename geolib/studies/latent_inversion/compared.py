@@ -33,7 +33,7 @@ class Compared(Told):
             return text
         medians = dict(zip(found["choices"].tolist(), np.median(found["outcome"], 1), strict=True))
         return (
-            f"**A better generator: better images, a slower start.** {text} And it is the furthest "
+            f"**A better generator: better images, a slower start.** {text} And it is furthest "
             f"from a fit: with true rays the median best WRMSE after {int(found['updates']):,} "
             f"updates is {medians['64']:.1f}, against {medians['32']:.1f} for {NARROW} and "
             f"{medians['16']:.1f} for width 16. Where it "
@@ -107,7 +107,7 @@ class Compared(Told):
             return ""
         return (
             "Another {ref}`search <latent_inversion-regression>`, which learns latents from "
-            f"traveltimes, {was}: of truths that it had never seen it fits "
+            f"traveltimes, {was}: of unseen truths it fits "
             f"{' and '.join(told)}, within {BUDGET:,} solves, those that it learns from included."
         )
 

@@ -236,11 +236,14 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
                 f" With the other noise {_range(apart, '{:.1f}')} % of the cells are more probably "
                 "of the other facies."
             )
-        between = "" if lines else _OPEN
+        told = (
+            f"a model drawn from it has {_range(wrong, '{:.1f}')} % of its cells wrong; "
+            f"{_range(loose, '{:.1f}')} % are open{_OPEN}."
+        )
+        if lines:
+            told = f"{_range(wrong, '{:.1f}')} % wrong, {_range(loose, '{:.1f}')} % open."
         lines.append(
-            f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): a model drawn from "
-            f"it has {_range(wrong, '{:.1f}')} % of its cells wrong; {_range(loose, '{:.1f}')} % "
-            f"are open{between}.{noise}"
+            f"- **{rays.capitalize()}** ({_counted(len(chosen), 'scenario')}): {told}{noise}"
         )
     said = {
         f"{ORDERS[order]}, model {ROMAN[model]}, noise {ROMAN[noise]}": agreement(runs)["r_hat"]

@@ -14,7 +14,7 @@ from geolib.studies.latent_inversion.tables import LIMITS, ORDERS
 
 #: The label of the generator that most runs are of, and of the one that is nearest to the paper's.
 NARROW, WIDE = "width 32", "width 64"
-FIT, NEAR = LIMITS[-1], LIMITS[1]
+FIT = LIMITS[-1]
 #: Solves of the search on unseen truths.
 BUDGET = SOLVED[-1]
 Series = dict[str, dict[int, Measure]]
