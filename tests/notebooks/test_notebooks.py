@@ -203,7 +203,6 @@ def test_notebooks_define_no_functions_and_read_no_remote_script(notebook):
 LONGEST = 15
 UNWANTED = {"plt.close": r"plt\.close", "json": r"\bjson\.", "a table by hand": r"\|\s*:?--"}
 UNMENDED = {
-    "gan_101 952d9668": ["too long"],
     "latent_inversion eb077830": ["too long"],
     "latent_inversion_appendix 69108a1f": ["json"],
     "latent_inversion_appendix 8d6e06b3": ["a table by hand"],
