@@ -143,8 +143,8 @@ def draw_landscape(
         WRMSE at the ends of the colour scale; else the grid's own.
     """
     low, high = limits
-    look: dict[str, Any] = {"cmap": "viridis", "shading": "nearest", "rasterized": True}
-    drawn = axes.pcolormesh(z[0], z[1], grid, vmin=low, vmax=high, **look)
+    look: dict[str, Any] = {"cmap": "viridis", "shading": "nearest", "vmin": low, "vmax": high}
+    drawn = axes.pcolormesh(z[0], z[1], grid, rasterized=True, **look)
     axes.figure.colorbar(drawn, ax=axes, label="WRMSE")
     rows, columns = lowest(grid)
     # Above the cross, which would hide a minimum at the truth.

@@ -71,7 +71,7 @@ def test_no_stroke_becomes_pixels_which_cannot_turn_light():
     code = [*(paths.checkout() / "geolib" / "plots").glob("*.py"), *(paths.checkout() / "notebooks").glob("*.ipynb")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in code)
     assert set(re.findall(r"\.(\w+)\([^()]*rasterized=True", text)) == {"pcolormesh"}
-    assert "set_rasterized" not in text
+    assert "set_rasterized" not in text and '"rasterized"' not in text
 
 
 def test_a_films_letters_are_blended_with_the_white_that_they_stand_on():
