@@ -214,9 +214,10 @@ def _jupyter_book(root: Path, force: bool) -> None:
         )
 
 
-# The theme loads icons as fonts, across origins, which a browser refuses for files, though its
-# script draws them; and names thebe's remote address twice even with thebe off, which is an error
-# in the console.
+# The theme loads icons as fonts, a quarter of a megabyte, and preloads them across origins, which a
+# browser refuses for files: its script draws those that these pages have, but for two, which
+# `house.css` draws. And it names thebe's remote address twice even with thebe off, which is an
+# error in the console.
 _ONLINE = re.compile(
     r'<link rel="preload" as="font"[^>]*>\s*'
     r"|<script>const THEBE_JS_URL[^<]*</script>\s*"
