@@ -46,6 +46,12 @@ def test_variants_search_the_same_truth_and_a_bank_saves_its_pool():
     units = STUDY.units(SMALL)
     made = {unit.variant: arrays for unit, arrays in STUDY.compute(SMALL, units)}
     assert [len(batch) for batch in STUDY.batches(SMALL, units)] == [1, 1, 1]
+    both = STUDY.units(STUDY.Config(truths=2, variants=("whole", "bank")))
+    assert [[unit.variant for unit in batch] for batch in STUDY.batches(SMALL, both)] == [
+        ["whole"],
+        ["bank"] * 2,
+        ["whole"],
+    ]
     truths = [arrays["true_latent"] for arrays in made.values()]
     assert all(np.array_equal(truth, truths[0]) for truth in truths)
     # The first record of a bank is a model that was known: no solve was counted for it.
@@ -70,21 +76,38 @@ def test_the_bank_gives_what_comes_nearest():
 
 
 @pytest.mark.parametrize(
-    ("other", "p"), [([100] * 10, 2 / 1024), ([900] * 10, 2 / 1024), ([100, 900] * 5, 1.0), ([500] * 10, np.nan)]
+    ("other", "counts", "p"),
+    [
+        ([100] * 10, (10, 0), 2 / 1024),
+        ([900] * 10, (0, 10), 2 / 1024),
+        ([100, 900] * 5, (5, 5), 1.0),
+        ([500] * 10, (0, 0), np.nan),
+        ([np.inf] * 9, (0, 9), 2 / 512),  # one truth not tried
+    ],
 )
-def test_variants_are_compared_truth_by_truth(other, p):
+def test_variants_are_compared_truth_by_truth(other, counts, p):
     units = named(whole=[500] * 10, plane=other)
-    np.testing.assert_allclose(ablation.chance(units, "plane", "consistent"), p)
+    assert ablation.against(units, "plane", "consistent") == counts
+    np.testing.assert_allclose(ablation.chance(*counts), p)
 
 
 def test_what_differs_is_told_and_what_cannot_be_told_is_not():
     units = named(whole=[500] * 12, plane=[np.inf] * 12, pool64=[100] * 12, nosteps=[100, 900] * 6)
     said = ablation.told(units, "consistent")
     assert "fewer solves: first pool of 64 in place of 256; more: regression on a plane, without kernels" in said
+    assert said.endswith("cannot tell.")
     table = ablation.as_markdown(units, "consistent")
-    assert "| regression on a plane, without kernels | 12 | 0 | 0 | 0 | 0 | 0 | — |" in table
-    assert ": none." in ablation.told(named(whole=[5] * 4, plane=[6] * 4), "consistent")
+    assert "| regression on a plane, without kernels | 12 | 0 | 0 | 0 | 0 | 0 | — | 0 and 12 | 0.00049 |" in table
+    assert ": none. Of the others" in ablation.told(named(whole=[5] * 4, plane=[6] * 4), "consistent")
+    clear = ablation.told(named(whole=[5] * 9, plane=[6] * 9), "consistent")
+    assert clear.endswith("more: regression on a plane, without kernels.")
     assert ablation.told({}, "consistent") == "" and "No variant" in ablation.as_markdown({}, "consistent")
     measures = STUDY.measures(STUDY.Config(), units)
     assert measures["ablation.pool64.consistent.within_300"].k == 12
     assert measures["ablation.plane.consistent.within_10000"].k == 0
+
+
+def test_it_is_told_of_which_truths_it_is():
+    said = ablation.setting(SMALL, named(whole=[5] * 3), "consistent")
+    assert said.startswith("Truths of the seeds 4200 to 4202, binary, true rays, generator of width 16.")
+    assert "those of 300 models" in said and ablation.setting(SMALL, {}, "consistent") == ""

@@ -27,19 +27,21 @@ from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.latent_inversion.config import AblationConfig, weights_name
 from geolib.studies.latent_inversion.search import (
     Known,
+    Search,
     fitted_at,
     rechecked,
     searched,
     simulated,
     world_of,
 )
+from geolib.studies.latent_inversion.tables import ORDERS
 from geolib.studies.latent_inversion.units import Words
 from geolib.studies.latent_inversion.world import N_LATENT, weights_path
 
 #: What each variant changes; the first is the search as it is.
 VARIANTS: Mapping[str, tuple[str, Settings]] = {
     "whole": ("as it is", Settings()),
-    "pool64": ("first pool of 64 in place of 256", Settings(pool=64)),
+    "pool64": (f"first pool of 64 in place of {Settings().pool}", Settings(pool=64)),
     "pool1024": ("first pool of 1,024", Settings(pool=1024)),
     "plane": ("regression on a plane, without kernels", Settings(kernels=False)),
     "nosteps": ("without the steps near the end", Settings(steps=False)),
@@ -48,6 +50,10 @@ VARIANTS: Mapping[str, tuple[str, Settings]] = {
     "bank": ("first pool from a bank", Settings()),
 }
 NARROW = 32
+#: Those compared with the first: with another generator a seed is another truth.
+COMPARED = tuple(variant for variant in VARIANTS if variant not in ("whole", "width32"))
+#: Below it a difference is not called chance.
+LEVEL = 0.05
 #: Solves at which success is told, that of a bank early.
 MARKS = (300, 1000, 2000, 5000, 10000)
 #: Models that are simulated at once for the bank.
@@ -92,13 +98,7 @@ class Ablation(Study[AblationConfig]):
     name = "latent_ablation"
     title = "What each part of the search buys"
     question = "Which part of a search that restarts until it fits could be left out?"
-    dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "record": ("improvement", "solves_and_misfit"),
-        "best_latent": ("latent",),
-        "true_latent": ("latent",),
-        "attempts": ("attempt", "latent"),
-        "misfits": ("attempt",),
-    }
+    dims = Search.dims
     Config = AblationConfig
     kinds = (Variant,)
 
@@ -138,12 +138,11 @@ class Ablation(Study[AblationConfig]):
 
     def batches(self, config: AblationConfig, units: Sequence[Unit]) -> list[list[Unit]]:
         """Return each search by itself, and in one group those that share a bank."""
-        banked = [unit for unit in units if isinstance(unit, Variant) and unit.variant == "bank"]
-        alone = [[unit] for unit in units if unit not in banked]
         groups: dict[str, list[Unit]] = {}
-        for unit in banked:
-            groups.setdefault(unit.operator, []).append(unit)
-        return [*alone, *groups.values()]
+        for unit in of_kind(Variant, units):
+            name = unit.operator if unit.variant == "bank" else unit.name
+            groups.setdefault(name, []).append(unit)
+        return list(groups.values())
 
     def recheck(
         self, config: AblationConfig, unit: Unit, arrays: Arrays, seconds: float
@@ -182,18 +181,19 @@ def solved(units: Units, variant: str, operator: str) -> dict[int, float]:
     return {unit.seed: fitted_at(arrays) for unit, arrays in chosen.items()}
 
 
-def chance(units: Units, variant: str, operator: str) -> float:
-    """Return how likely truths would differ so much from the whole search's if none did.
+def against(units: Units, variant: str, operator: str) -> tuple[int, int]:
+    """Return on how many truths a variant took fewer solves than the search as it is, and more.
 
-    Each truth of both says which took fewer solves; those that neither fits say nothing. Sign test,
-    two-sided. Not a number where no truth says anything.
+    Truths that neither fits, or both in as many, are not counted.
     """
-    whole, other = solved(units, "whole", operator), solved(units, variant, operator)
+    whole, other = (solved(units, each, operator) for each in ("whole", variant))
     pairs = [(whole[seed], other[seed]) for seed in whole if seed in other]
-    better, worse = sum(b < a for a, b in pairs), sum(b > a for a, b in pairs)
-    if not better + worse:
-        return float("nan")
-    return float(stats.binomtest(better, better + worse).pvalue)
+    return sum(b < a for a, b in pairs), sum(b > a for a, b in pairs)
+
+
+def chance(fewer: int, more: int) -> float:
+    """Return how likely counts as unlike are, were either as likely on each truth (sign test)."""
+    return float(stats.binomtest(fewer, fewer + more).pvalue) if fewer + more else float("nan")
 
 
 def as_markdown(units: Units, operator: str) -> str:
@@ -205,46 +205,48 @@ def as_markdown(units: Units, operator: str) -> str:
             continue
         counts = [int((solves <= mark).sum()) for mark in MARKS]
         middle = float(np.median(solves))
-        p = chance(units, variant, operator)
-        rows.append(
-            [
-                text,
-                solves.size,
-                *counts,
-                f"{middle:,.0f}" if np.isfinite(middle) else "—",
-                "—" if variant in ("whole", "width32") or np.isnan(p) else f"{p:.2g}",
-            ]
-        )
-    heads = ["Search", "Truths", *(f"≤ {mark:,}" for mark in MARKS), "Median solves", "p"]
+        shown = f"{middle:,.0f}" if np.isfinite(middle) else "—"
+        compared: list[object] = ["—", "—"]
+        if variant in COMPARED:
+            fewer, more = against(units, variant, operator)
+            p = chance(fewer, more)
+            compared = [f"{fewer} and {more}", f"{p:.2g}" if np.isfinite(p) else "—"]
+        rows.append([text, solves.size, *counts, shown, *compared])
+    heads = ["Search", "Truths", *(f"≤ {mark:,}" for mark in MARKS), "Median", "Fewer, more", "p"]
     return markdown(heads, rows, "l" + "r" * (len(heads) - 1), empty="No variant was searched.")
 
 
-def told(units: Units, operator: str) -> str:
-    """Return which variants differ from the whole search, and how long a list would make one do."""
-    compared = [v for v in VARIANTS if v not in ("whole", "width32")]
-    apart = {v: p for v in compared if (p := chance(units, v, operator)) == p}
-    if not apart:
+def setting(config: AblationConfig, units: Units, operator: str) -> str:
+    """Return of which truths and which generator the searches are, and how large the bank is."""
+    seeds = sorted({unit.seed for unit in select(units, Variant, operator=operator)})
+    if not seeds:
         return ""
-    limit = 0.05 / len(apart)
-    whole = solved(units, "whole", operator)
-    words_of: dict[bool, list[str]] = {True: [], False: []}
-    for variant, p in apart.items():
-        if p <= limit:
-            other = solved(units, variant, operator)
-            fewer = sum(other[seed] < whole[seed] for seed in other if seed in whole)
-            more = sum(other[seed] > whole[seed] for seed in other if seed in whole)
-            words_of[fewer > more].append(VARIANTS[variant][0])
-    better, worse = words_of[True], words_of[False]
-    said = [
-        f"{what}: {listed(which)}"
-        for what, which in (("fewer solves", better), ("more", worse))
-        if which
-    ]
-    seen = "; ".join(said) if said else "none"
     return (
-        f"Beyond chance (sign test over the truths, a twentieth shared by {len(apart)} "
-        f"comparisons) differ from the search as it is: {seen}. Of the rest these truths cannot "
-        "tell."
+        f"Truths of the seeds {seeds[0]} to {seeds[-1]}, binary, {ORDERS[operator]}, generator of "
+        f"width {config.width}. *Fewer, more*: on how many truths the variant took fewer solves "
+        "than the search as it is, and on how many more; *p* is their sign test. The last variant "
+        "is *amortised*: it begins not from a pool but from those of "
+        f"{config.bank:,} models simulated once, for all data to come, whose traveltimes are "
+        "nearest; these solves are not in its columns."
+    )
+
+
+def told(units: Units, operator: str) -> str:
+    """Return which variants differ from the search as it is beyond chance, and which way."""
+    pairs = {variant: against(units, variant, operator) for variant in COMPARED}
+    pairs = {variant: pair for variant, pair in pairs.items() if sum(pair)}
+    if not pairs:
+        return ""
+    clear = [v for v, pair in pairs.items() if chance(*pair) <= LEVEL / len(pairs)]
+    groups = {
+        "fewer solves": [v for v in clear if pairs[v][0] > pairs[v][1]],
+        "more": [v for v in clear if pairs[v][0] < pairs[v][1]],
+    }
+    said = [f"{what}: {listed([VARIANTS[v][0] for v in g])}" for what, g in groups.items() if g]
+    rest = "" if len(clear) == len(pairs) else " Of the others these truths cannot tell."
+    return (
+        "Beyond chance (a twentieth, shared by the comparisons) differ from the search as it is: "
+        f"{'; '.join(said) or 'none'}.{rest}"
     )
 
 
