@@ -53,5 +53,6 @@ def test_the_version_is_one():
 @pytest.mark.xdist_group("environment")
 def test_tests_of_a_group_are_given_to_one_worker(request):
     """pytest-xdist says so in a test's name, which a release of pytest had it say in vain: fixtures were made twice."""
-    grouped = getattr(request.config.option, "loadgroup", False)
-    assert request.node.nodeid.endswith("@environment") == grouped
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("one worker, or no groups: make test has two")
+    assert request.node.nodeid.endswith("@environment")

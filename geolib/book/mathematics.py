@@ -29,7 +29,16 @@ def single() -> Path:
     RuntimeError
         If the package sphinx-mathjax-offline, which carries it, is not installed.
     """
-    return _file("tex-svg.js")
+    try:
+        files = metadata.files("sphinx-mathjax-offline") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == "tex-svg.js":
+            return Path(str(file.locate()))
+    raise RuntimeError(
+        "sphinx-mathjax-offline must be installed to show equations. Install geolib[book]."
+    )
 
 
 def copy_parts(folder: Path) -> None:
@@ -50,16 +59,3 @@ def copy_parts(folder: Path) -> None:
 def size(folder: Path) -> int:
     """Return the bytes of the parts in a folder, without the fonts: some 20 kB for each needed."""
     return sum((folder / part).stat().st_size for part in _PARTS)
-
-
-def _file(name: str) -> Path:
-    try:
-        files = metadata.files("sphinx-mathjax-offline") or []
-    except metadata.PackageNotFoundError:
-        files = []
-    for file in files:
-        if file.name == name:
-            return Path(str(file.locate()))
-    raise RuntimeError(
-        "sphinx-mathjax-offline must be installed to show equations. Install geolib[book]."
-    )

@@ -39,7 +39,11 @@ def together(values: Sequence[Any], beside: Any = None) -> list[str]:
         or unless it lies between two others that hold one between them: an interval's middle.
     """
     known = [v for v in values if isinstance(v, (int, float)) and math.isfinite(v)]
-    if len(known) == len(values) == 3 and known[1] < 1 < known[2]:
+    if (
+        len(known) == len(values) == 3
+        and known[1] < min(1, known[0])
+        and max(1, known[0]) < known[2]
+    ):
         # Within an interval that holds one, a number may read as one: nothing hangs on it.
         known = known[1:]
     numbers = {abs(float(v)) for v in known if not _whole(v)}

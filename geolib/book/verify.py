@@ -156,7 +156,7 @@ def ours(row: Mapping[str, Any]) -> str:
         if share and abs(value * n - k) < 1e-9:
             return f"{k:,} of {n:,}"
     if isinstance(value, float) and interval and None not in interval:
-        if value == interval[1] > interval[0]:  # the least of fewer runs: it bounds from above
+        if value == interval[1] > interval[0] == 0:  # the least of fewer runs: it bounds from above
             return said.at_most(value)
         centre, low, high = said.together([value, *interval], row["published"])
         return f"{centre} ({low} to {high})"

@@ -234,7 +234,7 @@ def search(
     first = _normal(models, d)
     if known is not None:
         _checks.shape("start's predictions", known, (len(first), len(data)), "Give one row for each model.")
-        known = array("start's predictions", known).astype(np.float64)[: use.pool]
+        known = array("start's predictions", known, finite=False).astype(np.float64)[: use.pool]
     solves = _Solves(simulate, data.astype(np.float64), spread, budget, use.target)
     pool = float(use.pool)
     try:

@@ -157,10 +157,10 @@ def pushes(axes: Sequence[Axes], normal: Mapping[str, Any], lines: Sequence[Mapp
     right.set_title("trained networks, no overlap")
 
 
-def bilinear(axes: Sequence[Axes], unit: Mapping[str, Any], steps: int = 60) -> None:
+def bilinear(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     """Draw the paths of both players (left) and their distance from the equilibrium (right)."""
     left, right = axes
-    last, lowest = 300, 1e-4
+    steps, last, lowest = 60, 300, 1e-4
     for method, path, distance in zip(unit["methods"].tolist(), unit["paths"], unit["distance"], strict=True):
         left.plot(*path[:steps].T, color=GAMES[method], lw=1.1)
         # A curve that leaves the panel is named where it does, the others at its edge.

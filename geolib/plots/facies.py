@@ -13,9 +13,8 @@ from geolib.plots.absent import nothing
 from geolib.plots.distributions import legend_below
 from geolib.plots.style import COLORS, FACIES_MAP, INK, PALETTE, headline, new_figure
 
-#: What a verdict on a trick is drawn in, and what an effect is called that looks clear judged alone.
+#: What a verdict on a trick is drawn in.
 VERDICTS = {"helps": COLORS["green"], "harms": COLORS["vermilion"]}
-ALONE = {"helps": "better", "harms": "worse"}
 #: Fewer tricks leave room for the number of each, and for a name on the line that all are compared with.
 FEW = 3
 SETS = (PALETTE["real"], PALETTE["generated"], COLORS["orange"])
@@ -85,8 +84,9 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     Parameters
     ----------
     groups : mapping
-        By the head of a panel its rows: ``trick``, ``ratios`` `(n_seeds,)`, ``mean``, ``low``, ``high``, ``verdict``
-        (each judged alone), and, where several are judged at once, ``together`` with ``low``, ``high`` and ``verdict``.
+        By the head of a panel its rows: ``trick``, ``ratios`` `(n_seeds,)`, ``mean``, ``low``, ``high``, ``looks``
+        (a word for what is clear judged alone), and, where several are judged at once, ``together`` with ``low``,
+        ``high`` and ``verdict``.
     title : str
         The figure's message.
     """
@@ -116,11 +116,11 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
             axis.plot(row["mean"], place, "o", color=color, ms=5)
             words = {"textcoords": "offset points", "color": color, "fontsize": 8}
             told = joint.get("verdict", "")
-            told = told if told in VERDICTS else ALONE.get(row["verdict"], "")
+            told = told if told in VERDICTS else row["looks"]
             if few:  # one dot on a line tells no more than where it is; words say what it is
                 seeds = len(row["ratios"])
                 told = f"{row['mean']:.2g} of plain, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
-                told += f": {ALONE[row['verdict']]}, judged alone" if row["verdict"] in ALONE else ""
+                told += f": {row['looks']}, judged alone" if row["looks"] else ""
                 axis.annotate(told, (0.02, place), (0, 6), xycoords=("axes fraction", "data"), **words)
             elif told:
                 end = max(row["high"] or row["mean"], joint.get("high") or 0)

@@ -39,6 +39,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def percent_span(low: float | None, high: float | None) -> str:
+    """Return an interval of a share in whole percent; an end that is open is 0 or 100."""
+    return f"{100 * (low or 0):.0f} to {100 * (1 if high is None else high):.0f} %"
+
+
 def listed(words: Sequence[str]) -> str:
     """Return words as a sentence lists them: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

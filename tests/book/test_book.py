@@ -17,7 +17,7 @@ from PIL import Image
 
 from geolib import studies
 from geolib.book import build as builder
-from geolib.book import chapters, ledger_page, notebooks, records, staleness
+from geolib.book import chapters, ledger_page, mathematics, notebooks, records, staleness
 from geolib.datasets import frozen
 from geolib.runs import locks, paths
 
@@ -152,6 +152,22 @@ def test_the_page_of_states_shows_what_each_page_loads(book):
         # A page beyond this has a picture that wants trimming; an appendix and the gallery load as one scrolls.
         limit = {"gallery.html": 20_000_000}.get(name, 5_000_000 if "_appendix" in name else 3_000_000)
         assert row["sum"] < limit, f"{name}: {row}"
+
+
+def test_a_drawing_loses_only_digits_that_no_eye_sees(tmp_path):
+    drawing = '<path id="a" d="M 1.23456 -0.5 L 2e-05 7.891z" transform="scale(0.015625)"/><use x="3.14159" y="2"/>'
+    (tmp_path / "a.svg").write_text(drawing)
+    builder._trim_drawings(tmp_path)
+    trimmed = '<path id="a" d="M 1.23 -0.5 L 2e-05 7.89z" transform="scale(0.015625)"/><use x="3.14" y="2"/>'
+    assert (tmp_path / "a.svg").read_text() == trimmed
+
+
+def test_the_parts_of_mathjax_are_there_and_weigh_what_is_told(tmp_path):
+    mathematics.copy_parts(tmp_path)
+    copied = [path for path in tmp_path.rglob("*") if path.is_file()]
+    scripts = sum(path.stat().st_size for path in copied if path.suffix == ".js")
+    assert mathematics.size(tmp_path) == scripts < 1_000_000 and len(copied) > 20  # fonts, and a third of the whole
+    assert mathematics.single().stat().st_size > 2 * scripts
 
 
 def test_a_second_build_keeps_everything(built):

@@ -59,7 +59,7 @@ def row(verdict, mean):
         "mean": mean,
         "low": None,
         "high": None,
-        "verdict": verdict,
+        "looks": {"helps": "better", "harms": "worse"}.get(verdict, ""),
     }
 
 

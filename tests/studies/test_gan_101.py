@@ -329,7 +329,7 @@ def test_what_looks_clear_alone_is_told_with_what_is_judged_together():
     assert row["verdict"] == "helps" and row["together"]["verdict"] == "no clear effect"
     assert row["together"]["high"] > 1 > row["high"]
     title = trick_words.tricks_title(shown)
-    assert title == "On the mixture leaky ReLU looks better, judged alone; judged together none stays clear"
+    assert title == "On the mixture leaky ReLU looks better, judged alone; of those judged together none stays clear"
     told = trick_words.tricks(first, second, 5)
     joint = f"{row['together']['low']:.2f}, {row['together']['high']:.2f}"
     assert f"There leaky ReLU ({row['mean']:.2f} [{joint}]) is undecided. None is clear." in told
@@ -345,12 +345,15 @@ def test_the_sweep_is_told_with_its_rates_its_seeds_and_what_it_changed():
     told = trick_words.tricks({}, second, 5, TricksConfig())
     assert "Then we tried the rates 0.002 and 0.004 for the plain recipe, with seed 100 alone" in told
     assert "batches of 256 samples and 64 patches. The best rate was 0.002 on channels." in told
-    assert "On channels only the batch changed by that. Seeds 0 to 5 judge. On" in told
+    assert "On channels this changed only the batch. Seeds 0 to 5 judge. On" in told
     level = trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture")
-    assert "Seeds 0 to 5 judge, 0 to 5 for a second time." in trick_words.tricks(level, second, 5, TricksConfig())
+    assert "Seeds 0 to 5 judge; 0 to 5 had judged before." in trick_words.tricks(level, second, 5, TricksConfig())
     again = {f"sweep-mixture-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
     both = trick_words.tricks({}, second | level | again, 5, TricksConfig())
-    assert "The best rate was 0.002 on both. On channels only the batch changed by that; on the mixture both" in both
+    assert (
+        "The best rate was 0.002 on both. On channels this changed only the batch; on the mixture, batch and rate"
+        in both
+    )
     assert both.count("Then we tried") == 1
     counted = words.runs(second, second)
     assert "speaks of 28 runs" in counted and "2 to sweep a rate and 12 with the swept rate (seeds: 6)" in counted
@@ -454,7 +457,7 @@ def test_every_variant_that_was_run_is_told(tiny):
     assert words.album_title("dcgan", found) == "Not run with these parameters."
     assert "grey away" in words.album_title("superres", found)
     less = words.album_title("superres", {"superres.greyness_gain": Measure(-0.0647)})
-    assert less == "The adversarial loss takes some of the grey away: 0.06 less"
+    assert less == "The adversarial loss takes some of the grey away: 0.065 less"
     assert "Not run" in tables.superresolution({})
     assert "| 0.0308 |" in tables.printed(results.units)
     assert "1.0198" in tables.steps(results.units)

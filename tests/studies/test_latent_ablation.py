@@ -34,7 +34,7 @@ def test_every_variant_changes_one_thing():
         variant: [name for name in vars(plain) if getattr(settings, name) != getattr(plain, name)]
         for variant, (_, settings) in ablation.VARIANTS.items()
     }
-    assert all(len(names) == (variant not in ("whole", "width32", "bank")) for variant, names in changed.items())
+    assert all(len(names) == (variant not in ("whole", "bank")) for variant, names in changed.items())
 
 
 def test_its_truths_neither_chose_nor_judge_the_search():
@@ -110,4 +110,10 @@ def test_what_differs_is_told_and_what_cannot_be_told_is_not():
 def test_it_is_told_of_which_truths_it_is():
     said = ablation.setting(SMALL, named(whole=[5] * 3), "consistent")
     assert said.startswith("Truths of the seeds 4200 to 4202, binary, true rays, generator of width 16.")
-    assert "those of 300 models" in said and ablation.setting(SMALL, {}, "consistent") == ""
+    assert "amortised" not in said and ablation.setting(SMALL, {}, "consistent") == ""
+    assert "those of 300 models" in ablation.setting(SMALL, named(bank=[5]), "consistent")
+
+
+def test_no_column_is_beyond_the_budget():
+    units = {"whole-consistent-b1000-s4200": fitted(900)}
+    assert ablation.as_markdown(units, "consistent").splitlines()[0].endswith("| ≤ 1,000 | Median | Fewer, more | p |")

@@ -244,8 +244,7 @@ def test_points_of_few_trials_are_named(story):
 
 def test_an_interval_of_no_fits_is_told_where_it_is_the_wider_one(story):
     assert (
-        "counts as one trial, as if its trials were alike: 0 of 32 reaches higher than 4 of 32."
-        in story.success_caption()
+        "Where none fits we count starts, not trials: 0 of 32 reaches higher than 4 of 32." in story.success_caption()
     )
     shares = story.progress("adam", 1.01)["scrambled, width 64"]
     none, some = shares[1000], shares[10_000]
@@ -323,7 +322,9 @@ def test_the_paper_is_judged_by_every_trial_that_fits(story):
         many = f"all {counts[1]}" if counts[3] == counts[1] else f"{counts[3]} of {counts[1]}"
         assert f"{many} fits of {label}" in text and counts[3] > counts[1] / 2
     # One of the wide generator's trials is left; the paper's 51 of 400 would leave as few in one case of fourteen.
-    assert "leaves 1 of 32 for width 64; at the paper's rate the chance of so few is 7 %" in text
+    assert (
+        "leaves 1 of 32 for width 64; were trials independent, the chance of so few at the paper's rate is 7 %" in text
+    )
     answer = story.answer()
     assert "8 of 40 inversions with scrambled rays" in answer and "64 of 80 with true rays" in answer
     assert "too few even for the smaller one (2 of 80)" in answer

@@ -127,7 +127,7 @@ def test_what_is_told_follows_from_the_runs():
     )
     said = draws.told(units, {})
     assert "True rays** (2 scenarios): a model drawn from it has 2.0 % of its cells wrong" in said
-    assert "With the other noise 10.0 % of the cells are more probably of the other facies." in said
+    assert "With other noise the more probable facies changes in 10.0 % of the cells." in said
     assert "Scrambled** (1 scenario)" in said and "2.0 % wrong, 1.0 % open." in said
     assert "Do runs agree?** Yes: {term}`R-hat`" in said and "at most 1.01 (scrambled, model I, noise I)" in said
     table = draws.as_markdown(units)

@@ -35,9 +35,9 @@ _WHAT = {
     "critic_error": "the discriminator's error",
     "accuracy": "the accuracy",
 }
-_WHERE = {"mixture": "the *mixture*", "channels": "*channel patches*"}
 #: What a trick looks where it is judged alone.
 _LOOKS = {"helps": "better", "harms": "worse"}
+_WHERE = {"mixture": "the *mixture*", "channels": "*channel patches*"}
 #: Rate and batch of the chapter's own plain recipe.
 _USUAL = {"mixture": (TRICK_RATE, TRICK_BATCH), "channels": (RATE, BATCH)}
 
@@ -59,14 +59,12 @@ class Row(TypedDict):
     high: float | None
     ratios: np.ndarray
     verdict: str
+    looks: str
     together: Joint | None
 
 
 def compared(
-    units: Units,
-    critic_steps: int,
-    data: str,
-    judged: Mapping[tuple[str, str], Measure] | None = None,
+    units: Units, data: str, judged: Mapping[tuple[str, str], Measure] | None = None
 ) -> list[Row]:
     """Return for each trick its ratio of final distances, seed by seed and in the mean.
 
@@ -76,9 +74,10 @@ def compared(
     reached = learnt(units, data)
     stuck = reached is not None and reached.value > STUCK
     for trick in TRICKS:
-        ratios = outcomes(units, data, trick, critic_steps)["distance"]
+        ratios = outcomes(units, data, trick)["distance"]
         if ratios.size:
             mean, wide = effect("distance", ratios), (judged or {}).get((trick, "distance"))
+            verdict = "" if stuck else judgement("distance", mean)
             joint: Joint | None = None
             if wide is not None and not stuck:
                 told = judgement("distance", wide)
@@ -90,7 +89,8 @@ def compared(
                     "mean": mean.value,
                     "low": mean.low,
                     "high": mean.high,
-                    "verdict": "" if stuck else judgement("distance", mean),
+                    "verdict": verdict,
+                    "looks": _LOOKS.get(verdict, ""),
                     "together": joint,
                 }
             )
@@ -126,7 +126,7 @@ def panels(
     for units, settings in ((first, _USUAL), (second, swept)):
         for data in DATA:
             judged = _on(units, critic_steps, data) if units is second else {}
-            rows, reached = compared(units, critic_steps, data, judged), learnt(units, data)
+            rows, reached = compared(units, data, judged), learnt(units, data)
             if rows and reached is not None:
                 rate, batch = settings[data]
                 head = f"{data}, rate {rate:g}, batches of {batch}"
@@ -179,7 +179,7 @@ def _together(judged: Sequence[Sequence[Row]]) -> str:
     if not joint:
         return ""
     clear = [name for name, each in joint if each["verdict"] in ("helps", "harms")]
-    return f"; judged together {listed(clear) if clear else 'none'} stays clear"
+    return f"; of those judged together {listed(clear) if clear else 'none'} stays clear"
 
 
 def tricks(
@@ -201,18 +201,18 @@ def tricks(
         ran = [units for units in (first, second) if learnt(units, data) is not None]
         if ran and all(_stuck(units, data) for units in ran):
             again = swept if any(units is second for units in ran) else ""
-            parts.append(again + _without_baseline(ran, critic_steps, data))
+            parts.append(again + _without_baseline(ran, data))
             swept = swept if not again else ""
             continue
         for units in ran:
             if units is second:
                 before = learnt(first, data)
-                parts.append(swept + _tricks_on(second, critic_steps, data, before))
+                parts.append(swept + _tricks_on(second, data, before))
                 parts[-1] += _jointly(second, critic_steps, data)
                 swept = ""
             else:
                 chance = "" if _on(second, critic_steps, data) else _chance(first, data)
-                parts.append(_tricks_on(first, critic_steps, data) + chance)
+                parts.append(_tricks_on(first, data) + chance)
     return "\n\n".join(parts)
 
 
@@ -222,7 +222,7 @@ def _stuck(units: Units, data: str) -> bool:
 
 
 def _chance(units: Units, data: str) -> str:
-    rows = compared(units, 1, data)
+    rows = compared(units, data)
     if _stuck(units, data) or not rows or rows[0]["verdict"] == "too few seeds":
         return ""
     # However dependent the tricks are: they share the plain runs.
@@ -235,7 +235,7 @@ def _jointly(second: Units, critic_steps: int, data: str) -> str:
     judged = _on(second, critic_steps, data)
     if not judged or _stuck(second, data):
         return ""
-    rows = compared(second, critic_steps, data, judged)
+    rows = compared(second, data, judged)
     lost = [
         f"{row['trick']} ({_told(row['mean'], joint['low'], joint['high'])})"
         for row in rows
@@ -250,8 +250,9 @@ def _jointly(second: Units, critic_steps: int, data: str) -> str:
     )
     others = [row["trick"] for row in rows if row["verdict"] in _LOOKS and row["together"] is None]
     if lost:
-        text += f" There {listed(lost)} is undecided"
-        text += f"; the distance under {listed(others)} is not among them." if others else "."
+        text += f" There {listed(lost)} {'is' if len(lost) == 1 else 'are'} undecided."
+    if others:
+        text += f" The distance under {listed(others)} is not among them."
     clear = []
     for (name, key), each in judged.items():
         verdict = judgement(key, each)
@@ -281,16 +282,16 @@ def _sweep(first: Units, second: Units, config: TricksConfig | None) -> str:
     same = [data for data, rate in best.items() if rate == _USUAL[data][0]]
     other = [data for data in best if data not in same]
     if same:
-        text += f" On {listed([WHERE[d] for d in same])} only the batch changed by that"
-        text += f"; on {listed([WHERE[d] for d in other])} both did" if other else ""
+        text += f" On {listed([WHERE[d] for d in same])} this changed only the batch"
+        text += f"; on {listed([WHERE[d] for d in other])}, batch and rate" if other else ""
         text += "."
     judging = f" Seeds {seeds[0]} to {seeds[-1]} judge"
     old = sorted({unit.seed for unit in select(first, Trick)} & set(seeds))
-    return text + judging + (f", {old[0]} to {old[-1]} for a second time. " if old else ". ")
+    return text + judging + (f"; {old[0]} to {old[-1]} had judged before. " if old else ". ")
 
 
-def _tricks_on(units: Units, critic_steps: int, data: str, before: Measure | None = None) -> str:
-    rows, reached = compared(units, critic_steps, data), learnt(units, data)
+def _tricks_on(units: Units, data: str, before: Measure | None = None) -> str:
+    rows, reached = compared(units, data), learnt(units, data)
     if reached is None:
         return ""
     text = (
@@ -317,7 +318,7 @@ def _tricks_on(units: Units, critic_steps: int, data: str, before: Measure | Non
     return f"{text} Each judged alone, {looks}{rest}."
 
 
-def _without_baseline(ran: Sequence[Units], critic_steps: int, data: str) -> str:
+def _without_baseline(ran: Sequence[Units], data: str) -> str:
     ends = [end for units in ran if (end := learnt(units, data)) is not None]
     far = listed([with_interval(end) for end in ends])
     text = (
@@ -330,7 +331,7 @@ def _without_baseline(ran: Sequence[Units], critic_steps: int, data: str) -> str
         ratios = [
             f"{row['mean']:.2f}"
             for units in ran
-            for row in compared(units, critic_steps, data)
+            for row in compared(units, data)
             if row["trick"] == NAMES[trick] and _learns(units, data, trick)
         ]
         if ratios:

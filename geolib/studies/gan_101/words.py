@@ -138,8 +138,8 @@ def starving(found: Measures) -> str:
     return (
         f"{text} Between lines at a gap of {farthest:g} the trained networks push with "
         f"{found['wgan.wasserstein_push'].value:.1f} (Wasserstein) and "
-        f"{power(found['wgan.js_push'].value)} (minimax), in the mean of "
-        f"{found['wgan.js_push'].n} seeds. At {nearest:g} minimax still pushes with "
+        f"{power(found['wgan.js_push'].value)} (minimax){_of(found['wgan.js_push'])}. At "
+        f"{nearest:g} minimax still pushes with "
         f"{found[f'wgan.js_push_at_{nearest:g}'].value:.2g}."
     )
 
@@ -316,12 +316,12 @@ def album_title(variant: str, found: Measures) -> str:
         strict = found["conditional.strict_error_ratio"].value
         return f"{more}: {ours:.2f} of a blind generator's error, {strict:.2f} of a constant one's"
     if variant == "infogan":
-        several = _of(found[key]).strip(" ()")
         return (
-            f"A code that nobody explained: correlation {ours:.2f} with the proportion, {several}"
+            f"A code that nobody explained: correlation {ours:.2f} with the proportion"
+            f"{_of(found[key])}"
         )
     if variant == "wgan":
         return f"The Wasserstein game ends at {ours:.2f} of the minimax game's distance"
     if ours < 0:
-        return f"The adversarial loss takes some of the grey away: {-ours:.2f} less"
+        return f"The adversarial loss takes some of the grey away: {-ours:.3f} less"
     return "The adversarial loss takes no grey away"

@@ -1,6 +1,6 @@
 """The search of `search.py` with a part left out or changed, on truths that judge nothing else.
 
-All variants search the same truths, so that they are compared in pairs. One of them begins from a
+All variants search the same truths, and are compared in pairs. One of them begins from a
 bank of simulated models in place of a pool: those whose traveltimes come nearest to the data. The
 bank's solves are told apart from the search's, since one bank serves every truth.
 """
@@ -46,12 +46,8 @@ VARIANTS: Mapping[str, tuple[str, Settings]] = {
     "plane": ("regression on a plane, without kernels", Settings(kernels=False)),
     "nosteps": ("without the steps near the end", Settings(steps=False)),
     "norestart": ("one attempt that never gives up", Settings(patience=10**6)),
-    "width32": ("generator of width 32", Settings()),
     "bank": ("first pool from a bank", Settings()),
 }
-NARROW = 32
-#: Those compared with the first: with another generator a seed is another truth.
-COMPARED = tuple(variant for variant in VARIANTS if variant not in ("whole", "width32"))
 #: Below it a difference is not called chance.
 LEVEL = 0.05
 #: Solves at which success is told, that of a bank early.
@@ -74,9 +70,10 @@ class Variant(Unit):
 
 
 def bank_of(config: AblationConfig, operator: str, network: sgan.Generator) -> Known:
-    """Return what chooses, of a bank of simulated models, those nearest to what is observed.
+    """Return what takes traveltimes (n_rays,) and gives those nearest to them, of a bank of models.
 
-    Traveltimes are kept in float32: 46 MB for 20,000 models.
+    What it gives are latents (pool, 15) in (-1, 1) and their traveltimes (pool, n_rays) in ns. All
+    are kept in float32: 46 MB for 20,000 models.
     """
     world = world_of(config.width, config.noise, config.first, network)
     simulate = simulated(world, operator, "binary")
@@ -112,26 +109,23 @@ class Ablation(Study[AblationConfig]):
         ]
 
     def inputs(self, config: AblationConfig, unit: Unit) -> Sequence[str]:
-        """Return the weights of the unit's generator."""
-        return (weights_name(_width(config, unit)),)
+        """Return the generator's weights."""
+        return (weights_name(config.width),)
 
     def compute(
         self, config: AblationConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
         """Yield each truth's search."""
         keep_memory()
-        networks: dict[int, sgan.Generator] = {}
+        network = sgan.load_weights(weights_path(config.width))
         banks: dict[str, Known] = {}
         for unit in of_kind(Variant, units):
-            width = _width(config, unit)
-            if width not in networks:
-                networks[width] = sgan.load_weights(weights_path(width))
             known = None
             if unit.variant == "bank":
                 if unit.operator not in banks:
-                    banks[unit.operator] = bank_of(config, unit.operator, networks[width])
+                    banks[unit.operator] = bank_of(config, unit.operator, network)
                 known = banks[unit.operator]
-            world = world_of(width, config.noise, unit.seed, networks[width])
+            world = world_of(config.width, config.noise, unit.seed, network)
             settings = VARIANTS[unit.variant][1]
             where = (unit.operator, "binary", unit.seed, unit.budget)
             yield unit, searched(world, *where, settings, known)
@@ -150,8 +144,7 @@ class Ablation(Study[AblationConfig]):
         """Return the recheck of a search: its best model's misfit, and the true latent."""
         if not isinstance(unit, Variant):
             return None
-        width = _width(config, unit)
-        return rechecked(width, config.noise, unit.operator, "binary", unit.seed, arrays)
+        return rechecked(config.width, config.noise, unit.operator, "binary", unit.seed, arrays)
 
     def measures(self, config: AblationConfig, units: Units) -> dict[str, Measure]:
         """Return by variant the share of truths fitted within so many solves.
@@ -169,10 +162,6 @@ class Ablation(Study[AblationConfig]):
                         share = Measure.count(int((solves <= mark).sum()), solves.size)
                         found[f"ablation.{variant}.{operator}.within_{mark}"] = share
         return found
-
-
-def _width(config: AblationConfig, unit: Unit) -> int:
-    return NARROW if isinstance(unit, Variant) and unit.variant == "width32" else config.width
 
 
 def solved(units: Units, variant: str, operator: str) -> dict[int, float]:
@@ -199,33 +188,40 @@ def chance(fewer: int, more: int) -> float:
 def as_markdown(units: Units, operator: str) -> str:
     """Return by variant how many truths it fitted within so many solves, and how it compares."""
     rows: list[list[object]] = []
+    budget = max((unit.budget for unit in select(units, Variant, operator=operator)), default=0)
+    marks = [mark for mark in MARKS if mark <= budget]
     for variant, (text, _) in VARIANTS.items():
         solves = np.array(list(solved(units, variant, operator).values()))
         if not solves.size:
             continue
-        counts = [int((solves <= mark).sum()) for mark in MARKS]
+        counts = [int((solves <= mark).sum()) for mark in marks]
         middle = float(np.median(solves))
         shown = f"{middle:,.0f}" if np.isfinite(middle) else "—"
         compared: list[object] = ["—", "—"]
-        if variant in COMPARED:
+        if variant != "whole":
             fewer, more = against(units, variant, operator)
             p = chance(fewer, more)
             compared = [f"{fewer} and {more}", f"{p:.2g}" if np.isfinite(p) else "—"]
         rows.append([text, solves.size, *counts, shown, *compared])
-    heads = ["Search", "Truths", *(f"≤ {mark:,}" for mark in MARKS), "Median", "Fewer, more", "p"]
+    heads = ["Search", "Truths", *(f"≤ {mark:,}" for mark in marks), "Median", "Fewer, more", "p"]
     return markdown(heads, rows, "l" + "r" * (len(heads) - 1), empty="No variant was searched.")
 
 
 def setting(config: AblationConfig, units: Units, operator: str) -> str:
     """Return of which truths and which generator the searches are, and how large the bank is."""
-    seeds = sorted({unit.seed for unit in select(units, Variant, operator=operator)})
+    chosen = select(units, Variant, operator=operator)
+    seeds = sorted({unit.seed for unit in chosen})
     if not seeds:
         return ""
-    return (
+    text = (
         f"Truths of the seeds {seeds[0]} to {seeds[-1]}, binary, {ORDERS[operator]}, generator of "
         f"width {config.width}. *Fewer, more*: on how many truths the variant took fewer solves "
-        "than the search as it is, and on how many more; *p* is their sign test. The last variant "
-        "is *amortised*: it begins not from a pool but from those of "
+        "than the search as it is, and on how many more; *p* is their sign test."
+    )
+    if all(unit.variant != "bank" for unit in chosen):
+        return text
+    return (
+        f"{text} The last variant is *amortised*: it begins not from a pool but from those of "
         f"{config.bank:,} models simulated once, for all data to come, whose traveltimes are "
         "nearest; these solves are not in its columns."
     )
@@ -233,7 +229,7 @@ def setting(config: AblationConfig, units: Units, operator: str) -> str:
 
 def told(units: Units, operator: str) -> str:
     """Return which variants differ from the search as it is beyond chance, and which way."""
-    pairs = {variant: against(units, variant, operator) for variant in COMPARED}
+    pairs = {v: against(units, v, operator) for v in VARIANTS if v != "whole"}
     pairs = {variant: pair for variant, pair in pairs.items() if sum(pair)}
     if not pairs:
         return ""

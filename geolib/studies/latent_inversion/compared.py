@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolib.runs.tables import listed
+from geolib.runs.tables import listed, percent_span
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import effects, findings
-from geolib.studies.latent_inversion.searches import pool_solves
+from geolib.studies.latent_inversion.searches import POOL, POOL_STAGES, pool_solves
 from geolib.studies.latent_inversion.tables import ORDERS, ROMAN, SOLVED, searches
 from geolib.studies.latent_inversion.told import BUDGET, FIT, NARROW, WIDE, Told
 from geolib.studies.latent_inversion.units import Trial
@@ -61,14 +61,14 @@ class Compared(Told):
             adam.append(_of(found["Adam"], solves))
             dreams.append(found["DREAM"])
         dream = np.concatenate(dreams)
+        stages = ", then ".join(f"{kept}" for kept, *_ in POOL_STAGES)
         wide = any(select(self.wide, Trial, method=method) for method in ("dream", "pool"))
         return "\n\n".join(
             [
-                f"**Another search: yes, with {self.label}.** Our *pooled search* draws 256 "
-                "latents and descends from the best sixteen, then eight, then four by "
-                "{term}`Levenberg-Marquardt`, on the uncut model and at last on the binary one: "
-                f"{solves:,} solves. It fits in **{pool[0]}** runs with "
-                f"true rays and in {pool[1]} scrambled. Strategy 1 fits in {adam[0]} and {adam[1]} "
+                f"**Another search: yes, with {self.label}.** Our *pooled search* draws {POOL} "
+                f"latents and descends from the best {stages} by {{term}}`Levenberg-Marquardt`, on "
+                f"the uncut model and at last on the binary one: {solves:,} solves. It fits in "
+                f"**{pool[0]}** runs with true rays and in {pool[1]} scrambled. Strategy 1 fits in {adam[0]} and {adam[1]} "
                 "after as many solves. (Which of the differences helps we have not tested.) "
                 f"DREAM(ZS) fits in {_of(dream, np.inf)} runs over both "
                 f"orders, after {_about(dream.min())} to {_about(dream.max())} solves."
@@ -89,10 +89,10 @@ class Compared(Told):
             return ""
         return (
             f" Scrambled, pooling fits {_of(easy, np.inf)} with model I and {_of(hard, np.inf)} "
-            "with II, where a fit takes some "
-            f"{_about(pool_solves(N_LATENT) * hard.size / hits)} solves if one repeats it, and "
-            f"took DREAM(ZS) {listed([_about(each) for each in np.sort(there)])} "
-            f"({_of(there, np.inf)} runs). So pool first; if that fails, either will do."
+            "with II. There repeated pooling takes some "
+            f"{_about(pool_solves(N_LATENT) * hard.size / hits)} solves a fit, and DREAM(ZS) took "
+            f"{listed([_about(each) for each in np.sort(there)])} ({_of(there, np.inf)} runs). So "
+            "pool first; what to do where that fails these few runs do not say."
         )
 
     def unseen(self, was: str = f"was run with {WIDE}") -> str:
@@ -101,8 +101,8 @@ class Compared(Told):
         for order, rays in (("consistent", "with true rays"), ("as_published", "scrambled")):
             found = self.measures.get(f"search.{order}.binary.within_{BUDGET}")
             if found is not None:
-                low, high = (100 * (end or 0) for end in (found.low, found.high))
-                told.append(f"{found.k} of {found.n} {rays} ({low:.0f} to {high:.0f} %)")
+                span = percent_span(found.low, found.high)
+                told.append(f"{found.k} of {found.n} {rays} ({span})")
         if not told:
             return ""
         return (
@@ -117,6 +117,8 @@ class Compared(Told):
         if not {"pooled", "Adam"} <= set(found):
             return "What a fit costs"
         solves = pool_solves(N_LATENT)
+        if findings.stopped(self.units, "consistent")["Adam"] < solves:
+            return "What a fit costs"
         return (
             f"{self.label.capitalize()}, true rays: {_of(found['pooled'], np.inf)} pooled "
             f"searches fit in {solves:,} solves, {_of(found['Adam'], solves)} of Adam"

@@ -194,7 +194,6 @@ SEARCHES = (
     "plane",
     "nosteps",
     "norestart",
-    "width32",
     "bank",
 )
 

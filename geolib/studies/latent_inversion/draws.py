@@ -233,8 +233,8 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
         noise = ""
         if apart:
             noise = (
-                f" With the other noise {_range(apart, '{:.1f}')} % of the cells are more probably "
-                "of the other facies."
+                " With other noise the more probable facies changes in "
+                f"{_range(apart, '{:.1f}')} % of the cells."
             )
         told = (
             f"a model drawn from it has {_range(wrong, '{:.1f}')} % of its cells wrong; "

@@ -158,28 +158,36 @@ def solves_to_fit(units: Units, operator: str) -> dict[str, np.ndarray]:
     """
     found: dict[str, np.ndarray] = {}
     for method, name in SEARCHES.items():
-        runs = select(units, Trial, operator=operator, case="binary", method=method)
-        kept = [a for trial, a in runs.items() if trial.budget == _commonest(runs)]
+        kept = _commonest(units, operator, method)
         if kept:
-            found[name] = np.array([_solves(arrays, method) for arrays in kept])
+            found[name] = np.array([_solves(arrays, method) for arrays in kept.values()])
     return found
 
 
-def _commonest(runs: Mapping[Trial, object]) -> int:
+def _commonest(units: Units, operator: str, method: str) -> dict[Trial, Mapping[str, np.ndarray]]:
+    """Return the binary runs of the budget that most have, of two such the larger."""
+    runs = select(units, Trial, operator=operator, case="binary", method=method)
     budgets = [trial.budget for trial in runs]
-    return max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)
+    most = max(budgets, key=lambda budget: (budgets.count(budget), budget), default=0)
+    return {trial: arrays for trial, arrays in runs.items() if trial.budget == most}
 
 
 def stopped(units: Units, operator: str) -> dict[str, float]:
     """Return by search the solves after which the longest of its runs in `solves_to_fit` ended."""
     found: dict[str, float] = {}
     for method, name in SEARCHES.items():
-        runs = select(units, Trial, operator=operator, case="binary", method=method)
-        if method in SOLVES and runs:
-            found[name] = float(SOLVES[method] * _commonest(runs))
-        elif runs:
-            found[name] = max(float(arrays["record"][-1, 0]) for arrays in runs.values())
+        kept = _commonest(units, operator, method)
+        if kept:
+            found[name] = max(_ended(trial, arrays) for trial, arrays in kept.items())
     return found
+
+
+def _ended(trial: Trial, arrays: Mapping[str, np.ndarray]) -> float:
+    if trial.method in SOLVES:
+        return float(SOLVES[trial.method] * trial.budget)
+    if trial.method == "dream" and np.isinf(_solves(arrays, trial.method)):
+        return float(trial.budget)  # its record ends where it last improved
+    return float(arrays["record"][-1, 0])
 
 
 def _solves(arrays: Mapping[str, np.ndarray], method: str) -> float:

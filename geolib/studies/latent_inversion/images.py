@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import markdown
+from geolib.runs.tables import markdown, percent_span
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion.tables import MARKS, NO_TRIAL, ROMAN, compatible, longest
 from geolib.studies.latent_inversion.units import Trial
@@ -84,9 +84,7 @@ def as_markdown(
                     published[f"latent_inversion.table1.{model}"][place],
                     round(share.value * share.n),
                 )
-                interval = (
-                    f"{count} ({100 * (share.low or 0):.0f} to {100 * (share.high or 0):.0f} %)"
-                )
+                interval = f"{count} ({percent_span(share.low, share.high)})"
                 p = f"{compatible(theirs, 50, count, share.n):.2g}"
                 rows.append([model, what, theirs, share.n, interval, p])
     return markdown(

@@ -23,7 +23,7 @@ from geolib.inversion.search import Settings, Simulate, search
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
-from geolib.runs.tables import markdown
+from geolib.runs.tables import markdown, percent_span
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.latent_inversion.config import (
     LatentConfig,
@@ -80,7 +80,10 @@ def searched(
     settings: Settings | None = None,
     known: Known | None = None,
 ) -> Arrays:
-    """Return the search of one truth; what is `known` may stand for its first pool."""
+    """Return the search of one truth; what is `known` may stand for its first pool.
+
+    Latents are (15,) in (-1, 1), misfits in units of the noise, `wrong` a share of the cells.
+    """
     observed, rmse = world.observed(operator, case, MODEL, NOISE)
     number = words.CELL_ORDERS.index(operator) + 2 * CASES.index(case)
     found = search(
@@ -230,8 +233,7 @@ def as_markdown(units: Units) -> str:
             cells: list[object] = [rays, case, solves.size]
             for mark in MARKS:
                 share = Measure.count(int((solves <= mark).sum()), solves.size)
-                low, high = (100 * (end or 0) for end in (share.low, share.high))
-                cells.append(f"{share.k} ({low:.0f} to {high:.0f} %)")
+                cells.append(f"{share.k} ({percent_span(share.low, share.high)})")
             middle = float(np.median(solves))
             cells.append(f"{middle:,.0f}" if np.isfinite(middle) else "—")
             rows.append([*cells, f"{100 * np.median(wrong):.1f} %"])
@@ -268,8 +270,7 @@ def attempts_markdown(units: Units) -> str:
 
 
 def _share(measure: Measure) -> str:
-    low, high = (100 * (end or 0) for end in (measure.low, measure.high))
-    return f"{measure.k} of {measure.n} ({low:.0f} to {high:.0f} %)"
+    return f"{measure.k} of {measure.n} ({percent_span(measure.low, measure.high)})"
 
 
 def attempts_told(units: Units) -> str:

@@ -13,12 +13,13 @@ import numpy as np
 from scipy import stats
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import percent
+from geolib.runs.tables import percent, percent_span
 from geolib.runs.unit import select
 from geolib.studies.latent_inversion import findings
 from geolib.studies.latent_inversion.compared import Compared
+from geolib.studies.latent_inversion.draws import DATA
 from geolib.studies.latent_inversion.tables import MARKS, ORDERS, early_stop, most
-from geolib.studies.latent_inversion.told import FIT, NARROW, WIDE
+from geolib.studies.latent_inversion.told import FIT, NARROW, WIDE, longest
 from geolib.studies.latent_inversion.units import GENERATOR, Trial
 from geolib.studies.latent_inversion.world import N_LATENT, World
 
@@ -27,7 +28,7 @@ from geolib.studies.latent_inversion.world import N_LATENT, World
 class Story(Compared):
     """What a page says, in its order; every number is looked up."""
 
-    def which(self, others: int = 0) -> str:
+    def which(self, others: int) -> str:
         """Return which generators the page is of; `others` are trials on other true models."""
         if self.changed:
             return f"This page shows one run with the generator of {self.label}."
@@ -43,7 +44,8 @@ class Story(Compared):
             "A third, of width 16, serves in one comparison and a sampler's test.\n\n"
             "{numref}`tbl-latent_inversion-runs` counts the runs of either; a dash: none. Not in "
             f"it are inversions of an image ({whole} trials of {NARROW}, {other} of {WIDE}), "
-            f"{others} trials on other true models ({NARROW}), and comparisons of single choices."
+            f"{others} trials on other true models ({NARROW}), and short comparisons of choices, "
+            "among them the width."
         )
 
     def answer(self) -> str:
@@ -54,11 +56,11 @@ class Story(Compared):
         true, scrambled = (ones[f"{rays}, {self.label}"][1] for rays in ORDERS.values())
         early = self.progress("adam", FIT)[f"{ORDERS['consistent']}, {self.label}"][1000]
         return (
-            "**Is it the generator, then?** Not our smaller one: from random starts gradients fit "
-            f"the data in {scrambled} inversions with scrambled rays and in {true} with true rays, "
-            "through the same non-linear generator. For one as wide as the paper's the question is "
-            "open: with true rays we ran it for 1,000 steps only, too few even for the smaller one "
-            f"({early})."
+            "**Is it the generator, then?** Not alone, for our smaller one: from random starts "
+            f"gradients fit the data in {scrambled} inversions with scrambled rays and in {true} "
+            "with true rays, through the same non-linear generator. For one as wide as the paper's "
+            "the question is open: with true rays we ran it for 1,000 steps only, too few even for "
+            f"the smaller one ({early})."
         )
 
     # The findings, in the order of the chapter.
@@ -83,7 +85,7 @@ class Story(Compared):
         if self.changed:
             return _of_a_run(ones, "come within 1 % of the noise level")
         wide, paper = ones[f"{ORDERS['as_published']}, {WIDE}"][1], ones["published"][1]
-        exact = Measure(wide.value, *stats.binomtest(wide.k or 0, wide.n or 1).proportion_ci())
+        alone = Measure.count(wide.k or 0, wide.n or 1)
         true, scrambled = (ones[f"{rays}, {self.label}"][1] for rays in ORDERS.values())
         shared = findings.shared_fits(self.units, MARKS[-1])
         fits, fits_scrambled, fits_paper = (
@@ -97,7 +99,7 @@ class Story(Compared):
         return "\n\n".join(
             [
                 f"**Seldom, scrambled, with {WIDE}:** in **{wide}** binary trials ({_span(wide)}, "
-                f"if the starts are drawn again; {_span(exact)}, if all trials were "
+                f"if the starts are drawn again; {_span(alone)}, if all trials were "
                 f"independent). The paper reports {paper} "
                 f"({100 * paper.value:.0f} %){told}",
                 f"**Mostly, with true rays and {self.label}:** in **{true}** trials "
@@ -107,7 +109,7 @@ class Story(Compared):
                 "makes the difference, for this generator.",
                 "**Gauss-Newton fits now and then.** After 1,000 updates "
                 f"{self.label} fits in {fits_scrambled} trials scrambled and in {fits} with true "
-                f"rays, where the paper has {fits_paper}. Why ours do better is open.",
+                f"rays. The paper, with its own generator, has {fits_paper}.",
             ]
         )
 
@@ -129,17 +131,16 @@ class Story(Compared):
         few: dict[str, list[str]] = {}
         for method, number in (("adam", 1), ("gn", 2)):
             for label, found in self.progress(method, FIT).items():
-                most = max(measure.n or 0 for measure in found.values())
+                whole = max(measure.n or 0 for measure in found.values())
                 for updates, measure in found.items():
-                    if 2 * (measure.n or 0) < most:
+                    if 2 * (measure.n or 0) < whole:
                         point = f"Hollow: strategy {number} after {updates:,} updates"
                         few.setdefault(point, []).append(f"{measure} ({label})")
         named = [f"{point}, {'; '.join(found)}." for point, found in few.items()]
         told = (
             "Share of binary trials within 1 % of the noise level, all four scenarios, with 95 % "
-            "intervals: ours from a bootstrap over starts, which scenarios share (somewhat too "
-            "narrow with so few); the paper's as if trials were independent. Points of equal "
-            "updates are set apart."
+            "intervals: ours from a bootstrap over starts, which scenarios share; the paper's as "
+            "if trials were independent. Points of equal updates are set apart."
         )
         return " ".join([told, *self._zeros(), *named])
 
@@ -150,7 +151,7 @@ class Story(Compared):
             lower = [m for m in some if none and (m.high or 0) < (none[-1].high or 0)]
             if label != "published" and lower:
                 return [
-                    "Where none fits a start counts as one trial, as if its trials were alike: "
+                    "Where none fits we count starts, not trials: "
                     f"{none[-1]} reaches higher than {lower[-1]}."
                 ]
         return []
@@ -159,14 +160,21 @@ class Story(Compared):
         """Return what scrambling does to the data's spread and to the misfit near the truth."""
         near = [self._minima(order, 1) for order in ORDERS]
         whole = [self._minima(order, 0) for order in ORDERS]
+        why, rougher, before = "", "The misfit: on", ""
+        if near[1] > near[0] and spread["as_published"] < spread["consistent"]:
+            before = "**Scrambling does two things.** "
+            why = (
+                " A sum over cells from everywhere averages channels out, so the same noise hides "
+                "more."
+            )
+            rougher = "And the misfit is rougher: on"
         return (
-            "**Scrambling does two things.** From model to model a scrambled traveltime varies by "
+            f"{before}From model to model a scrambled traveltime varies by "
             f"{spread['as_published']:.1f} ns, a true one by {spread['consistent']:.1f} ns "
-            "(standard deviation, mean of the rays): a sum over cells from everywhere averages "
-            "channels out, so the same noise hides more. And the misfit is rougher: on a grid near "
-            f"the truth it has {near[1]} local minima scrambled and {near[0]} with true rays; over "
-            f"the whole box {whole[1]} and {whole[0]} ({{numref}}`fig-latent_inversion-landscape`: "
-            f"one slice, through one true model).{self.rough()}"
+            f"(standard deviation, mean of the rays).{why} {rougher} a grid near the truth it has "
+            f"{near[1]} local minima scrambled and {near[0]} with true rays; over the whole box "
+            f"{whole[1]} and {whole[0]} ({{numref}}`fig-latent_inversion-landscape`: one slice, "
+            f"through one true model).{self.rough()}"
         )
 
     def rough(self) -> str:
@@ -179,18 +187,19 @@ class Story(Compared):
         adam, cut = self._both("adam", "continuous"), self._both("adam", "binary")
         gauss, stepped = self._both("gn", "continuous"), self._both("gn", "binary")
         return (
-            f"\n\n**Does roughness stop Adam?** Hardly: of the {len(failed)} scrambled trials that "
-            f"fail {sum(end > top for end in failed)} end above a WRMSE of {top:.2f}, the most on "
-            "the rough map. Nor does the cut, which Adam's gradient skips: of continuous models "
-            f"{adam[0]} trials fit with true rays and {adam[1]} scrambled, of binary ones {cut[0]} "
-            f"and {cut[1]}. (Gauss-Newton, whose differences feel the cut, gains without it: "
+            f"\n\n**Does this roughness stop Adam?** Hardly: of the {len(failed)} scrambled trials "
+            f"that fail {sum(end > top for end in failed)} end above a WRMSE of {top:.2f}, the "
+            "rough map's maximum. (Elsewhere our grid is too coarse to see it.) Nor does the cut, "
+            f"which Adam's gradient skips: of continuous models {adam[0]} trials fit with true "
+            f"rays and {adam[1]} scrambled, of binary ones {cut[0]} and {cut[1]}. "
+            "(Gauss-Newton, whose differences feel the cut, gains without it: "
             f"{gauss[0]} and {gauss[1]}, against {stepped[0]} and {stepped[1]}.) What does is open."
         )
 
     def _both(self, method: str, case: str) -> list[Measure]:
         """Return the share of trials that fit with true rays and scrambled, at most trials."""
         found = [findings.progress(self.units, order, case, method, FIT) for order in ORDERS]
-        return [max(each.items(), key=lambda item: (item[1].n or 0, item[0]))[1] for each in found]
+        return [longest(each)[1] for each in found]
 
     def _minima(self, order: str, zoom: int) -> int:
         name = {"consistent": "", "as_published": "as_published."}[order]
@@ -225,7 +234,7 @@ class Story(Compared):
             f"{self.verdict('recovery')}. "
             f"{{numref}}`fig-latent_inversion-found` shows {self.label}'s best and worst. But the "
             "problem is easy: the true models are images of the generator that is searched, as "
-            f"no real channel belt is, {N_LATENT} numbers meet 576 data, and the noise is known."
+            f"no real channel belt is, {N_LATENT} numbers meet {DATA} data, and the noise is known."
         )
 
     def ends_title(
@@ -324,8 +333,8 @@ class Story(Compared):
         left, n = (wide.k or 0) - lost, wide.n or 0
         chance = float(stats.binom.cdf(left, n, paper))
         return (
-            f" That leaves {left} of {n} for {WIDE}; at the paper's rate the chance of so few is "
-            f"{percent(chance)}. So the released code has probably not made the paper's counts."
+            f" That leaves {left} of {n} for {WIDE}; were trials independent, the chance of so few "
+            f"at the paper's rate is {percent(chance)}. Whether this code made its counts is open."
         )
 
 
@@ -336,7 +345,7 @@ def wrong_share(world: World, arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _span(measure: Measure) -> str:
-    return f"{100 * (measure.low or 0):.0f} to {100 * (measure.high or 0):.0f} %"
+    return percent_span(measure.low, measure.high)
 
 
 def _of_a_run(found: Mapping[str, tuple[int, Measure]], what: str) -> str:

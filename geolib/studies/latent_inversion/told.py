@@ -76,8 +76,7 @@ class Told:
         """Return by label the share at the budget with the most trials, the longer of two such."""
         found = {}
         for label, each in self.progress(method, limit).items():
-            updates = max(each, key=lambda updates: (each[updates].n, updates))
-            found[label] = (updates, each[updates])
+            found[label] = longest(each)
         return found
 
     def verdict(self, claim: str) -> str:
@@ -95,3 +94,8 @@ class Told:
     def say(self, text: str, otherwise: str) -> str:
         """Return what is true of the precomputed runs, or what a reader's run gets in its place."""
         return otherwise if self.changed else text
+
+
+def longest(shares: Mapping[int, Measure]) -> tuple[int, Measure]:
+    """Return the budget with the most trials, of two such the longer, and its share."""
+    return max(shares.items(), key=lambda item: (item[1].n or 0, item[0]))

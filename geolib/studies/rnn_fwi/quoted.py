@@ -250,6 +250,7 @@ def _marmousi(units: Units) -> dict[str, str]:
     for key, first, second in (("lbfgs", "Adam", "L-BFGS"), ("cg", "L-BFGS", "CG")):
         rows = [row for row in similarities.values() if {first, second} <= set(row)]
         if gaps := [row[first] - row[second] for row in rows]:
-            found[f"similar_{key}"] = f"{min(gaps):.3f} to {max(gaps):.3f}"
+            ends = sorted({f"{min(gaps):.3f}", f"{max(gaps):.3f}"}, key=float)
+            found[f"similar_{key}"] = " to ".join(ends).replace("-", "−")
     alike = level(errors) | {"similar": tables.wins(units)["adam_ssim"]}
     return found | {f"harder_{key}": str(value) for key, value in alike.items()}

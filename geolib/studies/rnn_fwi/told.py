@@ -105,8 +105,11 @@ def settling_caption(runs: Mapping[str, Arrays]) -> str:
 
 
 def _fell_again(misfit: np.ndarray) -> bool:
-    """Return whether a misfit ends below the highest point after its lowest one."""
-    return bool(misfit[-1] < misfit[misfit.argmin() :].max())
+    """Return whether a misfit, after its highest point past its lowest, came down by a tenth."""
+    low = int(misfit.argmin())
+    peak = low + int(misfit[low:].argmax())
+    near, last = (np.median(part) for part in (misfit[peak : peak + 10], misfit[peak:][-10:]))
+    return bool(last < 0.9 * near)
 
 
 def velocities_title(run: Arrays) -> str:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from geolib.gans import wgan
 from geolib.runs.measure import Measure
-from geolib.runs.tables import listed, percent
+from geolib.runs.tables import listed, percent, percent_span
 from geolib.runs.unit import Units
 from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import tables
@@ -63,7 +63,6 @@ def facts(units: Units) -> dict[str, str]:
     ends = f"{-(gap.high or 0):.2f} to {-(gap.low or 0):.2f}" if gap else NOT_RUN
     return {
         "epochs": f"{len(run)}",
-        "steps": f"{sum(arrays['critic_loss'].size for arrays in run):,}",
         "epoch_steps": f"{run[0]['critic_loss'].size}",
         "generator": f"{wgan.n_parameters(wgan.make_generator(rng=torch.Generator())):,}",
         "critic": f"{wgan.n_parameters(wgan.make_critic(rng=torch.Generator())):,}",
@@ -160,7 +159,7 @@ def _polarities(run: Run, made: Mapping[str, Measure]) -> dict[str, str]:
         "positive_first": percent(min(shares.items())[1].value) if shares else NOT_RUN,
         "positive_real": percent(real.value),
         "positive_off": NOT_RUN if last is None else f"{100 * last:.0f}",
-        "positive_real_interval": f"{100 * (real.low or 0):.0f} to {100 * (real.high or 1):.0f} %",
+        "positive_real_interval": percent_span(real.low, real.high),
         **_drift(run, shares, real),
     }
 
@@ -171,10 +170,10 @@ def _drift(run: Run, shares: Mapping[int, Measure], real: Measure) -> dict[str, 
         names = ("from", "first", "last", "agree", "nearest", "better")
         return {f"drift_{name}": NOT_RUN for name in names}
     nearest = min(drifting, key=lambda epoch: abs(shares[epoch].value - real.value))
-    better = sum(
-        (run[drifting[-1] - 1][name].mean() > run[nearest - 1][name].mean()) == (name in HIGHER)
-        for name in tables.QUALITY
-    )
+    better = 0
+    for name in tables.QUALITY:
+        gain = run[drifting[-1] - 1][name].mean() - run[nearest - 1][name].mean()
+        better += bool(gain > 0 if name in HIGHER else gain < 0)
     return {
         "drift_from": f"{drifting[0]}",
         "drift_first": f"{100 * shares[drifting[0]].value:.0f}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import percent
+from geolib.runs.tables import listed, percent
 
 Measures = Mapping[str, Measure]
 
@@ -59,7 +59,7 @@ def told(measures: Measures, labelled: float) -> str:
     return " ".join(sentences)
 
 
-def change(measures: Measures) -> tuple[str, str]:
+def change(measures: Measures) -> str:
     """Return how generated traces change the share of right picks, of few labelled ones and many.
 
     Parameters
@@ -74,7 +74,7 @@ def change(measures: Measures) -> tuple[str, str]:
         gain = _gain(measures[f"use_gain_over_real_{counts[place]}"])
         return f"from {real} to {both} with {counts[place]:,} labelled traces ({gain})"
 
-    return between(0), between(-1)
+    return listed([between(place) for place in sorted({0, len(counts) - 1})])
 
 
 def lesson(measures: Measures) -> str:
