@@ -336,7 +336,7 @@ def test_what_looks_clear_alone_is_told_with_what_is_judged_together():
     assert told.count("By chance") == 0
     # Batch norm's distance is none of the statements.
     second |= trained(0.4, "batch_norm", "mixture")
-    assert "; the distance under batch norm is not among them." in trick_words.tricks(first, second, 5)
+    assert "The distance under batch norm is not among them." in trick_words.tricks(first, second, 5)
 
 
 def test_the_sweep_is_told_with_its_rates_its_seeds_and_what_it_changed():
@@ -421,8 +421,8 @@ def test_codes_and_correlations_are_told_with_seeds():
         "infogan.correlation_without": Measure(0.02, 0, 0.04, 3),
     }
     assert "is 0.90 [0.74, 1.00], and 0.02 [0.00, 0.04] without the reward (3 seeds)." in words.code(found)
-    assert words.album_title("infogan", found).endswith("with the proportion, 3 seeds")
-    assert words.album_title("infogan", {"infogan.correlation": Measure(0.9, n=1)}).endswith("one seed")
+    assert words.album_title("infogan", found).endswith("with the proportion (3 seeds)")
+    assert words.album_title("infogan", {"infogan.correlation": Measure(0.9, n=1)}).endswith("(one seed)")
 
 
 def test_strengths_are_told_with_the_step_of_the_first_distance(tiny):

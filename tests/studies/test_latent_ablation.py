@@ -94,13 +94,13 @@ def test_variants_are_compared_truth_by_truth(other, counts, p):
 def test_what_differs_is_told_and_what_cannot_be_told_is_not():
     units = named(whole=[500] * 12, plane=[np.inf] * 12, pool64=[100] * 12, nosteps=[100, 900] * 6)
     said = ablation.told(units, "consistent")
-    assert "fewer solves: first pool of 64 in place of 256; more: regression on a plane, without kernels" in said
+    assert "fewer solves: first pool of 64 in place of 256; more solves: regression on a plane, without kernels" in said
     assert said.endswith("cannot tell.")
     table = ablation.as_markdown(units, "consistent")
     assert "| regression on a plane, without kernels | 12 | 0 | 0 | 0 | 0 | 0 | — | 0 and 12 | 0.00049 |" in table
-    assert ": none. Of the others" in ablation.told(named(whole=[5] * 4, plane=[6] * 4), "consistent")
+    assert "nothing differs. Of the others" in ablation.told(named(whole=[5] * 4, plane=[6] * 4), "consistent")
     clear = ablation.told(named(whole=[5] * 9, plane=[6] * 9), "consistent")
-    assert clear.endswith("more: regression on a plane, without kernels.")
+    assert clear.endswith("more solves: regression on a plane, without kernels.")
     assert ablation.told({}, "consistent") == "" and "No variant" in ablation.as_markdown({}, "consistent")
     measures = STUDY.measures(STUDY.Config(), units)
     assert measures["ablation.pool64.consistent.within_300"].k == 12

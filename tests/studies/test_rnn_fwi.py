@@ -434,6 +434,8 @@ def test_messages_are_made_from_what_is_drawn():
     assert told.settling_caption({**gd, "gradient descent 0.6": worse}).endswith(walls)
     bumpy = {"gradient descent 0.6": {**worse, "misfit": np.append(rising["misfit"], 0.1)}}
     assert "every step. After the jump it falls, slowly. At 0.6" in told.settling_caption(bumpy)
+    high = {"gradient descent 0.6": {**worse, "misfit": np.array([1, 0.1, 0.01, 0.5, 0.6, 0.7, 0.9, 0.89])}}
+    assert "After the jump" not in told.settling_caption(high)  # it stays up
     assert "bounce" not in told.settling_caption({"gradient descent 0.2": runs["CG"]})
     drawn = "as in the paper's Figure 15, all in double precision."
     crossed = "At the end Adam 40 fits better than TNC, and its model is worse."

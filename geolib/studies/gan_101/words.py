@@ -135,11 +135,12 @@ def starving(found: Measures) -> str:
     if "wgan.js_push" not in found:
         return text
     nearest, farthest = min(gaps := _gaps(found)), max(gaps)
+    count = found["wgan.js_push"].n or 1
+    seeds = f"in the mean of {count} seeds" if count > 1 else "with one seed"
     return (
         f"{text} Between lines at a gap of {farthest:g} the trained networks push with "
         f"{found['wgan.wasserstein_push'].value:.1f} (Wasserstein) and "
-        f"{power(found['wgan.js_push'].value)} (minimax){_of(found['wgan.js_push'])}. At "
-        f"{nearest:g} minimax still pushes with "
+        f"{power(found['wgan.js_push'].value)} (minimax), {seeds}. At {nearest:g} minimax still pushes with "
         f"{found[f'wgan.js_push_at_{nearest:g}'].value:.2g}."
     )
 

@@ -236,13 +236,13 @@ def told(units: Units, operator: str) -> str:
     clear = [v for v, pair in pairs.items() if chance(*pair) <= LEVEL / len(pairs)]
     groups = {
         "fewer solves": [v for v in clear if pairs[v][0] > pairs[v][1]],
-        "more": [v for v in clear if pairs[v][0] < pairs[v][1]],
+        "more solves": [v for v in clear if pairs[v][0] < pairs[v][1]],
     }
     said = [f"{what}: {listed([VARIANTS[v][0] for v in g])}" for what, g in groups.items() if g]
     rest = "" if len(clear) == len(pairs) else " Of the others these truths cannot tell."
     return (
-        "Beyond chance (a twentieth, shared by the comparisons) differ from the search as it is: "
-        f"{'; '.join(said) or 'none'}.{rest}"
+        "Beyond chance (a twentieth, shared by the comparisons) "
+        f"{'; '.join(said) or 'nothing differs'}.{rest}"
     )
 
 

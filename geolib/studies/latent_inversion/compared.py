@@ -68,9 +68,9 @@ class Compared(Told):
                 f"**Another search: yes, with {self.label}.** Our *pooled search* draws {POOL} "
                 f"latents and descends from the best {stages} by {{term}}`Levenberg-Marquardt`, on "
                 f"the uncut model and at last on the binary one: {solves:,} solves. It fits in "
-                f"**{pool[0]}** runs with true rays and in {pool[1]} scrambled. Strategy 1 fits in {adam[0]} and {adam[1]} "
-                "after as many solves. (Which of the differences helps we have not tested.) "
-                f"DREAM(ZS) fits in {_of(dream, np.inf)} runs over both "
+                f"**{pool[0]}** runs with true rays and in {pool[1]} scrambled. Strategy 1 fits in "
+                f"{adam[0]} and {adam[1]} after as many solves. (Which of the differences helps we "
+                f"have not tested.) DREAM(ZS) fits in {_of(dream, np.inf)} runs over both "
                 f"orders, after {_about(dream.min())} to {_about(dream.max())} solves."
                 f"{self.advice()}",
                 self.unseen() if wide else f"With {WIDE} neither was run. {self.unseen('was')}",

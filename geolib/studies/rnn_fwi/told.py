@@ -108,7 +108,9 @@ def _fell_again(misfit: np.ndarray) -> bool:
     """Return whether a misfit, after its highest point past its lowest, came down by a tenth."""
     low = int(misfit.argmin())
     peak = low + int(misfit[low:].argmax())
-    near, last = (np.median(part) for part in (misfit[peak : peak + 10], misfit[peak:][-10:]))
+    after = misfit[peak:]
+    some = max(1, min(10, len(after) // 2))
+    near, last = np.median(after[:some]), np.median(after[-some:])
     return bool(last < 0.9 * near)
 
 
