@@ -75,6 +75,7 @@ def test_every_number_in_a_sentence_is_made():
 
     from geolib.runs import paths
 
+    made, said = set(), set()
     for page in study.pages:
         cells = nbformat.read(paths.notebook(page), as_version=4).cells
         glued = {
@@ -86,6 +87,8 @@ def test_every_number_in_a_sentence_is_made():
         text = "".join(cell.source for cell in cells if cell.cell_type == "markdown")
         named = {part.partition("`")[0] for part in text.split("{glue:text}`")[1:]}
         assert named and named <= glued, page
+        made, said = made | glued, said | named
+    assert made == said
 
 
 def test_a_run_with_few_epochs_has_messages_too():

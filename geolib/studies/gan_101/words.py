@@ -140,8 +140,8 @@ def starving(found: Measures) -> str:
     return (
         f"{text} Between lines at a gap of {farthest:g} the trained networks push with "
         f"{found['wgan.wasserstein_push'].value:.1f} (Wasserstein) and "
-        f"{power(found['wgan.js_push'].value)} (minimax), {seeds}. At {nearest:g} minimax still pushes with "
-        f"{found[f'wgan.js_push_at_{nearest:g}'].value:.2g}."
+        f"{power(found['wgan.js_push'].value)} (minimax), {seeds}. At {nearest:g} "
+        f"minimax still pushes with {found[f'wgan.js_push_at_{nearest:g}'].value:.2g}."
     )
 
 
