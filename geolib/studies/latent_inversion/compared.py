@@ -61,7 +61,7 @@ class Compared(Told):
             adam.append(_of(found["Adam"], solves))
             dreams.append(found["DREAM"])
         dream = np.concatenate(dreams)
-        stages = ", then ".join(f"{kept}" for kept, *_ in POOL_STAGES)
+        stages = ", then ".join(dict.fromkeys(f"{kept}" for kept, *_ in POOL_STAGES))
         wide = any(select(self.wide, Trial, method=method) for method in ("dream", "pool"))
         return "\n\n".join(
             [
