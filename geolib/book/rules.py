@@ -327,6 +327,8 @@ def _power(low: float, high: float, ours: Measure, truth: float, silent: bool) -
         )
     else:
         half = ((ours.high or 0) - (ours.low or 0)) / 2
+    if not math.isfinite(half):
+        return 0.0  # an interval without an end tells nothing from anything
     error = half / Z
     # The estimate is taken as normal about the truth, with an interval of the width that ours has.
     if silent:

@@ -24,7 +24,16 @@ from geolib.studies.latent_inversion import images, searches, tables
 from geolib.studies.latent_inversion import study as study_module
 from geolib.studies.latent_inversion import trials as descents
 from geolib.studies.latent_inversion.study import STUDY as study
-from geolib.studies.latent_inversion.units import GENERATOR, KINDS, SCENARIOS, Comparison, Scrambled, Trial, group
+from geolib.studies.latent_inversion.units import (
+    ALONE,
+    GENERATOR,
+    KINDS,
+    SCENARIOS,
+    Comparison,
+    Scrambled,
+    Trial,
+    group,
+)
 from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
 
 SMALL = study.Config(adam_iterations=4, gn_iterations=2, trials=2, dream_runs=64)
@@ -47,7 +56,7 @@ def run(config, names, world):
 def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "image")):
     """Results of all kinds, with a misfit that falls steadily from 9 towards a trial's own end."""
     units = {}
-    budgets = budgets or {"adam": 10_000, "gn": 5000, "dream": 800, "pool": 256}
+    budgets = budgets or {"adam": 10_000, "gn": 5000, "dream": 800, "dreamshort": 800, "pool": 256}
     config = study.Config.preset("paper", trials=trials, operators=operators)
     for unit in map(Trial.read, study.names(config)):
         if unit is None:
@@ -55,7 +64,7 @@ def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "i
         unit = replace(unit, budget=budgets[unit.method])
         end = 0.9 + 0.05 * unit.trial
         true_latent = np.full(15, 0.5, np.float32)
-        if unit.method in ("dream", "pool"):
+        if unit.method in ALONE:
             units[unit.name] = {"record": np.array([[8, 5.0], [80, 1.05], [160, 0.999]])}
             continue
         # The first trial is slow, and far from fitting after 2000 updates.
@@ -286,6 +295,14 @@ def test_gauss_newton_and_the_global_search_run(world):
     assert np.all(np.diff(dream["record"], axis=0) * [1, -1] > 0) and int(dream["runs"]) <= 64 + 8
 
 
+def test_short_jumps_are_a_tenth_of_the_standard_ones(world):
+    config = study.Config(methods=("dream", "dreamshort"), cases=("binary",), dream_runs=640, trials=1)
+    long, short = run(config, [n for n in study.names(config) if "m1-n1" in n], world).values()
+    moved = [np.abs(np.diff(each["draws"], axis=1)).max(2) for each in (long, short)]
+    # A jump of factor one, which one proposal in five is, stays as it is.
+    assert np.median(moved[1][moved[1] > 0]) < np.median(moved[0][moved[0] > 0]) / 2
+
+
 def test_the_pooled_search_fits_the_data(world, monkeypatch):
     monkeypatch.setattr(searches, "POOL_STAGES", ((3, 3, 0.01, False), (2, 2, 0.02, True)))
     monkeypatch.setattr(searches, "POOL", 32)
@@ -409,14 +426,15 @@ def test_diagnostics_tell_chains_that_agree_from_those_that_do_not():
 def test_each_method_is_sent_to_its_search(world, monkeypatch):
     monkeypatch.setattr(latent_facts, "generator_facts", lambda _: "facts")
     monkeypatch.setattr(latent_effects, "compare", lambda *_: "effects")
-    monkeypatch.setattr(searches, "globally", lambda *_: "dream")
+    monkeypatch.setattr(searches, "globally", lambda _, unit: unit.method)
     monkeypatch.setattr(searches, "pooled", lambda *_: "pool")
-    config = study.Config(methods=("dream", "pool"), cases=("binary",))
+    config = study.Config(methods=ALONE, cases=("binary",))
     found = run(config, study.names(config), world)
     assert {n if Trial.read(n) is None else Trial.parse(n).method: v for n, v in found.items()} == {
         GENERATOR.name: "facts",
         "effect-clipping-i50-t2": "effects",
         "dream": "dream",
+        "dreamshort": "dreamshort",
         "pool": "pool",
     }
 
@@ -517,7 +535,7 @@ def test_the_summary_pools_the_scenarios():
 
 
 def test_the_longest_trials_come_best_first():
-    units = made_up({"adam": 100, "gn": 5, "dream": 8, "pool": 8}, trials=3) | made_up(trials=2)
+    units = made_up({"adam": 100, "gn": 5, "dream": 8, "dreamshort": 8, "pool": 8}, trials=3) | made_up(trials=2)
     found = tables.longest(units, "consistent", "binary", 2)
     ends = [float(arrays["best"][-1]) for arrays in found]
     assert len(found) == 2 * 2 and ends == sorted(ends) and found[0]["marks"][-1] == 10_000
@@ -525,7 +543,7 @@ def test_the_longest_trials_come_best_first():
 
 
 def test_the_most_common_length_is_taken_whether_or_not_it_is_the_longest():
-    units = made_up({"adam": 100, "gn": 5, "dream": 8, "pool": 8}, trials=3) | made_up(trials=2)
+    units = made_up({"adam": 100, "gn": 5, "dream": 8, "dreamshort": 8, "pool": 8}, trials=3) | made_up(trials=2)
     both = tables.most(units, "consistent", "binary", "gn")
     assert len(both) == 3 * 4 and {arrays["marks"][-1] for arrays in both} == {5}
     one = tables.most(units, "consistent", "binary", "gn", 2)
@@ -565,6 +583,25 @@ def test_measures_cope_with_any_subset(world):
     assert everything["dream.I-I.runs_to_1.1"].value == 80 and everything["dream.I-I.best"].n == 10
     assert everything["dream.fits"].value == 1 and everything["as_published.pool.fits"].n == 40
     assert everything["s1.lost_to_early_stop"].value == 1
+    cost = everything["dream.runs_to_1.0.median"]
+    assert (cost.value, cost.low, cost.high, cost.n) == (160, 160, 160, 40)
+
+
+def test_a_search_that_did_not_arrive_took_longer_than_any_and_most_leave_no_cost():
+    def found(*arrived):
+        record = {True: np.array([[8, 5.0], [160, 0.999]]), False: np.array([[8, 5.0], [90, 1.05]])}
+        names = [Trial("as_published", "binary", "dreamshort", 800, 1, 1, t).name for t in range(len(arrived))]
+        units = {name: {"record": record[each]} for name, each in zip(names, arrived, strict=True)}
+        return study.measures(SMALL, units)
+
+    cost = found(*[True] * 6, False, False)["as_published.dreamshort.runs_to_1.0.median"]
+    assert (cost.value, cost.low, cost.high) == (160, 160, np.inf)
+    claim = claims.Claim("x", "y", "z", "number", "w", (160,), ("a",), "between", [100, 200], decisive=("a",))
+    row = claims.judge([claim], {"a": cost})[0]
+    assert (row["verdict"], row["power"], row["interval"]) == ("undecided", 0, [160, None])
+    few = found(True, *[False] * 7)
+    cost = few["as_published.dreamshort.runs_to_1.0.median"]
+    assert (cost.value, cost.low, cost.high) == (800, 160, np.inf) and few["as_published.dreamshort.reaches"].k == 1
 
 
 def kept(units, beginning, curve, best):
@@ -775,6 +812,6 @@ def test_chains_are_told_by_arviz():
     rows = searches.chains({name: arrays, GENERATOR.name: {}})
     text = searches.chains_markdown(rows)
     assert rows[0]["r_hat"] < 1.02 and rows[0]["run"] == 3
-    assert "| scrambled | II | I | 3 | 25.0 % | 300 | 1.0" in text
+    assert "| scrambled | II | I | 1 | 3 | 25.0 % | 300 | 1.0" in text
     short = {name: arrays | {"draws": arrays["draws"][:, :3]}}
     assert "No chain was run" in searches.chains_markdown(searches.chains(short))

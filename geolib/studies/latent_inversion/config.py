@@ -8,7 +8,7 @@ from geolib.inversion import words
 from geolib.runs import paths
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
-from geolib.studies.latent_inversion.units import KINDS
+from geolib.studies.latent_inversion.units import ALONE, KINDS, METHODS
 
 #: How a generator is trained: `prior.RECIPES` says what each is.
 RECIPES = ("working", "published", "released", "normal")
@@ -66,10 +66,10 @@ class LatentConfig(BaseConfig):
     )
     methods: tuple[str, ...] = param(
         ("adam", "gn"),
-        "strategy 1, strategy 2 (gnx: with exact derivatives), the global search and our pooled "
-        "one",
-        paper=("adam", "gn", "dream", "pool"),
-        choices=("adam", "gn", "gnx", "dream", "pool"),
+        "strategy 1, strategy 2 (gnx: with exact derivatives), the global search (dreamshort: with "
+        "a tenth of its jumps) and our pooled one",
+        paper=("adam", "gn", *ALONE),
+        choices=METHODS,
         extent=True,
     )
     trials: int = param(

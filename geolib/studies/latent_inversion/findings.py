@@ -12,6 +12,7 @@ from geolib.inversion import crosshole
 from geolib.runs.measure import Measure
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Units, select
+from geolib.studies.latent_inversion import tables
 from geolib.studies.latent_inversion.posterior import Posterior
 from geolib.studies.latent_inversion.search import Truth
 from geolib.studies.latent_inversion.tables import LIMITS, MARKS
@@ -28,7 +29,7 @@ FOLLOWED = {
     "adam": ("strategy 1, the first 40 updates", 40),
     "gn": ("strategy 2, its start", 0),
 }
-_NAMES = {"adam": "strategy 1", "gn": "strategy 2", "dream": "DREAM(ZS)", "pool": "pooled"}
+_NAMES = {"adam": "strategy 1", "gn": "strategy 2", **tables.SEARCHES}
 #: Draws of the prior over which traveltimes vary.
 DRAWS = 64
 
@@ -239,7 +240,10 @@ def runs_markdown(columns: Mapping[str, tuple[Units, str]]) -> str:
                 trials = select(units, Trial, operator=operator, case=case, method=method)
                 counts = Counter(trial.budget for trial in trials)
                 cells.append(str(max(counts.values(), default="—")))
-            if method in SOLVES or case == "binary":  # global searches are of binary models alone
+            # Global searches are of binary models alone, and few have shorter jumps.
+            if method in SOLVES or (
+                case == "binary" and (method in SEARCHES or set(cells) > {"—"})
+            ):
                 lines.append([f"{name}, {case}", *cells])
     regression = [len(select(u, Truth, operator=o, case="binary")) for u, o in columns.values()]
     drawn = [len(select(u, Posterior, operator=o)) for u, o in columns.values()]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy import stats
 
 from geolib.inversion import crosshole
 from geolib.runs.measure import Measure
@@ -231,7 +232,8 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
 
     Of several runs these are medians; a run that missed a limit counts as one with more solves than
     any. From six runs on the range of all is the interval: it holds the true median with a
-    probability of 1 - 2^(1 - n).
+    probability of 1 - 2^(1 - n). Over the runs of all scenarios the interval is that of the
+    order statistics.
     """
     found: dict[str, Measure] = {}
     fits: dict[str, list[bool]] = {}
@@ -262,13 +264,12 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
         }
     )
     for name, each in costs.items():
-        if name.endswith("best") or not np.isfinite(each).all():
-            continue
-        # Costs spread over factors: their geometric mean, with Student's interval of the
-        # logarithms.
-        middle = Measure.mean(np.log(each).tolist())
-        low, high = (
-            None if end is None else float(np.exp(end)) for end in (middle.low, middle.high)
-        )
-        found[f"{name}.mean"] = Measure(float(np.exp(middle.value)), low, high, len(each))
+        if not name.endswith("best"):
+            # Exact, whatever the law of the costs; without an end where too many did not arrive,
+            # and where most did not the median is no less than what they were given.
+            span = stats.quantile_test(each).confidence_interval(0.95)
+            low, high = (None if np.isnan(end) else float(end) for end in (span.low, span.high))
+            given = select(trials, Trial, method=name.split(".")[0], operator=operator)
+            middle = min(float(np.median(each)), max(float(trial.budget) for trial in given))
+            found[f"{name}.median"] = Measure(middle, low, high, len(each))
     return found

@@ -24,6 +24,8 @@ from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
 from geolib.studies.latent_inversion.units import Trial
 from geolib.studies.latent_inversion.world import World
 
+#: Factor on the jumps of DREAM(ZS): the standard length, and the tenth of the released program.
+JUMPS = {"dream": 1.0, "dreamshort": 0.1}
 #: Draws of the pooled search, and its stages: starts kept, steps tried with each, step of the
 #: differences, and whether the case is guided by itself or without its threshold. Chosen with true
 #: models of other seeds (777 and following).
@@ -84,7 +86,7 @@ def globally(world: World, unit: Trial) -> Arrays:
             return world.simulate(unit.operator, unit.case, latents).cpu().numpy().astype(float)
 
     sigma, n_data = world.config.noise, observed.shape[1]
-    settings = dream.Settings()
+    settings = dream.Settings(jump_scale=JUMPS[unit.method])
     generations = max(1, unit.budget // settings.n_chains)
     chains = dream.sample(
         dream.gaussian(simulate, observed, sigma),
@@ -172,6 +174,7 @@ class Chain(TypedDict):
     order: str
     model: str
     noise: str
+    jumps: float
     run: int
     acceptance: float
     draws: int
@@ -192,11 +195,12 @@ def chains(units: Units) -> list[Chain]:
     Returns
     -------
     list of dict
-        ``order``, ``model``, ``noise`` and ``run`` as words and number; ``acceptance``, the share
-        of proposals taken; ``draws`` of each chain; and what `diagnostics` returns.
+        ``order``, ``model``, ``noise`` and ``run`` as words and number; ``jumps``, the factor on
+        their length; ``acceptance``, the share of proposals taken; ``draws`` of each chain; and
+        what `diagnostics` returns.
     """
     rows = []
-    for unit, arrays in select(units, Trial, method="dream", case="binary").items():
+    for unit, arrays in select(units, Trial, method=tuple(JUMPS), case="binary").items():
         if arrays["draws"].shape[1] >= 4:  # ArviZ halves the chains
             said = diagnostics(arrays["draws"])
             rows.append(
@@ -204,6 +208,7 @@ def chains(units: Units) -> list[Chain]:
                     order=ORDERS[unit.operator],
                     model=ROMAN[unit.model],
                     noise=ROMAN[unit.noise],
+                    jumps=JUMPS[unit.method],
                     run=unit.trial + 1,
                     acceptance=float(arrays["acceptance_rate"].mean()),
                     draws=arrays["draws"].shape[1],
@@ -217,17 +222,17 @@ def chains(units: Units) -> list[Chain]:
 
 def chains_markdown(rows: Sequence[Chain]) -> str:
     """Return the rows of `chains` as Markdown."""
-    heads = ["Cell order", "Model", "Noise", "Run", "Acceptance", "Draws of a chain"]
+    heads = ["Cell order", "Model", "Noise", "Jumps", "Run", "Acceptance", "Draws of a chain"]
     lines = []
     for row in rows:
         sizes = (f"{row['ess_bulk']:.0f}", f"{row['ess_tail']:.0f}")
         share = f"{100 * row['acceptance']:.1f} %"
-        place = (row["order"], row["model"], row["noise"], row["run"], share, row["draws"])
-        lines.append([*place, f"{row['r_hat']:.2f}", *sizes])
+        place = (row["order"], row["model"], row["noise"], f"{row['jumps']:g}", row["run"])
+        lines.append([*place, share, row["draws"], f"{row['r_hat']:.2f}", *sizes])
     return markdown(
         [*heads, "Worst R-hat", "Least ESS, bulk", "tail"],
         lines,
-        "lllrrrrrr",
+        "lllrrrrrrr",
         empty="No chain was run.",
     )
 

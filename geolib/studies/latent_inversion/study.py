@@ -23,6 +23,7 @@ from geolib.studies.latent_inversion import (
 )
 from geolib.studies.latent_inversion.config import LatentConfig, weights_name
 from geolib.studies.latent_inversion.units import (
+    ALONE,
     GENERATOR,
     Comparison,
     Facts,
@@ -115,7 +116,7 @@ class LatentInversion(Study[LatentConfig]):
                 yield first, effects.compare(world, first)
             elif not isinstance(first, Trial):
                 yield first, facts.generator_facts(world)
-            elif first.method == "dream":
+            elif first.method in searches.JUMPS:
                 yield first, searches.globally(world, first)
             elif first.method == "pool":
                 yield first, searches.pooled(world, first)
@@ -157,7 +158,7 @@ class LatentInversion(Study[LatentConfig]):
 def _trials(config: LatentConfig) -> Iterator[Trial]:
     gn = config.gn_iterations
     budgets = {"adam": config.adam_iterations, "gn": gn, "gnx": gn}
-    budgets |= {"dream": config.dream_runs, "pool": searches.POOL}
+    budgets |= dict.fromkeys(searches.JUMPS, config.dream_runs) | {"pool": searches.POOL}
     for method in config.methods:
         for operator in config.operators:
             for case in config.cases:
@@ -165,7 +166,7 @@ def _trials(config: LatentConfig) -> Iterator[Trial]:
                 # noise.
                 if operator == "image" and (method, case) != ("adam", "continuous"):
                     continue
-                count = config.searches if method in ("dream", "pool") else config.trials
+                count = config.searches if method in ALONE else config.trials
                 # Trial by trial, so that a run that is stopped early leaves all rows with the same
                 # trials.
                 for number in range(count):

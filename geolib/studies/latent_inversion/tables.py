@@ -222,7 +222,7 @@ def compatible(theirs: int, of: int, ours: int, trials: int) -> float:
 #: Method, case, operator, model and noise of a search.
 Place = tuple[str, str, str, int, int]
 #: Searches of which a scenario has few runs, and what they are called.
-SEARCHES = {"dream": "DREAM(ZS)", "pool": "pooled"}
+SEARCHES = {"pool": "pooled", "dream": "DREAM(ZS)", "dreamshort": "DREAM(ZS), short jumps"}
 #: Limits on WRMSE to which their solves are counted.
 SOLVED = (1.1, 1.01, 1.0)
 
@@ -243,7 +243,7 @@ def searches(units: Units) -> dict[Place, np.ndarray]:
 
     def order(key: tuple[Place, int]) -> tuple[int, bool, Place, int]:
         place, number = key
-        return list(SEARCHES)[::-1].index(place[0]), place[2] != "consistent", place, number
+        return list(SEARCHES).index(place[0]), place[2] != "consistent", place, number
 
     rows: dict[Place, list[list[float]]] = {}
     for place, number in sorted(longest, key=order):

@@ -17,7 +17,10 @@ SCENARIOS = ((1, 1), (1, 2), (2, 1), (2, 2))
 IMAGE_SCENARIOS = ((1, 0), (2, 0))
 OPERATORS = (*words.CELL_ORDERS, "image")
 CASES = ("continuous", "binary")
-METHODS = ("adam", "gn", "gnx", "dream", "pool")
+#: Searches of a scenario that are computed alone: the global one, also with jumps of a tenth as in
+#: the released program, and our pooled one.
+ALONE = ("dream", "dreamshort", "pool")
+METHODS = ("adam", "gn", "gnx", *ALONE)
 #: Choices of the method that are varied, each in a comparison.
 KINDS = ("clipping", "rate", "precision", "perturbation", "damping", "jacobian", "width", "latents")
 
@@ -85,6 +88,6 @@ def group(trial: Trial) -> list[Trial]:
 
     Trials whose record names no `group` were computed by sixteens, before this was fixed.
     """
-    if trial.method in ("dream", "pool"):
+    if trial.method in ALONE:
         return [trial]
     return [replace(trial, model=model, noise=noise) for model, noise in scenarios(trial.operator)]
