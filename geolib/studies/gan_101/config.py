@@ -8,6 +8,9 @@ from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
 from geolib.studies.gan_101.units import DATA, TRICKS, VARIANTS
 
+#: Seed of the sweep's first training, with which no recipe is judged.
+FIRST_SWEPT = 100
+
 
 @dataclass(frozen=True)
 class GanConfig(BaseConfig):
@@ -61,7 +64,12 @@ class TricksConfig(BaseConfig):
     data: tuple[str, ...] = param(
         ("mixture",), "What they are tried on", paper=DATA, choices=DATA, extent=True
     )
-    n_seeds: int = param(1, "Seeds of each recipe", paper=12, low=1, high=100, extent=True)
+    n_seeds: int = param(
+        1, "Seeds of each recipe on channels", paper=12, low=1, high=FIRST_SWEPT, extent=True
+    )
+    n_mixture_seeds: int = param(
+        1, "Seeds of each recipe on the mixture", paper=100, low=1, high=FIRST_SWEPT, extent=True
+    )
     n_sweep_seeds: int = param(
         0, "Seeds of the sweep, 100, 101, ...", paper=1, low=0, high=100, extent=True
     )

@@ -20,8 +20,8 @@ from geolib.studies.gan_101.ablation import (
     outcomes,
     with_interval,
 )
-from geolib.studies.gan_101.config import TricksConfig
-from geolib.studies.gan_101.tricks import FIRST_SWEPT, jointly
+from geolib.studies.gan_101.config import FIRST_SWEPT, TricksConfig
+from geolib.studies.gan_101.tricks import jointly
 from geolib.studies.gan_101.tricks import swept as sweep_ends
 from geolib.studies.gan_101.units import DATA, TRICKS, Trick
 from geolib.studies.gan_101.variants import BATCH, RATE, TRICK_BATCH, TRICK_RATE
@@ -264,7 +264,7 @@ def _jointly(second: Units, critic_steps: int, data: str) -> str:
 
 def _sweep(first: Units, second: Units, config: TricksConfig | None) -> str:
     """Return how the second plain recipe was chosen, and what of it is not the first one's."""
-    seeds = sorted({unit.seed for unit in select(second, Trick)})
+    seeds = sorted(set().union(*(_seeds(second, data) for data in DATA)))
     ends = {data: sweep_ends(second, data) for data in DATA}
     ends = {data: each for data, each in ends.items() if each}
     if not ends or config is None or not seeds:
@@ -285,9 +285,17 @@ def _sweep(first: Units, second: Units, config: TricksConfig | None) -> str:
         text += f" On {listed([WHERE[d] for d in same])} this changed only the batch"
         text += f"; on {listed([WHERE[d] for d in other])}, batch and rate" if other else ""
         text += "."
+    last = {data: max(made) for data in DATA if (made := _seeds(second, data))}
     judging = f" Seeds {seeds[0]} to {seeds[-1]} judge"
+    if len(set(last.values())) > 1:
+        spans = [f"{seeds[0]} to {end} judge on {WHERE[data]}" for data, end in last.items()]
+        judging = f" Seeds {listed(spans)}"
     old = sorted({unit.seed for unit in select(first, Trick)} & set(seeds))
     return text + judging + (f"; {old[0]} to {old[-1]} had judged before. " if old else ". ")
+
+
+def _seeds(units: Units, data: str) -> set[int]:
+    return {unit.seed for unit in select(units, Trick, data=data)}
 
 
 def _tricks_on(units: Units, data: str, before: Measure | None = None) -> str:

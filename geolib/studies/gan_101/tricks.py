@@ -30,7 +30,7 @@ from geolib.studies.gan_101.ablation import (
     outcomes,
     together,
 )
-from geolib.studies.gan_101.config import TricksConfig
+from geolib.studies.gan_101.config import FIRST_SWEPT, TricksConfig
 from geolib.studies.gan_101.units import DATA, Trick
 from geolib.studies.gan_101.variants import trick
 
@@ -47,8 +47,8 @@ FAMILY = (
     ("leaky", "distance"),
     ("all", "distance"),
 )
-#: Seed of the sweep's first training.
-FIRST_SWEPT = 100
+#: The first seed that was added when twelve had decided little.
+FIRST_ADDED = 12
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,10 @@ class Tricks(Study[TricksConfig]):
         ]
         judging: list[Unit] = [
             Trick(data, name, seed)
-            for seed in range(config.n_seeds)
+            for seed in range(max(config.n_seeds, config.n_mixture_seeds))
             for data in config.data
             for name in ("plain", *config.tricks)
+            if seed < (config.n_mixture_seeds if data == "mixture" else config.n_seeds)
         ]
         return sweep + judging
 
@@ -131,8 +132,13 @@ class Tricks(Study[TricksConfig]):
         return found
 
     def variants(self, config: TricksConfig, units: Units) -> dict[str, dict[str, Measure]]:
-        """Return the measures without one of the first seeds."""
-        return otherwise.subsets(units, lambda part: self.measures(config, part))
+        """Return the measures without one of the first seeds, and of the seeds added to them."""
+        found = otherwise.subsets(units, lambda part: self.measures(config, part))
+        trained = select(units, Trick)
+        added = {unit.name: run for unit, run in trained.items() if unit.seed >= FIRST_ADDED}
+        if 0 < len(added) < len(trained):
+            found["added seeds alone"] = self.measures(config, added)
+        return found
 
 
 def jointly(critic_steps: int, units: Units) -> dict[tuple[str, str], Measure]:

@@ -14,7 +14,7 @@ from geolib.studies.gan_101.config import GanConfig
 from geolib.studies.gan_101.measures import best_accuracy, biases
 from geolib.studies.gan_101.theory import BILINEAR_RATE
 from geolib.studies.gan_101.tricks import Swept
-from geolib.studies.gan_101.units import Theory, Trick, Variant
+from geolib.studies.gan_101.units import DATA, Theory, Trick, Variant
 
 #: The measure that a variant's picture is headed by.
 TITLED = {
@@ -44,10 +44,11 @@ def runs(units: Units, second: Units) -> str:
     )
     if not second:
         return f"{text}."
-    judging = {unit.seed for unit in select(second, Trick)}
+    seeds_of = [{u.seed for u in select(second, Trick, data=data)} for data in DATA]
+    judging = listed(list(dict.fromkeys(str(len(each)) for each in seeds_of if each)))
     return (
         f"{text}, {len(select(second, Swept))} to sweep a rate and {len(select(second, Trick))} "
-        f"with the swept rate (seeds: {len(judging)})."
+        f"with the swept rate (seeds: {judging})."
     )
 
 
