@@ -16,10 +16,13 @@ def test_the_sweep_trains_with_seeds_that_judge_nothing():
     config = study.Config.preset("paper")
     units = study.units(config)
     swept = {unit.seed for unit in units if isinstance(unit, tricks.Swept)}
-    judging = {unit.seed for unit in units if isinstance(unit, Trick)}
-    assert swept and judging == set(range(12)) and not swept & judging
+    judging = [unit for unit in units if isinstance(unit, Trick)]
+    assert swept and {unit.seed for unit in judging} == set(range(100)) and not swept & set(range(100))
     # Seed by seed, so that what is finished when a run is stopped compares all recipes.
-    assert [unit.seed for unit in units if isinstance(unit, Trick)] == sorted([*range(12)] * 14)
+    assert [unit.seed for unit in judging] == sorted([*range(12)] * 14 + [*range(12, 100)] * 7)
+    assert {unit.seed for unit in judging if unit.data == "channels"} == set(range(12))
+    with pytest.raises(ValueError, match="n_mixture_seeds"):
+        study.Config(n_mixture_seeds=101)  # seed 100 has chosen the rate
 
 
 def test_rate_and_batch_reach_the_training():
@@ -58,6 +61,9 @@ def test_measures_say_what_tricks_do_and_how_far_the_baseline_gets():
     others = study.variants(study.Config(), units)
     assert set(others) == {f"without seed {seed}" for seed in range(3)}
     assert others["without seed 0"]["learns.tricks.channels.leaky.distance"].n == 5
+    more = {f"trick-channels-{name}-{seed}": made(falling) for name in ("plain", "leaky") for seed in range(12, 15)}
+    added = study.variants(study.Config(), units | more)["added seeds alone"]["learns.tricks.channels.leaky.distance"]
+    assert added.n == 3 and added.value == pytest.approx(1)
 
 
 def test_a_training_is_rechecked_by_its_beginning():
