@@ -17,6 +17,8 @@ from geolib.runs.study import AnyStudy
 
 STAMP = ".build/{name}.stamp"
 EXECUTED = ".build/executed/{name}.ipynb"
+#: What the tag of a figure's cell begins with that names the shipped results it is drawn from.
+RESULTS = "data:"
 
 
 def executed(root: Path, name: str) -> Path:
@@ -209,7 +211,11 @@ def _warning(found: Mapping[str, Any], mine: Sequence[records.Shipped]) -> list[
 
 
 def _take_numbers(root: Path, name: str, notebook: Any) -> bool:
-    """Put the numbers of figures into files that the captions lead to; return if there are any."""
+    """Put the numbers of figures into files that the captions lead to; return if there are any.
+
+    A figure of large pictures or a film leads to the shipped results that it is drawn from, which a
+    tag of its cell names: `data:rnn_fwi-paper`.
+    """
     found = about.numbers(notebook)
     folder = root / "book" / about.DATA
     for figure, text in found.items():
@@ -221,6 +227,11 @@ def _take_numbers(root: Path, name: str, notebook: Any) -> bool:
         if figure.get("name") in found:
             place = f"/{about.DATA}/{name}/{figure['name']}.csv"
             figure["caption"] += f" {{download}}`Data <{place}>`"
+        elif figure:
+            for tag in cell.metadata.get("tags", ()):
+                if tag.startswith(RESULTS):
+                    place = f"/results/{tag.removeprefix(RESULTS)}.nc"
+                    figure["caption"] += f" {{download}}`Data (NetCDF) <{place}>`"
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop("text/csv", None)
     return bool(found)

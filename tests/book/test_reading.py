@@ -258,6 +258,20 @@ def test_data_of_figures_reach_the_page(tmp_path, monkeypatch):
     assert "text/csv" not in json.dumps(made)
 
 
+@pytest.mark.parametrize("name", studies.pages())
+def test_every_figure_leads_to_its_data(tmp_path, name):
+    made = nbformat.read(paths.notebook(name), as_version=4)
+    chapters._take_numbers(tmp_path, name, made)
+    found = [cell.metadata.get("mystnb", {}).get("figure", {}) for cell in made.cells]
+    captions = {each["name"]: each["caption"] for each in found if each}
+    # Drawn from shipped weights and the public image alone, which the page names.
+    without = {"fig-latent_inversion-prior", "fig-latent_inversion-procedural"}
+    assert {each for each, caption in captions.items() if "{download}`Data" not in caption} <= without
+    for caption in captions.values():
+        for file in re.findall(r"</results/(.+?)>", caption):
+            assert (paths.results() / file).is_file()
+
+
 def test_a_letter_in_a_caption_of_the_gallery_needs_no_mathematics(tmp_path):
     from geolib.book import pages
 
