@@ -56,7 +56,7 @@ def run(config, names, world):
 def made_up(budgets=None, trials=20, operators=("consistent", "as_published", "image")):
     """Results of all kinds, with a misfit that falls steadily from 9 towards a trial's own end."""
     units = {}
-    budgets = budgets or {"adam": 10_000, "gn": 5000, "dream": 800, "dreamshort": 800, "pool": 256}
+    budgets = budgets or {"adam": 10_000, "gn": 5000, "dream": 800_000, "dreamshort": 800_000, "pool": 256}
     config = study.Config.preset("paper", trials=trials, operators=operators)
     for unit in map(Trial.read, study.names(config)):
         if unit is None:
@@ -555,7 +555,7 @@ def test_the_most_common_length_is_taken_whether_or_not_it_is_the_longest():
 def test_searches_are_listed_with_their_solves():
     units = made_up()
     missed = {"record": np.array([[8, 5.0], [90, 1.05]])}
-    units[Trial("as_published", "binary", "dream", 800, 2, 1, 0).name] = missed
+    units[Trial("as_published", "binary", "dream", 800_000, 2, 1, 0).name] = missed
     text = tables.searches_markdown(units)
     plain = text.replace("\u00a0", " ")
     row = "| DREAM(ZS), scrambled | II-I | 10 | 80 (80 to 90) | 160 (160 to —), 9 of 10 | "
@@ -590,7 +590,7 @@ def test_measures_cope_with_any_subset(world):
 def test_a_search_that_did_not_arrive_took_longer_than_any_and_most_leave_no_cost():
     def found(*arrived):
         record = {True: np.array([[8, 5.0], [160, 0.999]]), False: np.array([[8, 5.0], [90, 1.05]])}
-        names = [Trial("as_published", "binary", "dreamshort", 800, 1, 1, t).name for t in range(len(arrived))]
+        names = [Trial("as_published", "binary", "dreamshort", 800_000, 1, 1, t).name for t in range(len(arrived))]
         units = {name: {"record": record[each]} for name, each in zip(names, arrived, strict=True)}
         return study.measures(SMALL, units)
 
@@ -601,7 +601,16 @@ def test_a_search_that_did_not_arrive_took_longer_than_any_and_most_leave_no_cos
     assert (row["verdict"], row["power"], row["interval"]) == ("undecided", 0, [160, None])
     few = found(True, *[False] * 7)
     cost = few["as_published.dreamshort.runs_to_1.0.median"]
-    assert (cost.value, cost.low, cost.high) == (800, 160, np.inf) and few["as_published.dreamshort.reaches"].k == 1
+    assert (cost.value, cost.low, cost.high) == (800_000, 160, np.inf) and few["as_published.dreamshort.reaches"].k == 1
+    # Of searches that were stopped early only the first limit is judged; fewer than six leave no bound.
+    short = {
+        Trial("consistent", "binary", "dream", 100_000, 1, 1, t).name: {"record": np.array([[8, 5.0], [90, 1.05]])}
+        for t in range(3)
+    }
+    early = study.measures(SMALL, short)
+    cost = early["dream.runs_to_1.1.median"]
+    assert (cost.value, cost.low, cost.high) == (90, 0, np.inf)
+    assert not {"dream.fits", "dream.reaches", "dream.runs_to_1.0.median"} & set(early)
 
 
 def kept(units, beginning, curve, best):
