@@ -763,6 +763,7 @@ sys.meta_path.insert(0, Refuse())
         str(tmp_path),
     ]
     small = {
+        "width": 16,
         "operators": "consistent",
         "cases": "binary",
         "methods": "adam,gn,dream",
