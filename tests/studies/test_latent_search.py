@@ -41,6 +41,8 @@ def test_a_truth_counts_at_the_budgets_within_which_it_was_fitted():
     assert counts == {1000: 1, 2000: 2, 5000: 2, 10000: 2}
     assert measures["search.consistent.binary.solves"].value == 1500
     assert "1 (" in search.as_markdown(units) and "scrambled" not in search.as_markdown(units)
+    grey = {"consistent-continuous-b10000-s1": fitted(900, 1.0) | {"wrong": np.array(0.0123)}}
+    assert search.as_markdown(grey).endswith("| off by 0.012 |") and "off by" not in search.as_markdown(units)
 
 
 def test_a_search_of_the_small_generator_is_whole_and_its_recheck_agrees():
