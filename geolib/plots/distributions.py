@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from geolib.plots.absent import nothing
-from geolib.plots.style import COLORS, INK, PALETTE, gif, headline, label_end
+from geolib.plots.style import COLORS, FILM, INK, PALETTE, gif, headline, label_end
 
 REAL, MADE, CRITIC = PALETTE["real"], PALETTE["generated"], PALETTE["critic"]
 X_LABEL = "x"
@@ -38,7 +38,6 @@ def _label(ax: Axes, x: float, y: float, text: str, color: str, place: tuple[flo
         place,
         textcoords="offset points",
         color=color,
-        fontsize=8,
         ha="left" if place[0] >= 0 else "right",
         va="bottom" if place[1] >= 0 else "top",
     )
@@ -232,7 +231,8 @@ def history(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]:
     left.loglog(steps, unit["history"][:, 0], color=MADE, label="Wasserstein-1 distance")
     left.loglog(steps, unit["history"][:, 1], "--", color=MADE, label="Jensen-Shannon divergence (nats)")
     left.set(xlabel="generator step", ylabel="distance of G(z) from the data")
-    left.legend()
+    left.set_ylim(bottom=left.get_ylim()[0] / 6)  # room for the legend
+    left.legend(loc="lower left")
     right.semilogx(steps, unit["history"][:, 3], color=CRITIC)
     right.axhline(0.5, color=INK, lw=0.8, ls="--", label="guessing")
     right.set(xlabel="generator step", ylabel="discriminator's accuracy", ylim=(0.45, 1.0))
@@ -240,7 +240,7 @@ def history(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]:
     return axes
 
 
-def animation(unit: Mapping[str, Any], frames: Sequence[int], *, dpi: int = 80, seconds: float = 0.16) -> bytes:
+def animation(unit: Mapping[str, Any], frames: Sequence[int], *, dpi: int = FILM, seconds: float = 0.16) -> bytes:
     """Return a looping GIF of the training, one picture for each of the given frames.
 
     Parameters
@@ -250,7 +250,7 @@ def animation(unit: Mapping[str, Any], frames: Sequence[int], *, dpi: int = 80, 
     frames : sequence of int
         Which of its frames.
     dpi : int
-        Resolution; 80 gives 512 x 288 pixels.
+        Resolution; 96 gives 614 x 345 pixels.
     seconds : float
         Time per picture.
 

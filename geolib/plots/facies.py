@@ -115,7 +115,7 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
             if row["low"] is not None:
                 ax.plot([row["low"], row["high"]], [place, place], color=color, lw=2.4)
             ax.plot(row["mean"], place, "o", color=color, ms=5)
-            words = {"textcoords": "offset points", "color": color, "fontsize": 8}
+            words = {"textcoords": "offset points", "color": color}
             told = joint.get("verdict", "")
             told = told if told in VERDICTS else row["looks"]
             if few:  # one dot on a line tells no more than where it is; words say what it is
@@ -128,7 +128,7 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
                 ax.annotate(told, (end, place), (4, 0), va="center", **words)
         ax.axvline(1, color=INK, lw=0.8)
         if few:
-            words = {"textcoords": "offset points", "color": INK, "fontsize": 8}
+            words = {"textcoords": "offset points", "color": INK}
             ax.annotate("as plain", (1, 0), (3, 3), xycoords=("data", "axes fraction"), **words)
         ax.set(
             xscale="log",
@@ -220,7 +220,7 @@ def convergence(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]
     left.set(
         xlabel="share of the training (1: its end)",
         ylabel="sliced Wasserstein-2 distance",
-        ylim=(0, 1.35 * trace.max()),
+        ylim=(0, 1.55 * trace.max()),
     )
     left.legend(loc="upper left")
     right.set(xlabel="critic's gain over its largest size", ylabel="sliced Wasserstein-2 distance", ylim=(0, None))

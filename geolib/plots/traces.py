@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
-from geolib.plots.style import COLORS, PALETTE, gif, headline, label_end
+from geolib.plots.style import COLORS, FILM, PALETTE, gif, headline, label_end
 
 GENERATED, REAL, CRITIC = PALETTE["generated"], PALETTE["real"], PALETTE["critic"]
 FLOOR, INK, AVERAGED = PALETTE["floor"], COLORS["black"], COLORS["sky"]
@@ -36,7 +36,7 @@ def layers(ax: Axes, shapes: Sequence[tuple[int, int]], title: str) -> Axes:
     for channels, length in shapes:
         width, height = 0.35 + np.log10(length), 0.3 + np.log10(channels)
         ax.add_patch(Rectangle((left, -height / 2), width, height, facecolor=COLORS["sky"], edgecolor=INK))
-        ax.text(left + width / 2, -height / 2 - 0.1, f"{channels}\n×{length}", ha="center", va="top", fontsize=8)
+        ax.text(left + width / 2, -height / 2 - 0.1, f"{channels}\n×{length}", ha="center", va="top")
         left += width + 0.25
     ax.set(xlim=(-0.2, left), ylim=(-2.5, 1.7), title=title)
     ax.axis("off")
@@ -85,7 +85,7 @@ def scored(axes: Sequence[Axes], traces: np.ndarray, scores: np.ndarray, dt: flo
         shown.append(float(score))
         figure = ax.get_figure()
         ax.plot(np.arange(trace.size) * dt, trace, color=color, lw=1)
-        ax.text(0.98, 0.97, f"{score:.2f}".replace("-", "−"), transform=ax.transAxes, ha="right", va="top", fontsize=8)
+        ax.text(0.98, 0.97, f"{score:.2f}".replace("-", "−"), transform=ax.transAxes, ha="right", va="top")
         ax.set(xlim=(0, trace.size * dt))
     if not isinstance(figure, Figure):
         return axes
@@ -302,7 +302,7 @@ def gathers(axes: Sequence[Axes], images: np.ndarray, dt: float, spacing: float)
 def film(frames: np.ndarray, dt: float, epochs: Sequence[int] | None = None) -> bytes:
     """Return an animated GIF of traces `(frames, n, nt)` sampled at `dt` seconds, numbered by `epochs` or 1, 2, ..."""
     numbers = list(epochs) if epochs is not None else list(range(1, len(frames) + 1))
-    figure, ax = plt.subplots(figsize=(5, 3), dpi=90)
+    figure, ax = plt.subplots(figsize=(5, 3), dpi=FILM)
 
     def draw(index: int) -> None:
         ax.clear()

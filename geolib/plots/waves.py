@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from geolib.plots.absent import nothing
-from geolib.plots.style import COLORS, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, headline, new_figure
+from geolib.plots.style import COLORS, FILM, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, headline, new_figure
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -139,7 +139,7 @@ def accuracy(ax: Axes, rows: Sequence[Mapping[str, Any]], goal: float) -> Axes:
             x, y = ([row[name] for row in near] for name in ("seconds", "error"))
             label = engine if order == min(row["order"] for row in mine) else None
             ax.loglog(x, 100 * np.array(y), marker="o", markersize=3, lw=1, color=COLORS[color], label=label)
-            ax.annotate(f"{order}", (x[-1], 100 * y[-1]), xytext=(4, -3), textcoords="offset points", fontsize=8)
+            ax.annotate(f"{order}", (x[-1], 100 * y[-1]), xytext=(4, -3), textcoords="offset points")
         within = [row for row in mine if row["error"] <= goal]
         if within:
             best = min(within, key=lambda row: row["seconds"])
@@ -308,7 +308,7 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
         Each with ``varied`` (the name of the size), its value under that name, ``forward_s``, ``gradient_s`` and
         ``workspace_bytes``.
     """
-    texts = {"nt": "time steps", "cells": "cells, layers included", "shots": "shots", "threads": "threads"}
+    texts = {"nt": "time steps", "cells": "thousands of cells, layers included", "shots": "shots", "threads": "threads"}
     figure, axes = new_figure(2, 2, height=5.2)
     for ax, (name, text) in zip(axes, texts.items(), strict=True):
         chosen = [row for row in rows if row["varied"] == name]
@@ -331,8 +331,10 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
             side.set_major_formatter(StrMethodFormatter("{x:g}"))
             side.set_minor_formatter(NullFormatter())
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_xticks(size, [f"{n:,.0f}" for n in size], fontsize=8)
-    axes[0].legend(fontsize=8)
+        # Long numbers would meet.
+        named = [f"{n / 1000:.3g}" if name == "cells" else f"{n:,.0f}" for n in size]
+        ax.set_xticks(size, named)
+    axes[0].legend()
     return figure
 
 
@@ -350,7 +352,7 @@ def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int]
 
 def film(models: np.ndarray, titles: Sequence[str]) -> bytes:
     """Return models (n, nz, nx) in m/s as an animated GIF of four frames per second, each under its title."""
-    figure, (ax,) = new_figure(width=5.4, height=2.2, dpi=80)
+    figure, (ax,) = new_figure(width=5.4, height=2.2, dpi=FILM)
     (image,) = velocity(ax, models[0]).images
     figure.colorbar(image, ax=ax, label="km/s")
 
