@@ -191,7 +191,7 @@ def draw_scores(
         ax.axvline(chosen, color=COLORS["black"], linestyle=":", linewidth=1)
     ax.set(xlabel="training iteration", ylabel="misfit to the training image")
     _logarithmic(ax)
-    ax.legend(fontsize=8, ncol=2)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # beside the panel: curves go everywhere in it
     return ax
 
 
@@ -220,10 +220,9 @@ def draw_training(
     for column, (name, color) in enumerate((("discriminator", "blue"), ("generator", "vermilion"))):
         axes[0].plot(np.arange(1, len(losses) + 1), losses[:, column], color=COLORS[color], linewidth=1, label=name)
     axes[0].set(title="losses", xlabel="training iteration", ylabel="loss (nats)")
-    axes[0].legend(fontsize=8)
+    axes[0].legend()
     draw_scores(axes[1], quality, names)
     axes[1].set_title("misfits")
-    axes[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     draw_image(axes[2], realisation, f"after {quality[-1]['iteration']} updates")
     return axes
 
@@ -237,7 +236,7 @@ def draw_latents(ax: Axes, truth: np.ndarray, found: np.ndarray, title: str) -> 
     ax.plot(truth, found, "o", color=COLORS["blue"], markersize=4)
     ax.set(title=title, xlabel="true component of $z$", ylabel="found", xlim=span, ylim=span)
     ax.set_aspect("equal")
-    ax.legend(fontsize=7, loc="upper left")
+    ax.legend(loc="upper left")
     return ax
 
 
@@ -328,4 +327,4 @@ def draw_picture(ax: Axes, picture: np.ndarray | None, title: str) -> Axes:
 
 def draw_nothing(ax: Axes, text: str) -> Axes:
     """Leave a panel empty but for a sentence that says why; return `ax`."""
-    return nothing(ax, text, fontsize=8, wrap=True)
+    return nothing(ax, text, wrap=True)
