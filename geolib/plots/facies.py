@@ -125,6 +125,7 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
                 ax.annotate(told, (0.02, place), (0, 6), xycoords=("axes fraction", "data"), **words)
             elif told:
                 end = max(row["high"] or row["mean"], joint.get("high") or 0)
+                end = 1 if 0.5 < end < 1 else end  # else the line that all are compared with crosses the word
                 ax.annotate(told, (end, place), (4, 0), va="center", **words)
         ax.axvline(1, color=INK, lw=0.8)
         if few:
