@@ -222,8 +222,8 @@ def _accuracy(machine: Mapping[str, Any]) -> bytes:
     from geolib.plots import style, waves
 
     style.use_style()
-    figure, (axes,) = style.new_figure(1, 1, height=3.6)
-    waves.accuracy(axes, machine["rows"], machine["goal"])
+    figure, (ax,) = style.new_figure(height=3.6)
+    waves.accuracy(ax, machine["rows"], machine["goal"])
     text = style.svg(figure)
     plt.close(figure)
     return text.encode()

@@ -31,13 +31,13 @@ def table(figure: Figure) -> str:
     rows = csv.writer(buffer, lineterminator="\n")
     rows.writerow(["panel", "series", "x", "y", "value"])
     count = 0
-    for number, axes in enumerate(figure.axes, 1):
-        panel = axes.get_title(loc="left") or axes.get_title() or str(number)
-        for name, x, y in _columns(axes):
+    for number, ax in enumerate(figure.axes, 1):
+        panel = ax.get_title(loc="left") or ax.get_title() or str(number)
+        for name, x, y in _columns(ax):
             for pair in zip(x, y, strict=True):
                 rows.writerow([panel, name, *(f"{float(each):.6g}" for each in pair), ""])
                 count += 1
-        for image in axes.images:
+        for image in ax.images:
             pixels: np.ndarray = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
             if pixels.ndim == 2 and pixels.size <= PIXELS:
                 for (row, column), value in np.ndenumerate(pixels):
@@ -46,21 +46,21 @@ def table(figure: Figure) -> str:
     return buffer.getvalue() if count else ""
 
 
-def _columns(axes: Axes) -> Iterator[Column]:
-    for line in axes.lines:
+def _columns(ax: Axes) -> Iterator[Column]:
+    for line in ax.lines:
         x, y = (np.atleast_1d(np.asarray(each, dtype=float)) for each in line.get_data())
         if x.size > 1 and x.size == y.size:
             yield _name(line), x, y
-    for points in axes.collections:
+    for points in ax.collections:
         if isinstance(points, PathCollection):
             x, y = np.ma.filled(np.ma.asarray(points.get_offsets(), dtype=float), np.nan).T
             yield _name(points), x, y
-    bars = [each for each in axes.patches if isinstance(each, Rectangle)]
+    bars = [each for each in ax.patches if isinstance(each, Rectangle)]
     if bars:
         ends = [(bar.get_x() + bar.get_width() / 2, bar.get_y() + bar.get_height()) for bar in bars]
         x, y = np.array(ends, dtype=float).T
         yield "bars", x, y
-    for step in axes.patches:
+    for step in ax.patches:
         if isinstance(step, StepPatch):
             values, edges, _ = step.get_data()
             yield _name(step), (edges[1:] + edges[:-1]) / 2, np.asarray(values, dtype=float)

@@ -20,18 +20,19 @@ FEW = 3
 SETS = (PALETTE["real"], PALETTE["generated"], COLORS["orange"])
 
 
-def patch_rows(figure: Figure, axes: Sequence[Axes], samples: np.ndarray, labels: Sequence[str]) -> None:
-    """Draw rows of patches `(row, n, size, size)` in [-1, 1], each row one image with its label on the left."""
-    for axis, row, label in zip(axes, samples, labels, strict=True):
+def patch_rows(axes: Sequence[Axes], samples: np.ndarray, labels: Sequence[str]) -> Sequence[Axes]:
+    """Draw rows of patches `(row, n, size, size)` in [-1, 1], an image each, its label on the left; return `axes`."""
+    for ax, row, label in zip(axes, samples, labels, strict=True):
         # A gap between patches, as between photographs in an album.
         framed = np.pad(row, ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)
-        axis.imshow(np.concatenate(list(framed), axis=1)[:, :-1], cmap=FACIES_MAP, vmin=-1, vmax=1, aspect="equal")
-        axis.set_xticks([])
-        axis.set_yticks([])
-        axis.grid(False)
-        axis.spines[:].set_visible(False)
-        axis.set_ylabel(label, rotation=0, ha="right", va="center")
-    figure.align_ylabels(list(axes))
+        ax.imshow(np.concatenate(list(framed), axis=1)[:, :-1], cmap=FACIES_MAP, vmin=-1, vmax=1, aspect="equal")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+        ax.set_ylabel(label, rotation=0, ha="right", va="center")
+    axes[0].figure.align_ylabels(list(axes))
+    return axes
 
 
 def album(
@@ -67,7 +68,7 @@ def album(
     samples = unit["samples"][:, :most]
     count = samples.shape[1]
     figure, axes = new_figure(len(labels), 1, height=0.45 + 0.2 * bool(above) + len(labels) * 6.3 / count)
-    patch_rows(figure, axes, samples, labels)
+    patch_rows(axes, samples, labels)
     if heads:
         size = unit["samples"].shape[-1]
         axes[0].set_xticks([size / 2 + (size + 1) * number for number in range(count)], heads)
@@ -99,37 +100,38 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     figure, axes = new_figure(
         max(1, lines), min(2, max(1, len(groups))), height=0.5 + each * lines + (not groups), sharey=True
     )
-    for axis in axes[len(groups) :]:
-        nothing(axis, "" if groups else title)
-    for axis, (head, rows) in zip(axes, groups.items(), strict=False):
+    for ax in axes[len(groups) :]:
+        nothing(ax, "" if groups else title)
+    for ax, (head, rows) in zip(axes, groups.items(), strict=False):
         for row in rows:
             place = tricks.index(row["trick"])
             joint = row.get("together") or {}
             # Seeds lie below the bar, which would hide them.
             below = np.full(len(row["ratios"]), place + 0.25)
-            axis.scatter(row["ratios"], below, s=7, color=PALETTE["floor"], alpha=0.7, lw=0)
+            ax.scatter(row["ratios"], below, s=7, color=PALETTE["floor"], alpha=0.7, lw=0)
             color = VERDICTS.get(joint.get("verdict", ""), INK)
             if joint.get("low") is not None:
-                axis.plot([joint["low"], joint["high"]], [place, place], color=color, lw=0.8)
+                ax.plot([joint["low"], joint["high"]], [place, place], color=color, lw=0.8)
             if row["low"] is not None:
-                axis.plot([row["low"], row["high"]], [place, place], color=color, lw=2.4)
-            axis.plot(row["mean"], place, "o", color=color, ms=5)
-            words = {"textcoords": "offset points", "color": color, "fontsize": 8}
+                ax.plot([row["low"], row["high"]], [place, place], color=color, lw=2.4)
+            ax.plot(row["mean"], place, "o", color=color, ms=5)
+            words = {"textcoords": "offset points", "color": color}
             told = joint.get("verdict", "")
             told = told if told in VERDICTS else row["looks"]
             if few:  # one dot on a line tells no more than where it is; words say what it is
                 seeds = len(row["ratios"])
                 told = f"{row['mean']:.2g} of plain, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
                 told += f": {row['looks']}, judged alone" if row["looks"] else ""
-                axis.annotate(told, (0.02, place), (0, 6), xycoords=("axes fraction", "data"), **words)
+                ax.annotate(told, (0.02, place), (0, 6), xycoords=("axes fraction", "data"), **words)
             elif told:
                 end = max(row["high"] or row["mean"], joint.get("high") or 0)
-                axis.annotate(told, (end, place), (4, 0), va="center", **words)
-        axis.axvline(1, color=INK, lw=0.8)
+                end = 1 if 0.5 < end < 1 else end  # else the line that all are compared with crosses the word
+                ax.annotate(told, (end, place), (4, 0), va="center", **words)
+        ax.axvline(1, color=INK, lw=0.8)
         if few:
-            words = {"textcoords": "offset points", "color": INK, "fontsize": 8}
-            axis.annotate("as plain", (1, 0), (3, 3), xycoords=("data", "axes fraction"), **words)
-        axis.set(
+            words = {"textcoords": "offset points", "color": INK}
+            ax.annotate("as plain", (1, 0), (3, 3), xycoords=("data", "axes fraction"), **words)
+        ax.set(
             xscale="log",
             xlim=(0.08, 6),
             yticks=range(len(tricks)),
@@ -138,9 +140,9 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
             xlabel="final distance, ratio to plain",
             ylabel="",
         )
-        axis.set_xticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
-        axis.minorticks_off()
-        axis.set_title(head)
+        ax.set_xticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+        ax.minorticks_off()
+        ax.set_title(head)
     headline(figure, title)
     return figure
 
@@ -167,30 +169,30 @@ def outcomes(
     tricks = list(dict.fromkeys(trick for _, trick, _ in rows))
     figure, axes = new_figure(1, len(shown), height=(16 + 3.5 * max(1, len(tricks))) / 10)
     data = list(dict.fromkeys(where for where, _, _ in rows))
-    for axis, (outcome, label) in zip(axes, shown.items(), strict=True):
+    for ax, (outcome, label) in zip(axes, shown.items(), strict=True):
         for where, trick, found in rows:
             if outcome not in found:
                 continue
             place = tricks.index(trick) + 0.24 * (data.index(where) - 0.5 * (len(data) - 1))
             measure = found[outcome]
             color = (PALETTE["generated"], COLORS["orange"])[data.index(where)]
-            axis.plot(measure.value, place, "o", color=color, ms=4, label=where if trick == tricks[0] else None)
+            ax.plot(measure.value, place, "o", color=color, ms=4, label=where if trick == tricks[0] else None)
             if measure.low is not None:
-                axis.plot([measure.low, measure.high], [place, place], color=color)
+                ax.plot([measure.low, measure.high], [place, place], color=color)
         ratio = outcome in ("distance", "unrest", "time", "equal_cost")
-        axis.axvline(1.0 if ratio else 0.0, color=INK, lw=0.8)
+        ax.axvline(1.0 if ratio else 0.0, color=INK, lw=0.8)
         if ratio:
-            axis.set_xscale("log")
-            axis.set_xlim(0.08, 12)
-            axis.set_xticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
-            axis.minorticks_off()
+            ax.set_xscale("log")
+            ax.set_xlim(0.08, 12)
+            ax.set_xticks([0.1, 0.3, 1, 3, 10], ["0.1", "0.3", "1", "3", "10"])
+            ax.minorticks_off()
         else:
-            axis.set_xlim(-0.45, 0.45)
-        axis.set_yticks(range(len(tricks)), [(names or {}).get(t, t) for t in tricks] if axis is axes[0] else [])
-        axis.invert_yaxis()
-        axis.set_xlabel(label)
+            ax.set_xlim(-0.45, 0.45)
+        ax.set_yticks(range(len(tricks)), [(names or {}).get(t, t) for t in tricks] if ax is axes[0] else [])
+        ax.invert_yaxis()
+        ax.set_xlabel(label)
     headline(figure, title)
-    legend_below(figure, axes[0])
+    legend_below(axes[0])
     return figure
 
 
@@ -207,8 +209,8 @@ def sketch(
     return figure
 
 
-def convergence(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
-    """Draw the distance to held-out patches over the training (left) and the critic's gain against it (right)."""
+def convergence(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]:
+    """Draw the distance to held-out patches over the training (left), the critic's gain (right); return `axes`."""
     left, right = axes
     trace, gain, floor = unit["trace"], unit["critic_gain"], unit["table"][-1, -1]
     for index, name in enumerate(("minimax", "Wasserstein")):
@@ -219,38 +221,41 @@ def convergence(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     left.set(
         xlabel="share of the training (1: its end)",
         ylabel="sliced Wasserstein-2 distance",
-        ylim=(0, 1.35 * trace.max()),
+        ylim=(0, 1.55 * trace.max()),
     )
     left.legend(loc="upper left")
     right.set(xlabel="critic's gain over its largest size", ylabel="sliced Wasserstein-2 distance", ylim=(0, None))
     right.legend()
+    return axes
 
 
-def variograms(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
-    """Draw mean indicator variograms along z (left) and x (right), of real and of generated patches."""
+def variograms(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]:
+    """Draw mean indicator variograms along z (left) and x (right), of real and of generated patches; return `axes`."""
     curves, names = unit["variograms"], ("real", "convolutional", "dense")
-    for index, (axis, title) in enumerate(zip(axes, ("vertical", "horizontal"), strict=True)):
+    for index, (ax, title) in enumerate(zip(axes, ("vertical", "horizontal"), strict=True)):
         for curve, name, color in zip(curves, names, SETS, strict=True):
-            axis.plot(np.arange(1, curve.shape[-1] + 1), curve[index], color=color, label=name)
-        axis.set(xlabel=f"{title} lag (pixels)", ylabel="indicator variogram", ylim=(0, None))
+            ax.plot(np.arange(1, curve.shape[-1] + 1), curve[index], color=color, label=name)
+        ax.set(xlabel=f"{title} lag (pixels)", ylabel="indicator variogram", ylim=(0, None))
     axes[0].legend()
+    return axes
 
 
-def asked_and_obtained(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
-    """Draw obtained against asked channel proportions, every sample and the mean of each level."""
-    (axis,), asked, obtained = axes, unit["asked"], unit["obtained"]
-    axis.plot(asked, obtained, ".", color=PALETTE["generated"], alpha=0.25, ms=4)
+def asked_and_obtained(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]:
+    """Draw obtained against asked channel proportions, every sample and the mean of each level; return `axes`."""
+    (ax,), asked, obtained = axes, unit["asked"], unit["obtained"]
+    ax.plot(asked, obtained, ".", color=PALETTE["generated"], alpha=0.25, ms=4)
     levels = np.unique(asked)
     means = [obtained[asked == level].mean() for level in levels]
     spread = [obtained[asked == level].std() for level in levels]
-    axis.errorbar(levels, means, spread, fmt="o", color=COLORS["orange"], capsize=3, label="mean, standard deviation")
-    axis.plot([0, 0.65], [0, 0.65], color=INK, lw=0.8, label="what was asked")
-    axis.set(xlabel="asked channel proportion", ylabel="obtained proportion", xlim=(0.05, 0.55), ylim=(0, 0.75))
-    axis.legend(loc="upper left")
+    ax.errorbar(levels, means, spread, fmt="o", color=COLORS["orange"], capsize=3, label="mean, standard deviation")
+    ax.plot([0, 0.65], [0, 0.65], color=INK, lw=0.8, label="what was asked")
+    ax.set(xlabel="asked channel proportion", ylabel="obtained proportion", xlim=(0.05, 0.55), ylim=(0, 0.75))
+    ax.legend(loc="upper left")
+    return axes
 
 
-def information(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
-    """Draw the information bound with and without its term (left) and the code against the proportion (right)."""
+def information(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]:
+    """Draw the information bound with and without its term (left), code and proportion (right); return `axes`."""
     left, right = axes
     share = np.linspace(0, 1, unit["bound"].shape[1] + 1)[1:]
     left.plot(share, unit["bound"][0], "o-", ms=3, color=PALETTE["generated"], label="with the information term")
@@ -263,3 +268,4 @@ def information(axes: Sequence[Axes], unit: Mapping[str, Any]) -> None:
     left.legend(loc="upper left")
     right.plot(unit["code"], unit["proportion"], ".", color=PALETTE["generated"], ms=4)
     right.set(xlabel="code c", ylabel="channel proportion of G(z, c)")
+    return axes

@@ -15,12 +15,12 @@ from geolib.plots.tomography import draw_nothing
 _SAMPLERS = (COLORS["blue"], COLORS["orange"], COLORS["vermilion"])
 
 
-def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: float = 0.1) -> Axes:
-    """Draw what is said of each cell, in [0, 1]; its scale once in a figure, below the panel; return `axes`.
+def draw_cells(ax: Axes, field: np.ndarray, title: str, label: str, spacing: float = 0.1) -> Axes:
+    """Draw what is said of each cell, in [0, 1]; its scale once in a figure, below the panel; return `ax`.
 
     Parameters
     ----------
-    axes : Axes
+    ax : Axes
         Where.
     field : ndarray, shape (nz, nx)
         A probability of channel, in the facies' colours, or another number.
@@ -33,35 +33,39 @@ def draw_cells(axes: Axes, field: np.ndarray, title: str, label: str, spacing: f
     # Single open cells stand out on a pale ground.
     colours = FACIES_MAP if label.startswith("probability") else "magma_r"
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
-    drawn = axes.imshow(field, cmap=colours, vmin=0, vmax=1, extent=extent, interpolation="nearest")
-    axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
-    axes.label_outer()
-    axes.grid(False)
+    drawn = ax.imshow(field, cmap=colours, vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    ax.label_outer()
+    ax.grid(False)
     told = label.replace(" of ", "\nof ").replace(" (", "\n(")
-    bars = [bar for panel in axes.figure.axes for bar in panel.child_axes]
+    bars = [bar for panel in ax.figure.axes for bar in panel.child_axes]
     if told not in (bar.get_xlabel() for bar in bars):
-        place = axes.inset_axes((0, -0.34, 1, 0.05))
-        axes.figure.colorbar(drawn, cax=place, orientation="horizontal", label=told, ticks=[0, 1])
-    return axes
+        place = ax.inset_axes((0, -0.34, 1, 0.05))
+        ax.figure.colorbar(drawn, cax=place, orientation="horizontal", label=told, ticks=[0, 1])
+    return ax
 
 
-def draw_open(axes: Sequence[Axes], share: np.ndarray, rays: str, shape: tuple[int, int] = (125, 60)) -> None:
-    """Draw the probability of channel in each cell, flat, and beside it its entropy; of none the two panels say so."""
+def draw_open(axes: Sequence[Axes], share: np.ndarray, rays: str, shape: tuple[int, int] = (125, 60)) -> Sequence[Axes]:
+    """Draw the probability of channel in each cell, flat, and beside it its entropy; return `axes`.
+
+    Of no probability the two panels say so.
+    """
     if not share.size:
-        for axis in axes:
-            draw_nothing(axis, f"{rays}:\nnot drawn")
-        return
+        for ax in axes:
+            draw_nothing(ax, f"{rays}:\nnot drawn")
+        return axes
     bits = (special.entr(share) + special.entr(1 - share)) / np.log(2)
     draw_cells(axes[0], share.reshape(shape), f"channel,\n{rays}", "probability of channel")
     draw_cells(axes[1], bits.reshape(shape), f"entropy,\n{rays}", "entropy (bits)")
+    return axes
 
 
-def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int = 10) -> Axes:
-    """Draw histograms of truths' ranks among the draws, with a right one's band; return `axes`.
+def draw_ranks(ax: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int = 10) -> Axes:
+    """Draw histograms of truths' ranks among the draws, with a right one's band; return `ax`.
 
     Parameters
     ----------
-    axes : Axes
+    ax : Axes
         Where.
     ranks : mapping
         By what samplers are called, three at most, the ranks in (0, 1) of all truths, shape (truths, components).
@@ -81,13 +85,13 @@ def draw_ranks(axes: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: in
             continue
         share = np.histogram(found, edges)[0] / found.size
         highest = max(highest, float(share.max()))
-        axes.stairs(share, edges, color=_SAMPLERS[number], lw=1.4, label=f"{sampler}, {len(found)} truths")
+        ax.stairs(share, edges, color=_SAMPLERS[number], lw=1.4, label=f"{sampler}, {len(found)} truths")
         if not number:
             width = 1.96 * np.sqrt((1 - 1 / bins) / bins / len(found))
-            axes.axhspan(max(0, 1 / bins - width), 1 / bins + width, color=INK, alpha=0.1, lw=0)
-    axes.axhline(1 / bins, color=INK, ls=":", lw=1)
-    axes.set(title=title, xlabel="rank of the truth", ylabel="share of ranks", xlim=(0, 1))
+            ax.axhspan(max(0, 1 / bins - width), 1 / bins + width, color=INK, alpha=0.1, lw=0)
+    ax.axhline(1 / bins, color=INK, ls=":", lw=1)
+    ax.set(title=title, xlabel="rank of the truth", ylabel="share of ranks", xlim=(0, 1))
     # Panels that share their axis end above the highest bar of any.
-    before = 0.0 if axes.get_autoscaley_on() else axes.get_ylim()[1]
-    axes.set_ylim(0, max(before, 1.08 * highest))
-    return axes
+    before = 0.0 if ax.get_autoscaley_on() else ax.get_ylim()[1]
+    ax.set_ylim(0, max(before, 1.08 * highest))
+    return ax

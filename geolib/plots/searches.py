@@ -21,12 +21,12 @@ FEW = 10
 _LAST = 1e6
 
 
-def draw_progress(axes: Axes, series: Mapping[str, Mapping[int, Any]], title: str) -> Axes:
-    """Draw shares of trials over the updates, with their intervals, those of few trials hollow; return `axes`.
+def draw_progress(ax: Axes, series: Mapping[str, Mapping[int, Any]], title: str) -> Axes:
+    """Draw shares of trials over the updates, with their intervals, those of few trials hollow; return `ax`.
 
     Parameters
     ----------
-    axes : Axes
+    ax : Axes
         Where.
     series : mapping
         By label, a measure with ``value``, ``low`` and ``high`` for each number of updates.
@@ -47,21 +47,21 @@ def draw_progress(axes: Axes, series: Mapping[str, Mapping[int, Any]], title: st
             if chosen.any():
                 drawn = np.clip(ends[:, chosen], 0, None)
                 named = label if chosen.all() or more is not hollow else None
-                axes.errorbar(updates[chosen], values[chosen], drawn, label=named, **style, **more)
-    axes.set(title=title, xlabel="updates", ylabel="share of trials", xscale="log")
-    axes.set_ylim(-0.03, 1.03)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+                ax.errorbar(updates[chosen], values[chosen], drawn, label=named, **style, **more)
+    ax.set(title=title, xlabel="updates", ylabel="share of trials", xscale="log")
+    ax.set_ylim(-0.03, 1.03)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     if shown:
-        axes.legend(loc="upper left")
-    return axes
+        ax.legend(loc="upper left")
+    return ax
 
 
-def draw_recovery(axes: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]], limit: float, title: str) -> Axes:
-    """Draw the share of wrong cells of models over their WRMSE, a mark for each trial, and how many fit; return `axes`.
+def draw_recovery(ax: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]], limit: float, title: str) -> Axes:
+    """Draw the share of wrong cells of models over their WRMSE, a mark for each trial, and how many fit; return `ax`.
 
     Parameters
     ----------
-    axes : Axes
+    ax : Axes
         Where.
     series : mapping
         By label, WRMSE and share of wrong cells.
@@ -73,29 +73,29 @@ def draw_recovery(axes: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]
     for label, (misfit, wrong) in series.items():
         if misfit.size:
             fits = f"{label}, {int((misfit <= limit).sum())} of {misfit.size} fit"
-            sns.scatterplot(x=misfit, y=wrong, ax=axes, color=color_of(label), label=fits, s=26, alpha=0.7)
-    axes.axvline(limit, color=INK, lw=0.8, ls=":")
-    axes.set(title=title, xlabel="best WRMSE", ylabel="cells with the wrong facies", xscale="log")
-    axes.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
-    axes.minorticks_off()
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    if axes.collections:  # of a legend without a trial matplotlib would warn, on the reader's page
-        axes.legend(loc="upper right")
-    return axes
+            sns.scatterplot(x=misfit, y=wrong, ax=ax, color=color_of(label), label=fits, s=26, alpha=0.7)
+    ax.axvline(limit, color=INK, lw=0.8, ls=":")
+    ax.set(title=title, xlabel="best WRMSE", ylabel="cells with the wrong facies", xscale="log")
+    ax.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
+    ax.minorticks_off()
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    if ax.collections:  # of a legend without a trial matplotlib would warn, on the reader's page
+        ax.legend(loc="upper right")
+    return ax
 
 
 def draw_solves(
-    axes: Axes,
+    ax: Axes,
     series: Mapping[str, np.ndarray],
     title: str,
     first: float = 1e3,
     ends: Mapping[str, float] | None = None,
 ) -> Axes:
-    """Draw the share of runs that fit within so many solves, a staircase for each search; return `axes`.
+    """Draw the share of runs that fit within so many solves, a staircase for each search; return `ax`.
 
     Parameters
     ----------
-    axes : Axes
+    ax : Axes
         Where.
     series : mapping
         By search, the solves of each run, infinite where it did not fit.
@@ -112,26 +112,24 @@ def draw_solves(
         x = np.concatenate([[first], taken, [(ends or {}).get(label, _LAST)]])
         y = np.concatenate([np.arange(done + 1), [done]]) / len(solves)
         text = f"{label}, {done} of {len(solves)}"
-        axes.step(x, y, where="post", color=color_of(label), label=text)
-    axes.set(title=title, xlabel="solves", ylabel="share of runs that fit", xscale="log")
-    axes.set_xlim(first, _LAST)
-    axes.set_ylim(-0.03, 1.06)
-    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.step(x, y, where="post", color=color_of(label), label=text)
+    ax.set(title=title, xlabel="solves", ylabel="share of runs that fit", xscale="log")
+    ax.set_xlim(first, _LAST)
+    ax.set_ylim(-0.03, 1.06)
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     if series:  # below the panel: curves go everywhere in it
         columns = 2 if max(map(len, series)) < len("Gauss-Newton, width 32") else 1
-        axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.22), ncols=columns, columnspacing=1)
-    return axes
+        ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.22), ncols=columns, columnspacing=1)
+    return ax
 
 
-def draw_by_generator(
-    axes: Axes, values: Mapping[str, np.ndarray], label: str, title: str, *, log: bool = False
-) -> Axes:
-    """Draw the runs of each generator as points, with a line at the median of several; return `axes`.
+def draw_by_generator(ax: Axes, values: Mapping[str, np.ndarray], label: str, title: str, *, log: bool = False) -> Axes:
+    """Draw the runs of each generator as points, with a line at the median of several; return `ax`.
 
     Parameters
     ----------
-    axes : Axes
+    ax : Axes
         Where.
     values : mapping
         By generator, its numbers.
@@ -143,24 +141,24 @@ def draw_by_generator(
         Whether the axis is logarithmic.
     """
     if log:  # before the points, whose places depend on it
-        axes.set_yscale("log")
-        axes.set_ylim(0.9, 1.15 * max(np.max(each) for each in values.values()))
-        axes.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
-        axes.minorticks_off()
+        ax.set_yscale("log")
+        ax.set_ylim(0.9, 1.15 * max(np.max(each) for each in values.values()))
+        ax.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+        ax.minorticks_off()
     listed = {name: np.atleast_1d(each) for name, each in values.items()}
     names = np.repeat(list(listed), [each.size for each in listed.values()])
     numbers = np.concatenate(list(listed.values()))
     # A swarm's places follow from its numbers; a strip's would be drawn anew in every build.
     alone = all(each.size == 1 for each in listed.values())
     look = {"alpha": 1.0, "size": 8} if alone else {"alpha": 0.6, "size": 4.5}
-    sns.swarmplot(x=names, y=numbers, ax=axes, color=COLORS["blue"], legend=False, **look)
+    sns.swarmplot(x=names, y=numbers, ax=ax, color=COLORS["blue"], legend=False, **look)
     for place, each in enumerate(listed.values()):
         if not alone:  # the line would hide the only dot
-            axes.hlines(np.median(each), place - 0.3, place + 0.3, color=INK, lw=2)
+            ax.hlines(np.median(each), place - 0.3, place + 0.3, color=INK, lw=2)
     if alone and not log and numbers.min() >= 0:
-        axes.set_ylim(0, 1.15 * numbers.max())
-    axes.set(title=title, xlabel="", ylabel=label)
-    return axes
+        ax.set_ylim(0, 1.15 * numbers.max())
+    ax.set(title=title, xlabel="", ylabel=label)
+    return ax
 
 
 def draw_ends(
@@ -181,24 +179,24 @@ def draw_ends(
     """
     pairs = zip(axes[::2], axes[1::2], strict=True)
     for pair, (label, trials) in zip(pairs, ends.items(), strict=True):
-        for axis, rank in zip(pair, ("best", "worst"), strict=True):
+        for ax, rank in zip(pair, ("best", "worst"), strict=True):
             if not trials:
-                draw_nothing(axis, f"{label}:\nnot run")
+                draw_nothing(ax, f"{label}:\nnot run")
                 continue
             trial = trials[0 if rank == "best" else -1]
             title = f"{label}\n{rank}, {trial['best'][-1]:.2f}"
-            draw_model(axis, image_of(trial["best_latent"]) >= 0.5, title)
-    for axis in axes:
-        axis.set_ylabel("")
+            draw_model(ax, image_of(trial["best_latent"]) >= 0.5, title)
+    for ax in axes:
+        ax.set_ylabel("")
     return axes
 
 
-def draw_rescaled(axes: Axes, shown: Sequence[Any], truth: np.ndarray) -> Axes:
-    """Draw the latent with the largest error among those whose image was recovered over the true one; return `axes`.
+def draw_rescaled(ax: Axes, shown: Sequence[Any], truth: np.ndarray) -> Axes:
+    """Draw the latent with the largest error among those whose image was recovered over the true one; return `ax`.
 
     Parameters
     ----------
-    axes : Axes
+    ax : Axes
         Where.
     shown : sequence
         Inversions with ``recovered``, ``latent`` and ``error``.
@@ -208,16 +206,16 @@ def draw_rescaled(axes: Axes, shown: Sequence[Any], truth: np.ndarray) -> Axes:
     good = [each for each in shown if each.recovered]
     if good:
         worst = max(good, key=lambda each: each.error)
-        draw_latents(axes, truth, worst.latent, "A latent whose image was recovered")
+        draw_latents(ax, truth, worst.latent, "A latent whose image was recovered")
     else:
-        draw_nothing(axes, "no image was recovered:\nnone was inverted, or none found")
-    return axes
+        draw_nothing(ax, "no image was recovered:\nnone was inverted, or none found")
+    return ax
 
 
-def draw_times(axes: Axes, true: np.ndarray, other: np.ndarray, title: str) -> Axes:
-    """Draw the traveltimes (ns) of scrambled rays over those of true ones; return `axes`."""
+def draw_times(ax: Axes, true: np.ndarray, other: np.ndarray, title: str) -> Axes:
+    """Draw the traveltimes (ns) of scrambled rays over those of true ones; return `ax`."""
     span = np.array([min(true.min(), other.min()), max(true.max(), other.max())])
-    axes.plot(span, span, ":", color=INK, lw=0.8)
-    axes.plot(true, other, ".", color=color_of("scrambled"), ms=3, alpha=0.6)
-    axes.set(title=title, xlabel="true rays (ns)", ylabel="scrambled (ns)", aspect="equal")
-    return axes
+    ax.plot(span, span, ":", color=INK, lw=0.8)
+    ax.plot(true, other, ".", color=color_of("scrambled"), ms=3, alpha=0.6)
+    ax.set(title=title, xlabel="true rays (ns)", ylabel="scrambled (ns)", aspect="equal")
+    return ax

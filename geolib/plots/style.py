@@ -84,6 +84,8 @@ SIGNED_MAP = "RdBu_r"
 FACIES_MAP = "cividis"
 #: Inches that fill a page's text width; a figure is shown at its own size, so that its letters are as large as stated.
 WIDTH, POINTS = 7.2, 9.0
+#: Dots per inch of a film, of which a page shows each as a 96th of an inch: its letters too are as large as stated.
+FILM = 96
 #: Bold letters of a title that fit into an inch.
 LETTERS = 10.5
 #: A drawing of more bytes is shown as a picture: it holds too many strokes.
@@ -127,12 +129,11 @@ def use_style() -> None:
     mpl.rcdefaults()
     _show_in_notebooks()
     order = ("blue", "vermilion", "green", "orange", "purple", "sky", "black")
-    sizes = ("font.size", "axes.titlesize", "axes.labelsize", "figure.titlesize", "legend.title_fontsize")
-    small = ("xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    texts = ("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize", "legend.fontsize")
+    sizes = (*texts, "legend.title_fontsize", "figure.titlesize", "figure.labelsize")
     inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     settings = {
         **dict.fromkeys(sizes, POINTS),
-        **dict.fromkeys(small, POINTS - 1),
         **dict.fromkeys(inks, INK),
         "figure.figsize": (WIDTH, 3.0),
         "figure.dpi": 110,

@@ -15,24 +15,29 @@ from geolib.plots.absent import nothing
 from geolib.plots.style import COLORS, FACIES_MAP, new_figure
 
 
-def draw_image(axes: Axes, image: np.ndarray, title: str) -> None:
-    """Draw an image of facies in [0, 1], shape (rows, columns), with pixels on the axes."""
-    axes.imshow(image, cmap=FACIES_MAP, vmin=0, vmax=1, interpolation="nearest")
-    axes.set(title=title, xlabel="x (pixels)", ylabel="depth (pixels)")
-    axes.grid(False)
+def draw_image(ax: Axes, image: np.ndarray, title: str) -> Axes:
+    """Draw an image of facies in [0, 1], shape (rows, columns), with pixels on the axes; return `ax`."""
+    ax.imshow(image, cmap=FACIES_MAP, vmin=0, vmax=1, interpolation="nearest")
+    ax.set(title=title, xlabel="x (pixels)", ylabel="depth (pixels)")
+    ax.grid(False)
+    return ax
 
 
-def draw_model(axes: Axes, model: np.ndarray, title: str, depths: Sequence[float] = (), spacing: float = 0.1) -> None:
-    """Draw a facies model (nz, nx) in metres, with sources (triangles) and receivers (squares) at the given depths."""
+def draw_model(ax: Axes, model: np.ndarray, title: str, depths: Sequence[float] = (), spacing: float = 0.1) -> Axes:
+    """Draw a facies model (nz, nx) in metres; return `ax`.
+
+    Sources (triangles) and receivers (squares) stand at the given depths.
+    """
     nz, nx = model.shape
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
-    axes.imshow(model, cmap=FACIES_MAP, vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    ax.imshow(model, cmap=FACIES_MAP, vmin=0, vmax=1, extent=extent, interpolation="nearest")
     if len(depths):
         look: dict[str, Any] = {"clip_on": False, "markeredgecolor": "white", "markeredgewidth": 0.3, "zorder": 4}
-        axes.plot(np.zeros(len(depths)), depths, ">", color=COLORS["vermilion"], markersize=5, **look)
-        axes.plot(np.full(len(depths), nx * spacing), depths, "s", color=COLORS["sky"], markersize=3.5, **look)
-    axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
-    axes.grid(False)
+        ax.plot(np.zeros(len(depths)), depths, ">", color=COLORS["vermilion"], markersize=5, **look)
+        ax.plot(np.full(len(depths), nx * spacing), depths, "s", color=COLORS["sky"], markersize=3.5, **look)
+    ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    ax.grid(False)
+    return ax
 
 
 def models(images: Mapping[str, np.ndarray], spacing: float = 0.1, title: str = "") -> Figure:
@@ -45,69 +50,77 @@ def models(images: Mapping[str, np.ndarray], spacing: float = 0.1, title: str = 
     return figure
 
 
-def draw_ray(axes: Axes, model: np.ndarray, lengths: np.ndarray, title: str, spacing: float = 0.1) -> None:
-    """Draw the cells in which a ray has length, over a pale model, both (nz, nx)."""
+def draw_ray(ax: Axes, model: np.ndarray, lengths: np.ndarray, title: str, spacing: float = 0.1) -> Axes:
+    """Draw the cells in which a ray has length, over a pale model, both (nz, nx); return `ax`."""
     nz, nx = model.shape
-    axes.imshow(model, cmap="Greys", vmin=-0.2, vmax=2.5, extent=(0.0, nx * spacing, nz * spacing, 0.0))
+    ax.imshow(model, cmap="Greys", vmin=-0.2, vmax=2.5, extent=(0.0, nx * spacing, nz * spacing, 0.0))
     rows, columns = np.nonzero(lengths)
     x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
-    axes.plot(x, z, "s", color=COLORS["vermilion"], markersize=2)
-    axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
-    axes.grid(False)
+    ax.plot(x, z, "s", color=COLORS["vermilion"], markersize=2)
+    ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    ax.grid(False)
+    return ax
 
 
-def draw_coverage(axes: Axes, coverage: np.ndarray, title: str, spacing: float = 0.1) -> None:
-    """Draw the length of all rays in each cell (m), shape (nz, nx), with its colour bar."""
+def draw_coverage(ax: Axes, coverage: np.ndarray, title: str, spacing: float = 0.1) -> Axes:
+    """Draw the length of all rays in each cell (m), shape (nz, nx), with its colour bar; return `ax`."""
     nz, nx = coverage.shape
-    drawn = axes.imshow(coverage, cmap="viridis", extent=(0.0, nx * spacing, nz * spacing, 0.0))
-    axes.figure.colorbar(drawn, ax=axes, label="ray length (m)")
-    axes.set(title=title, xlabel="x (m)", ylabel="depth (m)")
-    axes.grid(False)
+    drawn = ax.imshow(coverage, cmap="viridis", extent=(0.0, nx * spacing, nz * spacing, 0.0))
+    ax.figure.colorbar(drawn, ax=ax, label="ray length (m)")
+    ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    ax.grid(False)
+    return ax
 
 
 def draw_curves(
-    axes: Axes, ours: np.ndarray, reference: np.ndarray, title: str, label: str, name: str = "generator"
-) -> None:
-    """Draw curves over lags 1, 2, ...: `ours` (lags,) over `reference` (3, lags), a mean and a band's two edges."""
+    ax: Axes, ours: np.ndarray, reference: np.ndarray, title: str, label: str, name: str = "generator"
+) -> Axes:
+    """Draw curves over lags 1, 2, ...; return `ax`.
+
+    `ours` (lags,) lies over `reference` (3, lags), a mean and a band's two edges.
+    """
     lags = np.arange(1, ours.size + 1)
     mean, low, high = reference
-    axes.fill_between(lags, low, high, color=COLORS["sky"], alpha=0.35, linewidth=0, label="training image, 5-95 %")
-    axes.plot(lags, mean, color=COLORS["blue"], label="training image, mean")
-    axes.plot(lags, ours, color=COLORS["vermilion"], linestyle="--", label=f"{name}, mean")
-    axes.set(title=title, xlabel="lag (pixels)", ylabel=label)
+    ax.fill_between(lags, low, high, color=COLORS["sky"], alpha=0.35, linewidth=0, label="training image, 5-95 %")
+    ax.plot(lags, mean, color=COLORS["blue"], label="training image, mean")
+    ax.plot(lags, ours, color=COLORS["vermilion"], linestyle="--", label=f"{name}, mean")
+    ax.set(title=title, xlabel="lag (pixels)", ylabel=label)
+    return ax
 
 
 def draw_misfits(
-    axes: Axes,
+    ax: Axes,
     curves: Sequence[tuple[np.ndarray, np.ndarray]],
     title: str,
     color: str = "blue",
     label: str = "",
     level: float = 1.0,
-) -> None:
-    """Draw WRMSE curves, each a pair (iteration, WRMSE), over the level at which the data are fitted."""
+) -> Axes:
+    """Draw WRMSE curves, each a pair (iteration, WRMSE), over the level at which the data are fitted; return `ax`."""
     # One empty line carries the label, so that the legend also tells of a case without trials.
-    axes.plot([], [], color=COLORS[color], label=label or None)
+    ax.plot([], [], color=COLORS[color], label=label or None)
     for iteration, misfit in curves:
-        axes.plot(np.asarray(iteration) + 1, misfit, color=COLORS[color], alpha=0.7, linewidth=1)
-    axes.axhline(level, color=COLORS["black"], linestyle=":", linewidth=1)
-    axes.set(title=title, xlabel="iteration", ylabel="WRMSE")
-    _logarithmic(axes)
+        ax.plot(np.asarray(iteration) + 1, misfit, color=COLORS[color], alpha=0.7, linewidth=1)
+    ax.axhline(level, color=COLORS["black"], linestyle=":", linewidth=1)
+    ax.set(title=title, xlabel="iteration", ylabel="WRMSE")
+    _logarithmic(ax)
+    return ax
 
 
-def _logarithmic(axes: Axes) -> None:
+def _logarithmic(ax: Axes) -> None:
     """Make the vertical axis logarithmic, with plain numbers: 2, not two times ten to the zero."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def draw_spectrum(axes: Axes, values: np.ndarray) -> None:
-    """Draw singular values (n, d) of n Jacobians, each relative to its largest."""
+def draw_spectrum(ax: Axes, values: np.ndarray) -> Axes:
+    """Draw singular values (n, d) of n Jacobians, each relative to its largest; return `ax`."""
     index = np.arange(1, values.shape[1] + 1)
-    axes.semilogy(index, (values / values[:, :1]).T, color=COLORS["blue"], alpha=0.5, linewidth=1, marker=".")
-    axes.set(xlabel="singular value number", ylabel="singular value / largest", xticks=index[::2])
+    ax.semilogy(index, (values / values[:, :1]).T, color=COLORS["blue"], alpha=0.5, linewidth=1, marker=".")
+    ax.set(xlabel="singular value number", ylabel="singular value / largest", xticks=index[::2])
+    return ax
 
 
 def lowest(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,18 +131,18 @@ def lowest(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_landscape(
-    axes: Axes,
+    ax: Axes,
     grid: np.ndarray,
     z: np.ndarray,
     truth: Sequence[float],
     title: str,
     limits: tuple[float | None, float | None] = (None, None),
-) -> None:
-    """Draw WRMSE over two latents and a dot on each of its local minima, which the title counts.
+) -> Axes:
+    """Draw WRMSE over two latents and a dot on each of its local minima, which the title counts; return `ax`.
 
     Parameters
     ----------
-    axes : Axes
+    ax : Axes
         Where.
     grid : ndarray, shape (z2, z1)
         WRMSE.
@@ -144,15 +157,16 @@ def draw_landscape(
     """
     low, high = limits
     look: dict[str, Any] = {"cmap": "viridis", "shading": "nearest", "vmin": low, "vmax": high}
-    drawn = axes.pcolormesh(z[0], z[1], grid, rasterized=True, **look)
-    axes.figure.colorbar(drawn, ax=axes, label="WRMSE")
+    drawn = ax.pcolormesh(z[0], z[1], grid, rasterized=True, **look)
+    ax.figure.colorbar(drawn, ax=ax, label="WRMSE")
     rows, columns = lowest(grid)
     # Above the cross, which would hide a minimum at the truth.
-    axes.plot(z[0][columns], z[1][rows], ".", color=COLORS["vermilion"], markersize=4, zorder=4)
-    axes.plot(*truth, "+", color="white", markersize=10, markeredgewidth=2)
+    ax.plot(z[0][columns], z[1][rows], ".", color=COLORS["vermilion"], markersize=4, zorder=4)
+    ax.plot(*truth, "+", color="white", markersize=10, markeredgewidth=2)
     minima = "minimum (dot)" if len(rows) == 1 else "minima (dots)"
-    axes.set(title=f"{title}:\n{len(rows)} local {minima}", xlabel="$z_1$", ylabel="$z_2$")
-    axes.grid(False)
+    ax.set(title=f"{title}:\n{len(rows)} local {minima}", xlabel="$z_1$", ylabel="$z_2$")
+    ax.grid(False)
+    return ax
 
 
 #: A colour for each measure of a generator, the same in every figure.
@@ -167,19 +181,18 @@ _MEASURES = {
 
 
 def draw_scores(
-    axes: Axes, quality: Sequence[Mapping[str, float]], names: Sequence[str], chosen: int | None = None
-) -> None:
-    """Draw quality figures of a generator's checkpoints over the iteration, with the chosen one, if any, marked."""
+    ax: Axes, quality: Sequence[Mapping[str, float]], names: Sequence[str], chosen: int | None = None
+) -> Axes:
+    """Draw quality figures of a generator's checkpoints over the iteration, the chosen one marked; return `ax`."""
     iterations = [entry["iteration"] for entry in quality]
     for name in names:
-        axes.plot(
-            iterations, [abs(entry[name]) for entry in quality], marker=".", color=_MEASURES.get(name), label=name
-        )
+        ax.plot(iterations, [abs(entry[name]) for entry in quality], marker=".", color=_MEASURES.get(name), label=name)
     if chosen is not None:
-        axes.axvline(chosen, color=COLORS["black"], linestyle=":", linewidth=1)
-    axes.set(xlabel="training iteration", ylabel="misfit to the training image")
-    _logarithmic(axes)
-    axes.legend(fontsize=8, ncol=2)
+        ax.axvline(chosen, color=COLORS["black"], linestyle=":", linewidth=1)
+    ax.set(xlabel="training iteration", ylabel="misfit to the training image")
+    _logarithmic(ax)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))  # beside the panel: curves go everywhere in it
+    return ax
 
 
 def draw_training(
@@ -188,8 +201,8 @@ def draw_training(
     quality: Sequence[Mapping[str, float]],
     names: Sequence[str],
     realisation: np.ndarray,
-) -> None:
-    """Draw in three panels how a generator's training stands: losses, misfits of its checkpoints, a realisation.
+) -> Sequence[Axes]:
+    """Draw in three panels how a training stands: losses, misfits of checkpoints, a realisation; return `axes`.
 
     Parameters
     ----------
@@ -207,23 +220,26 @@ def draw_training(
     for column, (name, color) in enumerate((("discriminator", "blue"), ("generator", "vermilion"))):
         axes[0].plot(np.arange(1, len(losses) + 1), losses[:, column], color=COLORS[color], linewidth=1, label=name)
     axes[0].set(title="losses", xlabel="training iteration", ylabel="loss (nats)")
-    axes[0].legend(fontsize=8)
+    axes[0].legend()
     draw_scores(axes[1], quality, names)
     axes[1].set_title("misfits")
-    axes[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     draw_image(axes[2], realisation, f"after {quality[-1]['iteration']} updates")
+    return axes
 
 
-def draw_latents(axes: Axes, truth: np.ndarray, found: np.ndarray, title: str) -> None:
-    """Draw the components of a latent that was found over the true ones, with equality and the best common factor."""
+def draw_latents(ax: Axes, truth: np.ndarray, found: np.ndarray, title: str) -> Axes:
+    """Draw a latent that was found over the true one, with equality and the best common factor; return `ax`."""
     span = np.array([-1.05, 1.05])
     factor = float(found @ truth / (truth @ truth))
-    axes.plot(span, span, color=COLORS["black"], linestyle=":", linewidth=1, label="equal")
-    axes.plot(span, factor * span, color=COLORS["vermilion"], linewidth=1, label=f"{factor:.2f} times")
-    axes.plot(truth, found, "o", color=COLORS["blue"], markersize=4)
-    axes.set(title=title, xlabel="true component of $z$", ylabel="found", xlim=span, ylim=span)
-    axes.set_aspect("equal")
-    axes.legend(fontsize=7, loc="upper left")
+    ax.plot(span, span, color=COLORS["black"], linestyle=":", linewidth=1, label="equal")
+    ax.plot(span, factor * span, color=COLORS["vermilion"], linewidth=1, label=f"{factor:.2f} times")
+    ax.plot(truth, found, "o", color=COLORS["blue"], markersize=4)
+    ax.set(title=title, xlabel="true component of $z$", ylabel="found", xlim=span, ylim=span)
+    ax.set_aspect("equal")
+    # In the corners that the lines leave free, where a legend would fill a small panel.
+    ax.text(0.04, 0.97, f"{factor:.2f} times", color=COLORS["vermilion"], va="top", transform=ax.transAxes)
+    ax.text(0.98, 0.03, "dotted: equal", ha="right", transform=ax.transAxes)
+    return ax
 
 
 def draw_found(
@@ -233,8 +249,8 @@ def draw_found(
     image_of: Callable[[np.ndarray], np.ndarray],
     name: str,
     depths: Sequence[float],
-) -> None:
-    """Draw in four panels the true model, those of the best and the worst trial, and the misfits of all.
+) -> Sequence[Axes]:
+    """Draw in four panels the true model, those of the best and the worst trial, and the misfits of all; return `axes`.
 
     Parameters
     ----------
@@ -252,11 +268,12 @@ def draw_found(
         Of sources and receivers, m.
     """
     draw_model(axes[0], truth, f"true {name}", depths)
-    for axis, trial, rank in zip(axes[1:3], trials[:: max(1, len(trials) - 1)], ("best", "worst"), strict=False):
-        draw_model(axis, image_of(trial["best_latent"]) >= 0.5, f"{rank}, WRMSE {trial['best'][-1]:.3f}", depths)
-    for axis in axes[1 + min(len(trials), 2) : 3]:
-        draw_nothing(axis, "no such trial\nwas run")
+    for ax, trial, rank in zip(axes[1:3], trials[:: max(1, len(trials) - 1)], ("best", "worst"), strict=False):
+        draw_model(ax, image_of(trial["best_latent"]) >= 0.5, f"{rank}, WRMSE {trial['best'][-1]:.3f}", depths)
+    for ax in axes[1 + min(len(trials), 2) : 3]:
+        draw_nothing(ax, "no such trial\nwas run")
     draw_misfits(axes[3], [(t["iteration"], t["trajectory"]) for t in trials], f"{len(trials)} trials")
+    return axes
 
 
 def draw_recoveries(
@@ -267,8 +284,8 @@ def draw_recoveries(
     image_of: Callable[[np.ndarray], np.ndarray],
     name: str,
     limit: float,
-) -> None:
-    """Draw in two rows of four inversions of a whole image: truth and examples, the errors of all and the latents.
+) -> Sequence[Axes]:
+    """Draw inversions of an image in two rows of four: truth and examples, errors of all and latents; return `axes`.
 
     Parameters
     ----------
@@ -292,23 +309,25 @@ def draw_recoveries(
         draw_model(axes[column], image_of(each.latent), f"{'' if each.recovered else 'not '}recovered, {each.rmse:.1g}")
         draw_latents(axes[4 + column], truth, each.latent, f"squared error {each.error:.2g}")
     for column in range(len(examples) + 1, 4):
-        for axis in (axes[column], axes[4 + column]):
-            draw_nothing(axis, "no such inversion\nwas made" if trials else "none of the whole image\nwas run")
+        for ax in (axes[column], axes[4 + column]):
+            draw_nothing(ax, "no such inversion\nwas made" if trials else "none of the whole image\nwas run")
     draw_misfits(axes[4], [(t["iteration"], t["trajectory"]) for t in trials], f"{len(trials)} trials", level=limit)
     axes[4].set_ylabel("RMSE of the image")
-
-
-def draw_picture(axes: Axes, picture: np.ndarray | None, title: str) -> Axes:
-    """Draw an image of facies, or say that there is none; without a title leave the panel empty; return `axes`."""
-    if picture is not None:
-        draw_image(axes, picture, title)
-    elif title:
-        draw_nothing(axes, f"{title}:\nnot trained")
-    else:
-        axes.set_axis_off()
+    axes[4].yaxis.set_major_locator(LogLocator())  # over four decades labels of 2 and 5 would stand too close
     return axes
 
 
-def draw_nothing(axes: Axes, text: str) -> None:
-    """Leave a panel empty but for a sentence that says why."""
-    nothing(axes, text, fontsize=8, wrap=True)
+def draw_picture(ax: Axes, picture: np.ndarray | None, title: str) -> Axes:
+    """Draw an image of facies, or say that there is none; without a title leave the panel empty; return `ax`."""
+    if picture is not None:
+        draw_image(ax, picture, title)
+    elif title:
+        draw_nothing(ax, f"{title}:\nnot trained")
+    else:
+        ax.set_axis_off()
+    return ax
+
+
+def draw_nothing(ax: Axes, text: str) -> Axes:
+    """Leave a panel empty but for a sentence that says why; return `ax`."""
+    return nothing(ax, text, wrap=True)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
-from geolib.plots.style import COLORS, PALETTE, gif, headline, label_end
+from geolib.plots.style import COLORS, FILM, PALETTE, gif, headline, label_end
 
 GENERATED, REAL, CRITIC = PALETTE["generated"], PALETTE["real"], PALETTE["critic"]
 FLOOR, INK, AVERAGED = PALETTE["floor"], COLORS["black"], COLORS["sky"]
@@ -36,7 +36,7 @@ def layers(ax: Axes, shapes: Sequence[tuple[int, int]], title: str) -> Axes:
     for channels, length in shapes:
         width, height = 0.35 + np.log10(length), 0.3 + np.log10(channels)
         ax.add_patch(Rectangle((left, -height / 2), width, height, facecolor=COLORS["sky"], edgecolor=INK))
-        ax.text(left + width / 2, -height / 2 - 0.1, f"{channels}\n×{length}", ha="center", va="top", fontsize=8)
+        ax.text(left + width / 2, -height / 2 - 0.1, f"{channels}\n×{length}", ha="center", va="top")
         left += width + 0.25
     ax.set(xlim=(-0.2, left), ylim=(-2.5, 1.7), title=title)
     ax.axis("off")
@@ -77,23 +77,24 @@ def wiggles(
     return ax
 
 
-def scored(axes: Sequence[Axes], traces: np.ndarray, scores: np.ndarray, dt: float, color: str) -> None:
-    """Draw one trace `(n, nt)` in each axis with its score in the corner, the range of scores above (Figure 2)."""
+def scored(axes: Sequence[Axes], traces: np.ndarray, scores: np.ndarray, dt: float, color: str) -> Sequence[Axes]:
+    """Draw one trace `(n, nt)` in each panel with its score, the range of scores above (Figure 2); return `axes`."""
     shown: list[float] = []
     figure = None
     for ax, trace, score in zip(axes, traces, scores, strict=False):
         shown.append(float(score))
         figure = ax.get_figure()
         ax.plot(np.arange(trace.size) * dt, trace, color=color, lw=1)
-        ax.text(0.98, 0.97, f"{score:.2f}".replace("-", "−"), transform=ax.transAxes, ha="right", va="top", fontsize=8)
+        ax.text(0.98, 0.97, f"{score:.2f}".replace("-", "−"), transform=ax.transAxes, ha="right", va="top")
         ax.set(xlim=(0, trace.size * dt))
     if not isinstance(figure, Figure):
-        return
+        return axes
     # Several sets in one figure share its message.
     before = figure.get_suptitle()
     word = "generated" if color == GENERATED else "modelled"
     told = f"{word} {min(shown):.2f} to {max(shown):.2f}".replace("-", "−")
     headline(figure, f"{before}, {told}" if before else f"Scores of what is shown: {told}")
+    return axes
 
 
 def loss_curves(ax: Axes, curves: Mapping[str, np.ndarray], per_epoch: int) -> Axes:
@@ -125,12 +126,13 @@ def loss_curves(ax: Axes, curves: Mapping[str, np.ndarray], per_epoch: int) -> A
     return ax
 
 
-def evolution(axes: Sequence[Axes], panels: Mapping[str, np.ndarray], dt: float) -> None:
-    """Draw the same latents' traces `(n, nt)` at several epochs, one panel each, real ones last (Figure 4)."""
+def evolution(axes: Sequence[Axes], panels: Mapping[str, np.ndarray], dt: float) -> Sequence[Axes]:
+    """Draw the same latents' traces `(n, nt)` at several epochs, real ones last (Figure 4); return `axes`."""
     names = list(panels)
     for ax, name in zip(axes, names, strict=False):
         wiggles(ax, panels[name], dt, REAL if name == names[-1] else GENERATED)
         ax.set_title(name)
+    return axes
 
 
 def score_distributions(ax: Axes, scores: Mapping[str, np.ndarray], lines: Mapping[str, float]) -> Axes:
@@ -288,18 +290,19 @@ def asked_obtained(ax: Axes, asked: np.ndarray, sets: Mapping[str, np.ndarray], 
     return ax
 
 
-def gathers(axes: Sequence[Axes], images: np.ndarray, dt: float, spacing: float) -> None:
-    """Draw shot gathers `(n, nt, n_receivers)` sampled at `dt` seconds, receivers `spacing` metres apart, in grey."""
+def gathers(axes: Sequence[Axes], images: np.ndarray, dt: float, spacing: float) -> Sequence[Axes]:
+    """Draw shot gathers `(n, nt, n_receivers)` in grey, every `dt` s and `spacing` m; return `axes`."""
     for ax, image in zip(axes, images, strict=False):
         half = image.shape[1] * spacing / 2000
         extent = (-half, half, image.shape[0] * dt, 0.0)
         ax.imshow(image, cmap="gray", vmin=-0.4, vmax=0.4, aspect="auto", extent=extent, interpolation="nearest")
+    return axes
 
 
 def film(frames: np.ndarray, dt: float, epochs: Sequence[int] | None = None) -> bytes:
     """Return an animated GIF of traces `(frames, n, nt)` sampled at `dt` seconds, numbered by `epochs` or 1, 2, ..."""
     numbers = list(epochs) if epochs is not None else list(range(1, len(frames) + 1))
-    figure, ax = plt.subplots(figsize=(5, 3), dpi=90)
+    figure, ax = plt.subplots(figsize=(5, 3), dpi=FILM)
 
     def draw(index: int) -> None:
         ax.clear()

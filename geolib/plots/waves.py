@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from geolib.plots.absent import nothing
-from geolib.plots.style import COLORS, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, headline, new_figure
+from geolib.plots.style import COLORS, FILM, PALETTE, SIGNED_MAP, VELOCITY_MAP, color_of, gif, headline, new_figure
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -43,17 +43,17 @@ def shot_gather(ax: Axes, gather: np.ndarray, dt: float, spacing: float, clip: f
 
 def velocity(
     ax: Axes, model: np.ndarray, spacing: float | tuple[float, ...] = 10.0, limits: tuple[float, float] = (1.5, 4.7)
-) -> Any:
-    """Draw a velocity model (nz, nx) in m/s as an image in km/s and return the image, for a colour bar.
+) -> Axes:
+    """Draw a velocity model (nz, nx) in m/s as an image in km/s; return `ax`.
 
-    The spacing, m, may be one in depth and one along the line.
+    The spacing, m, may be one in depth and one along the line. For a colour bar the image is ``ax.images[-1]``.
     """
     (nz, nx), (dz, dx) = model.shape, spacing if isinstance(spacing, tuple) else (spacing, spacing)
     extent = (0, nx * dx / 1000, nz * dz / 1000, 0)
-    image = ax.imshow(model / 1000, cmap=VELOCITY_MAP, vmin=limits[0], vmax=limits[1], extent=extent)
+    ax.imshow(model / 1000, cmap=VELOCITY_MAP, vmin=limits[0], vmax=limits[1], extent=extent)
     ax.set(xlabel="distance (km)", ylabel="depth (km)")
     ax.grid(False)
-    return image
+    return ax
 
 
 def panels(
@@ -69,11 +69,10 @@ def panels(
     for ax in axes[len(models) :]:
         ax.remove()
     for ax, (name, model) in zip(axes, models.items(), strict=False):
-        image = velocity(ax, model, spacing, limits)
-        ax.set_title(name)
+        velocity(ax, model, spacing, limits).set_title(name)
         ax.label_outer()
     headline(figure, title)
-    figure.colorbar(image, ax=axes[: len(models)], label="velocity (km/s)", shrink=0.8)
+    figure.colorbar(axes[0].images[-1], ax=axes[: len(models)], label="velocity (km/s)", shrink=0.8)
     return figure
 
 
@@ -140,7 +139,7 @@ def accuracy(ax: Axes, rows: Sequence[Mapping[str, Any]], goal: float) -> Axes:
             x, y = ([row[name] for row in near] for name in ("seconds", "error"))
             label = engine if order == min(row["order"] for row in mine) else None
             ax.loglog(x, 100 * np.array(y), marker="o", markersize=3, lw=1, color=COLORS[color], label=label)
-            ax.annotate(f"{order}", (x[-1], 100 * y[-1]), xytext=(4, -3), textcoords="offset points", fontsize=8)
+            ax.annotate(f"{order}", (x[-1], 100 * y[-1]), xytext=(4, -3), textcoords="offset points")
         within = [row for row in mine if row["error"] <= goal]
         if within:
             best = min(within, key=lambda row: row["seconds"])
@@ -195,10 +194,10 @@ def gather_figure(
 ) -> Figure:
     """Return the figure of a model with 10 m cells, its source (row, column), and the shot gather beside it."""
     figure, axes = new_figure(1, 2, height=2.8)
-    image = velocity(axes[0], velocity_model, limits=(velocity_model.min() / 1000, velocity_model.max() / 1000))
+    velocity(axes[0], velocity_model, limits=(velocity_model.min() / 1000, velocity_model.max() / 1000))
     axes[0].plot(source[1] * 0.01, source[0] * 0.01, "*", color=COLORS["vermilion"], markersize=10)
     axes[0].set_title("the weights: velocity")
-    figure.colorbar(image, ax=axes[0], label="velocity (km/s)", shrink=0.7)
+    figure.colorbar(axes[0].images[-1], ax=axes[0], label="velocity (km/s)", shrink=0.7)
     shot_gather(axes[1], gather, dt, 10.0, clip=0.2)
     axes[1].set_title("the output: a shot gather")
     headline(figure, title)
@@ -248,8 +247,8 @@ def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1, title: str = "
 
 def vertical_profiles(
     axes: Sequence[Axes], truth: np.ndarray, models: Mapping[str, np.ndarray], columns: Sequence[int]
-) -> None:
-    """Draw velocity against depth at some columns of 2-D models with 10 m cells, one axes for each column."""
+) -> Sequence[Axes]:
+    """Draw velocity against depth at columns of 2-D models with 10 m cells, a panel for each; return `axes`."""
     depth = np.arange(len(truth)) * 0.01
     for ax, column in zip(axes, columns, strict=True):
         ax.plot(truth[:, column] / 1000, depth, color=PALETTE["truth"], label="truth")
@@ -258,6 +257,7 @@ def vertical_profiles(
         ax.set(title=f"x = {10 * column} m", xlabel="velocity (km/s)", ylim=(depth[-1], 0))
     axes[0].set_ylabel("depth (km)")
     axes[-1].legend()
+    return axes
 
 
 def gathers(shots: np.ndarray, dt: float, spacing: float, title: str = "") -> Figure:
@@ -308,20 +308,20 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
         Each with ``varied`` (the name of the size), its value under that name, ``forward_s``, ``gradient_s`` and
         ``workspace_bytes``.
     """
-    texts = {"nt": "time steps", "cells": "cells, layers included", "shots": "shots", "threads": "threads"}
+    texts = {"nt": "time steps", "cells": "thousands of cells, layers included", "shots": "shots", "threads": "threads"}
     figure, axes = new_figure(2, 2, height=5.2)
-    for axis, (name, text) in zip(axes, texts.items(), strict=True):
+    for ax, (name, text) in zip(axes, texts.items(), strict=True):
         chosen = [row for row in rows if row["varied"] == name]
         size = np.array([row[name] for row in chosen], float)
         for color, marker, task in (("blue", "o", "forward"), ("vermilion", "s", "gradient")):
             seconds = np.array([row[f"{task}_s"] for row in chosen])
-            axis.loglog(size, seconds, marker=marker, color=COLORS[color], label=task)
+            ax.loglog(size, seconds, marker=marker, color=COLORS[color], label=task)
             ideal = size[0] / size if name == "threads" else size / size[0]
-            axis.loglog(size, seconds[0] * ideal, ":", color=COLORS[color], linewidth=1)
-        axis.set(xlabel=text, ylabel="seconds")
-        sides = [axis.yaxis]
+            ax.loglog(size, seconds[0] * ideal, ":", color=COLORS[color], linewidth=1)
+        ax.set(xlabel=text, ylabel="seconds")
+        sides = [ax.yaxis]
         if name in ("nt", "cells"):
-            beside = axis.twinx()
+            beside = ax.twinx()
             beside.loglog(size, [row["workspace_bytes"] / 2**20 for row in chosen], "--", color=COLORS["green"])
             beside.set_ylabel("workspace (MiB)")
             beside.grid(False)
@@ -330,9 +330,11 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
             side.set_major_locator(LogLocator(subs=(1, 2, 5)))
             side.set_major_formatter(StrMethodFormatter("{x:g}"))
             side.set_minor_formatter(NullFormatter())
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.set_xticks(size, [f"{n:,.0f}" for n in size], fontsize=8)
-    axes[0].legend(fontsize=8)
+        ax.xaxis.set_minor_locator(NullLocator())
+        # Long numbers would meet.
+        named = [f"{n / 1000:.3g}" if name == "cells" else f"{n:,.0f}" for n in size]
+        ax.set_xticks(size, named)
+    axes[0].legend()
     return figure
 
 
@@ -350,8 +352,8 @@ def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int]
 
 def film(models: np.ndarray, titles: Sequence[str]) -> bytes:
     """Return models (n, nz, nx) in m/s as an animated GIF of four frames per second, each under its title."""
-    figure, (ax,) = new_figure(width=5.4, height=2.2, dpi=80)
-    image = velocity(ax, models[0])
+    figure, (ax,) = new_figure(width=5.4, height=2.2, dpi=FILM)
+    (image,) = velocity(ax, models[0]).images
     figure.colorbar(image, ax=ax, label="km/s")
 
     def draw(number: int) -> None:

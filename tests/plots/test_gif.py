@@ -28,4 +28,4 @@ def test_a_gif_has_a_picture_of_the_figure_for_each_frame():
 def test_a_film_of_traces_is_numbered_by_epochs():
     frames = np.random.default_rng(0).standard_normal((3, 2, 50))
     size, found = durations(traces.film(frames, 0.004, [1, 5, 9]))
-    assert size == (450, 270) and found == pytest.approx([330] * 3, abs=10)
+    assert size == (480, 288) and found == pytest.approx([330] * 3, abs=10)

@@ -107,7 +107,7 @@ def test_of_latents_whose_image_was_recovered_the_worst_is_drawn(axes):
     shown = [SimpleNamespace(recovered=True, latent=c * truth, error=(c - 1) ** 2) for c in (0.9, 0.5)]
     shown.append(SimpleNamespace(recovered=False, latent=-truth, error=4.0))
     draw.draw_rescaled(axes, shown, truth)
-    assert "0.50 times" in [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "0.50 times" in [text.get_text() for text in axes.texts]
 
 
 def test_without_a_recovered_image_a_sentence_says_so(axes):

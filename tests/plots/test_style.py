@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 
 from geolib.plots import style
@@ -65,6 +66,23 @@ def test_every_colour_of_the_house_can_be_seen_on_a_dark_page_and_told_from_the_
     pairs = itertools.combinations([np.array(to_rgb(color)) for color in shown.values()], 2)
     assert min(np.linalg.norm(one - other) for one, other in pairs) > 0.2
     assert set(style.IN_THE_DARK) <= set(style.COLORS.values())
+
+
+def test_all_text_of_a_figure_is_of_one_size():
+    style.use_style()
+    figure, (ax,) = style.new_figure()
+    ax.plot([1, 2], [3, 4], label="Adam")
+    ax.set(title="title", xlabel="x", ylabel="y")
+    ax.legend(title="methods")
+    ax.annotate("note", (1, 3))
+    style.headline(figure, "message")
+    figure.supxlabel("time")
+    figure.draw_without_rendering()
+    assert {text.get_fontsize() for text in figure.findobj(Text) if text.get_text()} == {style.POINTS}
+    # No figure goes its own way, and pages show a film's pixels as those of a screen, 96 to the inch.
+    code = "".join(path.read_text(encoding="utf-8") for path in (paths.checkout() / "geolib" / "plots").glob("*.py"))
+    assert not re.findall(r"fontsize=|\"fontsize\"|labelsize=|\Wsize=\d", code)
+    assert style.FILM == 96
 
 
 def test_no_stroke_becomes_pixels_which_cannot_turn_light():

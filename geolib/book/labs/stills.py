@@ -36,7 +36,8 @@ def game() -> Figure:
     left.plot(run["x"], run["target"], color=style.PALETTE["real"], label="data")
     left.plot(run["x"], run["densities"][-1], color=style.PALETTE["generated"], label="generator")
     left.plot(run["x"], run["curves"][-1], color=style.PALETTE["critic"], label="discriminator")
-    left.set(title="The generator's density meets the data's", xlabel="x")
+    # Above the curves is room for the legend.
+    left.set(title="The generator's density meets the data's", xlabel="x", ylim=(None, 0.85))
     left.legend(loc="upper left")
     # Against the best discriminator: twice the Jensen-Shannon divergence, less log 4.
     value = 2 * run["history"][:, 1] - np.log(4)
@@ -49,7 +50,7 @@ def game() -> Figure:
 
 def line() -> Figure:
     """Draw the four layers as gradient descent and Adam leave them, misfit and model error."""
-    figure, (model, misfit, error) = style.new_figure(1, 3, height=2.8)
+    figure, (model, misfit, error) = style.new_figure(1, 3, height=3.0)
     for name, label in (("1d-gd-0.4-f64", "gradient descent"), ("1d-adam-40-f64", "Adam")):
         run, color = _unit("rnn_fwi", name), style.PALETTE[label]
         model.plot(run["model"], color=color, label=label)
@@ -58,7 +59,8 @@ def line() -> Figure:
     model.plot(run["truth"], color=style.PALETTE["truth"], label="truth")
     model.plot(run["start"], color=style.PALETTE["start"], linestyle="--", label="start")
     model.set(title="Four layers, found", xlabel="depth, cells", ylabel="velocity, m/s")
-    model.legend()
+    names = model.get_legend_handles_labels()
+    figure.legend(*names, loc="outside lower center", ncols=4)
     misfit.set(title="Misfit", xlabel="update")
     error.set(title="Model error, m/s", xlabel="update")
     return figure
