@@ -66,8 +66,8 @@ class LatentConfig(BaseConfig):
     )
     methods: tuple[str, ...] = param(
         ("adam", "gn"),
-        "strategy 1, strategy 2 (gnx: with exact derivatives), the global search (dreamshort: with "
-        "a tenth of its jumps) and our pooled one",
+        "strategies 1 and 2 (gnx: exact derivatives), the global search (dreamshort: a tenth of its "
+        "jumps), our pooled one",
         paper=("adam", "gn", *ALONE),
         choices=METHODS,
         extent=True,
