@@ -66,8 +66,8 @@ class LatentConfig(BaseConfig):
     )
     methods: tuple[str, ...] = param(
         ("adam", "gn"),
-        "strategies 1 and 2 (gnx: exact derivatives), the global search (dreamshort: a tenth of its "
-        "jumps), our pooled one",
+        "strategies 1 and 2 (gnx: exact derivatives), the global search (dreamshort: a tenth of "
+        "its jumps), our pooled one",
         paper=("adam", "gn", *ALONE),
         choices=METHODS,
         extent=True,
