@@ -51,7 +51,8 @@ OWN = {
     "rnn_fwi": ("survey", "velocity=example/truth.npy shots=1 iterations=1 seconds=0.3 optimisers=cg"),
     "rnn_fwi, SEG-Y": (
         "survey",
-        "velocity=example/start.npy gathers=example/gathers.sgy source=estimated iterations=1 optimisers=cg",
+        "velocity=example/start.npy gathers=example/gathers.sgy truth=example/truth.npy source=estimated iterations=1 "
+        "optimisers=cg",
     ),
     "latent_inversion": (
         "traveltimes",
@@ -87,6 +88,7 @@ def test_a_page_of_own_data_tells_of_nothing_else(chapter, tmp_path, monkeypatch
     assert len(figures) >= 2 and all(len(words) > 10 for words in captions)
     assert all(re.search(r'alt="[A-Z][^"]+\."', image) for image in re.findall(r"<img[^>]*>", body))
     text = re.sub(r"<[^>]+>", " ", body)
+    assert ("model error (m/s)" in text) == (": truth, start" in text) == ("truth" in given)
     for author in ("Laloy", "Niu", "Sun et al", "Marmousi"):
         assert author not in text
 

@@ -82,6 +82,29 @@ def test_gathers_make_the_velocity_the_start(gathers):
     assert whole.objective(made.start)[0] > 10 * misfit
 
 
+def test_a_truth_beside_gathers_judges_models_and_changes_none(gathers, tmp_path):
+    truth = MODEL + 4000 * (DEPTH > 14)  # far beyond what an inversion from this start may reach
+    np.save(tmp_path / "t.npy", truth)
+    alone = replace(gathers, optimisers=("adam", "lbfgs"), iterations=2)
+    told = replace(alone, truth=str(tmp_path / "t.npy"))
+    made = fwi.problem(told)
+    assert made.known and made.bounds == fwi.problem(alone).bounds
+    np.testing.assert_array_equal(made.truth, truth)
+    np.testing.assert_array_equal(made.start, MODEL)
+    found, before = (studies.run(fwi.STUDY, config).units for config in (told, alone))
+    for unit, run in found.items():
+        assert set(run) - set(before[unit]) == {"error", "truth"}
+        for name, values in before[unit].items():
+            np.testing.assert_array_equal(run[name], values)
+        assert run["error"][0] == pytest.approx(2000, rel=1e-6)  # 4000 m/s in a quarter of the rows
+    heads, _, *rows = fwi.table(fwi.named(found)).splitlines()
+    assert heads.endswith("| model error (m/s) |") and all(" 2000 to " in row for row in rows)
+    assert "error" not in fwi.table(fwi.named(before))
+    assert studies.whole_key(fwi.STUDY, told) != studies.whole_key(fwi.STUDY, alone)
+    # The data are looked at as before: what is known of the truth does not stand in their place.
+    assert any("cycles" in row.check for row in fwi.certificate(told).rows)
+
+
 def test_the_gradient_without_dead_traces_is_that_of_its_misfit(gathers):
     made = fwi.problem(gathers)
     model = made.start.astype(np.float64) * 1.01
