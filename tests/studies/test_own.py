@@ -12,6 +12,7 @@ from geolib.book import reruns
 from geolib.datasets import files, segy, velocity
 from geolib.datasets.channels import procedural_channels
 from geolib.gans import sgan
+from geolib.inversion import crosshole
 from geolib.metrics import facies
 from geolib.studies import examples
 from geolib.studies.latent_inversion import given, learnt
@@ -297,6 +298,39 @@ def test_any_subset_of_rays_is_inverted(tmp_path):
     best = physics.simulate(run["latents"][:1].astype(float))[0] - physics.data.numpy()
     assert np.sqrt(np.square(best).mean()) == pytest.approx(run["misfits"][0], rel=1e-4)
     assert len(tomography.ends(units).splitlines()) == 2 + len(run["misfits"]) and len(tomography.modes(units)) <= 6
+
+
+def test_boreholes_are_where_the_table_says_or_centred(tmp_path):
+    (path,) = examples.make("traveltimes", tmp_path)
+    heads, *lines = path.read_text().splitlines()
+    values = {"traveltimes": str(tmp_path / "x.csv"), "width": 16}
+
+    def made(across, **changes):
+        (tmp_path / "x.csv").write_text("\n".join([f"{heads},source_x,receiver_x", *map(across, lines)]))
+        return tomography.rays(tomography.OwnConfig(**values | changes))
+
+    old = tomography.rays(tomography.OwnConfig(traveltimes=str(path)))
+    assert old.placed == "sources at x 0.01 m and receivers at x 5.99 m"
+    survey = crosshole.Crosshole(source_x=(6 - 5.98) / 2, receiver_x=(6 - 5.98) / 2 + 5.98)
+    depths = np.array([line.split(",")[:2] for line in lines]).astype(float) / 0.5
+    rows = ((depths[:, 0] - 1) * 24 + depths[:, 1] - 1).astype(int)
+    before = crosshole.ray_matrix(survey)[rows].astype(np.float32)
+    same = made(lambda line: f"{line},{(6 - 5.98) / 2!r},{(6 - 5.98) / 2 + 5.98!r}")
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(old.matrix, part), getattr(before, part))
+        np.testing.assert_array_equal(getattr(same.matrix, part), getattr(before, part))
+    # A borehole that leans; the distance of vertical ones does not matter, though it is more than the model's width.
+    leaning = made(lambda line: f"{line},{0.5 + 0.1 * float(line.split(',')[0]):.3f},5.5", distance=60.0)
+    assert leaning.placed == "sources at x 0.55 to 1.7 m and receivers at x 5.5 m"
+    source, receiver = (0.5 * depths[:, n] for n in (0, 1))
+    expected = np.hypot(5 - 0.1 * source, source - receiver)
+    np.testing.assert_allclose(np.asarray(leaning.matrix.sum(1)).ravel(), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"distance must be at most the model's 6 m; got 60\. Take larger cells, or"):
+        tomography.rays(tomography.OwnConfig(traveltimes=str(path), distance=60.0))
+    with pytest.raises(ValueError, match=r"distance must be at most the model's 6 m; got 60"):
+        tomography.OwnConfig(distance=60.0)
+    with pytest.raises(ValueError, match=r"traveltimes must have receiver_x between 0 and 6 m, .*; row 3 has 7\."):
+        made(lambda line: f"{line},1,{7 if line == lines[1] else 5}")
 
 
 def test_without_times_they_are_made_and_the_truth_is_known():
