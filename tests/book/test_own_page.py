@@ -31,6 +31,7 @@ def test_a_script_runs_as_it_stands(script, tmp_path, monkeypatch):
         config.ready()
         known = config.as_dict()
         fewer = {"iterations": 2, "epochs": 1, "draws": 64, "moves": 1, "starts": 2, "solves": 20, "updates": 1}
+        fewer |= {"gn_iterations": 1}
         short = type(config)(**known | {name: value for name, value in fewer.items() if name in known})
         ran.append(studies.run(study, short).units)
         return folder, folder
@@ -56,11 +57,12 @@ OWN = {
     ),
     "latent_inversion": (
         "traveltimes",
-        "traveltimes=example/traveltimes.csv width=16 starts=2 iterations=2 draws=64 moves=1 solves=20",
+        "traveltimes=example/traveltimes.csv width=16 starts=2 iterations=2 gn_iterations=2 draws=64 moves=1 solves=20",
     ),
     "latent_inversion, training": (
         "training_image",
-        "training_image=example/training_image.npy width=2 batch=2 updates=2 judged=4 starts=1 iterations=1 solves=20",
+        "training_image=example/training_image.npy width=2 batch=2 updates=2 judged=4 starts=1 iterations=1 solves=20 "
+        "gn_iterations=0",
     ),
     "wgan_traces": ("traces", "traces=example/traces.npy epochs=1"),
 }
@@ -88,6 +90,7 @@ def test_a_page_of_own_data_tells_of_nothing_else(chapter, tmp_path, monkeypatch
     assert len(figures) >= 2 and all(len(words) > 10 for words in captions)
     assert all(re.search(r'alt="[A-Z][^"]+\."', image) for image in re.findall(r"<img[^>]*>", body))
     text = re.sub(r"<[^>]+>", " ", body)
+    assert ("misfit, Gauss-Newton" in text) == ("Gauss-Newton: 124 solves" in told) == ("gn_iterations=2" in given)
     assert ("model error (m/s)" in text) == (": truth, start" in text) == ("truth" in given)
     for author in ("Laloy", "Niu", "Sun et al", "Marmousi"):
         assert author not in text

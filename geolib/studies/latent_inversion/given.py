@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,10 @@ from geolib.runs.config import Config, file_param, param
 from geolib.runs.tables import duration
 from geolib.studies.latent_inversion import learnt
 from geolib.studies.latent_inversion.config import check_width
-from geolib.studies.latent_inversion.world import weights_path
+from geolib.studies.latent_inversion.world import N_LATENT, weights_path
+
+#: Models simulated for an update of Gauss-Newton: the latent's own, and two a component.
+SOLVES = 2 * N_LATENT + 1
 
 #: Rows and columns of the model.
 SHAPE = crosshole.Crosshole().shape
@@ -91,6 +95,17 @@ class OwnConfig(Config):
     starts: int = param(8, "starts of the descent", paper=64, low=1, high=4096)
     iterations: int = param(200, "updates of each", paper=2000, low=1, high=100_000)
     rate: float = param(0.01, "Adam's learning rate", low=1e-6, high=10)
+    gn_iterations: int = param(
+        20,
+        "updates of Gauss-Newton from the same starts; 0 leaves it out",
+        paper=200,
+        low=0,
+        high=100_000,
+        former=0,
+    )
+    perturbation: float = param(
+        0.1, "step of its central differences", low=1e-4, high=2.0, former=0.1
+    )
     solves: int = param(
         2000, "models simulated by the search; 0 leaves it out", paper=10_000, low=0, high=10**7
     )
@@ -126,8 +141,12 @@ class OwnConfig(Config):
         self.memory()
 
     def told(self) -> list[str]:
-        """Return how much memory a gradient takes, and how long a training."""
+        """Return how much memory a gradient takes, and how long Gauss-Newton and a training."""
         lines = [self.memory()]
+        if self.gn_iterations:
+            most = SOLVES * self.starts * self.gn_iterations
+            took = duration(most * _solve_seconds(self))
+            lines.append(f"Gauss-Newton: {most:,} solves at most, about {took}, as measured now")
         picture = learnt.image(self.training_image, self.threshold)
         if picture is not None:
             took = duration(learnt.seconds(picture, recipe(self)))
@@ -146,11 +165,37 @@ class OwnConfig(Config):
             latents = torch.zeros(1, 1, *sgan.LATENT, requires_grad=True)
         # The fused layers keep less than a graph does, without them the derivatives come on top.
         more = 1 if inference.available() else 2
-        needed = more * self.starts * kept_bytes(lambda: empty(latents))
+        kept = kept_bytes(lambda: empty(latents))
+        needed = self.starts * max(more * kept, kept + self._jacobian_bytes())
         if not self.training_image:
             return within_memory("all starts together", needed, "Take fewer starts.")
         needed = max(needed, learnt.training_bytes(recipe(self)))
         return within_memory("a training", needed, "Take a smaller width, batch or starts.")
+
+    def _jacobian_bytes(self) -> int:
+        """Return the bytes that Gauss-Newton takes for a start, beside its solves."""
+        if not self.gn_iterations:
+            return 0
+        # Solves in float32, twice while they are put together; their slopes, again in float64, and
+        # once more in another order.
+        return len(rays(self).deviation) * (2 * 4 * SOLVES + (4 + 8 + 8 + 8) * N_LATENT)
+
+
+def _solve_seconds(config: OwnConfig, count: int = 8) -> float:
+    """Return how long a solve takes on this machine, without the first, which compiles."""
+    made = (
+        sgan.Generator(config.width).requires_grad_(False).eval()  # not yet trained, as fast
+        if config.training_image
+        else network(config.weights, config.width)
+    )
+    frozen = inference.Frozen(made) if inference.available() else made
+    count = min(count, config.starts)
+    latents = torch.zeros(count, 1, *sgan.LATENT)
+    with torch.no_grad():
+        frozen(latents)
+        begin = time.perf_counter()
+        frozen(latents)
+    return (time.perf_counter() - begin) / count
 
 
 def recipe(config: OwnConfig) -> Recipe:
@@ -198,10 +243,9 @@ def rays(config: OwnConfig) -> Rays:
     sources, receivers = _ends(config, found)
     matrix = crosshole.path_lengths(sources, receivers, SHAPE, config.cell).astype(np.float32)
     deviation = np.full(matrix.shape[0], config.noise)
-    time = None if found is None else found.time
     if found is not None and found.deviation is not None:
         deviation = found.deviation
-    return Rays(sources, receivers, matrix, time, deviation)
+    return Rays(sources, receivers, matrix, None if found is None else found.time, deviation)
 
 
 def _ends(config: OwnConfig, found: files.Traveltimes | None) -> tuple[np.ndarray, np.ndarray]:

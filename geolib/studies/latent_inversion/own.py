@@ -14,12 +14,20 @@ from torch import Tensor
 from geolib.gans import sgan
 from geolib.gans.fast import inference
 from geolib.inversion import crosshole, latent, posterior
+from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.inversion.search import Settings, search
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.latent_inversion import learnt
-from geolib.studies.latent_inversion.given import SHAPE, OwnConfig, network, rays, recipe
+from geolib.studies.latent_inversion.given import (
+    SHAPE,
+    SOLVES,
+    OwnConfig,
+    network,
+    rays,
+    recipe,
+)
 from geolib.studies.latent_inversion.world import N_LATENT
 
 _SHOWN = 6  # images, of the best first
@@ -67,10 +75,10 @@ class Physics:
 
 
 class OwnLatent(Study[OwnConfig]):
-    """A descent from many starts, a search and a sampler, on the reader's own traveltimes."""
+    """Two descents from many starts, a search and a sampler, on the reader's own traveltimes."""
 
     name = "latent_own"
-    version = 2  # the sampler searches until searches have come near enough
+    version = 3  # descent and search hold their solves
     title = "Your own traveltimes in a generator's latent space"
     Config = OwnConfig
     kinds = (Single,)
@@ -78,10 +86,11 @@ class OwnLatent(Study[OwnConfig]):
     sequential = True
 
     def units(self, config: OwnConfig) -> list[Unit]:
-        """Return the descent, and training, search and sampler where they are asked for."""
+        """Return Adam's descent, and what else is asked for."""
         asked = {
             "training": len(config.training_image),
             "descent": 1,
+            "newton": config.gn_iterations,
             "search": config.solves,
             "posterior": config.draws,
         }
@@ -94,7 +103,7 @@ class OwnLatent(Study[OwnConfig]):
     def compute(
         self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield the training; misfits, fits and images of descent and search; the sampler's."""
+        """Yield the training; misfits and images of descents and search; the sampler's."""
         picture, trained = learnt.image(config.training_image, config.threshold), None
         if picture is not None:
             with tempfile.TemporaryDirectory() as temporary:
@@ -105,7 +114,8 @@ class OwnLatent(Study[OwnConfig]):
                         yield Single("training"), made
                 trained = sgan.load_weights(place / learnt.CHOSEN)
         physics = Physics(config, trained)
-        how = {"descent": _descent, "search": _search, "posterior": _posterior}
+        how = {"descent": _descent, "newton": _gauss_newton, "search": _search}
+        how["posterior"] = _posterior
         for unit in units:
             if unit.name == "training":
                 continue
@@ -116,12 +126,16 @@ class OwnLatent(Study[OwnConfig]):
             )
 
 
+def _starts(config: OwnConfig, rng: np.random.Generator) -> Tensor:
+    """Return first latents (n, 15), the first that a generator draws."""
+    return torch.from_numpy(rng.uniform(-1, 1, (config.starts, N_LATENT))).float()
+
+
 def _descent(physics: Physics) -> Arrays:
     config, rng = physics.config, np.random.default_rng([physics.config.seed, 2])
+    start = _starts(config, rng)
     shape = (config.starts, config.iterations, N_LATENT)
-    start, draws = (
-        torch.from_numpy(rng.uniform(-1, 1, each)).float() for each in (shape[::2], shape)
-    )
+    draws = torch.from_numpy(rng.uniform(-1, 1, shape)).float()
     data = physics.data.expand(config.starts, -1)
     enough = torch.ones(config.starts)  # as good as the errors of the times
     found = latent.adam(physics.scaled, data, start, draws, rate=config.rate, enough=enough)
@@ -132,8 +146,33 @@ def _descent(physics: Physics) -> Arrays:
         "fit": fit,
         "time": np.asarray(physics.time),
         "deviation": physics.rays.deviation,
+        "solves": found.visits.numpy(),
         **_images(physics, found.best_latent),
     }
+
+
+def _gauss_newton(physics: Physics) -> Arrays:
+    """Return what Gauss-Newton makes of Adam's starts, each time weighted by its deviation."""
+    config = physics.config
+    start = _starts(config, np.random.default_rng([config.seed, 2]))
+    # Where float32 rounds a draw to the box's very end there is no normal number.
+    inner = 1 - torch.finfo(start.dtype).eps / 2
+    start = latent.to_normal(start.clamp(-inner, inner))
+
+    def simulate(normal: Tensor) -> Tensor:
+        # As many at once as there are starts, so that it takes no more memory than the descent.
+        parts = normal.split(config.starts)
+        return torch.cat([physics.scaled(latent.to_uniform(part)) for part in parts])
+
+    found = gauss_newton(
+        central_differences(simulate, config.perturbation),
+        physics.data.expand(config.starts, -1),
+        start,
+        config.gn_iterations,
+        enough=torch.ones(config.starts),  # as for the descent
+    )
+    kept = {"misfit": found.misfit.numpy(), "solves": SOLVES * found.visits.numpy()}
+    return kept | _images(physics, latent.to_uniform(found.best_latent))
 
 
 def _search(physics: Physics) -> Arrays:
@@ -159,7 +198,7 @@ def _search(physics: Physics) -> Arrays:
     facies = made["images"] >= 0.5
     other = (facies != facies[:1]).mean((1, 2))
     kept = {"misfits": np.array(misfits)[order], "other": other, "record": record}
-    return {**made, **kept, "target": np.array(Settings().target)}
+    return {**made, **kept, "target": np.array(Settings().target), "solves": np.array(used)}
 
 
 def _images(physics: Physics, latents: Tensor) -> Arrays:
@@ -186,20 +225,58 @@ def _posterior(physics: Physics) -> Arrays:
     }
 
 
+#: Names of the descents, by their units.
+DESCENTS = {"descent": "Adam", "newton": "Gauss-Newton"}
+
+
+def descents(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
+    """Return the descents that there are, by their names."""
+    return {name: units[unit] for unit, name in DESCENTS.items() if unit in units}
+
+
 def summary(units: Units) -> str:
     """Return a table of what each start reached, best first, in deviations of the times."""
-    run = units["descent"]
-    best = run["misfit"].min(1)
+    best = {name: run["misfit"].min(1) for name, run in descents(units).items()}
+    order = np.argsort(np.min(list(best.values()), axis=0))
     rows = [
-        [place, int(start) + 1, f"{best[start]:.2f}"]
-        for place, start in enumerate(np.argsort(best), 1)
+        [place, int(start) + 1, *(f"{reached[start]:.2f}" for reached in best.values())]
+        for place, start in enumerate(order, 1)
     ]
-    return markdown(["rank", "start", "misfit (deviations)"], rows, "rrr")
+    return markdown(["rank", "start", *(f"misfit, {name}" for name in best)], rows, "rrrr")
 
 
-def pictures(units: Units) -> dict[str, np.ndarray]:
-    """Return the images of the best starts by what is said of each, after the truth if known."""
-    run: Mapping[str, np.ndarray] = units["descent"]
+def beside(units: Units) -> str:
+    """Return a table of what each method reached, and with how many models simulated."""
+    found = {
+        name: (run["misfit"].min(1), run["solves"].sum()) for name, run in descents(units).items()
+    }
+    for unit in ("search", "posterior"):
+        if unit in units:
+            found[unit] = units[unit]["misfits"], units[unit]["solves"]
+    limit = Settings().target
+    rows = [
+        [
+            name,
+            len(misfits),
+            # Draws are not looked for one by one: how many of them are below is no success.
+            "" if name == "posterior" else int((misfits <= limit).sum()),
+            f"{misfits.min():.2f}",
+            f"{np.median(misfits):.2f}",
+            f"{int(solves):,}",
+        ]
+        for name, (misfits, solves) in found.items()
+    ]
+    return markdown(["method", "models", "fit", "best", "median", "solves"], rows, "lrrrrr")
+
+
+def pictures(units: Units, name: str = "Adam") -> dict[str, np.ndarray]:
+    """Return the images of a descent's best starts, by what is said of each, after a known truth.
+
+    There are none of a descent that was left out.
+    """
+    if name not in descents(units):
+        return {}
+    run = descents(units)[name]
     best = run["misfit"].min(1)
     shown = {"truth": run["true_images"][0]} if "true_images" in run else {}
     for start in np.argsort(best)[:_SHOWN]:
@@ -220,7 +297,9 @@ def ends(units: Units) -> str:
 
 
 def modes(units: Units) -> dict[str, np.ndarray]:
-    """Return the images at the best ends of the search, by what is said of each."""
+    """Return the images at the best ends of the search, if it was made, by what is said of each."""
+    if "search" not in units:
+        return {}
     run = units["search"]
     titles = (
         f"{place}: {misfit:.2f}, {100 * other:.0f} %"
