@@ -16,6 +16,7 @@ from geolib.gans.fast import inference
 from geolib.inversion import crosshole, latent, posterior
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.inversion.search import Settings, search
+from geolib.runs.measure import Measure
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
@@ -124,6 +125,13 @@ class OwnLatent(Study[OwnConfig]):
                 unit,
                 how[unit.name](physics) | {f"true_{name}": value for name, value in truth.items()},
             )
+
+    def measures(self, config: OwnConfig, units: Units) -> dict[str, Measure]:
+        """Return the least misfit of each method, in deviations."""
+        least = {name: run["misfit"].min() for name, run in descents(units).items()}
+        if "search" in units:
+            least["search"] = units["search"]["misfits"].min()
+        return {f"{name}.misfit": Measure(float(misfit)) for name, misfit in least.items()}
 
 
 def _starts(config: OwnConfig, rng: np.random.Generator) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 
 from geolib.datasets.velocity import smooth
 from geolib.inversion import descent, words
+from geolib.runs.measure import Measure
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, select
@@ -160,6 +161,16 @@ class OwnFwi(Study[OwnConfig]):
                     **({"truth": made.truth.astype(np.float32)} if made.known else {}),
                 },
             )
+
+    def measures(self, config: OwnConfig, units: Units) -> dict[str, Measure]:
+        """Return the misfit's share that each optimiser left, and its model's error if known."""
+        found = {}
+        for unit, run in select(units, Descent).items():
+            share = run["misfit"].min() / run["misfit"][0]
+            found[f"{unit.method}.misfit"] = Measure(float(share))
+            if "error" in run:
+                found[f"{unit.method}.error"] = Measure(float(run["error"][-1]))
+        return found
 
 
 def named(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
