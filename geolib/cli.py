@@ -255,9 +255,8 @@ def _sweep(options: argparse.Namespace) -> int:
     from geolib.book import compare
 
     _must_have_notebook(options)
-    if not options.changes:
-        raise UsageError("a sweep must vary a parameter; got no -p NAME V1,V2. Add one.")
     try:
+        options.study = studies.asked_for(options.study, [name for name, _ in options.changes])  # as in _config
         grid = reruns.grid(studies.config_of(options.study), options.preset, options.changes)
         for _, config in grid:
             config.ready()

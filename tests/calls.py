@@ -306,6 +306,12 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "receiver_depths": (0.2, 0.5),
     },
     crosshole.ray_matrix: lambda: {"survey": _hole(), "cell_order": "consistent"},
+    crosshole.path_lengths: lambda: {
+        "sources": np.array([[0.1, 0.0], [0.3, 0.2]]),
+        "receivers": np.array([[0.2, 0.5], [0.6, 0.1]]),
+        "shape": (6, 5),
+        "spacing": 0.1,
+    },
     crosshole.velocity: lambda: {"models": _rng().random((6, 5))},
     crosshole.traveltimes: lambda: {"matrix": _matrix(), "velocities": np.full((6, 5), 0.08)},
     crosshole.times_of: lambda: {"matrix": _matrix(), "slowness": torch.full((2, 30), 12.0, dtype=torch.float64)},

@@ -139,7 +139,8 @@ def _rerunning(command: Command) -> None:
         "sweep",
         "rerun a notebook for every combination of values, with one summary page and table",
         "geolib sweep rnn_fwi -p frequency 6,8,10\n"
-        "geolib sweep rnn_fwi -p frequency 8,10 -p optimisers adam+cg,lbfgs   # + joins entries",
+        "geolib sweep rnn_fwi -p frequency 8,10 -p optimisers adam+cg,lbfgs   # + joins entries\n"
+        "geolib sweep latent_inversion -p traveltimes mine.csv -p noise 0.5,1,2   # your own data",
     )
     _study(sub, companions=False)
     _configuration(sub)

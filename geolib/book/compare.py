@@ -74,7 +74,7 @@ def read(folder: Path) -> Run:
         )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        study = _checks.choice("study", record["study"], studies.NAMES)
+        study = _checks.choice("study", record["study"], (*studies.NAMES, *studies.OWN))
         measures = {name: _measure(name, entry) for name, entry in dict(record["measures"]).items()}
         about = record["provenance"]
         facts = {

@@ -248,32 +248,41 @@ def grid(
         Where the other parameters come from.
     changes : sequence of (name, values)
         Values are separated by commas; the entries of one value of a list parameter are joined by
-        '+'.
+        '+'. A file that all combinations share is no part of their names.
 
     Raises
     ------
     TypeError, ValueError
-        If a name or a value is refused, before anything runs.
+        If a name or a value is refused, or files alone are given, before anything runs.
     """
     kinds = {row["name"]: row["type"] for row in kind.describe()}
     names, columns = [name for name, _ in changes], []
     for name, values in changes:
-        entries = [value.strip() for value in values.split(",")]
+        whole = name in kind.file_names() and Path(values).is_file()  # with commas in its name, too
+        entries = [values] if whole else [value.strip() for value in values.split(",")]
         if not all(entries) or names.count(name) > 1:
             raise ValueError(
                 f"{name} must be given once, with values such as 1,2,3; got {values!r}. Correct it."
             )
         is_list = kinds.get(name, "").startswith("list")
         columns.append([_PLUS.sub(",", entry) if is_list else entry for entry in entries])
+    shared = {n for n, c in zip(names, columns, strict=True) if len(c) == 1} & kind.file_names()
+    varied = [name for name in names if name not in shared]
+    if not varied:
+        raise ValueError("a sweep must vary a parameter; got no -p NAME V1,V2. Add one.")
     made = {}
     for combination in itertools.product(*columns):
         config = kind.preset(preset, **dict(zip(names, combination, strict=True)))
-        label = "_".join(
-            f"{name}-{plain(getattr(config, name)).replace(',', '+')}" for name in names
-        )
+        label = "_".join(f"{name}-{_shown(config, name).replace(',', '+')}" for name in varied)
         if len(label.encode()) > _LONGEST:
             label = f"{label[:100]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
         if label in made:
             raise ValueError(f"values of a sweep must differ; {label} comes twice. Name each once.")
         made[label] = config
     return list(made.items())
+
+
+def _shown(config: Config, name: str) -> str:
+    """Return a parameter's value as the name of a folder has it: of a file its own name."""
+    value = plain(getattr(config, name))
+    return Path(value).name if name in config.file_names() else value

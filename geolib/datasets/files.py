@@ -331,45 +331,69 @@ def by_shots(name: str, path: Any) -> np.ndarray:
 
 
 class Traveltimes(NamedTuple):
-    """Rays between two boreholes: depths in m, times and their standard deviations in ns."""
+    """Rays between two boreholes: depths in m, times and their deviations in ns, and x of the ends (m) where told."""
 
     source_depth: np.ndarray
     receiver_depth: np.ndarray
     time: np.ndarray
     deviation: np.ndarray | None
+    source_x: np.ndarray | None
+    receiver_x: np.ndarray | None
 
 
-def traveltimes(name: str, path: Any, *, distance: float, depth: float) -> Traveltimes:
-    """Return the rays of a table: source_depth, receiver_depth (m), time (ns), and maybe deviation (ns).
+def traveltimes(name: str, path: Any, *, distance: float, depth: float, width: float) -> Traveltimes:
+    """Return the rays of a table: source_depth, receiver_depth (m), time (ns), maybe deviation (ns), and maybe x (m).
 
     Parameters
     ----------
     name, path
         The parameter and its file.
-    distance, depth : float
-        Between the boreholes, and of the model, m.
+    distance : float
+        Between boreholes that are vertical: where the table has no source_x and receiver_x, m.
+    depth, width : float
+        Of the model, m; x counts from its left edge.
 
     Raises
     ------
     TypeError, ValueError
         As `table`; also if a ray leaves the model, a time is none of a radar wave, or a deviation is not positive.
     """
-    found = table(name, path, ("source_depth", "receiver_depth", "time"), ("deviation",))
-    depths = np.stack([found["source_depth"], found["receiver_depth"]])
-    if depths.min() < 0 or depths.max() > depth:
+    places = ("source_x", "receiver_x")
+    found = table(name, path, ("source_depth", "receiver_depth", "time"), ("deviation", *places))
+    if len(set(places) & set(found)) == 1:
+        there, missing = sorted(places, key=lambda column: column not in found)
         raise ValueError(
-            f"{name} must have depths between 0 and {depth:g} m; got {depths.min():g} to {depths.max():g}. "
-            "Check their unit."
+            f"{name} must have both {' and '.join(places)}, or neither; {path} has {there} alone. Add {missing}."
         )
+    if "source_x" not in found and distance > width:
+        raise ValueError(
+            f"distance must be at most the model's {width:g} m; got {distance:g}. Take larger cells, or give {name} "
+            "with source_x and receiver_x."
+        )
+    for end in ("source", "receiver"):
+        _must_be_within(name, end, found[f"{end}_depth"], found.get(f"{end}_x"), (depth, width))
     if (found["time"] <= 0).any():
         raise ValueError(f"{name} must have positive times; got {found['time'].min():g} ns. Correct the picks.")
-    mean = np.hypot(distance, depths[0] - depths[1]) / found["time"]
+    across = found["source_x"] - found["receiver_x"] if "source_x" in found else distance
+    mean = np.hypot(across, found["source_depth"] - found["receiver_depth"]) / found["time"]
     if mean.min() < RADAR[0] or mean.max() > RADAR[1]:
         raise ValueError(
             f"{name} must give mean velocities of {RADAR[0]:g} to {RADAR[1]:g} m/ns; they are {mean.min():.3g} to "
-            f"{mean.max():.3g}. Give times in ns and depths in m."
+            f"{mean.max():.3g}. Give times in ns and positions in m."
         )
     deviation = found.get("deviation")
     if deviation is not None and (deviation <= 0).any():
         raise ValueError(f"{name} must have positive deviations; got {deviation.min():g} ns. Correct them.")
-    return Traveltimes(found["source_depth"], found["receiver_depth"], found["time"], deviation)
+    return Traveltimes(*(found.get(column) for column in Traveltimes._fields))  # type: ignore[arg-type]
+
+
+def _must_be_within(name: str, end: str, depth: np.ndarray, x: np.ndarray | None, extent: tuple[float, float]) -> None:
+    """Refuse ends of rays outside the model, by the row of the table as it stands in the file without empty lines."""
+    for what, values, most in (("depth", depth, extent[0]), ("x", x, extent[1])):
+        if values is None or (values.min() >= 0 and values.max() <= most):
+            continue
+        row = int(np.argmax((values < 0) | (values > most)))
+        raise ValueError(
+            f"{name} must have {end}_{what} between 0 and {most:g} m, in the model; row {row + 2} has {values[row]:g}. "
+            "Check its unit, or take larger cells."
+        )

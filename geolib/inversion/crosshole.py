@@ -100,27 +100,75 @@ def ray_matrix(survey: Crosshole, cell_order: str = "consistent") -> sparse.csr_
     ----------
     Laloy et al. (2019), equation 13 and section 3.4.
     """
-    nz, nx = survey.shape
+    depths = [(source, receiver) for source in survey.source_depths for receiver in survey.receiver_depths]
+    ends = [((source, survey.source_x), (receiver, survey.receiver_x)) for source, receiver in depths]
+    return _matrix(np.array(ends), survey.shape, survey.spacing, cell_order)
+
+
+@checked(sources=(None, 2), receivers=(None, 2), shape=(1, 10**6), spacing=(1e-6, None, "m"))
+def path_lengths(
+    sources: np.ndarray, receivers: np.ndarray, shape: tuple[int, int] = (125, 60), spacing: float = 0.1
+) -> sparse.csr_matrix:
+    """Return the path lengths of straight rays that each have two ends of their own, as in deviated boreholes.
+
+    Parameters
+    ----------
+    sources, receivers : ndarray, shape (n_rays, 2)
+        Depth and x (m) of the ends of each ray, from the upper left corner of the model.
+    shape : (int, int)
+        Rows (depth) and columns (x) of cells.
+    spacing : float
+        Side of a cell in m.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix, shape (n_rays, nz * nx)
+        Lengths in m, in the order of the rays; each row sums to the distance of its ends.
+
+    Raises
+    ------
+    ValueError
+        If the two have not as many rays, or an end is outside the cells; the row is told.
+
+    Notes
+    -----
+    Rays and cells as for `ray_matrix`, whose rows these are for its antennas. A loop over the rays.
+    """
+    _checks.shape("receivers", receivers, sources.shape, "Give each ray its two ends.")
+    extent = np.array(shape) * spacing
+    for name, ends in (("sources", sources), ("receivers", receivers)):
+        outside = ((ends < 0) | (ends > extent)).any(1)
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise ValueError(
+                f"{name} must lie within {extent[0]:g} m of depth and {extent[1]:g} m of x; row {row} is at depth "
+                f"{ends[row, 0]:g} m, x {ends[row, 1]:g} m. Move it, or take more cells."
+            )
+    return _matrix(np.stack([sources, receivers], 1), shape, spacing)
+
+
+def _matrix(
+    ends: np.ndarray, shape: tuple[int, int], spacing: float, cell_order: str = "consistent"
+) -> sparse.csr_matrix:
+    """Return the path lengths of rays by their two ends, shape (n_rays, 2, 2)."""
+    nz, nx = shape
     rows, columns, lengths = [], [], []
-    number = 0
-    for source in survey.source_depths:
-        for receiver in survey.receiver_depths:
-            cells, pieces = _cut((source, survey.source_x), (receiver, survey.receiver_x), survey)
-            rows.append(np.full(len(cells), number))
-            columns.append(cells)
-            lengths.append(pieces)
-            number += 1
+    for number, (start, stop) in enumerate(ends):
+        cells, pieces = _cut(start, stop, shape, spacing)
+        rows.append(np.full(len(cells), number))
+        columns.append(cells)
+        lengths.append(pieces)
     column = np.concatenate(columns)
     if cell_order == "as_published":
         # Entry k of a vector that runs down the columns is the cell (k mod nz, k div nz).
         column = (column % nz) * nx + column // nz
     entries = (np.concatenate(lengths), (np.concatenate(rows), column))
-    return sparse.csr_matrix(entries, shape=(number, nz * nx))
+    return sparse.csr_matrix(entries, shape=(len(ends), nz * nx))
 
 
-def _cut(start: tuple[float, float], stop: tuple[float, float], survey: Crosshole) -> tuple[np.ndarray, np.ndarray]:
+def _cut(start: np.ndarray, stop: np.ndarray, shape: tuple[int, int], spacing: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the cells (x fastest) a ray crosses and its length in each; points are (depth, x)."""
-    a, b = np.array(start) / survey.spacing, np.array(stop) / survey.spacing
+    a, b = start / spacing, stop / spacing
     at = [np.array([0.0, 1.0])]
     for p, q in zip(a, b, strict=True):
         if p != q:
@@ -131,10 +179,10 @@ def _cut(start: tuple[float, float], stop: tuple[float, float], survey: Crosshol
     # Coordinates a round-off away from a grid line lie on it.
     near = np.rint(middle)
     middle = np.where(np.abs(middle - near) < 1e-9, near, middle)
-    cell = np.clip(np.ceil(middle).astype(int) - 1, 0, np.array(survey.shape) - 1)
-    pieces = np.diff(t) * np.linalg.norm(b - a) * survey.spacing
+    cell = np.clip(np.ceil(middle).astype(int) - 1, 0, np.array(shape) - 1)
+    pieces = np.diff(t) * np.linalg.norm(b - a) * spacing
     kept = pieces > 1e-12
-    return (cell[:, 0] * survey.shape[1] + cell[:, 1])[kept], pieces[kept]
+    return (cell[:, 0] * shape[1] + cell[:, 1])[kept], pieces[kept]
 
 
 @checked()

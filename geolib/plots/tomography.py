@@ -40,8 +40,12 @@ def draw_model(ax: Axes, model: np.ndarray, title: str, depths: Sequence[float] 
     return ax
 
 
-def models(images: Mapping[str, np.ndarray], spacing: float = 0.1, title: str = "") -> Figure:
-    """Return the figure of several facies models (nz, nx) in metres, each named by its key."""
+def models(images: Mapping[str, np.ndarray], spacing: float = 0.1, title: str = "", *, empty: str = "") -> Figure:
+    """Return the figure of several facies models (nz, nx) in metres, each named by its key; of none it says `empty`."""
+    if not images:
+        figure, (ax,) = new_figure(height=0.6)
+        nothing(ax, empty)
+        return figure
     figure, axes = new_figure(1, len(images), height=3.2, sharey=True)
     for ax, (name, image) in zip(axes, images.items(), strict=True):
         draw_model(ax, image, name, spacing=spacing)

@@ -116,6 +116,11 @@ class Config:
         return list(given.values())
 
     @classmethod
+    def file_names(cls) -> frozenset[str]:
+        """Return the names of the parameters that name a file of the reader's."""
+        return frozenset(item.name for item in _fields(cls) if "file" in item.metadata)
+
+    @classmethod
     def preset(cls, name: str = "quick", **changes: Any) -> Self:
         """Return the preset `name` with `changes`; an unknown name raises ValueError with the nearest one."""
         _checks.choice("preset", name, PRESETS)

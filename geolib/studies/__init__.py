@@ -59,7 +59,7 @@ COMPANIONS = {
 #: Studies of the reader's own data, the chapter whose command runs each, and the files that ask for
 #: it. They have a page of their own, which says nothing of the papers.
 OWN = {
-    "fwi_own": ("rnn_fwi", ("velocity", "gathers")),
+    "fwi_own": ("rnn_fwi", ("velocity", "gathers", "truth")),
     "latent_own": ("latent_inversion", ("traveltimes", "weights", "training_image")),
     "traces_own": ("wgan_traces", ("traces",)),
 }

@@ -154,21 +154,36 @@ def test_a_table_that_is_none_is_refused(made, text, message):
 
 
 TIMES = "source_depth,receiver_depth,time\n"
+PLACES = "source_depth,receiver_depth,time,source_x,receiver_x\n"
 
 
 def test_rays_may_be_any_and_have_deviations(made):
-    found = files.traveltimes("t", made("t.csv", TIMES + "1,2,80\n3,3,75\n"), distance=6.0, depth=12.0)
+    found = files.traveltimes("t", made("t.csv", TIMES + "1,2,80\n3,3,75\n"), distance=6.0, depth=12.0, width=6.0)
     np.testing.assert_array_equal(found.time, [80, 75])
     assert found.deviation is None
     text = "time,deviation,receiver_depth,source_depth\n80,0.5,2,1\n"
-    found = files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0)
+    found = files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0, width=6.0)
     assert (found.source_depth[0], found.receiver_depth[0], found.deviation[0]) == (1, 2, 0.5)
+    assert found.source_x is None and found.receiver_x is None
+
+
+def test_boreholes_may_be_anywhere_in_the_model(made):
+    # Two metres apart, which takes 25 ns; the distance of vertical boreholes is none of this table's.
+    text = PLACES + "1,2,25,0.5,2.5\n0,12,160,0,6\n"
+    found = files.traveltimes("t", made("t.csv", text), distance=60.0, depth=12.0, width=6.0)
+    np.testing.assert_array_equal([found.source_x, found.receiver_x], [[0.5, 0], [2.5, 6]])
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (TIMES + "1,13,80\n", r"t must have depths between 0 and 12 m; got 1 to 13"),
+        (TIMES + "1,2,80\n1,13,80\n", r"t must have receiver_depth between 0 and 12 m, in the model; row 3 has 13\."),
+        (TIMES + "-1,2,80\n", r"t must have source_depth between 0 and 12 m, .*; row 2 has -1\. Check its unit"),
+        (PLACES + "1,2,80,0,6\n1,2,80,6.1,6\n", r"t must have source_x between 0 and 6 m, .*; row 3 has 6\.1\."),
+        (PLACES + "1,2,80,0,-0.5\n", r"t must have receiver_x between 0 and 6 m, .*; row 2 has -0\.5\."),
+        (PLACES + "1,2,80,0,0.5\n", r"mean velocities of 0\.03 to 0\.3 m/ns; they are 0\.014"),
+        (PLACES.replace(",source_x", "") + "1,2,80,5\n", r"both source_x and receiver_x, .* alone\. Add source_x"),
+        (PLACES.replace(",receiver_x", "") + "1,2,80,5\n", r"or neither; .*t\.csv has source_x alone\. Add receiver_x"),
         (TIMES + "1,2,-80\n", r"t must have positive times; got -80 ns"),
         (TIMES + "1,2,80e-9\n", r"mean velocities of 0\.03 to 0\.3 m/ns; they are .*\. Give times in ns"),
         ("source_depth,receiver_depth,time,deviation\n1,2,80,0\n", r"t must have positive deviations; got 0 ns"),
@@ -176,7 +191,7 @@ def test_rays_may_be_any_and_have_deviations(made):
 )
 def test_times_of_no_radar_wave_are_refused(made, text, message):
     with pytest.raises(ValueError, match=message):
-        files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0)
+        files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0, width=6.0)
 
 
 FACIES = np.where(np.arange(12).reshape(3, 4) % 5 == 0, 180, 30)

@@ -49,6 +49,49 @@ def test_lengths_agree_with_points_walked_along_the_ray():
     np.testing.assert_allclose(matrix[[ray]].toarray()[0], walked, atol=1e-4)
 
 
+def walked(start, stop, shape, spacing, n=400_000):
+    """Path lengths in cells by points along a ray."""
+    t = (np.arange(n) + 0.5)[:, None] / n
+    row, column = ((start + t * (stop - start)) / spacing).astype(int).T
+    return np.bincount(row * shape[1] + column, minlength=shape[0] * shape[1]) / n * np.linalg.norm(stop - start)
+
+
+def test_each_ray_has_two_ends_of_its_own():
+    rng, shape, spacing = np.random.default_rng(0), (7, 4), 0.25
+    extent = np.array(shape) * spacing
+    sources, receivers = rng.uniform(0, 1, (2, 20, 2)) * extent
+    matrix = crosshole.path_lengths(sources, receivers, shape, spacing)
+    assert matrix.shape == (20, 28)
+    np.testing.assert_allclose(matrix.sum(1).A1, np.linalg.norm(receivers - sources, axis=1), atol=1e-14)
+    for ray in range(20):
+        expected = walked(sources[ray], receivers[ray], shape, spacing)
+        np.testing.assert_allclose(matrix[[ray]].toarray()[0], expected, atol=4e-5)
+    back = crosshole.path_lengths(receivers, sources, shape, spacing)
+    np.testing.assert_allclose(back.toarray(), matrix.toarray(), atol=1e-14)
+
+
+def test_rays_along_diagonals_and_boreholes_have_the_lengths_that_one_writes_down():
+    # From the upper left corner; from lower right to upper left; down a borehole; from one edge's middle to another's.
+    sources = [[0, 0], [3, 3], [0.5, 1.5], [0, 1.5]]
+    receivers = [[3, 3], [1, 1], [2.5, 1.5], [1.5, 3]]
+    found = crosshole.path_lengths(sources, receivers, (3, 3), 1.0).toarray().reshape(4, 3, 3)
+    np.testing.assert_allclose(found[0], np.sqrt(2) * np.eye(3), atol=1e-14)
+    np.testing.assert_allclose(found[1], np.sqrt(2) * np.diag([0, 1, 1]), atol=1e-14)
+    np.testing.assert_allclose(found[2], [[0, 0.5, 0], [0, 1, 0], [0, 0.5, 0]], atol=1e-14)
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(found[3], [[0, half, half], [0, 0, half], [0, 0, 0]], atol=1e-14)
+
+
+def test_rays_of_vertical_boreholes_are_those_of_the_survey_bit_for_bit():
+    depths = np.array(SURVEY.source_depths)
+    source, receiver = (grid.ravel() for grid in np.meshgrid(depths, depths, indexing="ij"))
+    order = np.random.default_rng(0).permutation(len(source))[:200]
+    ends = (np.stack([d, np.full(len(d), x)], -1)[order] for d, x in ((source, 0.01), (receiver, 5.99)))
+    found, expected = crosshole.path_lengths(*ends), crosshole.ray_matrix(SURVEY)[order]
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
+
+
 def test_the_published_order_is_a_permutation_of_the_cells_and_moves_most():
     ours, theirs = (crosshole.ray_matrix(SURVEY, order) for order in crosshole.CELL_ORDERS)
     assert ours.nnz == theirs.nnz
@@ -135,6 +178,18 @@ def test_refusals_of_a_kind(call, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (
+            lambda: crosshole.path_lengths([[1, 2], [3, 4]], [[1, 2], [3, 6.5]]),
+            "receivers must lie within 12.5 m of depth and 6 m of x; row 1 is at depth 3 m, x 6.5 m",
+        ),
+        (
+            lambda: crosshole.path_lengths([[-1, 2]], [[1, 2]]),
+            "sources must lie within 12.5 m of depth and 6 m of x; row 0 is at depth -1 m, x 2 m",
+        ),
+        (
+            lambda: crosshole.path_lengths(np.ones((3, 2)), np.ones((2, 2))),
+            r"receivers must have shape \(3, 2\); got \(2, 2\)",
+        ),
         (lambda: crosshole.ray_matrix(SURVEY, "fortran"), "cell_order must be one of consistent, as_published"),
         (lambda: crosshole.Crosshole(receiver_x=6.5), "receiver_x must be between 0 and 6 m; got 6.5"),
         (lambda: crosshole.Crosshole(receiver_depths=(13.0,)), "receiver_depths must be between 0 and 12.5 m; got 13"),

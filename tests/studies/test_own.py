@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from geolib import _runtime, cli, studies
 from geolib.book import reruns
 from geolib.datasets import files, segy, velocity
 from geolib.datasets.channels import procedural_channels
 from geolib.gans import sgan
+from geolib.inversion import crosshole
 from geolib.metrics import facies
 from geolib.studies import examples
 from geolib.studies.latent_inversion import given, learnt
@@ -80,6 +82,29 @@ def test_gathers_make_the_velocity_the_start(gathers):
     assert misfit < 1e-3 * float(made.observed.square().sum() / 4)
     whole = fwi.Own(made.survey, made.observed, made.truth, made.start)
     assert whole.objective(made.start)[0] > 10 * misfit
+
+
+def test_a_truth_beside_gathers_judges_models_and_changes_none(gathers, tmp_path):
+    truth = MODEL + 4000 * (DEPTH > 14)  # far beyond what an inversion from this start may reach
+    np.save(tmp_path / "t.npy", truth)
+    alone = replace(gathers, optimisers=("adam", "lbfgs"), iterations=2)
+    told = replace(alone, truth=str(tmp_path / "t.npy"))
+    made = fwi.problem(told)
+    assert made.known and made.bounds == fwi.problem(alone).bounds
+    np.testing.assert_array_equal(made.truth, truth)
+    np.testing.assert_array_equal(made.start, MODEL)
+    found, before = (studies.run(fwi.STUDY, config).units for config in (told, alone))
+    for unit, run in found.items():
+        assert set(run) - set(before[unit]) == {"error", "truth"}
+        for name, values in before[unit].items():
+            np.testing.assert_array_equal(run[name], values)
+        assert run["error"][0] == pytest.approx(2000, rel=1e-6)  # 4000 m/s in a quarter of the rows
+    heads, _, *rows = fwi.table(fwi.named(found)).splitlines()
+    assert heads.endswith("| model error (m/s) |") and all(" 2000 to " in row for row in rows)
+    assert "error" not in fwi.table(fwi.named(before))
+    assert studies.whole_key(fwi.STUDY, told) != studies.whole_key(fwi.STUDY, alone)
+    # The data are looked at as before: what is known of the truth does not stand in their place.
+    assert any("cycles" in row.check for row in fwi.certificate(told).rows)
 
 
 def test_the_gradient_without_dead_traces_is_that_of_its_misfit(gathers):
@@ -249,6 +274,7 @@ def test_any_subset_of_rays_is_inverted(tmp_path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join(lines[:1] + lines[5:300:30]))
     config = tomography.OwnConfig(traveltimes=str(path), width=16, starts=2, iterations=4, draws=64, moves=1, solves=60)
+    config = replace(config, gn_iterations=0)
     physics = tomography.Physics(config)
     assert len(physics.time) == 10
     # An earth without channels: each ray's length over 0.08 m/ns.
@@ -276,8 +302,147 @@ def test_any_subset_of_rays_is_inverted(tmp_path):
     assert len(tomography.ends(units).splitlines()) == 2 + len(run["misfits"]) and len(tomography.modes(units)) <= 6
 
 
+@pytest.fixture
+def uneven(tmp_path):
+    """A configuration of 20 rays of the example with deviations of their own, and what is observed."""
+    (path,) = examples.make("traveltimes", tmp_path)
+    heads, *lines = path.read_text().splitlines()
+    lines = [f"{line.rpartition(',')[0]},{1 + n % 5}" for n, line in enumerate(lines[7:387:19])]
+    path.write_text("\n".join([heads, *lines]))
+    small = {"width": 16, "starts": 3, "iterations": 1, "gn_iterations": 3, "solves": 0, "inside": 0.05}
+    config = tomography.OwnConfig(traveltimes=str(path), **small)
+    return config, np.array([line.split(",")[2:] for line in lines]).astype(float).T
+
+
+def test_gauss_newton_takes_the_published_update_with_each_ray_s_own_deviation(uneven):
+    config, (time, deviation) = uneven
+    physics = tomography.Physics(config)
+    assert set(deviation) == {1, 2, 3, 4, 5} and len(time) == 20
+    run = tomography._gauss_newton(physics)
+    assert run["misfit"].shape == (3, 3) and run["images"].shape == (3, 125, 60)
+    # Equation 11 by hand, in float64 and in ns: from Adam's starts, differences of 0.1 in normal latents.
+    first = np.random.default_rng([config.seed, 2]).uniform(-1, 1, (3, 15))
+    descent = tomography._descent(replace_config(physics, iterations=1))
+    np.testing.assert_allclose(descent["latents"], first, atol=1e-6)
+
+    def simulate(normal):
+        with torch.no_grad():
+            return physics.times(torch.from_numpy(2 * norm.cdf(normal) - 1).float()).double().numpy()
+
+    for start, curve in zip(norm.ppf((first + 1) / 2), run["misfit"], strict=True):
+        told = simulate(start[None])[0]
+        rms = np.sqrt(np.mean(((time - told) / deviation) ** 2))
+        assert curve[0] == pytest.approx(rms, rel=1e-4)
+        steps = 0.1 * np.eye(15)
+        slopes = ((simulate(start + steps) - simulate(start - steps)) / 0.2).T
+        weighted = slopes.T / deviation**2
+        moved = np.linalg.solve(weighted @ slopes + np.eye(15), weighted @ (time - told + slopes @ start))
+        rms = np.sqrt(np.mean(((time - simulate(moved[None])[0]) / deviation) ** 2))
+        assert curve[1] == pytest.approx(rms, rel=5e-3)
+        unweighted = slopes.T / 9
+        moved = np.linalg.solve(unweighted @ slopes + np.eye(15), unweighted @ (time - told + slopes @ start))
+        rms = np.sqrt(np.mean(((time - simulate(moved[None])[0]) / deviation) ** 2))
+        assert abs(curve[1] / rms - 1) > 0.02  # one deviation for all rays would be seen
+    wide = tomography._gauss_newton(tomography.Physics(replace(config, perturbation=0.5)))
+    np.testing.assert_array_equal(wide["misfit"][:, 0], run["misfit"][:, 0])
+    assert not np.allclose(wide["misfit"][:, 1], run["misfit"][:, 1], rtol=1e-3)
+
+
+def replace_config(physics, **changes):
+    physics.config = replace(physics.config, **changes)
+    return physics
+
+
+def test_the_solves_of_gauss_newton_are_counted_and_what_fits_rests(uneven):
+    config, (time, deviation) = uneven
+    physics, counted = tomography.Physics(config), []
+    scaled = physics.scaled
+    physics.scaled = lambda latents: counted.append(len(latents)) or scaled(latents)
+    run = tomography._gauss_newton(physics)
+    assert run["solves"].tolist() == [93] * 3 and sum(counted) == 279 and max(counted) == 3
+    best = physics.simulate(run["latents"].astype(float)) - time / deviation
+    np.testing.assert_allclose(np.sqrt(np.square(best).mean(1)), run["misfit"].min(1), rtol=1e-3)
+    loose = replace(config, traveltimes="", noise=90.0)  # every start fits, at once
+    rest = tomography._gauss_newton(tomography.Physics(loose))
+    assert rest["solves"].tolist() == [31] * 3 and (rest["misfit"] == rest["misfit"][:, :1]).all()
+
+
+def test_methods_stand_beside_one_another(uneven):
+    config, _ = uneven
+    units = studies.run(tomography.STUDY, replace(config, solves=40, draws=64, moves=1)).units
+    assert list(units) == ["descent", "newton", "search", "posterior"]
+    heads, _, *rows = tomography.beside(units).splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    assert heads == "| method | models | fit | best | median | solves |"
+    assert [row[:2] for row in cells] == [["Adam", "3"], ["Gauss-Newton", "3"], ["search", "1"], ["posterior", "64"]]
+    assert [row[-1] for row in cells[:3]] == ["3", "279", "40"] and cells[3][2] == ""
+    best = units["newton"]["misfit"].min(1)
+    assert cells[1][2:5] == [f"{(best <= 1.01).sum()}", f"{best.min():.2f}", f"{np.median(best):.2f}"]
+    heads, _, *rows = tomography.summary(units).splitlines()
+    assert heads == "| rank | start | misfit, Adam | misfit, Gauss-Newton |" and len(rows) == 3
+    assert f"{best.min():.2f} |" in rows[0]  # three updates of Gauss-Newton are more than one of Adam
+    shown = tomography.pictures(units, "Gauss-Newton")
+    np.testing.assert_array_equal(next(iter(shown.values())), units["newton"]["images"][best.argmin()])
+    alone = {"descent": units["descent"]}
+    assert tomography.pictures(alone, "Gauss-Newton") == tomography.modes(alone) == {}
+    assert len(tomography.beside(alone).splitlines()) == 3 and "Gauss" not in tomography.summary(alone)
+
+
+def test_gauss_newton_tells_its_solves_and_memory_before(uneven, monkeypatch):
+    config, _ = uneven
+    _, line = config.told()
+    assert re.fullmatch(r"Gauss-Newton: 279 solves at most, about [\d.]+ (s|min), as measured now", line)
+
+    without = replace(config, gn_iterations=0)
+    assert [unit.name for unit in tomography.STUDY.units(without)] == ["descent"] and len(without.told()) == 1
+    assert tomography.OwnConfig.stored({"starts": 8}).gn_iterations == 0  # of a run before there was the parameter
+    monkeypatch.setattr(_runtime, "machine_bytes", lambda: 2**10)
+
+    def needed(config):
+        with pytest.raises(ValueError, match=r"all starts together must fit") as caught:
+            config.ready()
+        return float(re.search(r"needs ([\d,]+) MiB", str(caught.value))[1].replace(",", ""))
+
+    # Of 576 rays 31 times are held twice in single precision, and 15 slopes in 28 bytes: 376 KiB a start.
+    many = tomography.OwnConfig(width=16, starts=1000)
+    assert needed(many) - needed(replace(many, gn_iterations=0)) == pytest.approx(576 * 668 / 2**20 * 1000, rel=0.02)
+
+
+def test_boreholes_are_where_the_table_says_or_centred(tmp_path):
+    (path,) = examples.make("traveltimes", tmp_path)
+    heads, *lines = path.read_text().splitlines()
+    values = {"traveltimes": str(tmp_path / "x.csv"), "width": 16}
+
+    def made(across, **changes):
+        (tmp_path / "x.csv").write_text("\n".join([f"{heads},source_x,receiver_x", *map(across, lines)]))
+        return tomography.rays(tomography.OwnConfig(**values | changes))
+
+    old = tomography.rays(tomography.OwnConfig(traveltimes=str(path)))
+    assert old.placed == "sources at x 0.01 m and receivers at x 5.99 m"
+    survey = crosshole.Crosshole(source_x=(6 - 5.98) / 2, receiver_x=(6 - 5.98) / 2 + 5.98)
+    depths = np.array([line.split(",")[:2] for line in lines]).astype(float) / 0.5
+    rows = ((depths[:, 0] - 1) * 24 + depths[:, 1] - 1).astype(int)
+    before = crosshole.ray_matrix(survey)[rows].astype(np.float32)
+    same = made(lambda line: f"{line},{(6 - 5.98) / 2!r},{(6 - 5.98) / 2 + 5.98!r}")
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(old.matrix, part), getattr(before, part))
+        np.testing.assert_array_equal(getattr(same.matrix, part), getattr(before, part))
+    # A borehole that leans; the distance of vertical ones does not matter, though it is more than the model's width.
+    leaning = made(lambda line: f"{line},{0.5 + 0.1 * float(line.split(',')[0]):.3f},5.5", distance=60.0)
+    assert leaning.placed == "sources at x 0.55 to 1.7 m and receivers at x 5.5 m"
+    source, receiver = (0.5 * depths[:, n] for n in (0, 1))
+    expected = np.hypot(5 - 0.1 * source, source - receiver)
+    np.testing.assert_allclose(np.asarray(leaning.matrix.sum(1)).ravel(), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"distance must be at most the model's 6 m; got 60\. Take larger cells, or"):
+        tomography.rays(tomography.OwnConfig(traveltimes=str(path), distance=60.0))
+    with pytest.raises(ValueError, match=r"distance must be at most the model's 6 m; got 60"):
+        tomography.OwnConfig(distance=60.0)
+    with pytest.raises(ValueError, match=r"traveltimes must have receiver_x between 0 and 6 m, .*; row 3 has 7\."):
+        made(lambda line: f"{line},1,{7 if line == lines[1] else 5}")
+
+
 def test_without_times_they_are_made_and_the_truth_is_known():
-    config = tomography.OwnConfig(width=16, starts=2, iterations=3, solves=0)
+    config = tomography.OwnConfig(width=16, starts=2, iterations=3, solves=0, gn_iterations=0)
     assert [unit.name for unit in tomography.STUDY.units(config)] == ["descent"]
     units = studies.run(tomography.STUDY, config).units
     assert next(iter(tomography.pictures(units))) == "truth"
@@ -369,7 +534,7 @@ def test_the_search_begins_anew_until_its_solves_are_spent(tmp_path):
 def test_memory_is_told_before_and_too_much_is_refused_before_a_kernel(kind, gathers, tmp_path, monkeypatch):
     config = gathers
     if kind == "latent":
-        config = tomography.OwnConfig(width=16, starts=8)
+        config = tomography.OwnConfig(width=16, starts=8, gn_iterations=0)
     elif kind == "traces":
         config = traces.OwnConfig(traces=str(examples.make("traces", tmp_path)[0]))
     (line,) = config.told()
@@ -407,13 +572,14 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("training")
     np.save(folder / "i.npy", 7 + 2 * procedural_channels((260, 270), np.random.default_rng(0), width=6.0))
     small = {"updates": 3, "batch": 2, "judged": 4, "starts": 1, "iterations": 2, "solves": 20}
+    small |= {"gn_iterations": 1}
     config = tomography.OwnConfig(training_image=str(folder / "i.npy"), width=2, **small)
     return config, folder, studies.run(tomography.STUDY, config, folder=folder / "runs").units
 
 
 def test_a_generator_is_trained_on_ones_own_image_judged_and_inverted_with(trained):
     config, folder, units = trained
-    assert list(units) == ["training", "descent", "search"]
+    assert list(units) == ["training", "descent", "newton", "search"]
     run = units["training"]
     assert run["losses"].shape == (3, 2) and np.isfinite(run["losses"]).all()
     assert run["iteration"].tolist() == [1, 2, 3] and run["score"].argmin() == run["chosen"]
@@ -436,7 +602,8 @@ def test_a_generator_is_trained_on_ones_own_image_judged_and_inverted_with(train
 
 def test_a_training_says_before_how_long_it_takes(trained):
     config, _, _ = trained
-    memory, time = config.told()
+    memory, solves, time = config.told()
+    assert solves.startswith("Gauss-Newton: 31 solves at most, about ")
     assert memory.startswith("memory: a gradient takes up to about ")
     assert re.fullmatch(r"training: 3 updates, about [\d.]+ (s|min|h|days), as measured now", time)
     image = learnt.image(config.training_image, 0.0)

@@ -49,6 +49,30 @@ def test_a_wavelet_must_have_a_sampling_and_an_amplitude(values, tmp_path):
     refused(alone, told, wavelet=str(tmp_path / "w.f32"), dt=1e-3)
 
 
+def test_a_truth_is_checked_as_the_velocity_is(values, tmp_path):
+    true = values | {"truth": str(tmp_path / "t.npy")}
+    alone = {name: path for name, path in true.items() if name in ("velocity", "truth")}
+    refused(alone, r"truth must come with gathers; there are none, .*\. Leave truth out, or add -p gathers FILE\.")
+    refused(true, r"truth must be a file; .*t\.npy is not there\. Check its path")
+    np.save(tmp_path / "t.npy", MODEL.T)
+    rows = r"truth must have the rows and columns of velocity, \(20, 30\); got \(30, 20\)\. Cut it, or resample"
+    refused(true, rows)
+    np.save(tmp_path / "t.npy", MODEL / 1000)
+    refused(true, r"truth must lie between 200 and 12000 m/s; in m/s it is 2 to 2\. They look like km/s")
+    np.save(tmp_path / "t.npy", np.where(MODEL > 0, np.nan, 0))
+    refused(true, r"truth must be finite; got 600 NaN or infinite entries")
+    MODEL[:-1].astype("<f4").tofile(tmp_path / "t.f32")
+    raw = true | {"truth": str(tmp_path / "t.f32")}
+    refused(raw, r"truth must hold 600 float32 numbers for shape \(20, 30\); .* has 2280 bytes\. Correct the shape")
+    refused(true, r"truth must be a file \.npy, .*; got 't\.csv'\. Convert it", truth=str(tmp_path / "t.csv"))
+    MODEL.astype("<f4").tofile(tmp_path / "t.f32")  # its shape is the start's, and need not be told
+    np.testing.assert_array_equal(given.given(own.OwnConfig(**raw)).truth, MODEL)
+    np.save(tmp_path / "v.npy", MODEL / 1000)
+    np.save(tmp_path / "t.npy", MODEL / 500)
+    km = given.given(own.OwnConfig(**true, velocity_unit="km/s"))
+    np.testing.assert_array_equal(km.truth, 2 * km.model)
+
+
 def test_kilometres_taken_for_metres_are_refused(values, tmp_path):
     rows = [",".join([shot, *(f"{float(x) / 1000:g}" for x in rest)]) for shot, *rest in (r.split(",") for r in ROWS)]
     (tmp_path / "g.csv").write_text(HEAD + "\n".join(rows))

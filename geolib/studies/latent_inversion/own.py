@@ -4,170 +4,34 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
-from geolib._runtime import kept_bytes, within_memory
-from geolib.datasets import files
 from geolib.gans import sgan
 from geolib.gans.fast import inference
-from geolib.gans.recipes import Recipe
 from geolib.inversion import crosshole, latent, posterior
+from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.inversion.search import Settings, search
-from geolib.runs.config import Config, file_param, param
+from geolib.runs.measure import Measure
 from geolib.runs.study import Study
-from geolib.runs.tables import duration, markdown
+from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.latent_inversion import learnt
-from geolib.studies.latent_inversion.given import network
+from geolib.studies.latent_inversion.given import (
+    SHAPE,
+    SOLVES,
+    OwnConfig,
+    network,
+    rays,
+    recipe,
+)
 from geolib.studies.latent_inversion.world import N_LATENT
 
-SHAPE = crosshole.Crosshole().shape
 _SHOWN = 6  # images, of the best first
-
-
-@dataclass(frozen=True)
-class OwnConfig(Config):
-    """Parameters; a file's content is part of what identifies results, its place is not."""
-
-    traveltimes: str = file_param("table of picked times; without it they are made, with noise")
-    weights: str = file_param("generator's weights, as published or as ours; ours without it")
-    training_image: str = file_param("image of two facies, on which a generator is trained")
-    threshold: float = param(
-        0.0,
-        "value of the image from which a pixel is inside; 0 if it has two",
-        low=-1e30,
-        high=1e30,
-    )
-    updates: int = param(900, "updates of that training", low=1, high=10**6)
-    batch: int = param(16, "patches in an update", low=1, high=1024)
-    judged: int = param(40, "realisations by which it is judged", low=4, high=1000)
-    width: int = param(32, "filters of the generator, where no weights are given", low=2, high=128)
-    distance: float = param(5.98, "between the boreholes", low=0.1, high=1000, unit="m")
-    cell: float = param(
-        0.1, "side of a cell; the model has 125 by 60", low=1e-3, high=100, unit="m"
-    )
-    inside: float = param(0.06, "velocity inside channels", low=0.03, high=0.3, unit="m/ns")
-    outside: float = param(0.08, "velocity outside channels", low=0.03, high=0.3, unit="m/ns")
-    noise: float = param(
-        1.0, "deviation of times that have none of their own", low=1e-3, high=100, unit="ns"
-    )
-    starts: int = param(8, "starts of the descent", paper=64, low=1, high=4096)
-    iterations: int = param(200, "updates of each", paper=2000, low=1, high=100_000)
-    rate: float = param(0.01, "Adam's learning rate", low=1e-6, high=10)
-    solves: int = param(
-        2000, "models simulated by the search; 0 leaves it out", paper=10_000, low=0, high=10**7
-    )
-    draws: int = param(
-        0, "models drawn of the posterior, 64 at least; 0 leaves it out", low=0, high=10**6
-    )
-    moves: int = param(10, "moves of each of them at each power", low=1, high=10_000)
-    seed: int = param(1, "of starts, and of times that are made", low=0, high=10**9)
-
-    def check(self) -> None:
-        """Check that the boreholes are on the model and the facies differ."""
-        across = SHAPE[1] * self.cell
-        if self.distance > across:
-            raise ValueError(
-                f"distance must be at most the model's {across:g} m; got {self.distance:g}. "
-                "Take larger cells."
-            )
-        if self.weights and self.training_image:
-            raise ValueError(
-                "weights must not be given with a training_image; both are. Leave one of them out."
-            )
-        if 0 < self.draws < 64:
-            raise ValueError(f"draws must be 0 or at least 64; got {self.draws}. Draw more.")
-        if self.inside == self.outside:
-            raise ValueError(
-                f"inside must differ from outside; both are {self.inside:g} m/ns. Change one."
-            )
-
-    def ready(self) -> None:
-        """Read and check every file, and the memory that is needed."""
-        learnt.image(self.training_image, self.threshold)
-        rays(self)
-        self.memory()
-
-    def told(self) -> list[str]:
-        """Return how much memory a gradient takes, and how long a training."""
-        lines = [self.memory()]
-        picture = learnt.image(self.training_image, self.threshold)
-        if picture is not None:
-            took = duration(learnt.seconds(picture, recipe(self)))
-            lines.append(f"training: {self.updates} updates, about {took}, as measured now")
-        return lines
-
-    def memory(self) -> str:
-        """Return how much memory a gradient takes; more than there is is refused."""
-        width = (
-            self.width
-            if self.training_image
-            else len(network(self.weights, self.width).merge.weight)
-        )
-        with torch.device("meta"):
-            empty = sgan.Generator(width).requires_grad_(False)
-            latents = torch.zeros(1, 1, *sgan.LATENT, requires_grad=True)
-        # The fused layers keep less than a graph does, without them the derivatives come on top.
-        more = 1 if inference.available() else 2
-        needed = more * self.starts * kept_bytes(lambda: empty(latents))
-        if not self.training_image:
-            return within_memory("all starts together", needed, "Take fewer starts.")
-        needed = max(needed, learnt.training_bytes(recipe(self)))
-        return within_memory("a training", needed, "Take a smaller width, batch or starts.")
-
-
-def recipe(config: OwnConfig) -> Recipe:
-    """Return the recipe that works, at this size."""
-    return Recipe(width=config.width, batch=config.batch, iterations=config.updates)
-
-
-@dataclass(frozen=True)
-class Rays:
-    """What is observed: a matrix of path lengths (m) in cells, times and their deviations (ns)."""
-
-    matrix: sparse.csr_matrix
-    time: np.ndarray | None
-    deviation: np.ndarray
-
-
-def rays(config: OwnConfig) -> Rays:
-    """Return the rays of a table, or all of the published survey's.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the file is refused (`files.traveltimes`).
-    """
-    depth, margin = SHAPE[0] * config.cell, (SHAPE[1] * config.cell - config.distance) / 2
-    found = None
-    if config.traveltimes:
-        found = files.traveltimes(
-            "traveltimes", config.traveltimes, distance=config.distance, depth=depth
-        )
-        sources, source = np.unique(found.source_depth, return_inverse=True)
-        receivers, receiver = np.unique(found.receiver_depth, return_inverse=True)
-    else:
-        sources = receivers = np.array(crosshole.Crosshole().source_depths) * config.cell / 0.1
-        source, receiver = (grid.ravel() for grid in np.indices((len(sources), len(receivers))))
-    survey = crosshole.Crosshole(
-        spacing=config.cell,
-        source_x=margin,
-        receiver_x=margin + config.distance,
-        source_depths=tuple(sources),
-        receiver_depths=tuple(receivers),
-    )
-    matrix = crosshole.ray_matrix(survey)[source * len(receivers) + receiver].astype(np.float32)
-    deviation = np.full(matrix.shape[0], config.noise)
-    if found is None:
-        return Rays(matrix, None, deviation)
-    return Rays(matrix, found.time, deviation if found.deviation is None else found.deviation)
 
 
 class Physics:
@@ -212,10 +76,10 @@ class Physics:
 
 
 class OwnLatent(Study[OwnConfig]):
-    """A descent from many starts, a search and a sampler, on the reader's own traveltimes."""
+    """Two descents from many starts, a search and a sampler, on the reader's own traveltimes."""
 
     name = "latent_own"
-    version = 2  # the sampler searches until searches have come near enough
+    version = 3  # descent and search hold their solves
     title = "Your own traveltimes in a generator's latent space"
     Config = OwnConfig
     kinds = (Single,)
@@ -223,10 +87,11 @@ class OwnLatent(Study[OwnConfig]):
     sequential = True
 
     def units(self, config: OwnConfig) -> list[Unit]:
-        """Return the descent, and training, search and sampler where they are asked for."""
+        """Return Adam's descent, and what else is asked for."""
         asked = {
             "training": len(config.training_image),
             "descent": 1,
+            "newton": config.gn_iterations,
             "search": config.solves,
             "posterior": config.draws,
         }
@@ -239,7 +104,7 @@ class OwnLatent(Study[OwnConfig]):
     def compute(
         self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield the training; misfits, fits and images of descent and search; the sampler's."""
+        """Yield the training; misfits and images of descents and search; the sampler's."""
         picture, trained = learnt.image(config.training_image, config.threshold), None
         if picture is not None:
             with tempfile.TemporaryDirectory() as temporary:
@@ -250,7 +115,8 @@ class OwnLatent(Study[OwnConfig]):
                         yield Single("training"), made
                 trained = sgan.load_weights(place / learnt.CHOSEN)
         physics = Physics(config, trained)
-        how = {"descent": _descent, "search": _search, "posterior": _posterior}
+        how = {"descent": _descent, "newton": _gauss_newton, "search": _search}
+        how["posterior"] = _posterior
         for unit in units:
             if unit.name == "training":
                 continue
@@ -260,13 +126,24 @@ class OwnLatent(Study[OwnConfig]):
                 how[unit.name](physics) | {f"true_{name}": value for name, value in truth.items()},
             )
 
+    def measures(self, config: OwnConfig, units: Units) -> dict[str, Measure]:
+        """Return the least misfit of each method, in deviations."""
+        least = {name: run["misfit"].min() for name, run in descents(units).items()}
+        if "search" in units:
+            least["search"] = units["search"]["misfits"].min()
+        return {f"{name}.misfit": Measure(float(misfit)) for name, misfit in least.items()}
+
+
+def _starts(config: OwnConfig, rng: np.random.Generator) -> Tensor:
+    """Return first latents (n, 15), the first that a generator draws."""
+    return torch.from_numpy(rng.uniform(-1, 1, (config.starts, N_LATENT))).float()
+
 
 def _descent(physics: Physics) -> Arrays:
     config, rng = physics.config, np.random.default_rng([physics.config.seed, 2])
+    start = _starts(config, rng)
     shape = (config.starts, config.iterations, N_LATENT)
-    start, draws = (
-        torch.from_numpy(rng.uniform(-1, 1, each)).float() for each in (shape[::2], shape)
-    )
+    draws = torch.from_numpy(rng.uniform(-1, 1, shape)).float()
     data = physics.data.expand(config.starts, -1)
     enough = torch.ones(config.starts)  # as good as the errors of the times
     found = latent.adam(physics.scaled, data, start, draws, rate=config.rate, enough=enough)
@@ -277,8 +154,33 @@ def _descent(physics: Physics) -> Arrays:
         "fit": fit,
         "time": np.asarray(physics.time),
         "deviation": physics.rays.deviation,
+        "solves": found.visits.numpy(),
         **_images(physics, found.best_latent),
     }
+
+
+def _gauss_newton(physics: Physics) -> Arrays:
+    """Return what Gauss-Newton makes of Adam's starts, each time weighted by its deviation."""
+    config = physics.config
+    start = _starts(config, np.random.default_rng([config.seed, 2]))
+    # Where float32 rounds a draw to the box's very end there is no normal number.
+    inner = 1 - torch.finfo(start.dtype).eps / 2
+    start = latent.to_normal(start.clamp(-inner, inner))
+
+    def simulate(normal: Tensor) -> Tensor:
+        # As many at once as there are starts, so that it takes no more memory than the descent.
+        parts = normal.split(config.starts)
+        return torch.cat([physics.scaled(latent.to_uniform(part)) for part in parts])
+
+    found = gauss_newton(
+        central_differences(simulate, config.perturbation),
+        physics.data.expand(config.starts, -1),
+        start,
+        config.gn_iterations,
+        enough=torch.ones(config.starts),  # as for the descent
+    )
+    kept = {"misfit": found.misfit.numpy(), "solves": SOLVES * found.visits.numpy()}
+    return kept | _images(physics, latent.to_uniform(found.best_latent))
 
 
 def _search(physics: Physics) -> Arrays:
@@ -304,7 +206,7 @@ def _search(physics: Physics) -> Arrays:
     facies = made["images"] >= 0.5
     other = (facies != facies[:1]).mean((1, 2))
     kept = {"misfits": np.array(misfits)[order], "other": other, "record": record}
-    return {**made, **kept, "target": np.array(Settings().target)}
+    return {**made, **kept, "target": np.array(Settings().target), "solves": np.array(used)}
 
 
 def _images(physics: Physics, latents: Tensor) -> Arrays:
@@ -331,20 +233,58 @@ def _posterior(physics: Physics) -> Arrays:
     }
 
 
+#: Names of the descents, by their units.
+DESCENTS = {"descent": "Adam", "newton": "Gauss-Newton"}
+
+
+def descents(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
+    """Return the descents that there are, by their names."""
+    return {name: units[unit] for unit, name in DESCENTS.items() if unit in units}
+
+
 def summary(units: Units) -> str:
     """Return a table of what each start reached, best first, in deviations of the times."""
-    run = units["descent"]
-    best = run["misfit"].min(1)
+    best = {name: run["misfit"].min(1) for name, run in descents(units).items()}
+    order = np.argsort(np.min(list(best.values()), axis=0))
     rows = [
-        [place, int(start) + 1, f"{best[start]:.2f}"]
-        for place, start in enumerate(np.argsort(best), 1)
+        [place, int(start) + 1, *(f"{reached[start]:.2f}" for reached in best.values())]
+        for place, start in enumerate(order, 1)
     ]
-    return markdown(["rank", "start", "misfit (deviations)"], rows, "rrr")
+    return markdown(["rank", "start", *(f"misfit, {name}" for name in best)], rows, "rrrr")
 
 
-def pictures(units: Units) -> dict[str, np.ndarray]:
-    """Return the images of the best starts by what is said of each, after the truth if known."""
-    run: Mapping[str, np.ndarray] = units["descent"]
+def beside(units: Units) -> str:
+    """Return a table of what each method reached, and with how many models simulated."""
+    found = {
+        name: (run["misfit"].min(1), run["solves"].sum()) for name, run in descents(units).items()
+    }
+    for unit in ("search", "posterior"):
+        if unit in units:
+            found[unit] = units[unit]["misfits"], units[unit]["solves"]
+    limit = Settings().target
+    rows = [
+        [
+            name,
+            len(misfits),
+            # Draws are not looked for one by one: how many of them are below is no success.
+            "" if name == "posterior" else int((misfits <= limit).sum()),
+            f"{misfits.min():.2f}",
+            f"{np.median(misfits):.2f}",
+            f"{int(solves):,}",
+        ]
+        for name, (misfits, solves) in found.items()
+    ]
+    return markdown(["method", "models", "fit", "best", "median", "solves"], rows, "lrrrrr")
+
+
+def pictures(units: Units, name: str = "Adam") -> dict[str, np.ndarray]:
+    """Return the images of a descent's best starts, by what is said of each, after a known truth.
+
+    There are none of a descent that was left out.
+    """
+    if name not in descents(units):
+        return {}
+    run = descents(units)[name]
     best = run["misfit"].min(1)
     shown = {"truth": run["true_images"][0]} if "true_images" in run else {}
     for start in np.argsort(best)[:_SHOWN]:
@@ -365,7 +305,9 @@ def ends(units: Units) -> str:
 
 
 def modes(units: Units) -> dict[str, np.ndarray]:
-    """Return the images at the best ends of the search, by what is said of each."""
+    """Return the images at the best ends of the search, if it was made, by what is said of each."""
+    if "search" not in units:
+        return {}
     run = units["search"]
     titles = (
         f"{place}: {misfit:.2f}, {100 * other:.0f} %"

@@ -29,6 +29,7 @@ class OwnConfig(Config):
 
     velocity: str = file_param("file of the velocity: the truth, or with gathers the start")
     gathers: str = file_param("file of observed gathers, shot by shot")
+    truth: str = file_param("file of the gathers' true velocity, if known; it judges models alone")
     geometry: str = file_param("table of sources and receivers, in m; SEG-Y gathers have their own")
     wavelet: str = file_param("file of the wavelet; without it, that of source")
     velocity_unit: str = param("m/s", "unit of the velocity's file", choices=tuple(files.UNITS))
@@ -71,6 +72,11 @@ class OwnConfig(Config):
     def check(self) -> None:
         """Check what belongs together, and the order."""
         space_order_of(self.space_order)
+        if self.truth and not self.gathers:
+            raise ValueError(
+                "truth must come with gathers; there are none, so that the velocity is the truth. "
+                "Leave truth out, or add -p gathers FILE."
+            )
         segy_ = Path(self.gathers).suffix.lower() in files.SEGY
         if self.gathers and not segy_ and not (self.geometry and self.dt):
             raise ValueError(
@@ -122,11 +128,15 @@ class OwnConfig(Config):
 
 @dataclass(frozen=True)
 class Given:
-    """What the files say, checked: survey, model, and gathers or None; nothing is computed yet."""
+    """What the files say, checked: survey, model, gathers or None, and the truth if it is known.
+
+    Nothing is computed yet.
+    """
 
     survey: Survey
     model: np.ndarray
     observed: torch.Tensor | None
+    truth: np.ndarray | None
 
 
 def given(config: OwnConfig) -> Given:
@@ -146,6 +156,7 @@ def given(config: OwnConfig) -> Given:
             f"velocity must have 3 rows and columns at least, and one that is not frozen; it has "
             f"{model.shape}, frozen {config.frozen}. Give a larger model."
         )
+    truth = _truth(config, model.shape) if config.truth else None
     read = _read(config)
     sources, receivers = _places(config, model.shape, read and read.geometry)
     grid, fastest = Grid(model.shape, config.spacings), FASTER * float(model.max())
@@ -170,12 +181,25 @@ def given(config: OwnConfig) -> Given:
     survey = between(points, sources, receivers)
     survey.check_velocity(torch.from_numpy(model).float(), config.space_order)
     if read is None:
-        return Given(survey, model, None)
+        return Given(survey, model, None, model)
     if not read.data.any():
         raise ValueError("gathers must hold a live trace; all are zero. Check the file.")
     _must_be_bearable("gathers", read.data)
     finely = resample_poly(read.data, finer, 1, axis=-1).astype(np.float32)
-    return Given(survey, model, torch.from_numpy(finely))
+    return Given(survey, model, torch.from_numpy(finely), truth)
+
+
+def _truth(config: OwnConfig, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the true velocity, of the start's shape and unit."""
+    # A raw file is of the start's shape or refused; of others the shape is told.
+    told = shape if Path(config.truth).suffix.lower() in files.RAW else None
+    found = files.velocity("truth", config.truth, unit=config.velocity_unit, shape=told)
+    if found.shape != shape:
+        raise ValueError(
+            f"truth must have the rows and columns of velocity, {shape}; got {found.shape}. "
+            "Cut it, or resample it to the start's grid."
+        )
+    return found
 
 
 def _read(config: OwnConfig) -> segy.Gathers | None:

@@ -12,6 +12,7 @@ import torch
 
 from geolib.datasets.velocity import smooth
 from geolib.inversion import descent, words
+from geolib.runs.measure import Measure
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, select
@@ -23,11 +24,16 @@ from geolib.waves import Certificate, certify, estimate_wavelet, misfit_and_grad
 
 @dataclass(frozen=True)
 class Own(Problem):
-    """A problem of own data: dead traces count nothing, and the truth may be unknown."""
+    """A problem of own data: dead traces count nothing, and the truth may be unknown.
+
+    Gathers that were given have `alive`. A truth beside them judges models and does nothing else:
+    what is tried is bounded by the velocity's file (`bounds`, m/s), not by it.
+    """
 
     alive: torch.Tensor | None = None
     known: bool = True
     space_order: int = 4
+    bounds: tuple[float, float] | None = None
 
     def objective(self, model: np.ndarray) -> tuple[float, np.ndarray]:
         """Return misfit and gradient at a model, without dead traces."""
@@ -61,7 +67,8 @@ def problem(config: OwnConfig) -> Own:
         # As far in depth as along the line, in metres.
         dz, dx = config.spacings
         first = smooth(model, config.smoothing, config.frozen, dx / dz).astype(np.float32)
-        return Own(survey, data, model, first, config.frozen, space_order=order)
+        limits = _bounds(first, model)
+        return Own(survey, data, model, first, config.frozen, space_order=order, bounds=limits)
     alive = data.abs().amax(-1) > 0
     if config.source == "estimated":
         found = estimate_wavelet(torch.from_numpy(start), survey, data, space_order=order)
@@ -70,13 +77,20 @@ def problem(config: OwnConfig) -> Own:
     made = propagate(torch.from_numpy(start), survey, space_order=order) * alive[..., None]
     strength = float((made * data).sum() / made.square().sum().clamp_min(1e-30)) or 1.0
     survey = replace(survey, source_amplitudes=survey.source_amplitudes * strength)
-    return Own(survey, data, model, start, config.frozen, alive, known=False, space_order=order)
+    known, truth = read.truth is not None, model if read.truth is None else read.truth
+    limits = _bounds(start, model)
+    return Own(survey, data, truth, start, config.frozen, alive, known, order, limits)
+
+
+def _bounds(start: np.ndarray, model: np.ndarray) -> tuple[float, float]:
+    """Return the least and the greatest velocity that an inversion may try, m/s."""
+    return SLOWER * float(start.min()), FASTER * float(model.max())
 
 
 def certificate(config: OwnConfig) -> Certificate:
     """Return the certificate of a configuration's survey, at its start, with its data."""
     made = problem(config)
-    data = None if made.known else made.observed
+    data = None if made.alive is None else made.observed
     return certify(torch.from_numpy(made.start), made.survey, data, space_order=config.space_order)
 
 
@@ -118,7 +132,6 @@ class OwnFwi(Study[OwnConfig]):
     ) -> Iterator[tuple[Unit, Arrays]]:
         """Yield misfits, models and, where the truth is known, errors."""
         made = problem(config)
-        low, high = SLOWER * float(made.start.min()), FASTER * float(made.truth.max())
         watch = (lambda model: (made.error(model),)) if made.known else None
         for unit in units:
             assert isinstance(unit, Descent)
@@ -128,7 +141,7 @@ class OwnFwi(Study[OwnConfig]):
                 unit.method,
                 iterations=config.iterations,
                 rate=config.rate if unit.method in words.STEP_METHODS else None,
-                bounds=(low, high),
+                bounds=made.bounds,
                 watch=watch,
             )
             with torch.no_grad():
@@ -148,6 +161,16 @@ class OwnFwi(Study[OwnConfig]):
                     **({"truth": made.truth.astype(np.float32)} if made.known else {}),
                 },
             )
+
+    def measures(self, config: OwnConfig, units: Units) -> dict[str, Measure]:
+        """Return the misfit's share that each optimiser left, and its model's error if known."""
+        found = {}
+        for unit, run in select(units, Descent).items():
+            share = run["misfit"].min() / run["misfit"][0]
+            found[f"{unit.method}.misfit"] = Measure(float(share))
+            if "error" in run:
+                found[f"{unit.method}.error"] = Measure(float(run["error"][-1]))
+        return found
 
 
 def named(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
