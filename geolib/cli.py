@@ -265,7 +265,7 @@ def _sweep(options: argparse.Namespace) -> int:
         raise UsageError(error) from None
     study = _find(options)
     _check_data(study)
-    folder = options.out or Path("reruns") / f"{options.study}-sweep"
+    folder = options.out or reruns.sweep_folder(options.study, [config for _, config in grid])
     done, problems = [], []
     for number, (label, config) in enumerate(grid, 1):
         place = folder / label

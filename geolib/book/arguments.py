@@ -144,7 +144,11 @@ def _rerunning(command: Command) -> None:
     )
     _study(sub, companions=False)
     _configuration(sub)
-    sub.add_argument("--out", type=_path, help="folder of all runs (default: reruns/STUDY-sweep)")
+    sub.add_argument(
+        "--out",
+        type=_path,
+        help="folder of all runs (default: reruns/STUDY-sweep, of other files elsewhere)",
+    )
 
 
 def _computing(command: Command) -> None:

@@ -24,13 +24,12 @@ DRAFT = ".executing-"
 UNITS = ".units-"
 
 # Every notebook has these names; the cell is taken out again once its output is known.
-_RECORD = """from dataclasses import asdict
-import json, time
+_RECORD = """import json, time
 from geolib.runs.store import provenance
 _record = {"provenance": {**provenance(), "cpu_seconds": round(time.process_time(), 1)}}
 if MEASURES:
     found = study.measures(config, results.units)
-    _record["measures"] = {name: asdict(measure) for name, measure in found.items()}
+    _record["measures"] = {name: measure.as_dict() for name, measure in found.items()}
 print(json.dumps(_record))"""
 
 

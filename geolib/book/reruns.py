@@ -258,7 +258,7 @@ def grid(
     kinds = {row["name"]: row["type"] for row in kind.describe()}
     names, columns = [name for name, _ in changes], []
     for name, values in changes:
-        whole = name in kind.file_names() and Path(values).is_file()  # with commas in its name, too
+        whole = name in kind.file_names() and os.path.isfile(values)  # with commas in its name, too
         entries = [values] if whole else [value.strip() for value in values.split(",")]
         if not all(entries) or names.count(name) > 1:
             raise ValueError(
@@ -280,6 +280,13 @@ def grid(
             raise ValueError(f"values of a sweep must differ; {label} comes twice. Name each once.")
         made[label] = config
     return list(made.items())
+
+
+def sweep_folder(study: str, configs: Sequence[Config]) -> Path:
+    """Return where a sweep's runs are kept: those of other files of the reader's elsewhere."""
+    paths_of = sorted({path for config in configs for path in config.files()})
+    digest = hashlib.sha256("\n".join(paths_of).encode()).hexdigest()[:8]
+    return Path("reruns") / f"{study}-sweep{f'-{digest}' if paths_of else ''}"
 
 
 def _shown(config: Config, name: str) -> str:

@@ -196,10 +196,12 @@ class Config:
     def key(self) -> str:
         """Return a hash of all parameters that a unit's result may depend on: not those of the extent.
 
-        A parameter that was added later counts where it differs from its `former` value.
+        A parameter that was added later counts where it differs from its `former` value; of a reader's file which
+        parameter names it, since two may be exchanged.
         """
         values = self.as_dict()
         kept = {i.name: values[i.name] for i in _fields(type(self)) if not self._left_out(i)}
+        kept |= {name: Path(values[name]).name for name in type(self).file_names() if values[name]}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
     def _left_out(self, item: dataclasses.Field[Any]) -> bool:

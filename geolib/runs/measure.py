@@ -38,6 +38,13 @@ class Measure:
     k: int | None = None
     worth: int | None = None
 
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the fields as JSON takes them: an end that is infinite is none."""
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in vars(self).items()
+        }
+
     @property
     def independent(self) -> int:
         """How many independent trials are behind it; one at least."""

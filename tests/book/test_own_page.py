@@ -129,7 +129,7 @@ def test_a_sweep_shares_the_file_and_varies_what_is_asked(tmp_path, monkeypatch,
     given = [word for pair in (f"traveltimes={table}", *small.split(), "noise=0.5,2") for word in ("-p", pair)]
     assert cli.main(["sweep", "latent_inversion", *given]) == 0
     told = capsys.readouterr().out
-    folder = Path("reruns/latent_own-sweep")
+    (folder,) = Path("reruns").glob("latent_own-sweep-*")
     found = list(csv.DictReader((folder / "summary.csv").read_text().splitlines()))
     assert [row["noise"] for row in found] == ["0.5", "2.0"] and all("mine" not in row["run"] for row in found)
     # Of one start's first misfit deviations four times as large leave a quarter.
@@ -156,6 +156,8 @@ def test_a_sweep_may_vary_files_and_needs_something_that_varies(tmp_path):
     made = reruns.grid(kind, "quick", [("traveltimes", f"{paths_[0]},{other}"), ("noise", "1")])
     assert [label for label, _ in made] == ["traveltimes-traveltimes.csv_noise-1.0", "traveltimes-other.csv_noise-1.0"]
     assert [config.traveltimes for _, config in made] == [paths_[0], str(other)]
+    # More names than one path has room for.
+    assert len(reruns.grid(kind, "quick", [("traveltimes", ",".join(f"line_{n:030}.csv" for n in range(20)))])) == 20
     for changes in ([], [("traveltimes", paths_[0])]):
         with pytest.raises(ValueError, match=r"a sweep must vary a parameter; got no -p NAME V1,V2\. Add one\."):
             reruns.grid(kind, "quick", changes)

@@ -1,3 +1,6 @@
+import json
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -63,3 +66,8 @@ def test_the_interval_of_a_mean_of_squares_covers_it_and_stays_above_zero():
     assert Measure.positive([2.0, 2.0]) == Measure.mean([2.0, 2.0])
     with pytest.raises(ValueError, match="values must not be negative; got -1"):
         Measure.positive([-1.0, 2.0])
+
+
+def test_a_record_has_no_number_that_json_does_not_know():
+    text = json.dumps(Measure(1.0, 0.0, math.inf, 4).as_dict(), allow_nan=False)
+    assert text.startswith('{"value": 1.0, "low": 0.0, "high": null, "n": 4')

@@ -599,18 +599,24 @@ def test_a_search_that_did_not_arrive_took_longer_than_any_and_most_leave_no_cos
     claim = claims.Claim("x", "y", "z", "number", "w", (160,), ("a",), "between", [100, 200], decisive=("a",))
     row = claims.judge([claim], {"a": cost})[0]
     assert (row["verdict"], row["power"], row["interval"]) == ("undecided", 0, [160, None])
+    above = np.nextafter(800_000, np.inf)
     few = found(True, *[False] * 7)
     cost = few["as_published.dreamshort.runs_to_1.0.median"]
-    assert (cost.value, cost.low, cost.high) == (800_000, 160, np.inf) and few["as_published.dreamshort.reaches"].k == 1
-    # Of searches that were stopped early only the first limit is judged; fewer than six leave no bound.
-    short = {
-        Trial("consistent", "binary", "dream", 100_000, 1, 1, t).name: {"record": np.array([[8, 5.0], [90, 1.05]])}
-        for t in range(3)
-    }
-    early = study.measures(SMALL, short)
-    cost = early["dream.runs_to_1.1.median"]
-    assert (cost.value, cost.low, cost.high) == (90, 0, np.inf)
-    assert not {"dream.fits", "dream.reaches", "dream.runs_to_1.0.median"} & set(early)
+    assert (cost.value, cost.low, cost.high) == (above, 160, np.inf) and few["as_published.dreamshort.reaches"].k == 1
+    # Most of many not having arrived, the median is beyond what they were given, which refutes a claim that ends there.
+    cost = found(True, *[False] * 39)["as_published.dreamshort.runs_to_1.0.median"]
+    assert (cost.value, cost.low, cost.high) == (above, above, np.inf)
+    claim = replace(claim, setting=[200_000, 800_000], published=(5e5,))
+    assert claims.verdict(claim, {"a": cost}) == "not reproduced"
+    # Searches that were stopped early are not judged; fewer than six leave no bound.
+    record = {"record": np.array([[8, 5.0], [90, 1.0004]])}
+    budgets = {t: 800_000 if t < 3 else 100_000 for t in range(8)}
+    units = {Trial("consistent", "binary", "dream", n, 1, 1, t).name: record for t, n in budgets.items()}
+    early = study.measures(SMALL, units)
+    cost = early["dream.runs_to_1.0.median"]
+    assert (cost.value, cost.low, cost.high) == (90, 0, np.inf) and early["dream.reaches"].n == 3
+    pooled = study.measures(SMALL, made_up(trials=1))
+    assert not [name for name in pooled if name.startswith("pool.") and "median" in name]
 
 
 def kept(units, beginning, curve, best):

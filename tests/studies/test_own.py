@@ -102,7 +102,12 @@ def test_a_truth_beside_gathers_judges_models_and_changes_none(gathers, tmp_path
     heads, _, *rows = fwi.table(fwi.named(found)).splitlines()
     assert heads.endswith("| model error (m/s) |") and all(" 2000 to " in row for row in rows)
     assert "error" not in fwi.table(fwi.named(before))
-    assert studies.whole_key(fwi.STUDY, told) != studies.whole_key(fwi.STUDY, alone)
+    # Start and truth exchanged, or one file for both, are other runs.
+    swapped = replace(told, velocity=told.truth, truth=told.velocity)
+    same = replace(told, truth=told.velocity)
+    assert len({studies.whole_key(fwi.STUDY, each) for each in (told, alone, swapped, same)}) == 4
+    folders = {reruns.sweep_folder("fwi_own", [each]) for each in (told, alone, fwi.OwnConfig(velocity="other.npy"))}
+    assert len(folders) == 3 and reruns.sweep_folder("rnn_fwi", []).name == "rnn_fwi-sweep"
     # The data are looked at as before: what is known of the truth does not stand in their place.
     assert any("cycles" in row.check for row in fwi.certificate(told).rows)
 

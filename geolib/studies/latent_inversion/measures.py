@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -260,19 +261,22 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
                 label = f"{method}.{ROMAN[model]}-{ROMAN[noise]}.{name}"
                 found[label] = Measure(float(np.median(column)), ends[0], ends[1], len(column))
     for method in SEARCHES:
-        every = {unit: arrays for unit, arrays in mine.items() if unit.method == method}
-        # What a search that was stopped early would have come to nobody knows.
-        full = {u: a for u, a in every.items() if method == "pool" or u.budget >= GIVEN}
-        for column, limit in enumerate(SOLVED):
-            # The first limit is soon come to.
-            counted = full if column else every
-            if counted:
-                cost = _median(_rows(counted)[:, column], counted)
-                found[f"{method}.runs_to_{limit}.median"] = cost
-        best = _rows(full)[:, -1]
-        if best.size:
-            for name, limit in (("fits", LIMITS[-1]), ("reaches", AS_GOOD)):
-                found[f"{method}.{name}"] = Measure.count(int((best <= limit).sum()), best.size)
+        # What a global search that was stopped early would have come to nobody knows.
+        full = [
+            arrays["record"]
+            for unit, arrays in mine.items()
+            if unit.method == method and (method == "pool" or unit.budget >= GIVEN)
+        ]
+        if not full:
+            continue
+        for name, limit in (("fits", LIMITS[-1]), ("reaches", AS_GOOD)):
+            within = GIVEN if method != "pool" else sys.float_info.max
+            arrived = [_arrival(record, limit) <= within for record in full]
+            found[f"{method}.{name}"] = Measure.count(sum(arrived), len(arrived))
+        if method != "pool":
+            for limit in SOLVED:
+                solves = [_arrival(record, max(limit, AS_GOOD)) for record in full]
+                found[f"{method}.runs_to_{limit}.median"] = _median(np.array(solves), GIVEN)
     return found
 
 
@@ -280,18 +284,20 @@ def _named(units: Mapping[Trial, Mapping[str, np.ndarray]]) -> Units:
     return {unit.name: arrays for unit, arrays in units.items()}
 
 
-def _rows(units: Mapping[Trial, Mapping[str, np.ndarray]]) -> np.ndarray:
-    """Return the runs over all scenarios: solves to each limit and the best WRMSE."""
-    return np.concatenate([np.empty((0, len(SOLVED) + 1)), *searches(_named(units)).values()])
+def _arrival(record: np.ndarray, limit: float) -> float:
+    """Return the solves after which a search came to a WRMSE, infinite where it did not."""
+    solves, misfit = record.T
+    return float(solves[misfit <= limit].min(initial=np.inf))
 
 
-def _median(solves: np.ndarray, units: Mapping[Trial, Mapping[str, np.ndarray]]) -> Measure:
-    """Return the median cost with the interval of the order statistics, exact for any law.
+def _median(solves: np.ndarray, given: float) -> Measure:
+    """Return the median cost of independent runs with the interval of the order statistics.
 
-    A run that did not arrive counts as one with more; where most did not the median is no less than
-    what they were given. Fewer than six runs bound it from nowhere.
+    A run that did not arrive within what it was given counts as one with more, and so does a median
+    or an end of the interval that falls on such runs: it lies above. Fewer than six runs bound the
+    median from nowhere.
     """
+    solves, above = np.where(solves <= given, solves, np.inf), float(np.nextafter(given, np.inf))
     span = stats.quantile_test(solves).confidence_interval(0.95)
     low, high = (0.0, np.inf) if np.isnan(span.low) else (float(span.low), float(span.high))
-    middle = min(float(np.median(solves)), max(float(unit.budget) for unit in units))
-    return Measure(middle, low, high, len(solves))
+    return Measure(min(float(np.median(solves)), above), min(low, above), high, len(solves))
