@@ -231,7 +231,7 @@ def _take_numbers(root: Path, name: str, notebook: Any) -> bool:
             for tag in cell.metadata.get("tags", ()):
                 if tag.startswith(RESULTS):
                     place = f"/results/{tag.removeprefix(RESULTS)}.nc"
-                    figure["caption"] += f" {{download}}`Data (NetCDF) <{place}>`"
+                    figure["caption"] += f" {{download}}`Data <{place}>`"
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop("text/csv", None)
     return bool(found)

@@ -77,3 +77,9 @@ def test_attempts_count_where_the_one_before_did_not_fit_and_cut_ones_do_not():
     alike = {name: each for name, each in units.items() if len(each["misfits"]) < 4}
     assert "could be chance" in search.attempts_told(alike)
     assert len(search.attempts_markdown(units).splitlines()) == 5 and search.attempts_told({}) == ""
+    grey = {f"consistent-continuous-b10000-s{5000 + seed}": fitted(500, 1.0) for seed in range(8)}
+    black = {f"consistent-binary-b10000-s{5000 + seed}": fitted(500, 1.0 + 0.1 * (seed > 1)) for seed in range(9)}
+    several = {"misfits": np.array([1.2, 1.005])}
+    told = search.attempts_told({name: run | several for name, run in {**grey, **black}.items()})
+    said = "Of truths searched before the cut as well it fits with true rays 8 of 8 before it and 2 after (p = 0.031)"
+    assert f"{said}; sign tests." in told

@@ -35,6 +35,8 @@ _WHAT = {
     "critic_error": "the discriminator's error",
     "accuracy": "the accuracy",
 }
+#: Tricks that look clear, of which a sentence takes the intervals too.
+MANY = 2
 #: What a trick looks where it is judged alone.
 _LOOKS = {"helps": "better", "harms": "worse"}
 _WHERE = {"mixture": "the *mixture*", "channels": "*channel patches*"}
@@ -236,30 +238,36 @@ def _jointly(second: Units, critic_steps: int, data: str) -> str:
     if not judged or _stuck(second, data):
         return ""
     rows = compared(second, data, judged)
+    looks = [row for row in rows if row["verdict"] in _LOOKS]
     lost = [
-        f"{row['trick']} ({_told(row['mean'], joint['low'], joint['high'])})"
-        for row in rows
-        if row["verdict"] in _LOOKS
-        and (joint := row["together"])
-        and joint["verdict"] == "no clear effect"
+        row["trick"]
+        for row in looks
+        if (joint := row["together"]) and joint["verdict"] == "no clear effect"
     ]
     text = (
-        " The {doc}`ledger </reproduces>`, our list of statements and verdicts, judges "
-        f"{len(judged)} against these plain runs, with wider intervals that hold for all of them "
-        "at once."
+        " The {doc}`ledger </reproduces>`, our list of verdicts, judges "
+        f"{len(judged)} statements on these runs together, with wider intervals."
     )
-    others = [row["trick"] for row in rows if row["verdict"] in _LOOKS and row["together"] is None]
     if lost:
         text += f" There {listed(lost)} {'is' if len(lost) == 1 else 'are'} undecided."
-    if others:
-        text += f" The distance under {listed(others)} is not among them."
-    clear = []
+    clear: dict[tuple[str, str], list[str]] = {}
     for (name, key), each in judged.items():
         verdict = judgement(key, each)
         if verdict in ("helps", "harms"):
             word = "higher" if (verdict == "helps") == (key == "accuracy") else "lower"
-            clear.append(f"{_WHAT[key]} is {word} with {NAMES[name]}")
-    return f"{text} {f'Clear is only that {listed(clear)}' if clear else 'None is clear'}."
+            clear.setdefault((NAMES[name], word), []).append(_WHAT[key])
+    told = [
+        f"with {name} {listed(whats)} {'is' if len(whats) == 1 else 'are'} {word}"
+        for (name, word), whats in clear.items()
+    ]
+    text += f" Clear is only that {listed(told)}." if told else " None is clear."
+    if _WHAT["distance"] in clear.get((NAMES["critic_steps"], "lower"), ()):
+        equal = outcomes(second, data, "critic_steps", critic_steps)["equal_cost"]
+        text += (
+            f" After as many updates of both networks, {NAMES['critic_steps']} end at "
+            f"{with_interval(effect('equal_cost', equal))} of plain's distance."
+        )
+    return text
 
 
 def _sweep(first: Units, second: Units, config: TricksConfig | None) -> str:
@@ -279,17 +287,11 @@ def _sweep(first: Units, second: Units, config: TricksConfig | None) -> str:
         f"batches of {config.mixture_batch} samples and {config.channels_batch} patches. The best "
         f"rate was {told}."
     )
-    same = [data for data, rate in best.items() if rate == _USUAL[data][0]]
-    other = [data for data in best if data not in same]
-    if same:
-        text += f" On {listed([WHERE[d] for d in same])} this changed only the batch"
-        text += f"; on {listed([WHERE[d] for d in other])}, batch and rate" if other else ""
-        text += "."
     last = {data: max(made) for data in DATA if (made := _seeds(second, data))}
     judging = f" Seeds {seeds[0]} to {seeds[-1]} judge"
     if len(set(last.values())) > 1:
-        spans = [f"{seeds[0]} to {end} judge on {WHERE[data]}" for data, end in last.items()]
-        judging = f" Seeds {listed(spans)}"
+        spans = [f"{seeds[0]} to {end} on {WHERE[data]}" for data, end in last.items()]
+        judging = f" Seeds {listed(spans)} judge"
     old = sorted({unit.seed for unit in select(first, Trick)} & set(seeds))
     return text + judging + (f"; {old[0]} to {old[-1]} had judged before. " if old else ". ")
 
@@ -314,9 +316,11 @@ def _tricks_on(units: Units, data: str, before: Measure | None = None) -> str:
         return f"{text} With fewer than {ENOUGH_SEEDS} seeds no verdict is given."
     if not rows[0]["verdict"]:
         return f"{text[:-1]}, above our bar of {STUCK:g}: no baseline, so no verdict."
+    # Of many the figure draws the intervals.
+    many = sum(row["verdict"] in _LOOKS for row in rows) > MANY
     looks = _list_looks(
         {
-            word: [_with_ratio(row) for row in rows if row["verdict"] == verdict]
+            word: [_with_ratio(row, many) for row in rows if row["verdict"] == verdict]
             for verdict, word in _LOOKS.items()
         }
     )
@@ -358,12 +362,13 @@ def _learns(units: Units, data: str, trick: str) -> bool:
     return end is not None and end.value <= STUCK
 
 
-def _with_ratio(row: Row) -> str:
-    return f"{row['trick']} ({_told(row['mean'], row['low'], row['high'])})"
+def _with_ratio(row: Row, bare: bool) -> str:
+    ends = () if bare else (row["low"], row["high"])
+    return f"{row['trick']} ({_told(row['mean'], *ends)})"
 
 
 def _told(mean: float, *ends: float | None) -> str:
     # An end that excludes one must not be rounded to it.
     known = [end for end in ends if end is not None]
     told = ", ".join(f"{end:.3f}" if f"{end:.2f}" == "1.00" else f"{end:.2f}" for end in known)
-    return f"{mean:.2f} [{told}]"
+    return f"{mean:.2f} [{told}]" if told else f"{mean:.2f}"

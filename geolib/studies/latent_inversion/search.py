@@ -23,7 +23,7 @@ from geolib.inversion.search import Settings, Simulate, search
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
-from geolib.runs.tables import markdown, percent_span
+from geolib.runs.tables import listed, markdown, percent_span
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
 from geolib.studies.latent_inversion.config import (
     LatentConfig,
@@ -299,7 +299,32 @@ def attempts_told(units: Units) -> str:
     return (
         "Were all truths alike, each attempt, which knows nothing of the one before, would fit "
         f"with the same probability, and failures would die out. In fact {'; '.join(told)}."
+        f"{_cut(units)}"
     )
+
+
+def _cut(units: Units) -> str:
+    """Return how many truths are fitted before the cut and after it, of those that have both."""
+    told = []
+    for order, rays in ORDERS.items():
+        grey = {u.seed: run for u, run in _searched(units, order, "continuous")}
+        black = {u.seed: run for u, run in _searched(units, order, "binary") if u.seed in grey}
+        fits = [[bool(np.isfinite(fitted_at(run[s]))) for run in (grey, black)] for s in black]
+        alone = [sum(pair == each for pair in fits) for each in ([True, False], [False, True])]
+        if sum(alone):
+            p = float(stats.binomtest(alone[0], sum(alone)).pvalue)
+            before, after = np.sum(fits, 0)
+            words_ = f"with {rays}" if rays != "scrambled" else "scrambled"
+            told.append(
+                f"{words_} {before} of {len(fits)} before it and {after} after (p = {p:.2g})"
+            )
+    if not told:
+        return ""
+    return f" Of truths searched before the cut as well it fits {listed(told)}; sign tests."
+
+
+def _searched(units: Units, order: str, case: str) -> list[tuple[Truth, Mapping[str, np.ndarray]]]:
+    return list(select(units, Truth, operator=order, case=case).items())
 
 
 STUDY = Search()
