@@ -362,6 +362,8 @@ def test_what_the_ledger_finds_clear_is_named_with_what_it_is_of():
     assert "judges 2 statements on these runs together" in told
     assert "Clear is only that with leaky ReLU the distance is lower." in told and "as many updates" not in told
     steps = trick_words.tricks({}, second | trained(0.1, "critic_steps", "mixture"), 5)
+    both = trick_words.panels({}, second | trained(0.1, "critic_steps", "mixture"), 5)
+    assert trick_words.tricks_title(both).endswith("judged together more D steps and leaky ReLU stay clear")
     assert "with more D steps the distance is lower" in steps and "with leaky ReLU the distance is lower" in steps
     # A third as many steps of the generator: far from where the plain recipe ends.
     assert "After as many updates of both networks, more D steps end at 2.21 [2.18, 2.23] of plain's distance." in steps

@@ -181,7 +181,8 @@ def _together(judged: Sequence[Sequence[Row]]) -> str:
     if not joint:
         return ""
     clear = [name for name, each in joint if each["verdict"] in ("helps", "harms")]
-    return f"; of those judged together {listed(clear) if clear else 'none'} stays clear"
+    stay = "stay" if len(clear) > 1 else "stays"
+    return f"; of those judged together {listed(clear) if clear else 'none'} {stay} clear"
 
 
 def tricks(
