@@ -369,6 +369,10 @@ def test_what_the_ledger_finds_clear_is_named_with_what_it_is_of():
     assert "After as many updates of both networks, more D steps end at 2.21 [2.18, 2.23] of plain's distance." in steps
     shown = trick_words.panels({}, second, 5)
     assert trick_words.tricks_title(shown).endswith("judged together leaky ReLU stays clear")
+    rows = trick_words.judged_markdown(second, 5).splitlines()
+    assert rows[0] == "| Trick | Outcome | Alone | Together | Verdict |" and len(rows) == 4
+    assert rows[3].startswith("| leaky ReLU | distance | 0.5") and rows[3].endswith("| helps |")
+    assert "Not run with these parameters." in trick_words.judged_markdown({}, 5)
     level = {
         f"trick-mixture-leaky-{seed}": series(np.geomspace(1, 0.2 * (1 + 0.1 * (-1) ** seed), 24)) for seed in range(6)
     }

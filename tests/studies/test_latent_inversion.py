@@ -91,7 +91,7 @@ def comparison(kind, best=0):
 
 def test_unit_names_are_unique_and_can_be_read_back():
     names = study.names(study.Config.preset("paper"))
-    assert len(names) == len(set(names)) == 1 + 8 + 2 * 2 * 4 * (100 + 100 + 10 + 10) + 2 * 100
+    assert len(names) == len(set(names)) == 1 + 8 + 2 * 2 * 4 * (100 + 100 + 10 + 10 + 10) + 2 * 100
     assert names[0] == GENERATOR.name
     assert all(study.unit(name).name == name for name in names)
     with pytest.raises(ValueError, match="unit name must look like"):

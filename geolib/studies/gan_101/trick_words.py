@@ -8,9 +8,10 @@ from typing import TypedDict
 import numpy as np
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import listed, percent
+from geolib.runs.tables import listed, markdown, percent
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import (
+    DIFFERENCES,
     ENOUGH_SEEDS,
     NAMES,
     STUCK,
@@ -271,6 +272,28 @@ def _jointly(second: Units, critic_steps: int, data: str) -> str:
     return text
 
 
+def judged_markdown(second: Units, critic_steps: int) -> str:
+    """Return what the ledger judges on the mixture: effects alone, and all of them together.
+
+    Parameters
+    ----------
+    second : mapping
+        Results by unit name, with the plain recipe of the sweep.
+    critic_steps : int
+        Of the recipes that take several.
+    """
+    rows = []
+    for (name, key), wide in jointly(critic_steps, second).items():
+        alone = effect(key, outcomes(second, "mixture", name, critic_steps)[key])
+        cells = [
+            with_interval(each, 4) if key in DIFFERENCES else _told(each.value, each.low, each.high)
+            for each in (alone, wide)
+        ]
+        rows.append([NAMES[name], _WHAT[key].removeprefix("the "), *cells, judgement(key, wide)])
+    heads = ["Trick", "Outcome", "Alone", "Together", "Verdict"]
+    return markdown(heads, rows, "llrrl", empty="Not run with these parameters.")
+
+
 def _sweep(first: Units, second: Units, config: TricksConfig | None) -> str:
     """Return how the second plain recipe was chosen, and what of it is not the first one's."""
     seeds = sorted(set().union(*(_seeds(second, data) for data in DATA)))
@@ -363,7 +386,7 @@ def _learns(units: Units, data: str, trick: str) -> bool:
     return end is not None and end.value <= STUCK
 
 
-def _with_ratio(row: Row, bare: bool) -> str:
+def _with_ratio(row: Row, bare: bool = False) -> str:
     ends = () if bare else (row["low"], row["high"])
     return f"{row['trick']} ({_told(row['mean'], *ends)})"
 
