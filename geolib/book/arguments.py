@@ -147,7 +147,7 @@ def _rerunning(command: Command) -> None:
     sub.add_argument(
         "--out",
         type=_path,
-        help="folder of all runs (default: reruns/STUDY-sweep, of other files elsewhere)",
+        help="folder of all runs (default: reruns/STUDY-sweep, with a mark of the files given)",
     )
 
 

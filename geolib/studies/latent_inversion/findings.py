@@ -17,10 +17,8 @@ from geolib.studies.latent_inversion.posterior import Posterior
 from geolib.studies.latent_inversion.search import Truth
 from geolib.studies.latent_inversion.tables import LIMITS, MARKS
 from geolib.studies.latent_inversion.units import GENERATOR, SCENARIOS, Trial
-from geolib.studies.latent_inversion.world import World
+from geolib.studies.latent_inversion.world import SOLVES, World
 
-#: Solves that an update takes: forward and backward, or central differences.
-SOLVES = {"adam": 2, "gn": 31, "gnx": 16}
 #: What the book calls the searches; the names of its palette.
 SEARCHES = {"adam": "Adam", "gn": "Gauss-Newton", "dream": "DREAM", "pool": "pooled"}
 #: How far a strategy is followed where it is computed again: its path grows round-off, and one that
@@ -193,8 +191,7 @@ def _ended(trial: Trial, arrays: Mapping[str, np.ndarray]) -> float:
 
 def _solves(arrays: Mapping[str, np.ndarray], method: str) -> float:
     if "record" in arrays:
-        solves, misfit = arrays["record"].T
-        return float(solves[misfit <= LIMITS[-1]].min(initial=np.inf))
+        return tables.arrival(arrays["record"], LIMITS[-1])
     fitted = np.flatnonzero(arrays["running_best"] <= LIMITS[-1])
     # A misfit is that before an update, whose solves are needed to know it.
     return SOLVES[method] * (1 + float(arrays["iteration"][fitted[0]])) if fitted.size else np.inf

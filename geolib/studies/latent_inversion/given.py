@@ -20,10 +20,7 @@ from geolib.runs.config import Config, file_param, param
 from geolib.runs.tables import duration
 from geolib.studies.latent_inversion import learnt
 from geolib.studies.latent_inversion.config import check_width
-from geolib.studies.latent_inversion.world import N_LATENT, weights_path
-
-#: Models simulated for an update of Gauss-Newton: the latent's own, and two a component.
-SOLVES = 2 * N_LATENT + 1
+from geolib.studies.latent_inversion.world import N_LATENT, SOLVES, weights_path
 
 #: Rows and columns of the model.
 SHAPE = crosshole.Crosshole().shape
@@ -144,7 +141,7 @@ class OwnConfig(Config):
         """Return how much memory a gradient takes, and how long Gauss-Newton and a training."""
         lines = [self.memory()]
         if self.gn_iterations:
-            most = SOLVES * self.starts * self.gn_iterations
+            most = SOLVES["gn"] * self.starts * self.gn_iterations
             took = duration(most * _solve_seconds(self))
             lines.append(f"Gauss-Newton: {most:,} solves at most, about {took}, as measured now")
         picture = learnt.image(self.training_image, self.threshold)
@@ -178,7 +175,7 @@ class OwnConfig(Config):
             return 0
         # Solves in float32, twice while they are put together; their slopes, again in float64, and
         # once more in another order.
-        return len(rays(self).deviation) * (2 * 4 * SOLVES + (4 + 8 + 8 + 8) * N_LATENT)
+        return len(rays(self).deviation) * (2 * 4 * SOLVES["gn"] + (4 + 8 + 8 + 8) * N_LATENT)
 
 
 def _solve_seconds(config: OwnConfig, count: int = 8) -> float:

@@ -22,6 +22,7 @@ from geolib.studies.latent_inversion.tables import (
     ROMAN,
     SEARCHES,
     SOLVED,
+    arrival,
     searches,
     table,
 )
@@ -271,23 +272,17 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
             continue
         for name, limit in (("fits", LIMITS[-1]), ("reaches", AS_GOOD)):
             within = GIVEN if method != "pool" else sys.float_info.max
-            arrived = [_arrival(record, limit) <= within for record in full]
+            arrived = [arrival(record, limit) <= within for record in full]
             found[f"{method}.{name}"] = Measure.count(sum(arrived), len(arrived))
         if method != "pool":
             for limit in SOLVED:
-                solves = [_arrival(record, max(limit, AS_GOOD)) for record in full]
+                solves = [arrival(record, max(limit, AS_GOOD)) for record in full]
                 found[f"{method}.runs_to_{limit}.median"] = _median(np.array(solves), GIVEN)
     return found
 
 
 def _named(units: Mapping[Trial, Mapping[str, np.ndarray]]) -> Units:
     return {unit.name: arrays for unit, arrays in units.items()}
-
-
-def _arrival(record: np.ndarray, limit: float) -> float:
-    """Return the solves after which a search came to a WRMSE, infinite where it did not."""
-    solves, misfit = record.T
-    return float(solves[misfit <= limit].min(initial=np.inf))
 
 
 def _median(solves: np.ndarray, given: float) -> Measure:

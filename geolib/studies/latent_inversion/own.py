@@ -23,13 +23,12 @@ from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.latent_inversion import learnt
 from geolib.studies.latent_inversion.given import (
     SHAPE,
-    SOLVES,
     OwnConfig,
     network,
     rays,
     recipe,
 )
-from geolib.studies.latent_inversion.world import N_LATENT
+from geolib.studies.latent_inversion.world import N_LATENT, SOLVES
 
 _SHOWN = 6  # images, of the best first
 
@@ -154,7 +153,7 @@ def _descent(physics: Physics) -> Arrays:
         "fit": fit,
         "time": np.asarray(physics.time),
         "deviation": physics.rays.deviation,
-        "solves": found.visits.numpy(),
+        "solves": SOLVES["adam"] * found.visits.numpy(),
         **_images(physics, found.best_latent),
     }
 
@@ -179,7 +178,7 @@ def _gauss_newton(physics: Physics) -> Arrays:
         config.gn_iterations,
         enough=torch.ones(config.starts),  # as for the descent
     )
-    kept = {"misfit": found.misfit.numpy(), "solves": SOLVES * found.visits.numpy()}
+    kept = {"misfit": found.misfit.numpy(), "solves": SOLVES["gn"] * found.visits.numpy()}
     return kept | _images(physics, latent.to_uniform(found.best_latent))
 
 
@@ -254,7 +253,7 @@ def summary(units: Units) -> str:
 
 
 def beside(units: Units) -> str:
-    """Return a table of what each method reached, and with how many models simulated."""
+    """Return a table of what each method reached, and with how many solves."""
     found = {
         name: (run["misfit"].min(1), run["solves"].sum()) for name, run in descents(units).items()
     }

@@ -30,7 +30,7 @@ from geolib.studies.latent_inversion.config import (
     SearchConfig,
     weights_name,
 )
-from geolib.studies.latent_inversion.tables import LIMITS, ORDERS
+from geolib.studies.latent_inversion.tables import LIMITS, ORDERS, arrival
 from geolib.studies.latent_inversion.units import CASES, Words
 from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
 
@@ -208,8 +208,7 @@ def rechecked(
 
 def fitted_at(arrays: Mapping[str, np.ndarray]) -> float:
     """Return the solves to a WRMSE of 1.01, infinite without one."""
-    count, misfit = arrays["record"].T
-    return float(count[misfit <= LIMITS[-1]].min(initial=np.inf))
+    return arrival(arrays["record"], LIMITS[-1])
 
 
 def solved(units: Units, operator: str, case: str) -> tuple[np.ndarray, np.ndarray]:
@@ -307,9 +306,18 @@ def _cut(units: Units) -> str:
     """Return how many truths are fitted before the cut and after it, of those that have both."""
     told = []
     for order, rays in ORDERS.items():
-        grey = {u.seed: run for u, run in _searched(units, order, "continuous")}
-        black = {u.seed: run for u, run in _searched(units, order, "binary") if u.seed in grey}
-        fits = [[bool(np.isfinite(fitted_at(run[s]))) for run in (grey, black)] for s in black]
+        by_case = {
+            case: {
+                u.seed: run for u, run in select(units, Truth, operator=order, case=case).items()
+            }
+            for case in CASES
+        }
+        grey, black = by_case["continuous"], by_case["binary"]
+        fits = [
+            [bool(np.isfinite(fitted_at(run[s]))) for run in (grey, black)]
+            for s in grey
+            if s in black
+        ]
         alone = [sum(pair == each for pair in fits) for each in ([True, False], [False, True])]
         if sum(alone):
             p = float(stats.binomtest(alone[0], sum(alone)).pvalue)
@@ -321,10 +329,6 @@ def _cut(units: Units) -> str:
     if not told:
         return ""
     return f" Of truths searched before the cut as well it fits {listed(told)}; sign tests."
-
-
-def _searched(units: Units, order: str, case: str) -> list[tuple[Truth, Mapping[str, np.ndarray]]]:
-    return list(select(units, Truth, operator=order, case=case).items())
 
 
 STUDY = Search()

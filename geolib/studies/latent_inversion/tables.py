@@ -227,6 +227,12 @@ SEARCHES = {"pool": "pooled", "dream": "DREAM(ZS)", "dreamshort": "DREAM(ZS), sh
 SOLVED = (1.1, 1.01, 1.0)
 
 
+def arrival(record: np.ndarray, limit: float) -> float:
+    """Return the solves after which a search came to a WRMSE, infinite where it did not."""
+    solves, misfit = record.T
+    return float(solves[misfit <= limit].min(initial=np.inf))
+
+
 def searches(units: Units) -> dict[Place, np.ndarray]:
     """Return by (method, case, operator, model, noise) the global and the pooled searches' runs.
 
@@ -235,8 +241,8 @@ def searches(units: Units) -> dict[Place, np.ndarray]:
     """
     longest: dict[tuple[Place, int], tuple[int, list[float]]] = {}
     for unit, arrays in select(units, Trial, method=tuple(SEARCHES)).items():
-        solves, misfit = arrays["record"].T
-        row = [*(solves[misfit <= limit].min(initial=np.inf) for limit in SOLVED), misfit.min()]
+        record = arrays["record"]
+        row = [*(arrival(record, limit) for limit in SOLVED), float(record[:, 1].min())]
         place = (unit.method, unit.case, unit.operator, unit.model, unit.noise)
         key = (place, unit.trial)
         longest[key] = max(longest.get(key, (0, row)), (unit.budget, row))

@@ -18,6 +18,8 @@ from geolib.studies.latent_inversion.config import LatentConfig, check_width, we
 from geolib.studies.latent_inversion.units import Trial
 
 N_LATENT = sgan.LATENT[0] * sgan.LATENT[1]
+#: Solves that an update takes: forward and backward, central differences, or exact derivatives.
+SOLVES = {"adam": 2, "gn": 2 * N_LATENT + 1, "gnx": N_LATENT + 1}
 
 
 def weights_path(width: int) -> Path:
