@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -30,6 +31,8 @@ class Recipe:
         The critic's learning rate in units of the generator's.
     leaky : bool
         Leaky ReLU of slope 0.2 in both networks instead of ReLU.
+    leaky_critic : bool
+        The same in the critic alone, as Radford et al. (2016) have it.
     real_label : float
         The critic's target for real samples.
     """
@@ -39,6 +42,7 @@ class Recipe:
     critic_rate: float = 1.0
     leaky: bool = False
     real_label: float = 1.0
+    leaky_critic: bool = False
 
     def __post_init__(self) -> None:
         """Check every number."""
@@ -48,7 +52,7 @@ class Recipe:
 @checked(critic_steps=(1, None), critic_rate=(1e-9, None), real_label=...)
 def recipe(name: str, *, critic_steps: int = 5, critic_rate: float = 4.0, real_label: float = 0.9) -> Recipe:
     """Return the recipe of a trick; the strengths are used by the tricks that have one."""
-    _checks.choice("trick", name, TRICKS)
+    _checks.choice("trick", name, (*TRICKS, "leaky_critic"))
     plain = Recipe()
     full = Recipe(True, critic_steps, critic_rate, True, real_label)
     changes = {
@@ -57,10 +61,16 @@ def recipe(name: str, *, critic_steps: int = 5, critic_rate: float = 4.0, real_l
         "critic_steps": replace(plain, critic_steps=critic_steps),
         "critic_rate": replace(plain, critic_rate=critic_rate),
         "leaky": replace(plain, leaky=True),
+        "leaky_critic": replace(plain, leaky_critic=True),
         "smooth_label": replace(plain, real_label=real_label),
         "all": full,
     }
     return changes[name]
+
+
+def _activations(rule: Recipe) -> tuple[Callable[[], nn.Module], Callable[[], nn.Module]]:
+    """Return what makes the generator's activations, and the critic's."""
+    return leaky if rule.leaky else nn.ReLU, leaky if rule.leaky or rule.leaky_critic else nn.ReLU
 
 
 def _game(players: tuple[nn.Module, nn.Module], draw: Draw, rule: Recipe, rate: float, latent: int, rng) -> tuple:
@@ -93,9 +103,9 @@ def mixture_game(
     batch : int
         Samples per step.
     """
-    activation = leaky if rule.leaky else nn.ReLU
-    g = dense([1, width, width, 1], activation, batch_norm=rule.batch_norm)
-    d = Scores(_critic_body(width, activation, rule.batch_norm))
+    ours, theirs = _activations(rule)
+    g = dense([1, width, width, 1], ours, batch_norm=rule.batch_norm)
+    d = Scores(_critic_body(width, theirs, rule.batch_norm))
     return _game((g, d), lambda: (target.sample(batch, rng).float()[:, None], ()), rule, rate, 1, rng)
 
 
@@ -124,7 +134,7 @@ def channel_game(
     size, width : int
         Pixels along a patch; channels of the first layer.
     """
-    activation = leaky if rule.leaky else nn.ReLU
-    g = ConvGenerator(size, width, batch_norm=rule.batch_norm, activation=activation)
-    d = ConvCritic(size, width, batch_norm=rule.batch_norm, activation=activation)
+    ours, theirs = _activations(rule)
+    g = ConvGenerator(size, width, batch_norm=rule.batch_norm, activation=ours)
+    d = ConvCritic(size, width, batch_norm=rule.batch_norm, activation=theirs)
     return _game((g, d), draw, rule, rate, 32, rng)

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
-from geolib.studies.gan_101.units import DATA, TRICKS, VARIANTS
+from geolib.studies.gan_101.units import DATA, MORE_TRICKS, TRICKS, VARIANTS
 
 #: Seed of the sweep's first training, with which no recipe is judged.
 FIRST_SWEPT = 100
+#: The first seed that was added when twelve had decided little, or had been seen.
+FIRST_ADDED = 12
+TELLING_RATES = (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
 
 
 @dataclass(frozen=True)
@@ -60,26 +63,58 @@ class GanConfig(BaseConfig):
 class TricksConfig(BaseConfig):
     """Parameters of the trainings; the rates are what the sweep found best."""
 
-    tricks: tuple[str, ...] = param(TRICKS, "Tricks to try", choices=TRICKS, extent=True)
+    tricks: tuple[str, ...] = param(MORE_TRICKS, "Tricks to try", choices=MORE_TRICKS, extent=True)
     data: tuple[str, ...] = param(
         ("mixture",), "What they are tried on", paper=DATA, choices=DATA, extent=True
     )
     n_seeds: int = param(
-        1, "Seeds of each recipe on channels", paper=12, low=1, high=FIRST_SWEPT, extent=True
+        1,
+        "Seeds of each recipe on channels, 12, 13, ...",
+        paper=12,
+        low=1,
+        high=FIRST_SWEPT - FIRST_ADDED,
+        extent=True,
     )
     n_mixture_seeds: int = param(
         1, "Seeds of each recipe on the mixture", paper=100, low=1, high=FIRST_SWEPT, extent=True
     )
     n_sweep_seeds: int = param(
-        0, "Seeds of the sweep, 100, 101, ...", paper=1, low=0, high=100, extent=True
+        0, "Seeds of the sweep on the mixture, 100, 101, ...", paper=1, low=0, high=100, extent=True
     )
     sweep_rates: tuple[float, ...] = param(
         (1e-3, 2e-3, 4e-3, 8e-3),
-        "Learning rates of the plain recipe in the sweep",
+        "Learning rates of the plain recipe in the sweep on the mixture",
         low=1e-6,
         high=1.0,
         extent=True,
     )
+    channels_rates: tuple[float, ...] = param(
+        (2e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3),
+        "Learning rates of the plain recipe in the sweep on channels",
+        low=1e-6,
+        high=1.0,
+        extent=True,
+    )
+    n_channels_sweep_seeds: int = param(
+        0, "Seeds of the sweep on channels, 100, 101, ...", paper=3, low=0, high=100, extent=True
+    )
+    n_telling_seeds: int = param(
+        0,
+        "Seeds of discriminators against a generator that rests",
+        paper=12,
+        low=0,
+        high=FIRST_SWEPT - FIRST_ADDED,
+        extent=True,
+    )
+    telling_rates: tuple[float, ...] = param(
+        TELLING_RATES,
+        "Learning rates of those discriminators",
+        former=TELLING_RATES,
+        low=1e-6,
+        high=1.0,
+    )
+    telling_start: int = param(400, "Generator steps before the generator rests", former=400, low=1)
+    telling_steps: int = param(288, "Steps of those discriminators", former=288, low=24)
     iterations: int = param(100, "Generator steps of a training", paper=800, low=48)
     mixture_rate: float = param(2e-3, "Learning rate on the mixture", low=1e-6, high=1.0)
     mixture_batch: int = param(256, "Samples of a batch of the mixture", low=2)
@@ -94,3 +129,8 @@ class TricksConfig(BaseConfig):
     real_label: float = param(
         0.9, "Target of real samples under one-sided smoothing", low=0.51, high=1.0
     )
+
+    def of(self, data: str) -> tuple[float, int]:
+        """Return rate and batch on some data."""
+        batch = self.mixture_batch if data == "mixture" else self.channels_batch
+        return float(getattr(self, f"{data}_rate")), batch

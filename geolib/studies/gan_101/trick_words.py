@@ -11,7 +11,7 @@ from geolib.runs.measure import Measure
 from geolib.runs.tables import listed, markdown, percent
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import (
-    DIFFERENCES,
+    ADDITIVE,
     ENOUGH_SEEDS,
     NAMES,
     STUCK,
@@ -22,9 +22,9 @@ from geolib.studies.gan_101.ablation import (
     with_interval,
 )
 from geolib.studies.gan_101.config import FIRST_SWEPT, TricksConfig
-from geolib.studies.gan_101.tricks import jointly
+from geolib.studies.gan_101.tricks import FAMILY, jointly, judged
 from geolib.studies.gan_101.tricks import swept as sweep_ends
-from geolib.studies.gan_101.units import DATA, TRICKS, Trick
+from geolib.studies.gan_101.units import DATA, MORE_TRICKS, Trick
 from geolib.studies.gan_101.variants import BATCH, RATE, TRICK_BATCH, TRICK_RATE
 from geolib.studies.gan_101.words import WHERE
 
@@ -35,6 +35,8 @@ _WHAT = {
     "time": "the time",
     "critic_error": "the discriminator's error",
     "accuracy": "the accuracy",
+    "extreme": "extreme answers",
+    "telling": "the accuracy against a generator that rests",
 }
 #: Tricks that look clear, of which a sentence takes the intervals too.
 MANY = 2
@@ -76,7 +78,7 @@ def compared(
     rows: list[Row] = []
     reached = learnt(units, data)
     stuck = reached is not None and reached.value > STUCK
-    for trick in TRICKS:
+    for trick in MORE_TRICKS:
         ratios = outcomes(units, data, trick)["distance"]
         if ratios.size:
             mean, wide = effect("distance", ratios), (judged or {}).get((trick, "distance"))
@@ -102,7 +104,7 @@ def compared(
 
 def _on(second: Units, critic_steps: int, data: str) -> dict[tuple[str, str], Measure]:
     """Return what the ledger judges together on some data: one statement alone is not corrected."""
-    found = jointly(critic_steps, second) if data == "mixture" else {}
+    found = jointly(critic_steps, second, data) if data in FAMILY else {}
     return found if len(found) > 1 else {}
 
 
@@ -122,10 +124,7 @@ def panels(
     """
     found = {}
     again = config or TricksConfig()
-    swept = {
-        "mixture": (again.mixture_rate, again.mixture_batch),
-        "channels": (again.channels_rate, again.channels_batch),
-    }
+    swept = {data: again.of(data) for data in DATA}
     for units, settings in ((first, _USUAL), (second, swept)):
         for data in DATA:
             judged = _on(units, critic_steps, data) if units is second else {}
@@ -272,8 +271,8 @@ def _jointly(second: Units, critic_steps: int, data: str) -> str:
     return text
 
 
-def judged_markdown(second: Units, critic_steps: int) -> str:
-    """Return what the ledger judges on the mixture: effects alone, and all of them together.
+def judged_markdown(second: Units, critic_steps: int, data: str) -> str:
+    """Return what the ledger judges on some data: effects alone, and all of them together.
 
     Parameters
     ----------
@@ -281,13 +280,14 @@ def judged_markdown(second: Units, critic_steps: int) -> str:
         Results by unit name, with the plain recipe of the sweep.
     critic_steps : int
         Of the recipes that take several.
+    data : str
+        One that `FAMILY` knows.
     """
-    rows = []
-    for (name, key), wide in jointly(critic_steps, second).items():
-        alone = effect(key, outcomes(second, "mixture", name, critic_steps)[key])
+    rows, values = [], judged(critic_steps, second, data)
+    for (name, key), wide in jointly(critic_steps, second, data).items():
         cells = [
-            with_interval(each, 4) if key in DIFFERENCES else _told(each.value, each.low, each.high)
-            for each in (alone, wide)
+            with_interval(each, 4) if key in ADDITIVE else _told(each.value, each.low, each.high)
+            for each in (effect(key, values[name, key]), wide)
         ]
         rows.append([NAMES[name], _WHAT[key].removeprefix("the "), *cells, judgement(key, wide)])
     heads = ["Trick", "Outcome", "Alone", "Together", "Verdict"]
@@ -363,7 +363,7 @@ def _without_baseline(ran: Sequence[Units], data: str) -> str:
         "is no baseline, so there is no verdict."
     )
     trained: list[str] = []
-    for trick in TRICKS:
+    for trick in MORE_TRICKS:
         ratios = [
             f"{row['mean']:.2f}"
             for units in ran

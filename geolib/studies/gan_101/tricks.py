@@ -21,7 +21,7 @@ from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, select
-from geolib.studies.gan_101 import otherwise, recheck
+from geolib.studies.gan_101 import otherwise, recheck, telling
 from geolib.studies.gan_101.ablation import (
     STUCK,
     ablation,
@@ -30,25 +30,43 @@ from geolib.studies.gan_101.ablation import (
     outcomes,
     together,
 )
-from geolib.studies.gan_101.config import FIRST_SWEPT, TricksConfig
+from geolib.studies.gan_101.config import FIRST_ADDED, FIRST_SWEPT, TricksConfig
+from geolib.studies.gan_101.telling import Telling, tell
 from geolib.studies.gan_101.units import DATA, Trick
 from geolib.studies.gan_101.variants import trick
 
-#: What the ledger judges on the mixture, all against one baseline.
-FAMILY = (
-    ("batch_norm", "unrest"),
-    ("batch_norm", "time"),
-    ("critic_rate", "distance"),
-    ("critic_steps", "distance"),
-    ("critic_steps", "critic_error"),
-    ("smooth_label", "accuracy"),
-    ("smooth_label", "distance"),
-    ("leaky", "accuracy"),
-    ("leaky", "distance"),
-    ("all", "distance"),
-)
-#: The first seed that was added when twelve had decided little.
-FIRST_ADDED = 12
+#: What the ledger judges on some data, all of it against one baseline.
+FAMILY = {
+    "mixture": (
+        ("batch_norm", "unrest"),
+        ("batch_norm", "time"),
+        ("critic_rate", "distance"),
+        ("critic_steps", "distance"),
+        ("critic_steps", "critic_error"),
+        ("smooth_label", "telling"),
+        ("smooth_label", "distance"),
+        ("leaky_critic", "telling"),
+        ("leaky_critic", "distance"),
+        ("all", "distance"),
+    ),
+    "channels": (
+        ("batch_norm", "time"),
+        ("critic_rate", "distance"),
+        ("critic_steps", "distance"),
+        ("smooth_label", "extreme"),
+        ("smooth_label", "telling"),
+        ("smooth_label", "distance"),
+        ("leaky_critic", "telling"),
+        ("leaky_critic", "distance"),
+        ("all", "distance"),
+    ),
+}
+
+
+#: What twelve seeds had been run with on channels before the rule that now judges was made.
+SEEN = ("plain", "batch_norm", "leaky", "smooth_label")
+#: Seeds from 100 on by which each discriminator against a resting generator gets its rate.
+TELLING_CHOICE = 3
 
 
 @dataclass(frozen=True)
@@ -80,33 +98,50 @@ class Tricks(Study[TricksConfig]):
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "trace": ("record",),
         "critic": ("record", "quantity"),
+        "accuracy": ("recipe", "rate", "record"),
     }
     Config = TricksConfig
-    kinds = (Swept, Trick)
+    kinds = (Swept, Telling, Trick)
 
     def units(self, config: TricksConfig) -> list[Unit]:
-        """Return the sweep's trainings, then the recipes seed by seed: a part can be judged."""
+        """Return the sweeps' trainings, then the recipes seed by seed: a part can be judged."""
         sweep: list[Unit] = [
             Swept(data, rate, FIRST_SWEPT + index)
             for data in config.data
-            for index in range(config.n_sweep_seeds)
-            for rate in config.sweep_rates
+            for seeds, rates in [_sweep(config, data)]
+            for index in range(seeds)
+            for rate in rates
+        ]
+        telling: list[Unit] = [
+            Telling(data, seed)
+            for data in config.data
+            if config.n_telling_seeds
+            for seed in (
+                *range(FIRST_SWEPT, FIRST_SWEPT + TELLING_CHOICE),
+                *range(FIRST_ADDED, FIRST_ADDED + config.n_telling_seeds),
+            )
         ]
         judging: list[Unit] = [
             Trick(data, name, seed)
-            for seed in range(max(config.n_seeds, config.n_mixture_seeds))
+            for seed in range(FIRST_SWEPT)
             for data in config.data
+            if seed in _seeds(config, data)
             for name in ("plain", *config.tricks)
-            if seed < (config.n_mixture_seeds if data == "mixture" else config.n_seeds)
         ]
-        return sweep + judging
+        judging += [
+            Trick("channels", name, seed)
+            for seed in range(FIRST_ADDED)
+            for name in SEEN
+            if "channels" in config.data and config.n_seeds > 1
+        ]
+        return sweep + telling + judging
 
     def compute(
         self, config: TricksConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
         """Yield each unit's arrays."""
         for unit in units:
-            yield unit, _train(config, unit)
+            yield unit, tell(config, unit) if isinstance(unit, Telling) else _train(config, unit)
 
     def recheck(
         self, config: TricksConfig, unit: Unit, arrays: Arrays, seconds: float
@@ -117,59 +152,127 @@ class Tricks(Study[TricksConfig]):
     def measures(self, config: TricksConfig, units: Units) -> dict[str, Measure]:
         """Return what each trick does, and how far the plain recipe gets.
 
-        Where it still hardly learns nothing is measured against it. ``holm.tricks.mixture`` is what
-        the ledger judges on the mixture, with intervals for all of it together.
+        Where it hardly learns nothing is measured against it (``learns.tricks``), but on channels,
+        where it is stuck at every rate of the sweep, by those seeds that were added: what frees a
+        training is what the tricks are for. ``holm.tricks`` is what the ledger judges, with
+        intervals for all that it judges on the same data; ``learning`` how many trainings more
+        than plain ones come to half their first distance.
         """
-        reached = {data: far for data in DATA if (far := learnt(units, data)) is not None}
-        found = {f"learns.plain.{data}": far for data, far in reached.items()}
-        for data, name, values in ablation(config.critic_steps, units):
-            if data in reached and reached[data].value <= STUCK:
-                found |= {
-                    f"learns.tricks.{data}.{name}.{key}": value for key, value in values.items()
-                }
-        if "learns.plain.mixture" in found and reached["mixture"].value <= STUCK:
-            found |= _on_the_mixture(config, units)
-        return found
+        found = {}
+        for data in DATA:
+            reached = learnt(units, data)
+            if reached is not None:
+                found[f"learns.plain.{data}"] = reached
+            for label, part in (
+                ("learns", units if reached and reached.value <= STUCK else {}),
+                ("added", judging(units, data) if data == "channels" else {}),
+                ("seen", judging(units, data, added=False) if data == "channels" else {}),
+            ):
+                for _, name, values in ablation(config.critic_steps, of_data(part, data)):
+                    found |= {f"{label}.tricks.{data}.{name}.{k}": v for k, v in values.items()}
+                    if label != "learns":
+                        found[f"{label}.tricks.{data}.{name}.learning"] = learning(part, data, name)
+            if data == "channels" or (reached and reached.value <= STUCK):
+                found |= _judged(config, judging(units, data), data)
+        return found | telling.measures(units)
 
     def variants(self, config: TricksConfig, units: Units) -> dict[str, dict[str, Measure]]:
         """Return the measures without one of the first seeds, and of the seeds added to them."""
         found = otherwise.subsets(units, lambda part: self.measures(config, part))
-        trained = select(units, Trick)
+        trained = select(of_data(units, "mixture"), Trick)
         added = {unit.name: run for unit, run in trained.items() if unit.seed >= FIRST_ADDED}
         if 0 < len(added) < len(trained):
             found["added seeds alone"] = self.measures(config, added)
         return found
 
 
-def jointly(critic_steps: int, units: Units) -> dict[tuple[str, str], Measure]:
-    """Return by trick and outcome what the ledger judges on the mixture, all of it together."""
-    by_trick = {
-        name: outcomes(units, "mixture", name, critic_steps)
-        for name in dict.fromkeys(name for name, _ in FAMILY)
+def of_data(units: Units, data: str) -> Units:
+    """Return the trainings by the recipes on some data."""
+    return {unit.name: run for unit, run in select(units, Trick, data=data).items()}
+
+
+def judging(units: Units, data: str, *, added: bool = True) -> Units:
+    """Return what judges on some data; on channels the seeds that were added, or those before.
+
+    Those before had been seen when the rule was made.
+    """
+    left_out = {
+        unit.name
+        for unit in select(units, Trick, data="channels")
+        if data == "channels" and (unit.seed >= FIRST_ADDED) != added
     }
-    return together(
-        {
-            (name, key): by_trick[name][key]
-            for name, key in FAMILY
-            if by_trick[name].get(key, np.empty(0)).size
-        }
+    return {name: run for name, run in units.items() if name not in left_out}
+
+
+def learning(units: Units, data: str, trick: str) -> Measure:
+    """Return how many more of a trick's trainings than of plain ones halve their first distance."""
+    plain = {unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()}
+    runs = {unit.seed: run for unit, run in select(units, Trick, data=data, trick=trick).items()}
+    both = sorted(plain.keys() & runs.keys())
+    ours, theirs = (
+        Measure.count(
+            sum(_halved(each[seed]["trace"], plain[seed]["trace"]) for seed in both), len(both)
+        )
+        for each in (runs, plain)
     )
+    return Measure.difference(ours, theirs)
 
 
-def _on_the_mixture(config: TricksConfig, units: Units) -> dict[str, Measure]:
-    judged = jointly(config.critic_steps, units)
-    found = {f"holm.tricks.mixture.{name}.{key}": each for (name, key), each in judged.items()}
-    for name in dict.fromkeys(name for name, _ in FAMILY):
-        equal = at_equal_distance(units, "mixture", name)
+def _halved(trace: np.ndarray, plain: np.ndarray) -> bool:
+    return bool(trace[-(len(trace) // 4) :].mean() <= STUCK * plain[0])
+
+
+def _sweep(config: TricksConfig, data: str) -> tuple[int, tuple[float, ...]]:
+    """Return how many seeds the sweep on some data has, and its rates."""
+    if data == "channels":
+        return config.n_channels_sweep_seeds, config.channels_rates
+    return config.n_sweep_seeds, config.sweep_rates
+
+
+def _seeds(config: TricksConfig, data: str) -> range:
+    """Return the seeds that judge: on channels those that nobody had seen."""
+    if data == "mixture":
+        return range(config.n_mixture_seeds)
+    return range(FIRST_ADDED, min(FIRST_ADDED + config.n_seeds, FIRST_SWEPT))
+
+
+def jointly(critic_steps: int, units: Units, data: str) -> dict[tuple[str, str], Measure]:
+    """Return by trick and outcome what the ledger judges on some data, all of it together."""
+    values = judged(critic_steps, units, data)
+    return together(values) if values else {}
+
+
+def judged(critic_steps: int, units: Units, data: str) -> dict[tuple[str, str], np.ndarray]:
+    """Return by trick and outcome what the ledger judges on some data, a value for each seed."""
+    by_trick = {
+        name: outcomes(units, data, name, critic_steps)
+        for name in dict.fromkeys(name for name, _ in FAMILY[data])
+    }
+    found = {
+        (name, key): telling.gains(units, data, name)
+        if key == "telling"
+        else by_trick[name].get(key, np.empty(0))
+        for name, key in FAMILY[data]
+    }
+    return {key: values for key, values in found.items() if values.size}
+
+
+def _judged(config: TricksConfig, units: Units, data: str) -> dict[str, Measure]:
+    found = {
+        f"holm.tricks.{data}.{name}.{key}": each
+        for (name, key), each in jointly(config.critic_steps, units, data).items()
+    }
+    for name in dict.fromkeys(name for name, _ in FAMILY[data]):
+        # Of images nobody knows the best discriminator.
+        equal = at_equal_distance(units, data, name) if data == "mixture" else None
         if equal is not None:
-            found[f"learns.tricks.mixture.{name}.critic_error_at_equal_distance"] = equal
+            found[f"learns.tricks.{data}.{name}.critic_error_at_equal_distance"] = equal
     return found
 
 
 def _train(config: TricksConfig, unit: Unit) -> Arrays:
     assert isinstance(unit, (Swept, Trick))
-    mixture = unit.data == "mixture"
-    usual = config.mixture_rate if mixture else config.channels_rate
+    usual, batch = config.of(unit.data)
     rule = recipes.recipe(
         unit.trick if isinstance(unit, Trick) else "plain",
         critic_steps=config.critic_steps,
@@ -182,7 +285,7 @@ def _train(config: TricksConfig, unit: Unit) -> Arrays:
         config.iterations,
         unit.seed,
         rate=unit.rate if isinstance(unit, Swept) else usual,
-        batch=config.mixture_batch if mixture else config.channels_batch,
+        batch=batch,
     )
 
 

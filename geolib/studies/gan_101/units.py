@@ -11,6 +11,8 @@ from geolib.runs.unit import Single, Unit
 
 TRICKS = tuple(name for name in words.TRICKS if name != "plain")
 DATA = ("mixture", "channels")
+#: The companion's: leaky ReLU also in the discriminator alone.
+MORE_TRICKS = (*TRICKS, "leaky_critic")
 VARIANTS = ("wgan", "dcgan", "conditional", "infogan", "superres")
 THEORY = (
     "likelihood",

@@ -135,43 +135,53 @@ def trick(
     compared in pairs. Rate and batch are those of the chapter's own runs unless they are given.
     """
     usual = (TRICK_RATE, TRICK_BATCH) if data == "mixture" else (RATE, BATCH)
-    rate, batch = rate or usual[0], batch or usual[1]
     rng = source(seed, f"trick-{data}")
+    players, game, far, skill = assessed_game(
+        data, rule, seed, rng, rate or usual[0], batch or usual[1]
+    )
     every = max(1, iterations // N_POINTS)
     trace, critics = [], []
-    if data == "mixture":
-        judge = Judge(rule.real_label)
-        players, game = tricks.mixture_game(TARGET, rule, rate, rng, batch=batch)
-
-        def assess() -> tuple[float, tuple[float, float, float]]:
-            return judge.distance(players.generator), judge.critic(players)
-    else:
-        draw = drawer(image(seed), rng, size=TRICK_SIZE, spacing=4.0, n=batch)
-        reference = held_out(seed, size=TRICK_SIZE, spacing=4.0)
-        players, game = tricks.channel_game(draw, rule, rate, rng, size=TRICK_SIZE)
-        z = torch.randn(N_TEST, variants.LATENT, generator=source(seed, "latent"))
-
-        def assess() -> tuple[float, tuple[float, float, float]]:
-            return _assess_channels(players, z, reference, rule.real_label)
-
     for step in train(players, game, iterations):
         if (step.iteration + 1) % every == 0:
-            far, known = assess()
-            trace.append(far)
-            critics.append(known)
+            trace.append(far(players))
+            critics.append(skill(players))
     return {"trace": np.array(trace), "critic": np.array(critics), "every": np.array(every)}
 
 
-def _assess_channels(
-    players: Players, z: Tensor, reference: Tensor, label: float
-) -> tuple[float, tuple[float, float, float]]:
+#: The critic's error against the best one, its accuracy, its share of extreme answers.
+Skill = tuple[float, float, float]
+
+
+def assessed_game(
+    data: str, rule: Recipe, seed: int, rng: torch.Generator, rate: float, batch: int
+) -> tuple[Players, Game, Callable[[Players], float], Callable[[Players], Skill]]:
+    """Return a recipe's players and rules, and what is known of players by data held out.
+
+    That is how far the generator is, and the critic's skill.
+    """
+    if data == "mixture":
+        judge = Judge(rule.real_label)
+        players, game = tricks.mixture_game(TARGET, rule, rate, rng, batch=batch)
+        return players, game, lambda each: judge.distance(each.generator), judge.critic
+    draw = drawer(image(seed), rng, size=TRICK_SIZE, spacing=4.0, n=batch)
+    reference = held_out(seed, size=TRICK_SIZE, spacing=4.0)
+    players, game = tricks.channel_game(draw, rule, rate, rng, size=TRICK_SIZE)
+    z = torch.randn(N_TEST, variants.LATENT, generator=source(seed, "latent"))
+
+    def far(each: Players) -> float:
+        return compare(generate(each.generator, z), reference)["distance"]
+
+    return players, game, far, lambda each: _skill(each, z, reference, rule.real_label)
+
+
+def _skill(players: Players, z: Tensor, reference: Tensor, label: float) -> Skill:
     made = generate(players.generator, z)
     # A smoothed label scales the critic's best answers, and its threshold: undone as for the
     # mixture.
     real, fake = (torch.sigmoid(generate(players.critic, x)) / label for x in (reference, made))
     accuracy = 0.5 * float((real > 0.5).float().mean() + (fake <= 0.5).float().mean())
     extreme = float(((torch.cat([real, fake]) - 0.5).abs() > 0.45).float().mean())
-    return compare(made, reference)["distance"], (float("nan"), accuracy, extreme)
+    return float("nan"), accuracy, extreme
 
 
 def _run(players: Players, game: Game, iterations: int) -> None:
