@@ -53,7 +53,7 @@ def generate(
     made = {
         "claims_summary.md": ledger_page.summary(judged),
         "errata.md": ledger_page.errata(),
-        "records.md": records.page(files),
+        "records.md": records.page(files, [row for rows in judged.values() for row in rows]),
     }
     made["status.md"] = records.status(files, states, today)
     made["claims.md"] = "\n\n".join(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import _checks, studies
-from geolib.book import ledger, rules, said
+from geolib.book import ledger, links, rules, said
 from geolib.book.claims import Claim, ids
 from geolib.runs import paths
 
@@ -212,8 +212,7 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
     """Return all that is known of one claim, as text."""
     (row,) = (row for row in judged if row["id"] == identity)
     (claim,) = (entry for entry in ledger.load(paths.ledger()) if entry.id == identity)
-    errata = ledger.errata(paths.ledger())
-    misprints = [each["id"] for each in errata if identity in each.get("claims", ())]
+    misprints = links.misprints().get(identity, [])
     robust = row["robust"] or {"verdict": "not run", "alternatives": {}}
     theirs = row["kind"] != ledger.OURS
     pairs = {

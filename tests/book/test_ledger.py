@@ -10,7 +10,7 @@ from scipy import stats
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book import ledger_page, rules, said, verify
+from geolib.book import ledger_page, links, rules, said, verify
 from geolib.book.ledger import Claim
 from geolib.runs import paths
 from geolib.runs.measure import Measure
@@ -157,7 +157,7 @@ def test_the_page_lists_the_experiments_and_each_row_names_its_own(judged):
     rows = [row for row in judged if row["paper"] == "wgan_traces"]
     page = ledger_page.claims("wgan_traces", rows, [])
     for row in rows:
-        (line,) = (text for text in page.splitlines() if f'id="{ledger_page.claim_anchor(row["id"])}"' in text)
+        (line,) = (text for text in page.splitlines() if f'id="{links.claim_anchor(row["id"])}"' in text)
         experiment = names[row["id"]]
         assert f"Judged by: {experiment or row['differs'].rstrip('.')}." in line
         assert page.count(f"- *{experiment}*: ") == 1 or not experiment
@@ -224,7 +224,7 @@ def test_what_the_book_states_itself_is_judged_alike_and_counted_with_no_paper(j
         page = ledger_page.claims(paper, [row for row in judged if row["paper"] == paper], [])
         before, after = page.split("### What this book states itself, judged alike and not counted")
         for row in (each for each in ours.values() if each["paper"] == paper):
-            mark = f'id="{ledger_page.claim_anchor(row["id"])}"'
+            mark = f'id="{links.claim_anchor(row["id"])}"'
             (line,) = (text for text in after.splitlines() if mark in text)
             assert f"| {row['verdict']} |" in line and mark not in before
     assert verify.as_text({"x": list(ours.values())}).count("[this book's own, not counted]") == len(ours)
