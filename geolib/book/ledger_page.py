@@ -51,6 +51,11 @@ def summary(judged: Mapping[str, Rows]) -> str:
     return markdown(columns, lines, "l" + "r" * (len(columns) - 1)) + "\n"
 
 
+def keys() -> str:
+    """Return what `geolib verify --json` holds under each key, as a table."""
+    return markdown(["Key", "What it holds"], [[f"`{k}`", text] for k, text in ledger.KEYS.items()])
+
+
 def anchor(name: str, verdict: str = "") -> str:
     """Return the target of a paper's claims, or of those of a verdict."""
     return "-".join(["claims", *name.split("_"), *verdict.split()])

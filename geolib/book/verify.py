@@ -205,7 +205,16 @@ def _power(row: Mapping[str, Any]) -> str:
         return f"{row['power']:.2f}, the chance of seeing it had the truth been otherwise"
     if row["verdict"] == "not run":
         return "not known before it is run"
-    return "none, since nothing is drawn at random"
+    if row["rule"] == "some":
+        return "none, since one trial settles it"
+    if row["rule"] in ("close", "between"):
+        ends = row["interval"]
+        pairs = ends if isinstance(ends[0], list) else [ends]
+        if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+            return "none, since the rule knows no other truth to tell it from"
+        if (row["n"] or 1) > 1:
+            return "none, since the number has no interval"
+    return "none, since nothing is drawn at random, or one case alone was computed"
 
 
 def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
