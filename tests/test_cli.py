@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from geolib import cli, studies
-from geolib.book import arguments
+from geolib.book import arguments, ledger, ledger_page
 from geolib.datasets import fetch
 from geolib.runs import locks, paths, scheduler
 
@@ -54,6 +54,18 @@ def test_params_as_json(name, capsys):
         assert row["help"]
     assert cli.main(["params", name]) == 0
     assert rows[0]["name"] in capsys.readouterr().out
+
+
+def test_the_help_of_verify_and_the_page_of_the_ledger_say_what_each_key_holds(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["verify", "--help"])
+    told = " ".join(capsys.readouterr().out.partition("keys of an object of --json:\n")[2].split())
+    assert told == " ".join(f"{key} {text}" for key, text in ledger.KEYS.items())
+    table = ledger_page.keys().splitlines()[2:]
+    assert table == [f"| `{key}` | {text} |" for key, text in ledger.KEYS.items()]
+    root = paths.checkout()
+    assert "geolib verify --help" in (root / "README.md").read_text("utf-8")
+    assert "{include} _generated/claims_keys.md" in (root / "book" / "reproduces.md").read_text("utf-8")
 
 
 def test_verify_as_json(judged, capsys, monkeypatch):

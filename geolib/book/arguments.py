@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from geolib import __version__, studies
+from geolib.book import ledger
 from geolib.runs import scheduler
 
 
@@ -97,6 +99,7 @@ def _asking(command: Command) -> None:
         "claim", metavar="ID", nargs="?", help="one claim, such as rnn_fwi.adam-fastest"
     )
     sub.add_argument("--json", action="store_true", help="print a JSON list of objects")
+    sub.epilog = f"{sub.epilog}\n\nkeys of an object of --json:\n{_listed(ledger.KEYS)}"
     sub = command(
         "audit",
         "compute a random sample of shipped runs again, here, and say how many agree",
@@ -113,6 +116,22 @@ def _asking(command: Command) -> None:
     sub.add_argument(
         "--seed", type=int, help="of the sample (default: a new one, which is printed)"
     )
+
+
+def _listed(told: Mapping[str, str]) -> str:
+    """Return what names mean, one below the other."""
+    left = 2 + max(map(len, told))
+    lines = [
+        textwrap.fill(
+            text,
+            79,
+            initial_indent=f"  {name:{left}}",
+            subsequent_indent=" " * (left + 2),
+            break_on_hyphens=False,
+        )
+        for name, text in told.items()
+    ]
+    return "\n".join(lines)
 
 
 def _rerunning(command: Command) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.book import about, notebooks, reading, records, staleness
+from geolib.book import about, links, notebooks, reading, records, staleness
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
 from geolib.runs.study import AnyStudy
@@ -121,7 +121,10 @@ def complete(
     found: Mapping[str, Any],
     files: Sequence[records.Shipped],
 ) -> None:
-    """Give a notebook what a page has besides: a line below its title, links to data, a foot.
+    """Give a notebook what a page has besides: a line below its title, links, a foot.
+
+    The links lead from figures to their data, and from figures and tables to the claims that they
+    show.
 
     Parameters
     ----------
@@ -143,6 +146,7 @@ def complete(
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
     label = notebook.cells[0].source.partition("\n# ")[0]
     data = _take_numbers(root, name, notebook)
+    _lead_back(notebook)
     line = about.line(study, name, reading.minutes(notebook), data)
     notebook.cells[0].source = f"{label}\n# {title}\n\n{line}\n{rest}"
     said = [records.foot(found["provenance"], mine).strip(), *_warning(found, mine)]
@@ -235,6 +239,19 @@ def _take_numbers(root: Path, name: str, notebook: Any) -> bool:
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop("text/csv", None)
     return bool(found)
+
+
+def _lead_back(notebook: Any) -> None:
+    """Put below each figure and table that shows claims a line that leads to them."""
+    import nbformat
+
+    claims, cells = links.by_figure(), []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if found := [each for name in links.shown_by(cell) for each in claims.get(name, ())]:
+            line = nbformat.v4.new_markdown_cell(links.under_figure(found))
+            cells.append(nbformat.from_dict({**line, "id": f"shows-{cell.id}"}))
+    notebook.cells = cells
 
 
 def clean(root: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from geolib import studies
-from geolib.book import about, ledger, ledger_page, verify
+from geolib.book import about, ledger, links, verify
 from geolib.runs.unit import Units
 
 #: Depths (m) of the antennas of the ray on the first page.
@@ -188,7 +188,7 @@ def card(judged: Mapping[str, Sequence[dict[str, Any]]]) -> str:
     parts = [("statements", total["claims"])]
     parts += [(verdict, total[verdict]) for verdict in ledger.VERDICTS]
     items = "".join(f"<li><b>{count}</b> {name}</li>" for name, count in parts)
-    link = f'<a href="{ledger_page.PAGE}">What reproduces, and why</a>'
+    link = f'<a href="{links.PAGE}">What reproduces, and why</a>'
     return f'```{{raw}} html\n<ul class="card-row">{items}</ul><p>{link}</p>\n```\n'
 
 

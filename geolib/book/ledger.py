@@ -45,9 +45,38 @@ __all__ = [
     "verdict",
 ]
 VERDICTS = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
+_RULES = dict.fromkeys(rule for allowed in rules.KINDS.values() for rule in allowed)
+#: What a row holds under each of its keys, and when it is null there.
+KEYS = {
+    "id": "name of the claim, which `geolib verify ID` takes",
+    "paper": "the study",
+    "place": "where it stands in the paper",
+    "kind": f"one of {', '.join(rules.KINDS)}, or {OURS}: the book's own, counted with no paper",
+    "claim": "what is stated",
+    "published": "a number or a text, or a list of them",
+    "rule": f"what judges it, one of {', '.join(_RULES)} (`geolib.book.rules.judge`)",
+    "ours": "our number, or a list of them; null before all of them were computed",
+    "interval": "95 %, as [low, high], where an end that is not known or not finite is null; a "
+    "list of such pairs where ours is a list; null where ours is",
+    "n": "trials, seeds or cases behind the first number; null where ours is, and where none are "
+    "counted",
+    "verdict": f"{', '.join(VERDICTS[:-1])} or {VERDICTS[-1]}",
+    "power": "least chance that the rule notices had the truth been otherwise, from 0 to 1. Null "
+    "where nothing is drawn at random or one case alone was computed; where one trial settles it "
+    "(some); where the number has no interval, or the rule knows no other truth to tell it from; "
+    "before it was run, unless a number of trials is planned (count, never, always or some)",
+    "robust": "null before it was run; else `verdict` (robust, unconfirmed, fragile, untested or "
+    "open), `alternatives`, a verdict for each other choice that was run, `turns_with`, the "
+    "choices that turn it, and `reached_by`, those that reach it by themselves",
+    "refuted_by": "what would have refuted it",
+    "differs": "how what judges it differs from the paper's own",
+    "figure": "name of the figure or table that shows it; null where none does, and the note says "
+    "why",
+    "record": "the precomputed file in book/results behind it; null where none has a number of it: "
+    "before it was run, or where the paper's own printed numbers are judged",
+    "note": "what else is to be known; may be empty",
+}
 _SAME = ("id", "paper", "place", "kind", "claim")
-_OURS = ("published", "rule", "ours", "interval", "n", "verdict", "power", "robust")
-KEYS = (*_SAME, *_OURS, "refuted_by", "differs", "figure", "record", "note")
 
 
 def robustness(
@@ -110,7 +139,7 @@ def judge(
     variants: Mapping[str, Mapping[str, Measure]] | None = None,
     sources: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a row with the keys of `KEYS` for each claim that is counted.
+    """Return a row for each claim that is counted.
 
     Parameters
     ----------
@@ -124,13 +153,7 @@ def judge(
     Returns
     -------
     list of dict
-        ``published`` a number or text, or a list of them; ``ours`` a number, a list, or null before
-        it was run; ``interval`` the two ends, null for an end that is not known, or a list of such
-        pairs; ``n`` the trials behind the first number, or null; ``power`` from 0 to 1, null where
-        nothing is drawn at random; ``robust`` null before it was run, else ``verdict`` (one of
-        `state`'s words), ``alternatives``, a verdict for each choice, ``turns_with``, the choices
-        that turn it, and ``reached_by``, those that reach it by themselves; ``figure`` and
-        ``record`` null where there is none; the rest is text.
+        What each holds under its keys, and when that is null, `KEYS` says.
     """
     return [
         _row(claim, measures, variants or {}, sources or {}) for claim in claims if claim.counted

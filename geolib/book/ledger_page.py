@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from geolib import studies
-from geolib.book import chapters, ledger, notebooks, records, verify
+from geolib.book import chapters, ledger, links, notebooks, records, verify
 from geolib.runs import paths
 from geolib.runs.tables import markdown
 
@@ -19,9 +18,16 @@ COLOURS = {
     "undecided": "info",
     "not run": "dark",
 }
-PAGE = "reproduces.html"
 
 Rows = Sequence[dict[str, Any]]
+
+
+class _Around(NamedTuple):
+    """What a claim's row leads to: records by file, experiments by difference, errata by claim."""
+
+    records: Mapping[str, str]
+    experiments: Mapping[str, str]
+    errata: Mapping[str, Sequence[str]]
 
 
 def summary(judged: Mapping[str, Rows]) -> str:
@@ -40,9 +46,14 @@ def summary(judged: Mapping[str, Rows]) -> str:
     for state in states:
         lines.append([state, *(card[state] for card in cards.values()), every[state]])
     lines.append(["**all**", *(card["claims"] for card in cards.values()), every["claims"]])
-    links = [f"[{studies.get(name).title}](#{anchor(name)})" for name in cards]
-    columns = ["Claims", *links, "together"]
+    titles = [f"[{studies.get(name).title}](#{anchor(name)})" for name in cards]
+    columns = ["Claims", *titles, "together"]
     return markdown(columns, lines, "l" + "r" * (len(columns) - 1)) + "\n"
+
+
+def keys() -> str:
+    """Return what `geolib verify --json` holds under each key, as a table."""
+    return markdown(["Key", "What it holds"], [[f"`{k}`", text] for k, text in ledger.KEYS.items()])
 
 
 def anchor(name: str, verdict: str = "") -> str:
@@ -63,16 +74,17 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
     lines.append("What judges the claims, and how that differs from the paper's own:\n")
     lines += [f"- *{what}*: {differs}" for differs, what in experiments.items()] + [""]
     anchors = {file.path.name: file.anchor for file in files}
+    around = _Around(anchors, experiments, links.misprints())
     theirs = [row for row in rows if row["kind"] != ledger.OURS]
     for verdict in ledger.VERDICTS:
         if found := [row for row in theirs if row["verdict"] == verdict]:
             lines += [f"({anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
-            lines.append(_table(found, anchors, experiments))
+            lines.append(_table(found, around))
     if stated := [row for row in rows if row["kind"] == ledger.OURS]:
         lines.append(
             f"### What this book states itself, judged alike and not counted: {len(stated)}\n"
         )
-        lines.append(_ours(stated, anchors, experiments))
+        lines.append(_ours(stated, around))
     return "\n".join([*lines, _apart(name)])
 
 
@@ -82,10 +94,10 @@ def _experiments(name: str) -> dict[str, str]:
     return {claim.differs: claim.experiment for claim in claims if claim.experiment}
 
 
-def _table(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str]) -> str:
+def _table(rows: Rows, around: _Around) -> str:
     lines = []
     for row in rows:
-        place, case, ours, power = _cells(row, anchors, experiments)
+        place, case, ours, power = _cells(row, around)
         published = verify.listed(row["published"])
         cells = [place + row["place"], row["claim"] + case, published, ours]
         lines.append([*cells, row["kind"], power, _robust(row)])
@@ -94,48 +106,43 @@ def _table(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str
     )
 
 
-def _ours(rows: Rows, anchors: Mapping[str, str], experiments: Mapping[str, str]) -> str:
+def _ours(rows: Rows, around: _Around) -> str:
     """Return the table of what the book states itself."""
     lines = []
     for row in rows:
-        place, case, ours, power = _cells(row, anchors, experiments)
+        place, case, ours, power = _cells(row, around)
         goal = verify.listed(row["published"])
         lines.append([place + row["claim"] + case, goal, ours, row["verdict"], power])
     return markdown(["Claim", "Goal", "Found", "Verdict", "Power"], lines) + "\n"
 
 
-def _cells(
-    row: Mapping[str, Any], anchors: Mapping[str, str], experiments: Mapping[str, str]
-) -> tuple[str, str, str, str]:
-    """Return of a row its mark, what is folded, our number and the power."""
+def _cells(row: Mapping[str, Any], around: _Around) -> tuple[str, str, str, str]:
+    """Return of a row its mark, its errata and what is folded, our number and the power."""
     ours = verify.ours(row)
-    if row["record"] in anchors and row["ours"] is not None:
-        ours = f"[{ours}](#{anchors[row['record']]})"
+    if row["record"] in around.records and row["ours"] is not None:
+        ours = f"[{ours}](#{around.records[row['record']]})"
     # Its id is what the errata lead to; by the rest the page filters.
     robust = row["robust"]["verdict"] if row["robust"] else ""
     mark = (
-        f'<span id="{claim_anchor(row["id"])}" data-verdict="{row["verdict"]}" '
+        f'<span id="{links.claim_anchor(row["id"])}" data-verdict="{row["verdict"]}" '
         f'data-kind="{row["kind"]}" data-robust="{robust}"></span>'
     )
     notes = [
         row["note"],
-        f"Judged by: {experiments.get(row['differs'], row['differs'])}.".replace("..", "."),
+        f"Judged by: {around.experiments.get(row['differs'], row['differs'])}.".replace("..", "."),
         f"Refuted by {row['refuted_by']}.",
     ]
     if row["figure"]:
         notes.append(f"Shown in {{numref}}`{row['figure']}`.")
     case = _folded("how it is judged", " ".join(note for note in notes if note))
+    if misprints := around.errata.get(row["id"]):
+        case = f" Erratum: {', '.join(map(links.erratum, misprints))}.{case}"
     return mark, case, ours, "—" if row["power"] is None else f"{row['power']:.2f}"
 
 
 def _folded(title: str, text: str) -> str:
     """Return text that a reader of a cell unfolds."""
     return f" <details><summary>{title}</summary>{text}</details>"
-
-
-def claim_anchor(identity: str) -> str:
-    """Return the target of a claim's row."""
-    return "claim-" + identity.replace(".", "-").replace("_", "-").lower()
 
 
 def _robust(row: Mapping[str, Any]) -> str:
@@ -194,9 +201,11 @@ def errata() -> str:
             text = "Computed here" if entry["proof"] in code else "Explained here"
             why += f" [{text}](#{chapters.target_of(name, entry['proof'])})"
             for claim in entry.get("claims", ()):
-                why += f' <a href="{PAGE}#{claim_anchor(claim)}">{html.escape(claim)}</a>'
+                why += f" {links.claim(claim)}"
             why += _folded("what the authors could answer", entry["answer"])
-            place = f"{entry['place']} (*{entry['class']}*)"
+            # To its id the claims lead that rest on it.
+            mark = f'<span id="{links.erratum_anchor(entry["id"])}"></span>'
+            place = f"{mark}{entry['place']} (*{entry['class']}*)"
             rows.append([place, str(entry["printed"]), str(entry["correct"]), why])
         heads = ["Place", "Printed", "Correct", "Why, and the proof"]
         lines += [f"## {studies.get(name).title}\n", markdown(heads, rows), ""]

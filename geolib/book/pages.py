@@ -52,8 +52,9 @@ def generate(
     today = datetime.datetime.now(datetime.UTC).date()
     made = {
         "claims_summary.md": ledger_page.summary(judged),
+        "claims_keys.md": ledger_page.keys(),
         "errata.md": ledger_page.errata(),
-        "records.md": records.page(files),
+        "records.md": records.page(files, [row for rows in judged.values() for row in rows]),
     }
     made["status.md"] = records.status(files, states, today)
     made["claims.md"] = "\n\n".join(

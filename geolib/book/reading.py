@@ -14,7 +14,7 @@ PACE, LOOK = 200, 0.25
 
 _NOT_PROSE = re.compile(
     r"^```\w[^\n]*\n.*?^```$"  # code
-    r"|^:{3}\{div\} print-line\n.*?^:{3}$"  # on paper only
+    r"|^:{3}\{div\} (?:print|ledger)-line\n.*?^:{3}$"  # on paper only; links alone, folded
     r"|\$\$.*?\$\$(?:[ \t]*\([\w-]+\))?|\$[^$\n]+\$"  # equations
     r"|^\([\w-]+\)=$|^:{3,}[^\n]*$|^`{3,}[^\n]*$|^:\w[\w-]*:[^\n]*$"  # directives
     r"|^\|[^\n]*\|$"  # rows of tables

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
+from geolib.book import links
 from geolib.runs import audit, paths, store, surroundings
 from geolib.runs.config import Config, plain
 from geolib.runs.study import AnyStudy
@@ -171,9 +172,17 @@ def label(page: str) -> str:
     return f"chapter-{study}" if page == study else f"appendix-{study}"
 
 
-def page(files: Sequence[Shipped]) -> str:
-    """Return the sections of the page of records: one for each shipped file."""
-    parts = [_results(found) for found in files]
+def page(files: Sequence[Shipped], judged: Sequence[Mapping[str, Any]]) -> str:
+    """Return the sections of the page of records: one for each shipped file.
+
+    Parameters
+    ----------
+    files : sequence of Shipped
+        The shipped results.
+    judged : sequence of dict
+        The rows of `ledger.judge`, to which each file leads that they rest on.
+    """
+    parts = [_results(found, links.of_record(judged, found.path.name)) for found in files]
     parts += [_weights(path) for path in sorted(paths.results().glob("*.safetensors"))]
     return "\n".join(parts)
 
@@ -226,10 +235,12 @@ def drift(measured: Mapping[str, Any]) -> str:
     )
 
 
-def _results(found: Shipped) -> str:
+def _results(found: Shipped, claims: Mapping[str, Sequence[str]]) -> str:
     records = found.results.records
     about = {"Runs": str(len(records)), **facts(found.config, list(records.values()))}
     about |= {"State": f"{BADGES[found.state]} {found.explained()}.", "Key": f"`{found.key}`"}
+    resting = links.counted(sum(map(len, claims.values())))
+    about["What rests on it"] = resting
     parameters = [(f"`{name}`", plain(value)) for name, value in found.results.config.items()]
     rows = []
     for unit, record in records.items():
@@ -246,6 +257,7 @@ def _results(found: Shipped) -> str:
             f"({found.anchor})=\n## {found.path.name}\n",
             f"Results of the chapter {{ref}}`chapter-{found.chapter}`.\n",
             *_file(found.path, about),
+            *(_dropdown(f"What rests on it: {resting}", links.verdicts(claims)) if claims else ()),
             *_dropdown("All parameters", markdown(["Parameter", "Value"], parameters)),
             *_dropdown(
                 f"The {len(records)} runs",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import html
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geolib.book import ledger, ledger_page, verify
+from geolib.book import ledger, links, verify
 from geolib.plots.style import wrap
 from geolib.runs import paths
 from geolib.runs.measure import short
@@ -208,8 +207,7 @@ def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:
     rows = [judged[identity] for identity in claims or _in_turn(judged)]
     lines = []
     for row in rows:
-        address = f"../{ledger_page.PAGE}#{ledger_page.claim_anchor(row['id'])}"
-        link = f'<a href="{address}">{html.escape(row["verdict"])}</a>'
+        link = links.claim(row["id"], row["verdict"], "../")
         lines.append([row["claim"], verify.listed(row["published"]), verify.ours(row), link])
     return Markdown(markdown(["What the paper says", "Published", "Ours", "Verdict"], lines))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import _checks, studies
-from geolib.book import ledger, rules, said
+from geolib.book import ledger, links, rules, said
 from geolib.book.claims import Claim, ids
 from geolib.runs import paths
 
@@ -205,15 +205,23 @@ def _power(row: Mapping[str, Any]) -> str:
         return f"{row['power']:.2f}, the chance of seeing it had the truth been otherwise"
     if row["verdict"] == "not run":
         return "not known before it is run"
-    return "none, since nothing is drawn at random"
+    if row["rule"] == "some":
+        return "none, since one trial settles it"
+    if row["rule"] in ("close", "between"):
+        ends = row["interval"]
+        pairs = ends if isinstance(ends[0], list) else [ends]
+        if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+            return "none, since the rule knows no other truth to tell it from"
+        if (row["n"] or 1) > 1:
+            return "none, since the number has no interval"
+    return "none, since nothing is drawn at random, or one case alone was computed"
 
 
 def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
     """Return all that is known of one claim, as text."""
     (row,) = (row for row in judged if row["id"] == identity)
     (claim,) = (entry for entry in ledger.load(paths.ledger()) if entry.id == identity)
-    errata = ledger.errata(paths.ledger())
-    misprints = [each["id"] for each in errata if identity in each.get("claims", ())]
+    misprints = links.misprints().get(identity, [])
     robust = row["robust"] or {"verdict": "not run", "alternatives": {}}
     theirs = row["kind"] != ledger.OURS
     pairs = {

@@ -17,7 +17,7 @@ from PIL import Image
 
 from geolib import studies
 from geolib.book import build as builder
-from geolib.book import chapters, ledger_page, mathematics, notebooks, records, staleness
+from geolib.book import chapters, ledger_page, links, mathematics, notebooks, records, staleness
 from geolib.datasets import frozen
 from geolib.runs import locks, paths
 
@@ -121,7 +121,7 @@ def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book, 
     for name in studies.NAMES:
         rows = [row for row in judged[name] if row["kind"] != claims.OURS]
         for row in judged[name]:
-            assert text.count(f'id="{ledger_page.claim_anchor(row["id"])}"') == 1
+            assert text.count(f'id="{links.claim_anchor(row["id"])}"') == 1
         for verdict in claims.VERDICTS:
             count = sum(row["verdict"] == verdict for row in rows)
             anchor = "-".join(["claims", *name.split("_"), *verdict.split()])
@@ -129,11 +129,11 @@ def test_what_reproduces_shows_every_claim_and_the_first_page_counts_them(book, 
                 part = text[text.index(f'id="{anchor}"') :].split("<table", 1)[1].split("</table>")[0]
                 assert part.count("<tr") == count + 1
                 for row in (row for row in rows if row["verdict"] == verdict):
-                    (shown_row,) = (r for r in part.split("<tr") if f'id="{ledger_page.claim_anchor(row["id"])}"' in r)
+                    (shown_row,) = (r for r in part.split("<tr") if f'id="{links.claim_anchor(row["id"])}"' in r)
                     # The record is that of the file judged by, which may be a companion's.
-                    links = re.findall(r'records\.html#(record-[\w-]+)"', shown_row)
+                    found = re.findall(r'records\.html#(record-[\w-]+)"', shown_row)
                     known = row["ours"] is not None and row["record"]
-                    assert links == ([anchors[row["record"]]] if known else [])
+                    assert found == ([anchors[row["record"]]] if known else [])
             shown += count
     assert shown == sum(claim.counted and claim.kind != claims.OURS for claim in ledger)
     total = verify.scorecard([row for rows in judged.values() for row in rows])

@@ -1,3 +1,4 @@
+import math
 import re
 import textwrap
 from dataclasses import replace
@@ -10,7 +11,7 @@ from scipy import stats
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book import ledger_page, rules, said, verify
+from geolib.book import ledger_page, links, rules, said, verify
 from geolib.book.ledger import Claim
 from geolib.runs import paths
 from geolib.runs.measure import Measure
@@ -157,7 +158,7 @@ def test_the_page_lists_the_experiments_and_each_row_names_its_own(judged):
     rows = [row for row in judged if row["paper"] == "wgan_traces"]
     page = ledger_page.claims("wgan_traces", rows, [])
     for row in rows:
-        (line,) = (text for text in page.splitlines() if f'id="{ledger_page.claim_anchor(row["id"])}"' in text)
+        (line,) = (text for text in page.splitlines() if f'id="{links.claim_anchor(row["id"])}"' in text)
         experiment = names[row["id"]]
         assert f"Judged by: {experiment or row['differs'].rstrip('.')}." in line
         assert page.count(f"- *{experiment}*: ") == 1 or not experiment
@@ -183,7 +184,7 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
         for waits in (True, False)
     )
     assert "power:         not known before it is run" in verify.case(rows, open_)
-    assert "power:         none, since nothing is drawn at random" in verify.case(rows, certain)
+    assert "power:         none, since " in verify.case(rows, certain)
     several = next(row for row in rows if row["interval"] == [[None, None], [None, None]])
     assert "interval:      —" in verify.case(rows, several["id"])
     counted = next(row for row in rows if row["interval"] and isinstance(row["interval"][0], float))
@@ -193,7 +194,7 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
         verify.check_id("gan_101.nothing")
     number = (int, float)
     for row in rows:
-        assert tuple(row) == claims.KEYS
+        assert list(row) == list(claims.KEYS)
         for key in ("id", "paper", "place", "kind", "claim", "verdict", "refuted_by", "differs", "note"):
             assert isinstance(row[key], str), (row["id"], key)
         assert row["refuted_by"] and row["differs"]
@@ -217,6 +218,64 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
             assert row["ours"] is not None
 
 
+def powerless(claim, row):
+    """Whether a row must have no power, by what its rule takes for chance; None where it need not have one."""
+    if row["verdict"] == "not run":
+        return not claim.planned or claim.rule not in ("count", "never", "always", "some")
+    if claim.rule in ("holds", "equals"):
+        return True
+    if claim.rule in ("count", "never", "always", "some"):
+        return {"count": False, "some": row["ours"] != 0}.get(claim.rule, row["n"] is None)
+    pairs = row["interval"] if isinstance(row["ours"], list) else [row["interval"]]
+    decisive = [pair for name, pair in zip(claim.measure, pairs, strict=True) if name in claim.decisive]
+    if not any(None not in pair and pair[0] != pair[1] for pair in decisive):
+        return True
+    # Of what exists, a shape or an identity the reverse is known only where trials are counted.
+    if claim.judged_as in ("existence", "shape", "identity"):
+        return None
+    # Half or double of nothing is nothing.
+    number = any(isinstance(value, (int, float)) and value for value in claim.published)
+    return not (number or claim.judged_as == "comparison" or any(claim.setting))
+
+
+def test_each_key_is_null_where_it_is_said_to_be(judged):
+    ledger = {entry.id: entry for entry in claims.load(paths.ledger())}
+    may = {key for key, text in claims.KEYS.items() if re.search(r"\b[Nn]ull\b", text)}
+    assert may == {"ours", "interval", "n", "power", "robust", "figure", "record"}
+    for key in claims.KEYS:
+        assert {row[key] is None for row in judged} == ({True, False} if key in may else {False}), key
+    for row in judged:
+        claim, waits = ledger[row["id"]], row["verdict"] == "not run"
+        for key in ("ours", "interval", "robust"):
+            assert (row[key] is None) == waits, (row["id"], key)
+        if not waits:
+            many = isinstance(row["ours"], list)
+            pairs = row["interval"] if many else [row["interval"]]
+            assert len(pairs) == len(claim.measure) and all(len(pair) == 2 for pair in pairs), row["id"]
+            assert all(end is None or math.isfinite(end) for pair in pairs for end in pair), row["id"]
+        assert row["n"] is None or (not waits and row["n"] >= 1), row["id"]
+        assert row["n"] is not None or waits or claim.rule != "count", row["id"]
+        assert powerless(claim, row) in (None, row["power"] is None), row["id"]
+        assert (row["figure"] is None) == ("No figure" in row["note"]), row["id"]
+        if row["record"] is not None:
+            assert (paths.results() / row["record"]).is_file(), row["id"]
+        else:  # what is printed in the paper has no file of ours
+            assert waits or all(name.startswith("published.") for name in claim.measure), row["id"]
+
+
+def test_the_case_of_a_claim_says_why_it_has_no_power():
+    row = {"verdict": "reproduced", "power": None, "rule": "between", "n": None, "interval": [None, None]}
+    for more, why in (
+        ({}, "nothing is drawn at random, or one case alone was computed"),
+        ({"rule": "holds"}, "nothing is drawn at random, or one case alone was computed"),
+        ({"n": 5}, "the number has no interval"),
+        ({"n": 5, "interval": [[0.0, 1.0], [None, None]]}, "the rule knows no other truth to tell it from"),
+        ({"rule": "some"}, "one trial settles it"),
+    ):
+        assert verify._power(row | more) == f"none, since {why}"
+    assert verify._power(row | {"verdict": "not run"}) == "not known before it is run"
+
+
 def test_what_the_book_states_itself_is_judged_alike_and_counted_with_no_paper(judged):
     ours = {row["id"]: row for row in judged if row["kind"] == claims.OURS}
     assert ours and verify.scorecard(list(ours.values()))["claims"] == 0
@@ -224,7 +283,7 @@ def test_what_the_book_states_itself_is_judged_alike_and_counted_with_no_paper(j
         page = ledger_page.claims(paper, [row for row in judged if row["paper"] == paper], [])
         before, after = page.split("### What this book states itself, judged alike and not counted")
         for row in (each for each in ours.values() if each["paper"] == paper):
-            mark = f'id="{ledger_page.claim_anchor(row["id"])}"'
+            mark = f'id="{links.claim_anchor(row["id"])}"'
             (line,) = (text for text in after.splitlines() if mark in text)
             assert f"| {row['verdict']} |" in line and mark not in before
     assert verify.as_text({"x": list(ours.values())}).count("[this book's own, not counted]") == len(ours)

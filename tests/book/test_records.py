@@ -24,7 +24,7 @@ def shipped(tmp_path, key=None):
 
 
 def test_the_page_of_records_shows_a_file(tmp_path):
-    page = records.page([shipped(tmp_path)])
+    page = records.page([shipped(tmp_path)], [])
     assert records.BADGES["current"] in page
     assert f"| Differs from the quick preset in | frequency = 8.0 ({plain(STUDY.Config().frequency)}) |" in page
     assert "a \\| c" in page  # a bar within a cell would end it
@@ -58,7 +58,7 @@ def test_the_foot_of_a_chapter_says_when_and_by_what(tmp_path):
 def test_every_shipped_file_has_its_record():
     found = records.shipped()
     assert {file.path for file in found} == set(paths.results().glob("*.nc"))
-    page = records.page(found)
+    page = records.page(found, [])
     for file in [*(file.path for file in found), *paths.results().glob("*.safetensors")]:
         assert f"(record-{file.stem})=\n## {file.name}\n" in page
     for file in found:
