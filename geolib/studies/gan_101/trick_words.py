@@ -10,10 +10,12 @@ import numpy as np
 from geolib.runs.measure import Measure
 from geolib.runs.tables import listed, markdown, percent
 from geolib.runs.unit import Units, select
+from geolib.studies.gan_101 import freed
 from geolib.studies.gan_101.ablation import (
     ADDITIVE,
     ENOUGH_SEEDS,
     NAMES,
+    RISING,
     STUCK,
     effect,
     judgement,
@@ -22,7 +24,7 @@ from geolib.studies.gan_101.ablation import (
     with_interval,
 )
 from geolib.studies.gan_101.config import FIRST_SWEPT, TricksConfig
-from geolib.studies.gan_101.tricks import FAMILY, jointly, judged
+from geolib.studies.gan_101.tricks import FAMILY, jointly, judged, judging
 from geolib.studies.gan_101.tricks import swept as sweep_ends
 from geolib.studies.gan_101.units import DATA, MORE_TRICKS, Trick
 from geolib.studies.gan_101.variants import BATCH, RATE, TRICK_BATCH, TRICK_RATE
@@ -77,7 +79,8 @@ def compared(
     """
     rows: list[Row] = []
     reached = learnt(units, data)
-    stuck = reached is not None and reached.value > STUCK
+    # What the ledger judges has a plain recipe that is stuck at every rate, or learns.
+    stuck = reached is not None and reached.value > STUCK and not judged
     for trick in MORE_TRICKS:
         ratios = outcomes(units, data, trick)["distance"]
         if ratios.size:
@@ -125,9 +128,10 @@ def panels(
     found = {}
     again = config or TricksConfig()
     swept = {data: again.of(data) for data in DATA}
-    for units, settings in ((first, _USUAL), (second, swept)):
+    for whole, settings in ((first, _USUAL), (second, swept)):
         for data in DATA:
-            judged = _on(units, critic_steps, data) if units is second else {}
+            units = judging(whole, data) if whole is second else whole
+            judged = _on(units, critic_steps, data) if whole is second else {}
             rows, reached = compared(units, data, judged), learnt(units, data)
             if rows and reached is not None:
                 rate, batch = settings[data]
@@ -201,11 +205,14 @@ def tricks(
     """
     parts, swept = [], _sweep(first, second, config)
     for data in DATA:
+        judged = _on(judging(second, data), critic_steps, data)
+        if data == freed.DATA and judged:
+            parts.append(freed.told(first, second, config or TricksConfig()))
+            parts[-1] += _jointly(second, critic_steps, data)
+            continue
         ran = [units for units in (first, second) if learnt(units, data) is not None]
         if ran and all(_stuck(units, data) for units in ran):
-            again = swept if any(units is second for units in ran) else ""
-            parts.append(again + _without_baseline(ran, data))
-            swept = swept if not again else ""
+            parts.append(_without_baseline(ran, data))
             continue
         for units in ran:
             if units is second:
@@ -214,8 +221,7 @@ def tricks(
                 parts[-1] += _jointly(second, critic_steps, data)
                 swept = ""
             else:
-                chance = "" if _on(second, critic_steps, data) else _chance(first, data)
-                parts.append(_tricks_on(first, data) + chance)
+                parts.append(_tricks_on(first, data) + ("" if judged else _chance(first, data)))
     return "\n\n".join(parts)
 
 
@@ -235,19 +241,20 @@ def _chance(units: Units, data: str) -> str:
 
 
 def _jointly(second: Units, critic_steps: int, data: str) -> str:
-    judged = _on(second, critic_steps, data)
-    if not judged or _stuck(second, data):
+    units = judging(second, data)
+    judged = _on(units, critic_steps, data)
+    if not judged or (data != freed.DATA and _stuck(second, data)):
         return ""
-    rows = compared(second, data, judged)
-    looks = [row for row in rows if row["verdict"] in _LOOKS]
+    looks = [row for row in compared(units, data, judged) if row["verdict"] in _LOOKS]
     lost = [
         row["trick"]
         for row in looks
         if (joint := row["together"]) and joint["verdict"] == "no clear effect"
     ]
+    ledger = "" if data == freed.DATA else ", our list of verdicts,"
     text = (
-        " The {doc}`ledger </reproduces>`, our list of verdicts, judges "
-        f"{len(judged)} statements on these runs together, with wider intervals."
+        f" The {{doc}}`ledger </reproduces>`{ledger} judges {len(judged)} statements on these runs "
+        "together, with wider intervals."
     )
     if lost:
         text += f" There {listed(lost)} {'is' if len(lost) == 1 else 'are'} undecided."
@@ -255,7 +262,7 @@ def _jointly(second: Units, critic_steps: int, data: str) -> str:
     for (name, key), each in judged.items():
         verdict = judgement(key, each)
         if verdict in ("helps", "harms"):
-            word = "higher" if (verdict == "helps") == (key == "accuracy") else "lower"
+            word = "higher" if (verdict == "helps") == (key in RISING) else "lower"
             clear.setdefault((NAMES[name], word), []).append(_WHAT[key])
     told = [
         f"with {name} {listed(whats)} {'is' if len(whats) == 1 else 'are'} {word}"
@@ -263,7 +270,7 @@ def _jointly(second: Units, critic_steps: int, data: str) -> str:
     ]
     text += f" Clear is only that {listed(told)}." if told else " None is clear."
     if _WHAT["distance"] in clear.get((NAMES["critic_steps"], "lower"), ()):
-        equal = outcomes(second, data, "critic_steps", critic_steps)["equal_cost"]
+        equal = outcomes(units, data, "critic_steps", critic_steps)["equal_cost"]
         text += (
             f" After as many updates of both networks, {NAMES['critic_steps']} end at "
             f"{with_interval(effect('equal_cost', equal))} of plain's distance."
@@ -283,8 +290,9 @@ def judged_markdown(second: Units, critic_steps: int, data: str) -> str:
     data : str
         One that `FAMILY` knows.
     """
-    rows, values = [], judged(critic_steps, second, data)
-    for (name, key), wide in jointly(critic_steps, second, data).items():
+    units = judging(second, data)
+    rows, values = [], judged(critic_steps, units, data)
+    for (name, key), wide in jointly(critic_steps, units, data).items():
         cells = [
             with_interval(each, 4) if key in ADDITIVE else _told(each.value, each.low, each.high)
             for each in (effect(key, values[name, key]), wide)
@@ -295,29 +303,18 @@ def judged_markdown(second: Units, critic_steps: int, data: str) -> str:
 
 
 def _sweep(first: Units, second: Units, config: TricksConfig | None) -> str:
-    """Return how the second plain recipe was chosen, and what of it is not the first one's."""
-    seeds = sorted(set().union(*(_seeds(second, data) for data in DATA)))
-    ends = {data: sweep_ends(second, data) for data in DATA}
-    ends = {data: each for data, each in ends.items() if each}
+    """Return how the second plain recipe of the mixture was chosen, and whose seeds judge."""
+    ends, seeds = sweep_ends(second, "mixture"), sorted(_seeds(second, "mixture"))
     if not ends or config is None or not seeds:
         return ""
-    best = {data: min(each, key=lambda rate: each[rate].mean()) for data, each in ends.items()}
-    rates = listed([f"{rate:g}" for rate in next(iter(ends.values()))])
-    told = listed([f"{rate:g} on {WHERE[data]}" for data, rate in best.items()])
-    if len(best) > 1 and len(set(best.values())) == 1:
-        told = f"{next(iter(best.values())):g} on both"
-    text = (
-        f"Then we tried the rates {rates} for the plain recipe, with seed {FIRST_SWEPT} alone, and "
-        f"batches of {config.mixture_batch} samples and {config.channels_batch} patches. The best "
-        f"rate was {told}."
+    best = min(ends, key=lambda rate: ends[rate].mean())
+    old = sorted(_seeds(first, "mixture") & set(seeds))
+    return (
+        f"Then we tried the rates {listed([f'{rate:g}' for rate in ends])} for the plain recipe, "
+        f"with seed {FIRST_SWEPT} alone, and batches of {config.mixture_batch} samples. The best "
+        f"rate was {best:g}. Seeds {seeds[0]} to {seeds[-1]} judge"
+        + (f"; {old[0]} to {old[-1]} had judged before. " if old else ". ")
     )
-    last = {data: max(made) for data in DATA if (made := _seeds(second, data))}
-    judging = f" Seeds {seeds[0]} to {seeds[-1]} judge"
-    if len(set(last.values())) > 1:
-        spans = [f"{seeds[0]} to {end} on {WHERE[data]}" for data, end in last.items()]
-        judging = f" Seeds {listed(spans)} judge"
-    old = sorted({unit.seed for unit in select(first, Trick)} & set(seeds))
-    return text + judging + (f"; {old[0]} to {old[-1]} had judged before. " if old else ". ")
 
 
 def _seeds(units: Units, data: str) -> set[int]:

@@ -204,22 +204,26 @@ def judging(units: Units, data: str, *, added: bool = True) -> Units:
     return {name: run for name, run in units.items() if name not in left_out}
 
 
-def learning(units: Units, data: str, trick: str) -> Measure:
-    """Return how many more of a trick's trainings than of plain ones halve their first distance."""
+def halving(units: Units, data: str, trick: str) -> tuple[int, int]:
+    """Return how many trainings end at half plain's first distance or below, and of how many."""
     plain = {unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()}
-    runs = {unit.seed: run for unit, run in select(units, Trick, data=data, trick=trick).items()}
-    both = sorted(plain.keys() & runs.keys())
-    ours, theirs = (
-        Measure.count(
-            sum(_halved(each[seed]["trace"], plain[seed]["trace"]) for seed in both), len(both)
-        )
-        for each in (runs, plain)
-    )
-    return Measure.difference(ours, theirs)
+    runs = [
+        halves(run["trace"], plain[unit.seed]["trace"])
+        for unit, run in select(units, Trick, data=data, trick=trick).items()
+        if unit.seed in plain
+    ]
+    return sum(runs), len(runs)
 
 
-def _halved(trace: np.ndarray, plain: np.ndarray) -> bool:
+def halves(trace: np.ndarray, plain: np.ndarray) -> bool:
+    """Return whether a training ends at half the first distance of a plain one or below."""
     return bool(trace[-(len(trace) // 4) :].mean() <= STUCK * plain[0])
+
+
+def learning(units: Units, data: str, trick: str) -> Measure:
+    """Return by how much the share of trainings that halve their distance exceeds plain's."""
+    ours, plain = (Measure.count(*halving(units, data, name)) for name in (trick, "plain"))
+    return Measure.difference(ours, plain)
 
 
 def _sweep(config: TricksConfig, data: str) -> tuple[int, tuple[float, ...]]:
