@@ -40,6 +40,7 @@ FAMILY = {
     "mixture": (
         ("batch_norm", "unrest"),
         ("batch_norm", "time"),
+        ("batch_norm", "distance"),
         ("critic_rate", "distance"),
         ("critic_steps", "distance"),
         ("critic_steps", "critic_error"),
@@ -47,10 +48,12 @@ FAMILY = {
         ("smooth_label", "distance"),
         ("leaky_critic", "telling"),
         ("leaky_critic", "distance"),
+        ("leaky", "distance"),
         ("all", "distance"),
     ),
     "channels": (
         ("batch_norm", "time"),
+        ("batch_norm", "distance"),
         ("critic_rate", "distance"),
         ("critic_steps", "distance"),
         ("smooth_label", "extreme"),
@@ -58,6 +61,7 @@ FAMILY = {
         ("smooth_label", "distance"),
         ("leaky_critic", "telling"),
         ("leaky_critic", "distance"),
+        ("leaky", "distance"),
         ("all", "distance"),
     ),
 }
