@@ -85,9 +85,8 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     Parameters
     ----------
     groups : mapping
-        By the head of a panel its rows: ``trick``, ``ratios`` `(n_seeds,)`, ``mean``, ``low``, ``high``, ``looks``
-        (a word for what is clear judged alone), and, where several are judged at once, ``together`` with ``low``,
-        ``high`` and ``verdict``.
+        By the head of a panel its rows: ``trick``, ``ratios`` `(n_seeds,)`, ``mean``, ``low``, ``high``, ``verdict``
+        and ``looks`` (a word for what is clear).
     title : str
         The figure's message.
     """
@@ -105,28 +104,22 @@ def effects(groups: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Fi
     for ax, (head, rows) in zip(axes, groups.items(), strict=False):
         for row in rows:
             place = tricks.index(row["trick"])
-            joint = row.get("together") or {}
             # Seeds lie below the bar, which would hide them.
             below = np.full(len(row["ratios"]), place + 0.25)
             ax.scatter(row["ratios"], below, s=7, color=PALETTE["floor"], alpha=0.7, lw=0)
-            color = VERDICTS.get(joint.get("verdict", ""), INK)
-            if joint.get("low") is not None:
-                ax.plot([joint["low"], joint["high"]], [place, place], color=color, lw=0.8)
+            color = VERDICTS.get(row["verdict"], INK)
             if row["low"] is not None:
                 ax.plot([row["low"], row["high"]], [place, place], color=color, lw=2.4)
             ax.plot(row["mean"], place, "o", color=color, ms=5)
             words = {"textcoords": "offset points", "color": color}
-            told = joint.get("verdict", "")
-            told = told if told in VERDICTS else row["looks"]
+            told = row["looks"]
             if few:  # one dot on a line tells no more than where it is; words say what it is
                 seeds = len(row["ratios"])
                 told = f"{row['mean']:.2g} of plain, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
-                told += f": {row['looks']}, judged alone" if row["looks"] else ""
+                told += f": {row['looks']}" if row["looks"] else ""
                 ax.annotate(told, (0.02, place), (0, 6), xycoords=("axes fraction", "data"), **words)
-            elif told:
-                end = max(row["high"] or row["mean"], joint.get("high") or 0)
-                end = 1 if 0.5 < end < 1 else end  # else the line that all are compared with crosses the word
-                ax.annotate(told, (end, place), (4, 0), va="center", **words)
+            elif told:  # above the bar, where nothing crosses the word
+                ax.annotate(told, (row["mean"], place), (0, 4), ha="center", **words)
         ax.axvline(1, color=INK, lw=0.8)
         if few:
             words = {"textcoords": "offset points", "color": INK}

@@ -13,9 +13,11 @@ from geolib.book import ledger as claims
 from geolib.gans.train import Players
 from geolib.runs import paths, store
 from geolib.runs.measure import Measure
-from geolib.studies.gan_101 import ablation, measures, tables, theory, trick_words, words
+from geolib.studies.gan_101 import ablation, measures, tables, telling, theory, trick_words, words
 from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.study import STUDY as study
+from geolib.studies.gan_101.tricks import STUDY as TRICKS
+from geolib.studies.gan_101.tricks import jointly
 from geolib.studies.gan_101.units import Theory
 
 TINY = {
@@ -214,16 +216,13 @@ def test_ablation_table_names_every_trick(tiny):
 
 def test_every_claim_names_a_measure_that_the_study_makes():
     names = set()
-    for preset in ("paper", "quick"):
-        shipped = studies.shipped(study, preset)
-        if shipped is not None:
-            names |= set(study.measures(study.Config(**shipped.config), shipped.units))
-    if not names:
-        pytest.skip("no shipped results yet")
+    for each in (study, *studies.companions("gan_101")):
+        shipped = studies.shipped(each)
+        assert shipped is not None
+        names |= set(each.measures(each.Config.stored(shipped.config), shipped.units))
     ledger = [c for c in claims.load(paths.ledger()) if c.paper == "gan_101"]
     assert len(ledger) >= 50
-    # Tricks are to be judged against a baseline that learns, a run of its own name.
-    assert not {m for c in ledger for m in c.measure if m.removeprefix("learns.").removeprefix("holm.") not in names}
+    assert not {measure for claim in ledger for measure in claim.measure} - names
 
 
 def test_titles_follow_what_was_trained():
@@ -244,10 +243,10 @@ def test_titles_follow_what_was_trained():
     assert "0.1 nats from the data, the second's 0.003" in words.undecided({"unaided": far, "mixture": near})
 
 
-def trained(end, trick="plain", data="channels", seeds=6):
+def trained(end, trick="plain", data="channels", seeds=6, first=0):
     spread = 0.02 * (trick != "plain")
     return {
-        f"trick-{data}-{trick}-{seed}": series(np.geomspace(1.0, end * (1 + spread * seed), 24))
+        f"trick-{data}-{trick}-{first + seed}": series(np.geomspace(1.0, end * (1 + spread * seed), 24))
         for seed in range(seeds)
     }
 
@@ -255,38 +254,66 @@ def trained(end, trick="plain", data="channels", seeds=6):
 def test_a_trick_on_a_stuck_baseline_is_not_praised():
     stuck = trained(0.9) | trained(0.1, "leaky")
     text = trick_words.tricks(stuck, {}, 5)
-    assert "above our bar of 0.5. That is no baseline, so there is no verdict." in text and "better" not in text
-    # What does train is told with the ratio that the figure shows.
-    ratio = ablation.outcomes(stuck, "channels", "leaky")["distance"]
-    assert f"With leaky ReLU ({ablation.effect('distance', ratio).value:.2f} of plain's final distance) a" in text
-    assert "does learn" not in trick_words.tricks(trained(0.9) | trained(0.8, "leaky"), {}, 5)
+    assert "above our bar of 0.5. That is no baseline, so there is no verdict." in text and "nearer" not in text
     assert "helps" not in ablation.ablation_table(5, stuck, "channels")
     learning = trick_words.tricks(trained(0.2) | trained(0.1, "leaky"), {}, 5)
-    assert "baseline" not in learning and "Each judged alone, leaky ReLU (0.5" in learning
-    assert "By chance alone a trick would look so in up to 5 %" in learning
+    assert "baseline" not in learning and "The generator ends nearer with leaky ReLU (0.5" in learning
     assert trick_words.tricks({}, {}, 5) == ""
     few = {name: run for name, run in (trained(0.2) | trained(0.1, "leaky")).items() if name.endswith("0")}
-    assert "no verdict" in trick_words.tricks(few, {}, 5)
+    assert "With fewer than 5 seeds no verdict is given." in trick_words.tricks(few, {}, 5)
 
 
-def test_two_stuck_baselines_are_told_in_one_paragraph():
-    first = trained(0.9) | trained(0.1, "leaky") | trained(0.2, "all")
-    told = trick_words.tricks(first, trained(0.8) | trained(0.3, "leaky"), 5)
-    ends = [f"{ablation.learnt(trained(end), 'channels').value:.2f}" for end in (0.9, 0.8)]
-    assert re.search(rf"it ends at {ends[0]} and {ends[1]} of its first distance in the two", told)
-    assert re.search(
-        r"With leaky ReLU \(0.1\d and 0.4\d of plain's final distance\) and all together \(0.2\d\) a", told
-    )
-    assert told.count("stuck") == 1 and "\n" not in told
+def test_on_channels_new_seeds_tell_what_frees_a_training():
+    seen = trained(0.1) | trained(0.9, "batch_norm")  # were these counted, all would be the other way round
+    new = trained(0.9, first=12) | trained(0.1, "batch_norm", first=12) | trained(0.8, "critic_rate", first=12)
+    sweep = {
+        f"sweep-channels-{rate:g}-100": series(np.geomspace(1, end, 24)) for rate, end in ((1e-3, 0.9), (2e-3, 0.2))
+    }
+    told = trick_words.tricks(trained(0.9), seen | new | sweep, 5, TricksConfig())
+    assert "is stuck: it ends at 0.91 of its first distance." in told
+    assert "Of 2 plain trainings at 2 rates from 0.001 to 0.002 1 halves it." in told
+    assert "With seeds 12 to 17, which nobody had seen, 0 of 6 plain trainings halve their first distance; " in told
+    assert "6 with batch norm and 0 with faster D." in told
+    assert "The generator ends nearer with batch norm (0.1" in told and "judges 3 such effects at once" in told
+    found = TRICKS.measures(TricksConfig(), seen | new)
+    assert found["added.tricks.channels.batch_norm.learning"].value == 1
+    assert found["seen.tricks.channels.batch_norm.learning"].value == -1
+    assert found["holm.tricks.channels.batch_norm.distance"].high < 1
+    assert "learns.tricks.channels.batch_norm.distance" not in TRICKS.measures(TricksConfig(), new)
 
 
-def test_a_baseline_that_ends_as_before_is_said_to():
-    def plain(end):
-        ends = [end * (1 + 0.1 * (-1) ** seed) for seed in range(6)]
-        return {f"trick-mixture-plain-{seed}": series(np.geomspace(1, each, 24)) for seed, each in enumerate(ends)}
+def resting(plain, leaky, smoothed, seed, data="channels"):
+    """Accuracies at two rates; the second is better for all but the smoothed label."""
+    best = np.array([[plain - 0.1, plain], [leaky - 0.1, leaky], [smoothed, smoothed - 0.1]])
+    return {f"telling-{data}-{seed}": {"accuracy": np.repeat(best[..., None], 24, -1), "every": np.array(12)}}
 
-    assert "first distance, about as before." in trick_words.tricks(plain(0.2), plain(0.21), 5)
-    assert "as before" not in trick_words.tricks(plain(0.2), plain(0.1), 5)
+
+def test_discriminators_are_compared_each_at_its_own_rate_chosen_on_other_seeds():
+    units = resting(0.8, 0.7, 0.6, 100)
+    for seed in range(12, 18):
+        units |= resting(0.8, 0.85 + 0.001 * seed, 0.8, seed)
+    gains = telling.gains(units, "channels", "leaky_critic")
+    assert gains == pytest.approx(0.05 + 0.001 * np.arange(12, 18))
+    assert telling.gains(units, "channels", "smooth_label") == pytest.approx(np.zeros(6))
+    assert telling.rates(TricksConfig(), units, "channels") == {
+        "plain": 2e-3,
+        "leaky_critic": 2e-3,
+        "smooth_label": 1e-3,
+    }
+    assert telling.gains({k: v for k, v in units.items() if "100" not in k}, "channels", "leaky_critic").size == 0
+    told = trick_words.tricks({}, units, 5)
+    assert "leaky ReLU in D adds 6.4 [6.3, 6.6] on channels and smoothed label adds 0.0" in told
+    together = jointly(5, units, "channels")
+    assert ablation.judgement("telling", together["leaky_critic", "telling"]) == "helps"
+
+
+def test_a_resting_generator_is_left_as_it_is_and_told_better_with_time():
+    config = TricksConfig(telling_start=5, telling_steps=48, mixture_batch=64, telling_rates=(5e-3,))
+    found = telling.tell(config, telling.Telling("mixture", 3))
+    assert found["accuracy"].shape == (3, 1, 24) and found["every"] == 2
+    assert (found["accuracy"][..., -4:].mean(-1) > found["accuracy"][..., 0] + 0.05).all()
+    again = telling.tell(config, telling.Telling("mixture", 3))
+    np.testing.assert_array_equal(found["accuracy"], again["accuracy"])  # what rests does not learn from others
 
 
 def test_an_end_is_over_the_plain_recipe_s_first_distance():
@@ -299,84 +326,57 @@ def test_an_end_is_over_the_plain_recipe_s_first_distance():
     assert ablation.learnt(trained(0.1, "leaky"), "channels", "leaky") is None
 
 
-def test_panels_are_headed_by_what_was_changed_and_titled_by_what_looks_clear():
-    second = trained(0.2) | trained(0.1, "leaky")
-    shown = trick_words.panels(trained(0.9) | trained(0.1, "leaky"), second, 5, TricksConfig(channels_batch=77))
-    assert list(shown) == [
-        "channels, rate 0.002, batches of 16:\nplain ends at 0.91 of its first distance",
-        "channels, rate 0.002, batches of 77:\nplain ends at 0.24 of its first distance",
-    ]
-    assert trick_words.tricks_title(shown) == "On channels leaky ReLU looks better, judged alone"
-    stuck = trick_words.panels(trained(0.9) | trained(0.1, "leaky"), {}, 5)
+def test_panels_are_headed_by_what_was_changed_and_titled_by_what_ends_nearer():
+    second = trained(0.2, first=12) | trained(0.1, "leaky", first=12)
+    first = trained(0.9) | trained(0.1, "leaky")
+    shown = trick_words.panels(first, second, 5, TricksConfig(channels_batch=77))
+    assert list(shown) == ["channels, rate 0.002, batches of 77:\nplain ends at 0.24 of its first distance"]
+    assert trick_words.tricks_title(shown) == "On channels leaky ReLU ends nearer the data"
+    stuck = trick_words.panels(first, {}, 5)
+    assert list(stuck) == ["channels, rate 0.002, batches of 16:\nplain ends at 0.91 of its first distance"]
     assert trick_words.tricks_title(stuck) == "On channels no baseline, no verdict"
-    harmed = trick_words.panels(trained(0.2, data="mixture") | trained(0.4, "leaky", "mixture"), second, 5)
-    assert (
-        trick_words.tricks_title(harmed)
-        == "On the mixture leaky ReLU looks worse, judged alone; on channels leaky ReLU looks better, judged alone"
-    )
+    harmed = trick_words.panels(trained(0.2, data="mixture") | trained(0.4, "leaky", "mixture"), {}, 5)
+    assert trick_words.tricks_title(harmed) == "On the mixture no trick ends nearer the data"
     assert trick_words.tricks_title({}) == "No tricks were run."
 
 
-def test_what_looks_clear_alone_is_told_with_what_is_judged_together():
-    first, second = (trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture") for _ in range(2))
-    # Seeds that differ: alone the trick is clear, among the ten statements it is not.
-    for seed in range(6):
-        second[f"trick-mixture-leaky-{seed}"] = series(np.geomspace(1, 0.14 * (1 + 0.3 * (-1) ** seed), 24))
-    for trick in ("smooth_label", "critic_rate", "all"):
+def test_what_is_clear_alone_may_be_open_among_all_that_is_judged_at_once():
+    second = trained(0.2, data="mixture")
+    # Seeds that differ: alone the trick is clear, among the others it is not.
+    for trick, end, spread in (("all", 0.14, 0.3), ("smooth_label", 0.2, 0.2), ("critic_rate", 0.2, 0.2)):
         for seed in range(6):
-            second[f"trick-mixture-{trick}-{seed}"] = series(np.geomspace(1, 0.2 * (1 + 0.2 * (-1) ** seed), 24))
-    shown = trick_words.panels(first, second, 5)
-    (row,) = (r for rows in shown.values() for r in rows if r["trick"] == "leaky ReLU" and r["together"])
-    assert row["verdict"] == "helps" and row["together"]["verdict"] == "no clear effect"
-    assert row["together"]["high"] > 1 > row["high"]
-    title = trick_words.tricks_title(shown)
-    assert title == "On the mixture leaky ReLU looks better, judged alone; of those judged together none stays clear"
-    told = trick_words.tricks(first, second, 5)
-    assert "There leaky ReLU is undecided. None is clear." in told
-    assert told.count("By chance") == 0
+            values = np.geomspace(1, end * (1 + spread * (-1) ** seed), 24)
+            second[f"trick-mixture-{trick}-{seed}"] = series(values)
+    (rows,) = trick_words.panels({}, second, 5).values()
+    (row,) = (each for each in rows if each["trick"] == "all together")
+    alone = ablation.effect("distance", row["ratios"])
+    assert row["verdict"] == "no clear effect" and row["high"] > 1 > alone.high and row["mean"] == alone.value
+    told = trick_words.tricks({}, second, 5)
+    assert "Faster D, smoothed label and all together are undecided" in told and "3 such effects at once" in told
 
 
-def test_the_sweep_is_told_with_its_rates_its_seeds_and_what_it_changed():
-    second = trained(0.2) | trained(0.1, "leaky")
-    second |= {f"sweep-channels-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
-    told = trick_words.tricks({}, second, 5, TricksConfig())
-    assert "Then we tried the rates 0.002 and 0.004 for the plain recipe, with seed 100 alone" in told
-    assert "batches of 256 samples and 64 patches. The best rate was 0.002 on channels." in told
-    assert "0.002 on channels. Seeds 0 to 5 judge. On" in told
-    level = trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture")
-    assert "Seeds 0 to 5 judge; 0 to 5 had judged before." in trick_words.tricks(level, second, 5, TricksConfig())
+def test_the_sweep_is_told_with_its_rates_and_its_seeds():
+    second = trained(0.2, data="mixture", seeds=8) | trained(0.1, "leaky", "mixture")
     again = {f"sweep-mixture-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
-    both = trick_words.tricks({}, second | level | again, 5, TricksConfig())
-    assert "The best rate was 0.002 on both. " in both
-    assert both.count("Then we tried") == 1
-    more = trained(0.2, data="mixture", seeds=8)
-    told = trick_words.tricks({}, second | more | again, 5, TricksConfig())
-    assert "Seeds 0 to 7 on the mixture and 0 to 5 on channels judge. " in told
-    counted = words.runs(second, second)
-    assert "speaks of 28 runs" in counted and "2 to sweep a rate and 12 with the swept rate (seeds: 6)" in counted
+    told = trick_words.tricks({}, second | again, 5, TricksConfig())
+    assert "Of the rates 0.002 and 0.004 0.002 is the best for the plain recipe (seed 100, batches of 256 " in told
+    assert "Seeds 0 to 7 judge. On the *mixture*" in told
+    counted = words.runs(second, second | again | resting(0.8, 0.9, 0.8, 12))
+    assert "2 to sweep a rate, 14 with the swept rate (seeds: 8) and 1 of discriminators" in counted
 
 
-def test_what_the_ledger_finds_clear_is_named_with_what_it_is_of():
+def test_what_more_steps_bring_is_told_with_what_they_cost():
     second = trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture")
     told = trick_words.tricks({}, second, 5)
-    assert "judges 2 statements on these runs together" in told
-    assert "Clear is only that with leaky ReLU the distance is lower." in told and "as many updates" not in told
+    assert "The generator ends nearer with leaky ReLU (0.57) of" in told and "as many updates" not in told
     steps = trick_words.tricks({}, second | trained(0.1, "critic_steps", "mixture"), 5)
-    both = trick_words.panels({}, second | trained(0.1, "critic_steps", "mixture"), 5)
-    assert trick_words.tricks_title(both).endswith("judged together more D steps and leaky ReLU stay clear")
-    assert "with more D steps the distance is lower" in steps and "with leaky ReLU the distance is lower" in steps
+    assert "nearer with more D steps (0.57) and leaky ReLU (0.57) of plain's final distance (the {doc}" in steps
     # A third as many steps of the generator: far from where the plain recipe ends.
-    assert "After as many updates of both networks, more D steps end at 2.21 [2.18, 2.23] of plain's distance." in steps
-    shown = trick_words.panels({}, second, 5)
-    assert trick_words.tricks_title(shown).endswith("judged together leaky ReLU stays clear")
-    rows = trick_words.judged_markdown(second, 5).splitlines()
-    assert rows[0] == "| Trick | Outcome | Alone | Together | Verdict |" and len(rows) == 4
-    assert rows[3].startswith("| leaky ReLU | distance | 0.5") and rows[3].endswith("| helps |")
-    assert "Not run with these parameters." in trick_words.judged_markdown({}, 5)
-    level = {
-        f"trick-mixture-leaky-{seed}": series(np.geomspace(1, 0.2 * (1 + 0.1 * (-1) ** seed), 24)) for seed in range(6)
-    }
-    assert "None is clear." in trick_words.tricks({}, second | level, 5)
+    assert "After as many updates of both networks, more D steps end at 2.21 [2.18, 2.23] of it." in steps
+    rows = trick_words.judged_markdown(second, 5, "mixture").splitlines()
+    assert rows[0] == "| Trick | Outcome | Alone | Together | Verdict |" and len(rows) == 3
+    assert rows[2].startswith("| leaky ReLU | final distance | 0.5") and rows[2].endswith("| helps |")
+    assert "Not run with these parameters." in trick_words.judged_markdown({}, 5, "channels")
 
 
 def test_an_end_that_excludes_one_is_not_rounded_to_it():

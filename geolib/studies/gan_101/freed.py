@@ -5,10 +5,11 @@ from __future__ import annotations
 from geolib.runs.tables import listed
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101 import telling
-from geolib.studies.gan_101.ablation import NAMES, STUCK, learnt, with_interval
+from geolib.studies.gan_101.ablation import NAMES, STUCK, average, learnt, with_interval
 from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.tricks import Swept, halves, halving, judging
 from geolib.studies.gan_101.units import MORE_TRICKS, Trick
+from geolib.studies.gan_101.words import WHERE
 
 DATA = "channels"
 
@@ -62,20 +63,16 @@ def _swept(units: Units) -> str:
 
 def discriminators(units: Units) -> str:
     """Return what the tricks of the discriminator do to it against a generator that rests."""
-    parts = []
-    for trick in telling.RECIPES[1:]:
-        gains = [
-            (data, gain)
-            for data in ("channels", "mixture")
-            if (gain := telling.measures(units).get(f"telling.{data}.{trick}"))
-        ]
-        for data, gain in gains:
-            parts.append((NAMES[trick], data, gain))
-    if not parts:
+    told = [
+        f"{NAMES[trick]} adds {with_interval(average(100 * gains), 1)} on {WHERE[data]}"
+        for trick in telling.RECIPES[1:]
+        for data in ("channels", "mixture")
+        if (gains := telling.gains(units, data, trick)).size
+    ]
+    if not told:
         return ""
-    told = [f"{name} adds {with_interval(gain, 3)} on the {data}" for name, data, gain in parts]
     return (
         "Do leaky ReLU and the smoothed label help the discriminator to tell made data? In a game "
         "the generator answers, so here it rests, and fresh discriminators learn to tell its "
-        f"samples: to the share that a plain one gets right, {listed(told)}."
+        f"samples: to the percentage that a plain one gets right, {listed(told)}."
     )

@@ -12,6 +12,7 @@ from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import with_interval
 from geolib.studies.gan_101.config import GanConfig
 from geolib.studies.gan_101.measures import best_accuracy, biases
+from geolib.studies.gan_101.telling import Telling
 from geolib.studies.gan_101.theory import BILINEAR_RATE
 from geolib.studies.gan_101.tricks import Swept
 from geolib.studies.gan_101.units import DATA, Theory, Trick, Variant
@@ -46,9 +47,11 @@ def runs(units: Units, second: Units) -> str:
         return f"{text}."
     seeds_of = [{u.seed for u in select(second, Trick, data=data)} for data in DATA]
     judging = listed(list(dict.fromkeys(str(len(each)) for each in seeds_of if each)))
+    rest = len(select(second, Telling))
     return (
-        f"{text}, {len(select(second, Swept))} to sweep a rate and {len(select(second, Trick))} "
-        f"with the swept rate (seeds: {judging})."
+        f"{text}, {len(select(second, Swept))} to sweep a rate{',' if rest else ' and'} "
+        f"{len(select(second, Trick))} with the swept rate (seeds: {judging})"
+        + (f" and {rest} of discriminators against a generator that rests." if rest else ".")
     )
 
 
