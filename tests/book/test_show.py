@@ -77,7 +77,7 @@ def test_of_many_numbers_the_box_shows_the_largest(here, before, row):
 
 def test_rules_that_were_changed_after_results_are_counted():
     assert show.changed(["gan_101.mle-kl"]) == 0
-    assert show.changed(["gan_101.mle-kl", "gan_101.rate-mixture", "gan_101.convergence-sion"]) == 2
+    assert show.changed(["gan_101.mle-kl", "gan_101.rate", "gan_101.convergence-sion"]) == 2
 
 
 def test_a_scorecard_has_at_most_ten_lines_that_lead_to_the_ledger():

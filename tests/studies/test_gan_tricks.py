@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from geolib import studies
-from geolib.book import ledger
-from geolib.runs import paths
+from geolib.runs.unit import select
 from geolib.studies.gan_101 import tricks
+from geolib.studies.gan_101.telling import Telling
 from geolib.studies.gan_101.tricks import STUDY as study
 from geolib.studies.gan_101.units import Trick
 from geolib.studies.gan_101.variants import trick
@@ -17,10 +17,15 @@ def test_the_sweep_trains_with_seeds_that_judge_nothing():
     units = study.units(config)
     swept = {unit.seed for unit in units if isinstance(unit, tricks.Swept)}
     judging = [unit for unit in units if isinstance(unit, Trick)]
-    assert swept and {unit.seed for unit in judging} == set(range(100)) and not swept & set(range(100))
+    assert swept == {100, 101, 102} and not swept & {unit.seed for unit in judging}
     # Seed by seed, so that what is finished when a run is stopped compares all recipes.
-    assert [unit.seed for unit in judging] == sorted([*range(12)] * 14 + [*range(12, 100)] * 7)
-    assert {unit.seed for unit in judging if unit.data == "channels"} == set(range(12))
+    new, seen = judging[: -12 * len(tricks.SEEN)], judging[-12 * len(tricks.SEEN) :]
+    assert [unit.seed for unit in new] == sorted([*range(100)] * 8 + [*range(12, 24)] * 8)
+    assert {unit.seed for unit in new if unit.data == "channels"} == set(range(12, 24))
+    assert {(unit.data, unit.seed) for unit in seen} == {("channels", seed) for seed in range(12)}
+    resting = [unit for unit in units if isinstance(unit, Telling)]
+    for data in ("mixture", "channels"):
+        assert [u.seed for u in resting if u.data == data] == [100, 101, 102, *range(12, 24)]
     with pytest.raises(ValueError, match="n_mixture_seeds"):
         study.Config(n_mixture_seeds=101)  # seed 100 has chosen the rate
 
@@ -57,12 +62,14 @@ def test_measures_say_what_tricks_do_and_how_far_the_baseline_gets():
     )
     assert found["learns.plain.channels"].value == pytest.approx(falling[18:].mean())
     stuck = {name: made(falling / 2 + 0.5) if "plain" in name else run for name, run in units.items()}
-    assert list(study.measures(study.Config(), stuck)) == ["learns.plain.channels"]
+    told = study.measures(study.Config(), stuck)
+    assert "learns.plain.channels" in told and not [name for name in told if name.startswith("learns.tricks")]
+    assert told["seen.tricks.channels.leaky.learning"].value == 1  # all of them learn, none of the plain ones
     others = study.variants(study.Config(), units)
-    assert set(others) == {f"without seed {seed}" for seed in range(3)}
-    assert others["without seed 0"]["learns.tricks.channels.leaky.distance"].n == 5
-    more = {f"trick-channels-{name}-{seed}": made(falling) for name in ("plain", "leaky") for seed in range(12, 15)}
-    added = study.variants(study.Config(), units | more)["added seeds alone"]["learns.tricks.channels.leaky.distance"]
+    assert others == {}  # seven seeds or more are not left out one by one
+    level = {name.replace("channels", "mixture"): run for name, run in units.items()}
+    more = {f"trick-mixture-{name}-{seed}": made(falling) for name in ("plain", "leaky") for seed in range(12, 15)}
+    added = study.variants(study.Config(), level | more)["added seeds alone"]["learns.tricks.mixture.leaky.distance"]
     assert added.n == 3 and added.value == pytest.approx(1)
 
 
@@ -75,8 +82,17 @@ def test_a_training_is_rechecked_by_its_beginning():
     np.testing.assert_allclose(check.compute()["trace"], check.stored["trace"], rtol=1e-6)
 
 
-def test_the_ledger_says_how_far_the_plain_recipe_gets():
+def test_a_generator_that_rests_is_not_rechecked():
+    config = study.Config(**SMALL)
+    assert study.recheck(config, Telling("mixture", 3), {}, 1.0) is None
+
+
+def test_no_rate_of_the_sweep_frees_the_plain_recipe_on_channels():
     results = studies.shipped(study, "paper")
-    far = study.measures(study.Config.stored(results.config), results.units)["learns.plain.channels"]
-    notes = [claim.note for claim in ledger.load(paths.ledger()) if "learns.tricks.channels" in claim.measure[0]]
-    assert len(notes) > 5 and all(f"{far.value:.2f} ({far.low:.2f} to {far.high:.2f})" in note for note in notes)
+    runs = {unit: run["trace"] for unit, run in select(results.units, tricks.Swept, data="channels").items()}
+    assert len(runs) == 6 * 3
+    by_rate = {}
+    for unit, trace in runs.items():
+        by_rate.setdefault(unit.rate, []).append(tricks.halves(trace, trace))
+    # The ledger says so of the experiment.
+    assert all(2 * sum(halved) <= len(halved) for halved in by_rate.values())
