@@ -86,6 +86,25 @@ def test_a_smaller_run_keeps_the_configuration_of_the_larger(results, tmp_path):
     assert len(found.units) == 10 and found.config == {"n": 10}
 
 
+def test_a_shipped_file_is_read_once_and_anew_when_it_changes(results, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(publishing, "load", lambda path: read.append(path) or store.load(path))
+    publish(3, tmp_path / "a")
+    read.clear()
+    first = studies.shipped(study())
+    first.units["u0"]["x"][...] = 7  # whoever alters what he is given alters a copy
+    first.records["u0"]["commit"] = "mine"
+    again = studies.shipped(study())
+    assert len(read) == 1 and again.units["u0"]["x"] == 0 and again.records["u0"]["commit"] == "c2"
+    publish(4, tmp_path / "a")
+    assert len(studies.shipped(study()).units) == 4
+    results.unlink()
+    assert studies.shipped(study()) is None
+    results.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="damaged"):
+        studies.shipped(study())
+
+
 def test_a_damaged_file_is_moved_aside(results, tmp_path):
     publish(10, tmp_path / "a")
     whole = results.read_bytes()
