@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from geolib.book import rules, said
+from geolib.book import plans, rules, said
 from geolib.book.claims import (
     APART,
     CLASSES,
@@ -29,6 +29,7 @@ __all__ = [
     "CLASSES",
     "ERRATUM",
     "KEYS",
+    "ONE_RUN",
     "OURS",
     "VERDICTS",
     "Claim",
@@ -44,6 +45,8 @@ __all__ = [
     "turned",
     "verdict",
 ]
+#: What is known of the power where chance had a part and one run was made.
+ONE_RUN = "one run alone: its power is not known"
 VERDICTS = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
 _SAME = ("id", "paper", "place", "kind", "claim")
 _OURS = ("published", "rule", "ours", "interval", "n", "verdict", "power", "robust")
@@ -127,10 +130,10 @@ def judge(
         ``published`` a number or text, or a list of them; ``ours`` a number, a list, or null before
         it was run; ``interval`` the two ends, null for an end that is not known, or a list of such
         pairs; ``n`` the trials behind the first number, or null; ``power`` from 0 to 1, null where
-        nothing is drawn at random; ``robust`` null before it was run, else ``verdict`` (one of
-        `state`'s words), ``alternatives``, a verdict for each choice, ``turns_with``, the choices
-        that turn it, and ``reached_by``, those that reach it by themselves; ``figure`` and
-        ``record`` null where there is none; the rest is text.
+        nothing is drawn at random, or where one run alone was made; ``robust`` null before it was
+        run, else ``verdict`` (one of `state`'s words), ``alternatives``, a verdict for each choice,
+        ``turns_with``, the choices that turn it, and ``reached_by``, those that reach it by
+        themselves; ``figure`` and ``record`` null where there is none; the rest is text.
     """
     return [
         _row(claim, measures, variants or {}, sources or {}) for claim in claims if claim.counted
@@ -147,12 +150,13 @@ def _row(
     complete = len(found) == len(claim.measure)
     # JSON knows no infinity: an interval without an end has none there.
     ends = [[e if e is None or math.isfinite(e) else None for e in (m.low, m.high)] for m in found]
-    mine = judgements(claim, measures)
-    if not mine and claim.planned:
-        rule = claim.rule, claim.setting
-        mine = {name: rules.planned(*rule, value, claim.planned) for name, value in pairs(claim)}
-    powers = [each.power for each in mine.values() if each.power is not None]
     shown = verdict(claim, measures)
+    mine = judgements(claim, measures)
+    if shown == "not run" and claim.planned:
+        mine = plans.planned(claim, measures)
+    powers = [each.power for each in mine.values() if each.power is not None]
+    if claim.one_run:  # its samples tell nothing of another run
+        powers = []
     alternatives = robustness(claim, measures, variants)
     read = {choice: alternatives[choice] for choice in claim.readings if choice in alternatives}
     # A choice that the paper leaves open and that turns the verdict makes it mixed, not fragile.
@@ -205,6 +209,8 @@ def _refuted_by(claim: Claim, trials: int | None) -> str:
 
 def _note(claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement]) -> str:
     parts = [claim.note]
+    if claim.one_run:
+        parts.append(f"{ONE_RUN[0].upper()}{ONE_RUN[1:]}; an interval is over its samples.")
     if verdict_ in ("undecided", "not run"):
         needed = [each.trials for each in mine.values() if each.trials]
         if needed:
