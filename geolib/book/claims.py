@@ -26,7 +26,7 @@ ERRATUM = ("id", "paper", "place", "class", "printed", "correct", "why", "answer
 _TEXTS = ("id", "paper", "place", "kind", "claim")
 _WHEN = ("fixed", "changed_after_results")
 _NOTES = ("refuted_by", "experiment", "differs", "figure", "note", "tried", "unvaried", *_WHEN)
-_MORE = ("effect", "planned", "spread", "possible", "robust", "made_up")
+_MORE = ("effect", "planned", "spread", "census", "possible", "robust", "made_up")
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Claim:
         Whether chance has had a part in what judges it and only one run was made (an experiment or
         a claim in the ledger's `one_run`): an interval is then over samples of that run, and what
         another would have given is not known.
+    census : bool
+        Whether the cases are all that there are, and no sample of them.
     possible : tuple or None
         The least and the greatest value that its measures can have.
     made_up : mapping
@@ -90,6 +92,7 @@ class Claim:
     planned: int | None = None
     spread: str | float | None = None
     one_run: bool = False
+    census: bool = False
     possible: tuple[float, float] | None = None
     refuted_by: str = ""
     experiment: str = ""
@@ -121,10 +124,13 @@ def pairs(claim: Claim) -> list[tuple[str, Any]]:
 def judgements(claim: Claim, measures: Mapping[str, Measure]) -> dict[str, rules.Judgement]:
     """Return what the rule says of each decisive number that there is."""
     kind, rule, setting, effect = claim.judged_as, claim.rule, claim.setting, claim.effect
+    found = {name: measures[name] for name in claim.decisive if name in measures}
+    if claim.census:
+        found = {name: Measure(measure.value) for name, measure in found.items()}
     return {
-        name: rules.judge(kind, rule, setting, value, measures[name], effect)
+        name: rules.judge(kind, rule, setting, value, found[name], effect)
         for name, value in pairs(claim)
-        if name in measures
+        if name in found
     }
 
 
@@ -345,6 +351,8 @@ def _more(entry: dict[str, Any], where: str) -> dict[str, Any]:
         _checks.integer(f"planned of {where}", more.get("planned", 1), low=1)
         if not isinstance(more.get("spread", ""), str):
             more["spread"] = _checks.number(f"spread of {where}", more["spread"], low=0)
+        if not isinstance(more.get("census", True), bool):
+            raise ValueError(f"census of {where} must be true or false; got {more['census']!r}.")
         if "possible" in more:
             if not rules.obeyed("between", more["possible"]) or None in more["possible"]:
                 raise ValueError(

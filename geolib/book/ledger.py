@@ -192,7 +192,9 @@ def _row(
         "refuted_by": claim.refuted_by or _refuted_by(claim, trials),
         "figure": claim.figure or None,
         "record": source[0] if source else None,
-        "note": " ".join(filter(None, [_note(claim, verdict_, mine), _opposed(shown, against)])),
+        "note": " ".join(
+            filter(None, [_note(claim, verdict_, mine, found), _opposed(shown, against)])
+        ),
     }
     return {key: values[key] for key in KEYS}
 
@@ -207,10 +209,14 @@ def _refuted_by(claim: Claim, trials: int | None) -> str:
     return text if len(claim.decisive) == 1 else f"{text}, in any of {len(claim.decisive)} numbers"
 
 
-def _note(claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement]) -> str:
+def _note(
+    claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement], found: Sequence[Measure]
+) -> str:
     parts = [claim.note]
     if claim.one_run:
-        parts.append(f"{ONE_RUN[0].upper()}{ONE_RUN[1:]}; an interval is over its samples.")
+        sampled = any(measure.low is not None for measure in found)
+        over = "; the interval is over its samples" if sampled else ""
+        parts.append(f"{ONE_RUN[0].upper()}{ONE_RUN[1:]}{over}.")
     if verdict_ in ("undecided", "not run"):
         needed = [each.trials for each in mine.values() if each.trials]
         if needed:

@@ -20,26 +20,37 @@ def planned(claim: Claim, measures: Mapping[str, Measure]) -> dict[str, rules.Ju
     measures : mapping
         Where a spread is that of other trials.
     """
-    found = {}
-    for name, published in pairs(claim):
-        found[name] = rules.planned(
-            claim.rule,
-            claim.setting,
-            published,
-            claim.planned or 1,
-            claim.judged_as,
-            _expected(claim, published, measures),
-            claim.effect,
-        )
-    return found
+    trials = claim.planned or 1
+    return {name: _told(claim, each, trials, measures) for name, each in pairs(claim)}
 
 
-def _expected(claim: Claim, published: object, measures: Mapping[str, Measure]) -> Measure | None:
+def _told(
+    claim: Claim, published: object, trials: int, measures: Mapping[str, Measure]
+) -> rules.Judgement:
+    expected = _expected(claim, published, trials, measures)
+    rule = claim.rule, claim.setting, published
+    told = rules.planned(*rule, trials, claim.judged_as, expected, claim.effect)
+    if expected is None or expected.k is None:
+        return told
+
+    def enough(n: int) -> bool:
+        like = Measure.count(0, n)  # the power of a share does not depend on what is found
+        power = rules.planned(*rule, n, claim.judged_as, like, claim.effect).power
+        return power is not None and power >= rules.ENOUGH
+
+    most = next((2**n for n in range(1, 13) if enough(2**n)), None)
+    few = None if most is None else next(n for n in range(most // 2, most + 1) if enough(n))
+    return told._replace(trials=few)
+
+
+def _expected(
+    claim: Claim, published: object, trials: int, measures: Mapping[str, Measure]
+) -> Measure | None:
     """Return a number with the interval that as many trials would give it; None if none is known.
 
     An interval shrinks with the square root of the trials. A share has Wilson's.
     """
-    trials, spread = claim.planned or 1, claim.spread
+    spread = claim.spread
     like = measures.get(spread) if isinstance(spread, str) else None
     if like is not None and like.k is not None:
         return Measure.count(round(like.value * trials), trials)

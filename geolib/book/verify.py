@@ -209,7 +209,7 @@ def _power(row: Mapping[str, Any], claim: Claim) -> str:
         return "not known before it is run"
     if claim.judged_as == "existence" and row["n"] and claim.rule in ("some", "between"):
         return "none is needed: one case that was found shows it"
-    if row["n"] and row["n"] > 1 and row["interval"] in ([None, None], None):
+    if not claim.census and row["n"] and row["n"] > 1:
         return "not known, since the interval of these draws is not"
     return "none, since nothing is drawn at random"
 
