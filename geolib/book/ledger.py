@@ -217,6 +217,8 @@ def _note(
         sampled = any(measure.low is not None for measure in found)
         over = "; the interval is over its samples" if sampled else ""
         parts.append(f"{ONE_RUN[0].upper()}{ONE_RUN[1:]}{over}.")
+    if verdict_ == "not run" and claim.planned:
+        parts.append(f"Planned: {claim.planned} trials.")
     if verdict_ in ("undecided", "not run"):
         needed = [each.trials for each in mine.values() if each.trials]
         if needed:

@@ -248,7 +248,7 @@ def test_a_claim_that_is_not_run_tells_the_power_of_its_plan():
     near = Measure(0.2, 0.2 - half, 0.2 + half, 100)
     expected = rules.planned("between", [0, None], 0.2, 100, "comparison", near, 0.2)
     assert row["verdict"] == "not run" and row["power"] == round(expected.power, 4)
-    assert f"About {expected.trials} independent trials would decide." in row["note"]
+    assert f"Planned: 100 trials. About {expected.trials} independent trials would decide." in row["note"]
     assert plans.planned(replace(entry, spread=half / rules.Z * 10), {})["m"].power == pytest.approx(expected.power)
     # A share's interval is Wilson's; of a ratio the logarithm has the spread.
     share = replace(entry, setting=[0, 0.1], effect=None, judged_as="number")

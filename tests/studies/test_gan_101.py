@@ -221,7 +221,7 @@ def test_every_claim_names_a_measure_that_the_study_makes():
     if not names:
         pytest.skip("no shipped results yet")
     ledger = [c for c in claims.load(paths.ledger()) if c.paper == "gan_101"]
-    assert len(ledger) >= 50
+    assert len(ledger) >= 45
     # Tricks are to be judged against a baseline that learns, a run of its own name.
     assert not {m for c in ledger for m in c.measure if m.removeprefix("learns.").removeprefix("holm.") not in names}
 
