@@ -26,7 +26,7 @@ ERRATUM = ("id", "paper", "place", "class", "printed", "correct", "why", "answer
 _TEXTS = ("id", "paper", "place", "kind", "claim")
 _WHEN = ("fixed", "changed_after_results")
 _NOTES = ("refuted_by", "experiment", "differs", "figure", "note", "tried", "unvaried", *_WHEN)
-_MORE = ("effect", "planned", "robust", "made_up")
+_MORE = ("effect", "planned", "spread", "census", "possible", "robust", "made_up")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,17 @@ class Claim:
         shown, the verdict is *mixed*.
     planned : int or None
         Independent trials of an experiment that is still to be run.
+    spread : str, float or None
+        What tells how wide an interval they will give: a measure of other trials, or the deviation
+        of one (of its logarithm, where all edges of the rule are positive).
+    one_run : bool
+        Whether chance has had a part in what judges it and only one run was made (an experiment or
+        a claim in the ledger's `one_run`): an interval is then over samples of that run, and what
+        another would have given is not known.
+    census : bool
+        Whether the cases are all that there are, and no sample of them.
+    possible : tuple or None
+        The least and the greatest value that its measures can have.
     made_up : mapping
         Two results, ``reproduced`` and ``not reproduced``, that the rule must call so.
     experiment, differs : str
@@ -79,6 +90,10 @@ class Claim:
     effect: float | None = None
     readings: tuple[str, ...] = ()
     planned: int | None = None
+    spread: str | float | None = None
+    one_run: bool = False
+    census: bool = False
+    possible: tuple[float, float] | None = None
     refuted_by: str = ""
     experiment: str = ""
     differs: str = ""
@@ -109,10 +124,13 @@ def pairs(claim: Claim) -> list[tuple[str, Any]]:
 def judgements(claim: Claim, measures: Mapping[str, Measure]) -> dict[str, rules.Judgement]:
     """Return what the rule says of each decisive number that there is."""
     kind, rule, setting, effect = claim.judged_as, claim.rule, claim.setting, claim.effect
+    found = {name: measures[name] for name in claim.decisive if name in measures}
+    if claim.census:
+        found = {name: Measure(measure.value) for name, measure in found.items()}
     return {
-        name: rules.judge(kind, rule, setting, value, measures[name], effect)
+        name: rules.judge(kind, rule, setting, value, found[name], effect)
         for name, value in pairs(claim)
-        if name in measures
+        if name in found
     }
 
 
@@ -166,7 +184,13 @@ def load(path: Path) -> list[Claim]:
     claims: list[Claim] = []
     for file in sorted(path.glob("*.yml")) if path.is_dir() else [path]:
         found = _read(file)
-        claims += [_claim(entry, number, found) for number, entry in enumerate(found["claims"], 1)]
+        mine = [_claim(entry, number, found) for number, entry in enumerate(found["claims"], 1)]
+        known = {*found["experiments"], *(claim.id for claim in mine)}
+        if lost := [name for name in found["one_run"] if name not in known]:
+            raise ValueError(
+                f"one_run of ledger {file} must name experiments or claims; got {lost[0]!r}."
+            )
+        claims += mine
     seen: set[str] = set()
     for claim in claims:
         if claim.id in seen:
@@ -208,6 +232,7 @@ _SECTIONS: dict[str, type] = {
     "differs": str,
     "experiments": dict,
     "readings": list,
+    "one_run": list,
     "claims": list,
     "not_testable": list,
     "errata": list,
@@ -274,6 +299,7 @@ def _claim(entry: Any, number: int, paper: Mapping[str, Any]) -> Claim:
         setting=setting,
         decisive=decisive,
         readings=_readings(entry, paper, where),
+        one_run=any(texts.get(key) in paper["one_run"] for key in ("id", "experiment")),
         **_more(entry, where),
     )
     _judgeable(made, where)
@@ -323,6 +349,16 @@ def _more(entry: dict[str, Any], where: str) -> dict[str, Any]:
         if "effect" in more:
             more["effect"] = _checks.number(f"effect of {where}", more["effect"], low=0)
         _checks.integer(f"planned of {where}", more.get("planned", 1), low=1)
+        if not isinstance(more.get("spread", ""), str):
+            more["spread"] = _checks.number(f"spread of {where}", more["spread"], low=0)
+        if not isinstance(more.get("census", True), bool):
+            raise ValueError(f"census of {where} must be true or false; got {more['census']!r}.")
+        if "possible" in more:
+            if not rules.obeyed("between", more["possible"]) or None in more["possible"]:
+                raise ValueError(
+                    f"possible of {where} must be two numbers in order; got {more['possible']!r}."
+                )
+            more["possible"] = tuple(map(float, more["possible"]))
     except TypeError as error:
         raise ValueError(str(error)) from None
     for name in ("robust", "made_up"):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from geolib.book import rules, said
+from geolib.book import plans, rules, said
 from geolib.book.claims import (
     APART,
     CLASSES,
@@ -29,6 +29,7 @@ __all__ = [
     "CLASSES",
     "ERRATUM",
     "KEYS",
+    "ONE_RUN",
     "OURS",
     "VERDICTS",
     "Claim",
@@ -44,6 +45,8 @@ __all__ = [
     "turned",
     "verdict",
 ]
+#: What is known of the power where chance had a part and one run was made.
+ONE_RUN = "one run alone: its power is not known"
 VERDICTS = ("reproduced", "not reproduced", "mixed", "undecided", "not run")
 _RULES = dict.fromkeys(rule for allowed in rules.KINDS.values() for rule in allowed)
 #: What a row holds under each of its keys, and when it is null there.
@@ -62,9 +65,9 @@ KEYS = {
     "counted",
     "verdict": f"{', '.join(VERDICTS[:-1])} or {VERDICTS[-1]}",
     "power": "least chance that the rule notices had the truth been otherwise, from 0 to 1. Null "
-    "where nothing is drawn at random or one case alone was computed; where one trial settles it "
-    "(some); where the number has no interval, or the rule knows no other truth to tell it from; "
-    "before it was run, unless a number of trials is planned (count, never, always or some)",
+    "where nothing is drawn at random or one run alone was made; where one case that was found "
+    "shows it; where the number has no interval, or the rule knows no other truth to tell it from; "
+    "before it was run, unless a number of trials is planned",
     "robust": "null before it was run; else `verdict` (robust, unconfirmed, fragile, untested or "
     "open), `alternatives`, a verdict for each other choice that was run, `turns_with`, the "
     "choices that turn it, and `reached_by`, those that reach it by themselves",
@@ -170,12 +173,13 @@ def _row(
     complete = len(found) == len(claim.measure)
     # JSON knows no infinity: an interval without an end has none there.
     ends = [[e if e is None or math.isfinite(e) else None for e in (m.low, m.high)] for m in found]
-    mine = judgements(claim, measures)
-    if not mine and claim.planned:
-        rule = claim.rule, claim.setting
-        mine = {name: rules.planned(*rule, value, claim.planned) for name, value in pairs(claim)}
-    powers = [each.power for each in mine.values() if each.power is not None]
     shown = verdict(claim, measures)
+    mine = judgements(claim, measures)
+    if shown == "not run" and claim.planned:
+        mine = plans.planned(claim, measures)
+    powers = [each.power for each in mine.values() if each.power is not None]
+    if claim.one_run:  # its samples tell nothing of another run
+        powers = []
     alternatives = robustness(claim, measures, variants)
     read = {choice: alternatives[choice] for choice in claim.readings if choice in alternatives}
     # A choice that the paper leaves open and that turns the verdict makes it mixed, not fragile.
@@ -211,7 +215,9 @@ def _row(
         "refuted_by": claim.refuted_by or _refuted_by(claim, trials),
         "figure": claim.figure or None,
         "record": source[0] if source else None,
-        "note": " ".join(filter(None, [_note(claim, verdict_, mine), _opposed(shown, against)])),
+        "note": " ".join(
+            filter(None, [_note(claim, verdict_, mine, found), _opposed(shown, against)])
+        ),
     }
     return {key: values[key] for key in KEYS}
 
@@ -226,8 +232,16 @@ def _refuted_by(claim: Claim, trials: int | None) -> str:
     return text if len(claim.decisive) == 1 else f"{text}, in any of {len(claim.decisive)} numbers"
 
 
-def _note(claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement]) -> str:
+def _note(
+    claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement], found: Sequence[Measure]
+) -> str:
     parts = [claim.note]
+    if claim.one_run:
+        sampled = any(measure.low is not None for measure in found)
+        over = "; the interval is over its samples" if sampled else ""
+        parts.append(f"{ONE_RUN[0].upper()}{ONE_RUN[1:]}{over}.")
+    if verdict_ == "not run" and claim.planned:
+        parts.append(f"Planned: {claim.planned} trials.")
     if verdict_ in ("undecided", "not run"):
         needed = [each.trials for each in mine.values() if each.trials]
         if needed:

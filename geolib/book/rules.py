@@ -138,14 +138,30 @@ def edges(rule: str, setting: Any, published: Any) -> tuple[float, float]:
     return (-math.inf if low is None else float(low)), (math.inf if high is None else float(high))
 
 
-def planned(rule: str, setting: Any, published: Any, trials: int) -> Judgement:
-    """Return the power of so many trials, and how many are needed; the verdict is open."""
+def planned(
+    rule: str,
+    setting: Any,
+    published: Any,
+    trials: int,
+    kind: str = "number",
+    expected: Measure | None = None,
+    effect: float | None = None,
+) -> Judgement:
+    """Return the power of so many trials, and how many are needed; the verdict is open.
+
+    Of a range what is `expected` of the trials says how wide their interval will be.
+    """
     if rule == "count":
         theirs = int(published), int(setting)
         return Judgement("not run", _count_power(*theirs, trials), _count_needed(*theirs))
     if rule in ("never", "always", "some"):
         return Judgement("not run", _seen(trials), RARE)
-    return Judgement("not run")
+    if expected is None or rule not in ("close", "between"):
+        return Judgement("not run")
+    low, high = edges(rule, setting, published)
+    others = _alternatives(kind, low, high, published, expected, effect)
+    power = min((_power(low, high, expected, *each) for each in others), default=None)
+    return Judgement("not run", power, _trials(low, high, expected, [each for each, _ in others]))
 
 
 def _fisher(k: int, n: int, published: int, of: int) -> float:
@@ -227,11 +243,9 @@ def _some(ours: Measure) -> Judgement:
     if ours.value > 0:
         return Judgement("reproduced")
     power = _seen(ours.independent)
-    return (
-        Judgement("not reproduced", power)
-        if power >= ENOUGH
-        else Judgement("undecided", power, RARE)
-    )
+    if power >= ENOUGH:
+        return Judgement("not reproduced", power)
+    return Judgement("undecided", power, RARE)
 
 
 def _seen(trials: int) -> float:
@@ -255,14 +269,12 @@ def _within(
         verdict = "undecided" if min(ends) <= high and max(ends) >= low else "not reproduced"
     if ours.low is None or ours.high is None or ours.low == ours.high:
         return Judgement(verdict)
-    powers = [_power(low, high, ours, truth, silent) for truth, silent in alternatives]
-    power = min(powers, default=None)
+    power = min((_power(low, high, ours, *each) for each in alternatives), default=None)
     short_of = verdict == "undecided" or (power is not None and power < ENOUGH)
     truths = [truth for truth, _ in alternatives]
     if verdict == "undecided":
-        truths.append(
-            ours.value
-        )  # so many that an interval about what was found would end before the edge
+        # So many that an interval about what was found would end before the edge.
+        truths.append(ours.value)
     return Judgement(verdict, power, _trials(low, high, ours, truths) if short_of else None)
 
 
@@ -356,18 +368,16 @@ def _trials(low: float, high: float, ours: Measure, truths: list[float]) -> int 
     if not gaps or min(gaps) == 0:
         return None
     needed = ours.independent * ((Z + 0.8416) / Z * half / min(gaps)) ** 2
-    return (
-        max(math.ceil(needed), 2) if math.isfinite(needed) else None
-    )  # an interval without an end tells nothing
+    # An interval without an end tells nothing.
+    return max(math.ceil(needed), 2) if math.isfinite(needed) else None
 
 
 def refuted_by(kind: str, rule: str, setting: Any, published: Any, trials: int | None) -> str:
     """Return in words what would have refuted a claim, by its rule."""
     if rule == "count":
         if not trials:
-            return (
-                f"a share that Fisher's exact test (p < 0.05) tells from {published} of {setting}"
-            )
+            test = "Fisher's exact test (p < 0.05)"
+            return f"a share that {test} tells from {published} of {setting}"
         least, most = critical(int(published), int(setting), trials)
         return f"fewer than {least} or more than {most} of {trials} independent trials"
     if rule == "never":
@@ -384,8 +394,6 @@ def refuted_by(kind: str, rule: str, setting: Any, published: Any, trials: int |
     what = "a value, with its whole interval," if kind != "identity" else "a value"
     if math.isfinite(low) and math.isfinite(high):
         return f"{what} outside {said.exact(low)} to {said.exact(high)}"
-    return (
-        f"{what} above {said.exact(high)}"
-        if math.isfinite(high)
-        else f"{what} below {said.exact(low)}"
-    )
+    if math.isfinite(high):
+        return f"{what} above {said.exact(high)}"
+    return f"{what} below {said.exact(low)}"

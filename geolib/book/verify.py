@@ -200,21 +200,22 @@ def _robustness(robust: Mapping[str, Any]) -> str:
     return "; ".join(told)
 
 
-def _power(row: Mapping[str, Any]) -> str:
+def _power(row: Mapping[str, Any], claim: Claim) -> str:
     if row["power"] is not None:
         return f"{row['power']:.2f}, the chance of seeing it had the truth been otherwise"
+    if claim.one_run:
+        return ledger.ONE_RUN
     if row["verdict"] == "not run":
         return "not known before it is run"
-    if row["rule"] == "some":
-        return "none, since one trial settles it"
-    if row["rule"] in ("close", "between"):
+    if claim.judged_as == "existence" and row["n"] and claim.rule in ("some", "between"):
+        return "none is needed: one case that was found shows it"
+    if not claim.census and row["n"] and row["n"] > 1:
         ends = row["interval"]
         pairs = ends if isinstance(ends[0], list) else [ends]
         if any(None not in pair and pair[0] != pair[1] for pair in pairs):
             return "none, since the rule knows no other truth to tell it from"
-        if (row["n"] or 1) > 1:
-            return "none, since the number has no interval"
-    return "none, since nothing is drawn at random, or one case alone was computed"
+        return "not known, since the interval of these draws is not"
+    return "none, since nothing is drawn at random"
 
 
 def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
@@ -236,7 +237,7 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         "rule": _rule(claim.rule, claim.setting, claim.published[0]),
         "measured by": ", ".join(claim.decisive),
         "refuted by": row["refuted_by"],
-        "power": _power(row),
+        "power": _power(row, claim),
         "robustness": _robustness(robust),
         **{f"  {choice}": verdict for choice, verdict in robust["alternatives"].items()},
         "differs": row["differs"],

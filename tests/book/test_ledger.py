@@ -11,7 +11,7 @@ from scipy import stats
 
 from geolib import studies
 from geolib.book import ledger as claims
-from geolib.book import ledger_page, links, rules, said, verify
+from geolib.book import ledger_page, links, plans, rules, said, verify
 from geolib.book.ledger import Claim
 from geolib.runs import paths
 from geolib.runs.measure import Measure
@@ -297,6 +297,82 @@ def test_every_number_of_the_ledger_is_said_as_a_person_would(judged):
             assert number.startswith("1e-") or ("e" not in number and (whole or len(digits) <= said.MOST)), row["id"]
 
 
+def test_a_claim_that_is_not_run_tells_the_power_of_its_plan():
+    entry = replace(
+        claim("between", [0, None], [0.2], ["m", "o"]), effect=0.2, planned=100, spread="like", judged_as="comparison"
+    )
+    like = {"like": Measure(0.3, -0.1, 0.7, 20)}
+    (row,) = claims.judge([entry], like | {"m": Measure(0.2, 0.1, 0.3, 9)})  # part of it is not enough
+    half = 0.4 / 5**0.5
+    near = Measure(0.2, 0.2 - half, 0.2 + half, 100)
+    expected = rules.planned("between", [0, None], 0.2, 100, "comparison", near, 0.2)
+    assert row["verdict"] == "not run" and row["power"] == round(expected.power, 4)
+    assert f"Planned: 100 trials. About {expected.trials} independent trials would decide." in row["note"]
+    assert plans.planned(replace(entry, spread=half / rules.Z * 10), {})["m"].power == pytest.approx(expected.power)
+    # A share's interval is Wilson's; of a ratio the logarithm has the spread.
+    share = replace(entry, setting=[0, 0.1], effect=None, judged_as="number")
+    told = plans.planned(share, {"like": Measure.count(5, 10)})["m"]
+    assert told.power == rules.judge("number", "between", [0, 0.1], "x", Measure.count(0, 100)).power
+    assert rules.judge("number", "between", [0, 0.1], "x", Measure.count(0, told.trials)).power >= rules.ENOUGH
+    ratio = replace(entry, setting=[0.5, 2], effect=None, judged_as="comparison", published=("alike",))
+    told = plans.planned(ratio, {"like": Measure(3.0, 2.0, 4.5, 25)})["m"]
+    half = 1.5**0.5
+    again = rules.planned("between", [0.5, 2], "alike", 100, "comparison", Measure(1.0, 1 / half, half, 100))
+    assert told.power == pytest.approx(again.power) and told.trials == again.trials
+    assert plans.planned(entry, {})["m"] == rules.Judgement("not run")  # its spread has no results yet
+
+
+def test_one_run_alone_has_no_power_that_is_known(judged):
+    entry = replace(claim("between", [0, 1], ["x"]), judged_as="number", one_run=True)
+    (row,) = claims.judge([entry], {"m": Measure(0.5, 0.4, 0.6, 1000)})
+    assert row["verdict"] == "reproduced" and row["power"] is None
+    assert "One run alone: its power is not known; the interval is over its samples." in row["note"]
+    for identity in ("gan_101.fig3b", "wgan_traces.polarities", "wgan_traces.fig_6_level"):
+        assert "power:         one run alone: its power is not known" in verify.case(judged, identity)
+    told = verify.case(judged, "latent_inversion.fig4")
+    assert "power:         none is needed: one case that was found shows it" in told
+    # What stays robust on bars alone is no single run's.
+    known = {entry.id: entry for entry in claims.load(paths.ledger())}
+    for row in judged:
+        entry = known[row["id"]]
+        if entry.one_run and row["robust"] and row["robust"]["verdict"] == "robust":
+            assert any("measure" in other for other in entry.robust.values()), entry.id
+
+
+#: Measures that cannot have any value: shares, accuracies, correlations of what was made with what was needed.
+BOUNDED = re.compile(r"(^|[._])(share|accuracy|correlation|flatness|worse)($|[._])|_(upper|lower|(shallow|deep)_\d+)$")
+
+
+def test_no_made_up_result_is_one_that_cannot_be(judged):
+    for entry in claims.load(paths.ledger()):
+        if not entry.counted:
+            continue
+        outer = re.compile(r"profile|difference|tricks\.")  # ratios and differences, which reach further
+        bounded = [name for name in entry.measure if BOUNDED.search(name) and not outer.search(name)]
+        assert entry.possible or entry.rule in ("never", "always", "some", "count") or not bounded, entry.id
+        low, high = entry.possible or (-float("inf"), float("inf"))
+        for word in ("reproduced", "not reproduced"):
+            for found in made_up(entry, word).values():
+                for number in (found.value, found.low, found.high):
+                    assert number is None or low <= number <= high, (entry.id, word, number)
+    known = {entry.id: entry for entry in claims.load(paths.ledger())}
+    for row in judged:
+        low, high = known[row["id"]].possible or (-float("inf"), float("inf"))
+        each = row["ours"] if isinstance(row["ours"], list) else [row["ours"]]
+        assert all(number is None or low <= number <= high for number in each), row["id"]
+
+
+def test_no_measure_decides_two_claims_of_a_paper_by_itself():
+    seen = {}
+    for entry in claims.load(paths.ledger()):
+        if entry.counted and entry.kind != claims.OURS:
+            key = (entry.paper, *sorted(entry.decisive))
+            seen.setdefault(key, []).append(entry.id)
+    # The paper calls both speeds alike beside one figure, and says beside another which is ahead.
+    alike = ["rnn_fwi.adam-like-lbfgs", "rnn_fwi.lbfgs-slower"]
+    assert [ids for ids in seen.values() if len(ids) > 1] == [alike]
+
+
 def made_up(entry, word):
     """The made-up result of an entry as measures."""
 
@@ -342,6 +418,8 @@ ENTRY = "- {id: a, paper: p, place: q, kind: number, claim: c, published: 1, mea
         (ENTRY.replace("claim: c", "claim: c, decisive: n"), "decisive of claim a must be among its measures"),
         (ENTRY.replace("claim: c", "claim: c, effect: no"), "effect of claim a must be a number"),
         (ENTRY.replace("claim: c", "claim: c, planned: 0"), "planned of claim a must be"),
+        (ENTRY.replace("claim: c", "claim: c, spread: [1]"), "spread of claim a must be a number"),
+        (ENTRY.replace("claim: c", "claim: c, possible: [1, 0]"), "possible of claim a must be two numbers in order"),
         (ENTRY.replace("claim: c", "claim: c, made_up: 3"), "made_up of claim a must map words to results"),
         (ENTRY.replace("claim: c", "claim: c, robust: {x: {measure: [n, o]}}"), "as many measures as the claim has"),
         (ENTRY.replace("claim: c", "claim: c, robust: {x: {seed: 1}}"), "robust.x must name a measure or a rule"),
@@ -357,6 +435,15 @@ def test_damaged_ledgers_are_refused(tmp_path, text, message):
     path = tmp_path / "claims.yml"
     path.write_text(in_a_ledger(text))
     with pytest.raises(ValueError, match=re.escape(message)):
+        claims.load(path)
+
+
+def test_one_run_names_what_there_is(tmp_path):
+    path = tmp_path / "claims.yml"
+    path.write_text(in_a_ledger(ENTRY) + "one_run: [a]\n")
+    assert claims.load(path)[0].one_run
+    path.write_text(in_a_ledger(ENTRY) + "one_run: [b]\n")
+    with pytest.raises(ValueError, match=r"one_run of ledger .* must name experiments or claims; got 'b'"):
         claims.load(path)
 
 
@@ -396,6 +483,14 @@ def test_an_erratum_without_a_class_or_with_an_unknown_one_is_refused(tmp_path):
             claims.errata(tmp_path)
     path.write_text(yaml.safe_dump({"claims": [], "errata": [good]}))
     assert claims.errata(tmp_path) == [good]
+
+
+def test_what_is_counted_whole_has_no_power():
+    entry = replace(claim("always", True, ["all"]), kind="existence", judged_as="existence")
+    ours = {"m": Measure.count(14, 14)}
+    assert claims.judge([entry], ours)[0]["power"] == pytest.approx(1 - 0.95**14, abs=1e-4)
+    (row,) = claims.judge([replace(entry, census=True)], ours)
+    assert (row["verdict"], row["power"], row["n"]) == ("reproduced", None, 14)
 
 
 def test_what_no_number_can_test_says_why():

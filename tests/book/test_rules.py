@@ -70,6 +70,25 @@ def test_the_trials_that_are_named_are_enough_and_fewer_are_not():
     assert rules.planned("never", True, "none", 1).trials == 32  # the first n with 1 - 0.95^n of 0.8 or more
 
 
+def test_what_is_planned_of_a_range_follows_from_the_spread_of_other_trials():
+    # Twenty trials gave an interval of 0.4 either way; a hundred would give one of 0.179.
+    half = 0.4 / math.sqrt(5)
+    expected = Measure(0.2, 0.2 - half, 0.2 + half, 100)
+    found = rules.planned("between", [0, None], 0.2, 100, "comparison", expected, 0.2)
+    error = half / rules.Z
+    assert found.power == pytest.approx(stats.norm.cdf((0.2 - half) / error), abs=1e-12)  # of the reverse, -0.2
+    assert found.verdict == "not run" and found.trials == math.ceil(100 * (2.8016 * error / 0.2) ** 2)
+    more = Measure(0.2, 0.2 - half / 2, 0.2 + half / 2, 400)
+    assert rules.planned("between", [0, None], 0.2, 400, "comparison", more, 0.2).power > found.power
+    # A published number that is to be met within a fifth, in logarithms: half and double are the alternatives.
+    near = Measure(10.0, 10 / 1.1, 11.0, 16)
+    told = rules.planned("close", 0.2, 10, 16, "number", near)
+    error = math.log(1.1) / rules.Z
+    far = stats.norm.cdf((math.log(8) - math.log(1.1) - math.log(5)) / error)
+    assert told.power == pytest.approx(far, abs=1e-9) and told.trials < 16
+    assert rules.planned("between", [0, None], 0.2, 100).power is None  # no spread is known
+
+
 def test_never_and_always_miss_one_exception_in_twenty_as_often_as_chance_has_it():
     assert rules.judge("existence", "never", True, "none", COUNT(0, 20)).power == pytest.approx(1 - 0.95**20)
     clustered = Measure.clustered([[False] * 4] * 20)

@@ -221,7 +221,7 @@ def test_every_claim_names_a_measure_that_the_study_makes():
         assert shipped is not None
         names |= set(each.measures(each.Config.stored(shipped.config), shipped.units))
     ledger = [c for c in claims.load(paths.ledger()) if c.paper == "gan_101"]
-    assert len(ledger) >= 50
+    assert len(ledger) >= 35
     assert not {measure for claim in ledger for measure in claim.measure} - names
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -10,6 +11,9 @@ from geolib.runs.measure import Measure
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.measures import measures
 from geolib.studies.gan_101.units import Trick, Variant
+
+#: Seeds up to which one that is left out can change what they say; with more it is no alternative.
+FEW = 6
 
 
 def variants(critic_steps: int, units: Units) -> dict[str, dict[str, Measure]]:
@@ -28,7 +32,7 @@ def variants(critic_steps: int, units: Units) -> dict[str, dict[str, Measure]]:
 def subsets(
     units: Units, measured: Callable[[Units], dict[str, Measure]]
 ) -> dict[str, dict[str, Measure]]:
-    """Return by choice what some of the seeds give.
+    """Return by choice what some of the seeds give, where there are `FEW`.
 
     Parameters
     ----------
@@ -37,13 +41,20 @@ def subsets(
     measured : callable
         Makes measures of results.
     """
-    repeated: dict[Trick | Variant, Mapping[str, np.ndarray]] = {
+    every: dict[Trick | Variant, Mapping[str, np.ndarray]] = {
         **select(units, Trick),
         **select(units, Variant),
     }
+    seeds = Counter(map(_repeated, every))
+    repeated = {unit: arrays for unit, arrays in every.items() if seeds[_repeated(unit)] <= FEW}
     found = {}
     for seed in range(3):
         kept = {unit.name: arrays for unit, arrays in repeated.items() if unit.seed != seed}
         if kept and len(kept) < len(repeated):
             found[f"without seed {seed}"] = measured(kept)
     return found
+
+
+def _repeated(unit: Trick | Variant) -> tuple[str, ...]:
+    """Return what a training repeats with other seeds."""
+    return (unit.data, unit.trick) if isinstance(unit, Trick) else (unit.variant,)
