@@ -220,8 +220,10 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
 
 def powerless(claim, row):
     """Whether a row must have no power, by what its rule takes for chance; None where it need not have one."""
+    if claim.one_run or claim.census:
+        return True
     if row["verdict"] == "not run":
-        return not claim.planned or claim.rule not in ("count", "never", "always", "some")
+        return not claim.planned
     if claim.rule in ("holds", "equals"):
         return True
     if claim.rule in ("count", "never", "always", "some"):
@@ -265,15 +267,21 @@ def test_each_key_is_null_where_it_is_said_to_be(judged):
 
 def test_the_case_of_a_claim_says_why_it_has_no_power():
     row = {"verdict": "reproduced", "power": None, "rule": "between", "n": None, "interval": [None, None]}
-    for more, why in (
-        ({}, "nothing is drawn at random, or one case alone was computed"),
-        ({"rule": "holds"}, "nothing is drawn at random, or one case alone was computed"),
-        ({"n": 5}, "the number has no interval"),
-        ({"n": 5, "interval": [[0.0, 1.0], [None, None]]}, "the rule knows no other truth to tell it from"),
-        ({"rule": "some"}, "one trial settles it"),
+    plain = claim("between", [0, 1], 0.5)
+    for more, what, why in (
+        ({}, {}, "none, since nothing is drawn at random"),
+        ({"n": 5}, {}, "not known, since the interval of these draws is not"),
+        ({"n": 5}, {"census": True}, "none, since nothing is drawn at random"),
+        (
+            {"n": 5, "interval": [[0.0, 1.0], [None, None]]},
+            {},
+            "none, since the rule knows no other truth to tell it from",
+        ),
+        ({"n": 5}, {"rule": "some", "judged_as": "existence"}, "none is needed: one case that was found shows it"),
+        ({"n": 5}, {"one_run": True}, claims.ONE_RUN),
+        ({"verdict": "not run"}, {}, "not known before it is run"),
     ):
-        assert verify._power(row | more) == f"none, since {why}"
-    assert verify._power(row | {"verdict": "not run"}) == "not known before it is run"
+        assert verify._power(row | more, replace(plain, **what)) == why
 
 
 def test_what_the_book_states_itself_is_judged_alike_and_counted_with_no_paper(judged):

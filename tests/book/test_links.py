@@ -36,7 +36,7 @@ def test_a_claim_leads_to_its_errata_and_each_of_them_back(lines):
         assert led(row) == [links.claim_anchor(identity) for identity in entry.get("claims", ())], entry["id"]
         for identity in entry.get("claims", ()):
             wanted[identity].append(links.erratum_anchor(entry["id"]))
-    assert sum(map(bool, wanted.values())) > 20
+    assert sum(map(bool, wanted.values())) >= 20
     for identity, line in lines.items():
         assert re.findall(r'href="errata\.html#([^"]*)"', line) == wanted[identity], identity
 
