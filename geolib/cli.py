@@ -18,7 +18,7 @@ from geolib import _checks, studies
 from geolib.book import reruns, shelf, verify
 from geolib.book.arguments import UsageError, pairs, parser
 from geolib.datasets import fetch
-from geolib.runs import paths, scheduler, surroundings
+from geolib.runs import paths, scheduler, surroundings, tables
 from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.store import write_atomic
 from geolib.runs.study import AnyStudy
@@ -152,7 +152,7 @@ def _params(options: argparse.Namespace) -> int:
         elif isinstance(row["range"][0], str):
             allowed = " | ".join(row["range"])
         else:
-            allowed = " to ".join("…" if bound is None else f"{bound:g}" for bound in row["range"])
+            allowed = tables.allowed(row["range"]).replace(",", "")  # a comma parts entries
         unit = f" {row['unit']}" if row["unit"] else ""
         print(f"{row['name']} ({row['type']}): {row['help']}")
         quick, paper = (f"{plain(row[preset])}{unit}" for preset in ("default", "paper"))

@@ -23,7 +23,7 @@ from geolib.book import (
     speed,
     verify,
 )
-from geolib.runs import paths
+from geolib.runs import paths, tables
 from geolib.runs.tables import markdown
 
 #: The link to a figure's numbers at the end of its caption.
@@ -165,7 +165,7 @@ def _parameters(rows: list[dict[str, Any]]) -> str:
         if bounds and isinstance(bounds[0], str):
             allowed = ", ".join(bounds)
         else:
-            allowed = " to ".join("…" if bound is None else f"{bound:g}" for bound in bounds)
+            allowed = tables.allowed(bounds)
         values = [json.dumps(row[key]).strip('"') for key in ("default", "paper")]
         allowed = " ".join(part for part in (allowed, row["unit"]) if part)
         lines.append([f"`{row['name']}`", row["type"], *values, allowed, row["help"]])

@@ -37,16 +37,17 @@ def crossings(
     nz, nx = model.shape
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
     ax.imshow(model, cmap="Greys", vmin=0, vmax=6, extent=extent, interpolation="nearest", alpha=0.9)
-    for lengths, color in ((summed, COLORS["vermilion"]), (crossed, COLORS["blue"])):
+    true, scrambled = PALETTE["true rays"], PALETTE["scrambled"]
+    for lengths, color in ((summed, scrambled), (crossed, true)):
         rows, columns = np.nonzero(lengths)
         x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
         ax.scatter(x, z, s=7, marker="s", color=color, linewidths=0)
     ax.plot(*zip(*ends, strict=True), color="black", linewidth=1)  # the model stays pale on a dark page
     for end, marker in zip(ends, ("<", ">"), strict=True):
         ax.plot(*end, marker, color=PALETTE["truth"], markersize=7, clip_on=False)
-    ax.text(0.02, 1.02, "cells of the ray", color=COLORS["blue"], transform=ax.transAxes)
+    ax.text(0.02, 1.02, "cells of the ray", color=true, transform=ax.transAxes)
     text = "cells that the published code sums"
-    ax.text(0.98, 1.02, text, color=COLORS["vermilion"], ha="right", transform=ax.transAxes)
+    ax.text(0.98, 1.02, text, color=scrambled, ha="right", transform=ax.transAxes)
     return bare(ax, xlim=(0, nx * spacing), ylim=(nz * spacing, 0), aspect="auto")
 
 

@@ -33,6 +33,7 @@ COLORS = {
     "purple": "#CC79A7",
     "brown": "#8C6D31",
     "violet": "#7B4FA3",
+    "wine": "#7D1128",
     "grey": GREY,
 }
 #: What a drawing's strokes and fills turn into on a dark page: at least six to one against it, and apart still.
@@ -44,6 +45,7 @@ IN_THE_DARK = {
     COLORS["vermilion"]: "#f2701a",
     COLORS["brown"]: "#b8904a",
     COLORS["violet"]: "#9f8be6",
+    COLORS["wine"]: "#ff8a9a",
     GREY: "#969696",
 }
 #: What is drawn, and its colour in every figure of the book.
@@ -68,7 +70,7 @@ PALETTE = {
     "Adam": COLORS["vermilion"],
     "CG": COLORS["green"],
     "L-BFGS": COLORS["blue"],
-    "TNC": GREY,
+    "TNC": COLORS["wine"],
     # Methods of the search for a latent vector; its Adam is the one above.
     "Gauss-Newton": COLORS["green"],
     "Gauss-Newton, exact": COLORS["sky"],

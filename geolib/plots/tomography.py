@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.ndimage import minimum_filter
 
 from geolib.plots.absent import nothing
-from geolib.plots.style import COLORS, FACIES_MAP, new_figure
+from geolib.plots.style import COLORS, FACIES_MAP, color_of, new_figure
 
 
 def draw_image(ax: Axes, image: np.ndarray, title: str) -> Axes:
@@ -55,12 +55,12 @@ def models(images: Mapping[str, np.ndarray], spacing: float = 0.1, title: str = 
 
 
 def draw_ray(ax: Axes, model: np.ndarray, lengths: np.ndarray, title: str, spacing: float = 0.1) -> Axes:
-    """Draw the cells in which a ray has length, over a pale model, both (nz, nx); return `ax`."""
+    """Draw the cells in which a ray has length, on a pale model, both (nz, nx), in the title's colour; return `ax`."""
     nz, nx = model.shape
     ax.imshow(model, cmap="Greys", vmin=-0.2, vmax=2.5, extent=(0.0, nx * spacing, nz * spacing, 0.0))
     rows, columns = np.nonzero(lengths)
     x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
-    ax.plot(x, z, "s", color=COLORS["vermilion"], markersize=2)
+    ax.plot(x, z, "s", color=color_of(title), markersize=2)
     ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
     ax.grid(False)
     return ax

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 
@@ -42,6 +43,21 @@ def percent(share: float) -> str:
 def percent_span(low: float | None, high: float | None) -> str:
     """Return an interval of a share in whole percent; an end that is open is 0 or 100."""
     return f"{100 * (low or 0):.0f} to {100 * (1 if high is None else high):.0f} %"
+
+
+def digits(value: float, count: int) -> str:
+    """Return a number rounded to so many digits as a person writes it, in full: 0.06, 310 or 2,000."""
+    if not math.isfinite(value):
+        return f"{value:g}"
+    rounded = float(f"{value:.{count - 1}e}")
+    size = math.floor(math.log10(abs(rounded))) if rounded else 0
+    text = f"{rounded:,.{max(0, count - 1 - size)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def allowed(ends: Iterable[float | None]) -> str:
+    """Return the least and the largest value that are allowed, in full; an open end is "…"."""
+    return " to ".join("…" if end is None else f"{end:,}" if isinstance(end, int) else digits(end, 6) for end in ends)
 
 
 def listed(words: Sequence[str]) -> str:

@@ -7,11 +7,11 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 from PIL import Image
 
-from geolib.plots import style
+from geolib.plots import landing, style, tomography
 from geolib.plots.data import table
 from geolib.runs import paths
 
@@ -127,3 +127,30 @@ def test_a_label_stands_at_the_last_number_of_a_line():
     (line,) = ax.plot([1, 2, 3], [1.0, 4.0, np.nan], label="Adam")
     assert style.label_end(ax, line) is ax
     assert ax.texts[0].xy == (2, 4.0) and ax.texts[0].get_text() == "Adam"
+
+
+def test_what_a_figure_names_has_its_colour_on_every_page():
+    """One for the cells of true rays, one for those that are summed in their place, one for what is generated."""
+    cells = np.eye(4)
+    _, (ax, *each) = plt.subplots(1, 3)
+    landing.crossings(ax, cells, cells, cells[::-1], ((0, 0), (0.4, 0.4)))
+    true, scrambled = style.PALETTE["true rays"], style.PALETTE["scrambled"]
+    assert {text.get_text(): text.get_color() for text in ax.texts} == {
+        "cells of the ray": true,
+        "cells that the published code sums": scrambled,
+    }
+    summed, crossed = (to_hex(drawn.get_facecolor()[0]) for drawn in ax.collections)
+    assert (summed, crossed) == (scrambled.lower(), true.lower())
+    for panel, name in zip(each, ("true rays", "scrambled"), strict=True):
+        assert tomography.draw_ray(panel, cells, cells, name).lines[0].get_color() == style.PALETTE[name]
+    code = paths.notebook("wgan_traces").read_text(encoding="utf-8")
+    drawn = re.findall(r"traces\.wiggles\((.*?)\)\\n", code)
+    assert [call for call in drawn if "samples" in call] and all(
+        call.endswith("traces.GENERATED") for call in drawn if "samples" in call
+    )
+
+
+def test_no_optimiser_of_the_waves_shares_its_colour_with_another_or_with_truth_and_start():
+    names = ("gradient descent", "momentum", "momentum (app. B)", "Adagrad", "RMSprop", "Adam", "CG", "L-BFGS", "TNC")
+    colours = [style.color_of(name) for name in ("truth", "start", *names)]
+    assert len(set(colours)) == len(colours)

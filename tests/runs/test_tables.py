@@ -28,6 +28,29 @@ def test_a_duration_has_the_unit_that_suits_it(seconds, text):
     assert tables.duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "count", "text"),
+    [
+        (311.4, 2, "310"),
+        (1987.0, 1, "2,000"),
+        (26.823, 3, "26.8"),
+        (0.056906, 3, "0.0569"),
+        (99.99, 3, "100"),
+        (1e-5, 1, "0.00001"),
+        (0.0, 2, "0"),
+        (-0.25, 1, "-0.2"),
+        (float("inf"), 2, "inf"),
+    ],
+)
+def test_a_number_is_written_as_a_person_would(value, count, text):
+    assert tables.digits(value, count) == text
+
+
+def test_what_is_allowed_is_told_in_full():
+    assert tables.allowed([0, 2**31 - 1]) == "0 to 2,147,483,647"
+    assert tables.allowed([1e-5, 1e7]) == "0.00001 to 10,000,000" and tables.allowed([None, 0.5]) == "… to 0.5"
+
+
 def test_a_span_names_its_ends():
     assert tables.span(["2026-01-05", "2026-01-02"]) == "2026\u201101\u201102 to 2026\u201101\u201105"
     assert tables.span(["?"]) == "?" and tables.span([]) == "?"

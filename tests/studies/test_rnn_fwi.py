@@ -312,10 +312,23 @@ def test_tables_and_selections():
     assert "derivative" in tables.errata({"theory": units["theory"]})
     assert "| the gradient | 1.50 | 1.000000 |" in tables.slopes(units["theory"])
     assert len(tables.curvatures(units).splitlines()) == 2 + 5 and "not run" in tables.curvatures({})
-    network = {**units["network"], "methods": np.array(["gd", "adam", "cg"]), "error_network": np.full((3, 12), 99.0)}
-    assert "| gd | 11 | 0.1000 | 99.0 | below 1e-10 |" in tables.network(network)
+    network = {
+        **units["network"],
+        "methods": np.array(["gd-0.4", "adam-40", "cg"]),
+        "error_network": np.full((3, 12), 99.0),
+    }
+    assert "| gradient descent 0.4 | 11 | 0.1000 | 99.0 | below 1e-10 |" in tables.network(network)
     far = {**network, "misfit_kernels": 1.001 * network["misfit_network"]}
     assert "below" not in tables.network(far)
+
+
+def test_no_number_of_a_table_or_a_sentence_is_a_power_of_ten_in_a_programs_words():
+    units = studies.shipped(study).units
+    runs = tables.marmousi(units)
+    text = tables.table(told.everything(units)) + tables.marmousi_table(runs, tables.costs(units))
+    text += tables.winners(units) + " ".join(quoted.numbers(units, studies.shipped_measures(study)).values())
+    assert re.findall(r"\S*\de[-+]\d+", text) == []
+    assert "| GD" not in text and "| gradient descent 0.8 | more than 1000 | 26.8 | 2,000 | 171 | 1 |" in text
 
 
 def test_the_closest_model_wins_a_harder_setting():
@@ -530,7 +543,7 @@ def test_rates_within_and_beyond_the_papers_ranges_are_told_apart():
     found = quoted.numbers(units, {})
     assert (found["adam_inside"], found["rmsprop_inside"]) == ("36 and 37", "136")
     assert (found["adagrad_inside"], found["outside_least"]) == ("(not run)", "149")
-    assert (found["adam_inside_misfit"], found["adam_inside_errors"]) == ("5e+01", "100 and 100")
+    assert (found["adam_inside_misfit"], found["adam_inside_errors"]) == ("50", "100 and 100")
     assert found["adam_step_at"] == "0.8 m/s, in update 200"
     assert (found["adam_slow_misfit"], found["adam_slow_error"]) == ("0.05", "100")
     assert found["adam_inside_ratio"] == "1.0" and found["adam_fast_fine"] == found["adam_inside"][-2:]

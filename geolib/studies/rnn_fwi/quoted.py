@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import listed
+from geolib.runs.tables import digits, listed
 from geolib.runs.unit import Units
 from geolib.studies.rnn_fwi import tables
 from geolib.studies.rnn_fwi.curves import (
@@ -174,7 +174,7 @@ def _ends(units: Units) -> dict[str, str]:
         found |= {
             "momentum_over": f"{evaluations(over):.0f}",
             "momentum_over_error": f"{over['error'][-1]:.0f}",
-            "momentum_over_misfit": f"{100 * over['misfit'][-1] / over['misfit'][0]:.1g}",
+            "momentum_over_misfit": digits(100 * over["misfit"][-1] / over["misfit"][0], 1),
         }
     if "gradient descent 0.4" in runs:
         slow = runs["gradient descent 0.4"]
@@ -215,13 +215,13 @@ def _adam(units: Units) -> dict[str, str]:
     if inside:
         left = max(100 * run["misfit"][-1] / run["misfit"][0] for run in inside)
         found["adam_inside_errors"] = listed([f"{run['error'][-1]:.0f}" for run in inside])
-        found["adam_inside_misfit"] = f"{left:.1g}"
+        found["adam_inside_misfit"] = digits(left, 1)
         errors = [float(run["error"][-1]) for run in inside]
         found["adam_inside_ratio"] = f"{max(errors) / min(errors):.1f}"
     if 0.8 in runs:
         slow = runs[0.8]
         found["adam_slow_error"] = f"{slow['error'][-1]:.0f}"
-        found["adam_slow_misfit"] = f"{100 * slow['misfit'][-1] / slow['misfit'][0]:.1g}"
+        found["adam_slow_misfit"] = digits(100 * slow["misfit"][-1] / slow["misfit"][0], 1)
     if runs:
         rate = max(runs, key=lambda each: float(runs[each]["change"].max() / each))
         found["adam_step_at"] = f"{rate:g} m/s, in update {runs[rate]['change'].argmax()}"
@@ -236,9 +236,9 @@ def _marmousi(units: Units) -> dict[str, str]:
         found |= {f"{key}_last": str(len(run["misfit"]) - 1)}
         found |= {f"{key}_last_error": tables.rounded(run["error"][-1])}
         shares = 100 * run["misfit"] / run["misfit"][0]
-        found |= {f"{key}_last_misfit": f"{shares[-1]:.1g}"}
+        found |= {f"{key}_last_misfit": digits(shares[-1], 1)}
         if len(shares) > 100:
-            found |= {f"{key}_100_misfit": f"{shares[100]:.1g}"}
+            found |= {f"{key}_100_misfit": digits(shares[100], 1)}
     errors, similarities = tables.extras(units)
     # Noise and a finer grid change the data a little: a range in place of one number.
     near = [errors[name] for name in NEAR if name in errors]

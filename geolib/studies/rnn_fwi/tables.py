@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from geolib.runs.tables import markdown
+from geolib.runs.tables import digits, markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.rnn_fwi.curves import Arrays, evaluations, interfaces, roughness
 from geolib.studies.rnn_fwi.marmousi_measures import longest
@@ -52,6 +52,12 @@ def rounded(value: float) -> str:
     return f"{float(f'{value:.1e}'):.0f}"
 
 
+def named(label: str) -> str:
+    """Return how figures and tables call a method, or one at a rate: Adam 40 for adam-40."""
+    method, _, rate = label.partition("-")
+    return f"{LABELS[method]} {rate}".strip()
+
+
 def legend(
     units: Units, *methods: str, precision: str = "float64", setting: str = "1d"
 ) -> dict[str, Arrays]:
@@ -64,8 +70,7 @@ def legend(
     for unit, arrays in runs.items():
         if unit.method in methods or label(unit.method, unit.rate) in methods:
             order = (list(LABELS).index(unit.method), unit.rate or 0.0)
-            rate = "" if unit.rate is None else f"{unit.rate:g}"
-            found.append((order, f"{LABELS[unit.method]} {rate}".strip(), arrays))
+            found.append((order, named(label(unit.method, unit.rate)), arrays))
     return {name: arrays for _, name, arrays in sorted(found, key=lambda entry: entry[0])}
 
 
@@ -90,7 +95,7 @@ def table(runs: Mapping[str, Arrays]) -> str:
     rows = []
     for name, run in runs.items():
         count, misfit = evaluations(run), 100 * run["misfit"][-1] / run["misfit"][0]
-        ends = [f"{misfit:.3g}", f"{100 * roughness(run):.2g}", f"{run['error'][-1]:.0f}"]
+        ends = [digits(misfit, 3), digits(100 * roughness(run), 2), f"{run['error'][-1]:.0f}"]
         if name in LINE_SEARCHES:
             error = rounded(run["error"][-1])
             ends = [_below(misfit), _below(max(1.0, 100 * roughness(run))), f"about {error}"]
@@ -101,7 +106,7 @@ def table(runs: Mapping[str, Arrays]) -> str:
 
 def _below(value: float) -> str:
     """Return the power of ten that is not exceeded."""
-    return f"below {10.0 ** np.ceil(np.log10(value)):g}" if value > 0 else "0"
+    return f"below {digits(10.0 ** np.ceil(np.log10(value)), 1)}" if value > 0 else "0"
 
 
 def errata(units: Units) -> str:
@@ -184,7 +189,13 @@ def network(unit: Arrays) -> str:
     misfits, kernels = unit["misfit_network"], unit["misfit_kernels"]
     gaps = abs(misfits / kernels - 1).max(axis=1)
     rows = [
-        (str(name), misfit.size - 1, f"{misfit[-1] / misfit[0]:.4f}", f"{error[-1]:.1f}", gap)
+        (
+            named(str(name)),
+            misfit.size - 1,
+            f"{misfit[-1] / misfit[0]:.4f}",
+            f"{error[-1]:.1f}",
+            gap,
+        )
         for name, misfit, error, gap in zip(
             unit["methods"],
             misfits,
@@ -289,7 +300,9 @@ def winners(units: Units) -> str:
         start = next(iter(runs.values()))
         cells = [f"{rounded(start['error'][0])} / {start['ssim'][0]:.2f} / 100"]
         quality = ((errors[setting][m], similarities[setting][m], 100 * shares[m]) for m in methods)
-        cells += [f"{rounded(error)} / {ssim:.2f} / {share:.1g}" for error, ssim, share in quality]
+        cells += [
+            f"{rounded(error)} / {ssim:.2f} / {digits(share, 1)}" for error, ssim, share in quality
+        ]
         first_two = sorted(errors[setting].values())[:2]
         level = first_two[1] - first_two[0] <= LEVEL
         cells += [
@@ -337,7 +350,7 @@ def marmousi_table(runs: Mapping[str, Arrays], cost: Mapping[str, float]) -> str
             minutes = f"{n * cost[name] / 60:.1f}" if cost else "—"
             misfit = 100 * run["misfit"][: n + 1].min() / run["misfit"][0]
             errors = (rounded(run[key][n]) for key in ("error", "error_shallow", "error_deep"))
-            rows.append([name, n, minutes, f"{misfit:.1g}", *errors, f"{run['ssim'][n]:.2f}"])
+            rows.append([name, n, minutes, digits(misfit, 1), *errors, f"{run['ssim'][n]:.2f}"])
     heads += ["Upper half", "Lower half", "Structural similarity"]
     return markdown(heads, rows, "l" + "r" * 7)
 
