@@ -1,5 +1,6 @@
 """Chapters that people read to the end: words, figures, minutes, and what the build adds to each page."""
 
+import ast
 import base64
 import json
 import re
@@ -102,10 +103,37 @@ def test_a_notebook_says_nothing_in_our_own_words(name):
         said += [cell.source] if cell.cell_type == "markdown" else []
         shown = cell.metadata.get("mystnb", {})
         said += [shown[kind]["caption"] for kind in ("figure", "table") if kind in shown]
+        said += sentences(cell.source) if cell.cell_type == "code" else []
     text = prose("\n".join(said))
     # Units of measure, and of a layer, are no words of ours.
     found = [re.findall(rf"(?i).{{0,30}}{word}.{{0,30}}", text) for word in OURS.keys() - {UNITS}]
-    assert not any(found)
+    assert not any(found), found
+
+
+def sentences(code: str) -> list[str]:
+    """Return the strings of code that may become text: of more than one word, no docstrings, no refusals."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise):
+            node.exc = None
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    described = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, kinds)}
+    found = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return [text for text in found if isinstance(text, str) and " " in text.strip() and text not in described]
+
+
+MODULES = sorted(
+    path.relative_to(paths.checkout())
+    for part in ("studies", "plots")
+    for path in (paths.checkout() / "geolib" / part).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_text_from_code_says_nothing_in_our_own_words(module):
+    text = prose("\n".join(sentences((paths.checkout() / module).read_text(encoding="utf-8"))))
+    found = [re.findall(rf"(?i).{{0,30}}{word}.{{0,30}}", text) for word in OURS.keys() - {UNITS}]
+    assert not any(found), found
 
 
 #: A figure is saved with so much around it on either side, inches.
