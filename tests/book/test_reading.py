@@ -41,7 +41,9 @@ def test_a_chapter_is_read_in_a_quarter_of_an_hour(name, files, tmp_path):
     notebooks.tidy(found)
     state = {"state": "current", "why": "", "provenance": EXECUTED}
     chapters.complete(tmp_path, name, found, state, files)
-    assert before + 50 < reading.words(found) <= reading.WORDS
+    assert before + 30 < reading.words(found) <= reading.WORDS
+    # The first page counts the minutes of the finished page.
+    assert f"{{div}} chapter-line\n{reading.minutes(found)} minutes to read" in found.cells[0].source
     assert reading.figures(found) <= reading.FIGURES
 
 
