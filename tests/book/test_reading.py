@@ -166,7 +166,45 @@ def test_a_card_of_the_gallery_leads_on_in_plain_words():
     from geolib.book import pages
 
     figure = pages.Figure("fig-x", "One {term}`GAN` of {numref}`fig-y`, at $z$. More of *it*.", "A line.", "svg", b"")
-    assert ":link-alt: One GAN of another figure, at z\n" in pages._gallery("Title", [figure])
+    text = pages._gallery("Title", [figure])
+    assert ":link-alt: One GAN of another figure, at z\n" in text and "More of" not in text
+
+
+@pytest.mark.parametrize(
+    ("caption", "shown"),
+    [
+        ("Losses (see Fig. 3 of the paper). More.", "Losses (see Fig. 3 of the paper)."),
+        ("Two norms, e.g. These. *Right*: more.", "Two norms, e.g. These."),
+        ("Misfits at 0.5 m. {math}`x` is more.", "Misfits at 0.5 m."),
+        ("Left: earths. Right: traces.", "Left: earths. Right: traces."),
+        ("One alone", "One alone"),
+    ],
+)
+def test_a_card_of_the_gallery_shows_a_whole_sentence(caption, shown):
+    from geolib.book import pages
+
+    text = pages._gallery("Title", [pages.Figure("fig-x", caption, "A line.", "svg", b"")])
+    assert f"\n\n{shown}\n:::" in text
+    style_sheet = (paths.checkout() / "book" / "_static" / "house.css").read_text(encoding="utf-8")
+    assert "line-clamp" not in style_sheet
+
+
+def test_the_glossary_has_the_words_that_chapters_use():
+    text = (paths.checkout() / "book" / "glossary.md").read_text(encoding="utf-8")
+    for word in ("run", "ledger", "fragile", "robust", "unconfirmed", "Taylor test", "R1"):
+        assert f"\n\n{word}\n  " in text, word
+
+
+def test_appendices_stand_in_the_order_of_their_chapters():
+    text = (paths.checkout() / "book" / "_toc.yml").read_text(encoding="utf-8")
+    assert re.findall(r"papers/(\w+)_appendix", text) == list(studies.NAMES)
+
+
+def test_the_page_of_verdicts_begins_with_the_scorecard_and_its_filter():
+    text = (paths.checkout() / "book" / "reproduces.md").read_text(encoding="utf-8")
+    places = ["claims_summary.md", "ledger-filter", ":::{dropdown} What the verdicts mean", "*reproduced*"]
+    found = [text.index(place) for place in places]
+    assert found == sorted(found) and found[0] < 300
 
 
 def test_words_are_those_of_sentences_and_captions():
