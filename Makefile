@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test test-portable campaign check format paper bench serve references clean
+.PHONY: help install book test test-portable campaign check format paper bench serve references screenshots clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -55,6 +55,10 @@ serve: book  ## build the book and serve it on http://localhost:8000
 
 references: $(STAMP)  ## execute the committed notebooks in place: the outputs that `make test` compares with
 	$(BIN)/python -m tests.references
+
+screenshots: book  ## pictures and prints of every page into _build/screenshots (minutes)
+	mkdir -p _build/screenshots
+	GEOLIB_SCREENSHOTS=$(CURDIR)/_build/screenshots $(BIN)/python -m pytest -q tests/book/test_browser.py -k shows_cleanly $(ARGS)
 
 clean:  ## remove what was built and compiled; runs, reruns and .venv stay
 	rm -rf _build book/_generated book/papers .build

@@ -83,13 +83,15 @@ def page() -> str:
     return "\n\n".join(rows) + "\n\n" + "\n".join(papers) + "\n"
 
 
+def told(study: AnyStudy, minutes: int) -> str:
+    """Return how long a page takes to read and, of a chapter, which paper it is on."""
+    read = f"{minutes} minute{'s' * (minutes != 1)} to read"
+    return f"{read} · {paper(study)}" if study.paper else read
+
+
 def line(study: AnyStudy, name: str, minutes: int, has_data: bool) -> str:
     """Return the line below a page's title: minutes, paper, citation, downloads; and in print."""
-    parts = [
-        f"{minutes} minute{'s' * (minutes > 1)} to read",
-        paper(study),
-        f"[cite this page](#cite-{name})",
-    ]
+    parts = [told(study, minutes), f"[cite this page](#cite-{name})"]
     parts.append(f"{{download}}`notebook </papers/{name}.ipynb>`")
     if has_data:
         parts.append(f"{{download}}`figures' data </{DATA}/{name}.zip>`")

@@ -147,8 +147,6 @@ def complete(
     label = notebook.cells[0].source.partition("\n# ")[0]
     data = _take_numbers(root, name, notebook)
     _lead_back(notebook)
-    line = about.line(study, name, reading.minutes(notebook), data)
-    notebook.cells[0].source = f"{label}\n# {title}\n\n{line}\n{rest}"
     said = [records.foot(found["provenance"], mine).strip(), *_warning(found, mine)]
     said.append(f"Cite this page: {about.cite(title)}")
     text = f"(cite-{name})=\n:::{{div}} foot-line\n{' '.join(said)}\n:::\n"
@@ -156,6 +154,12 @@ def complete(
         text = f"{_record(study, found['provenance'], mine)}\n{text}"
     closing = nbformat.v4.new_markdown_cell(text)
     notebook.cells.append(nbformat.from_dict({**closing, "id": "record"}))
+    # Counted on the finished page, as the first page does.
+    minutes = 0
+    for _ in range(2):  # the line that tells them is on the page
+        line = about.line(study, name, minutes, data)
+        notebook.cells[0].source = f"{label}\n# {title}\n\n{line}\n{rest}"
+        minutes = reading.minutes(notebook)
 
 
 def _record(study: AnyStudy, about: Mapping[str, Any], mine: Sequence[records.Shipped]) -> str:

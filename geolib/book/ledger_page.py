@@ -14,7 +14,7 @@ from geolib.runs.tables import markdown
 COLOURS = {
     "reproduced": "success",
     "not reproduced": "danger",
-    "mixed": "warning",
+    "mixed": "primary",
     "undecided": "info",
     "not run": "dark",
 }

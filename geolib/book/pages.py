@@ -28,6 +28,8 @@ from geolib.runs.tables import markdown
 
 #: The link to a figure's numbers at the end of its caption.
 _DOWNLOAD = re.compile(r" \{download\}`[^`]*`$")
+# Where a sentence ends: not after an abbreviation, nor within brackets.
+_END = re.compile(r"(?<!\bFig)(?<!\bEq)(?<!\bapp)(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)\.\s+(?=[A-Z{*`$])")
 # One letter set as mathematics would have the gallery load two megabytes to typeset it.
 _LETTER = re.compile(r"(?:\$|\{math\}`)([A-Za-z])(?:\$|`)")
 
@@ -132,15 +134,27 @@ def figures(notebook: Path) -> list[Figure]:
     return found
 
 
+def first_sentence(caption: str) -> str:
+    """Return the whole first sentence of a caption."""
+    end = _END.search(caption)
+    return caption[: end.start() + 1] if end else caption
+
+
+def _shown(caption: str) -> str:
+    """Return of a caption what a card has room for; half a figure is none, and told whole."""
+    found = first_sentence(caption)
+    return caption if found.startswith("Left:") else found
+
+
 def _plain(caption: str) -> str:
     """Return a caption's first sentence as a link's text, in which no role is resolved."""
-    text = re.sub(r"\{numref\}`[^`]*`", "another figure", caption)
+    text = re.sub(r"\{numref\}`[^`]*`", "another figure", first_sentence(caption))
     text = re.sub(r"\{[a-z:]+\}`([^`<]*?)\s*(?:<[^>]*>)?`", r"\1", text)
-    return re.sub(r"[*$`]", "", text.partition(". ")[0].rstrip("."))
+    return re.sub(r"[*$`]", "", text.rstrip("."))
 
 
 def _gallery(title: str, shown: Sequence[Figure]) -> str:
-    """Return the figures of a paper as cards, a picture each and the beginning of its caption."""
+    """Return the figures of a paper as cards, a picture each and its caption's first sentence."""
     cards = [
         f""":::{{grid-item-card}}
 :link: {figure.name}
@@ -149,7 +163,7 @@ def _gallery(title: str, shown: Sequence[Figure]) -> str:
 :img-top: /_generated/{figure.name}.{figure.kind}
 :img-alt: {figure.alternative}
 
-{figure.caption}
+{_shown(figure.caption)}
 :::
 """
         for figure in shown

@@ -135,35 +135,27 @@ def section(columns: Mapping[str, Mapping[str, str]]) -> str:
 
 def foot(about: Mapping[str, Any], files: Sequence[Shipped]) -> str:
     """Return the line at a chapter's foot: executed when, by what; its results, and their audit."""
+    line = "Shown as it was committed, not executed by this build"
     if about:
-        versions = ", ".join(
-            f"{name} {number}" for name, number in about.get("versions", {}).items()
-        )
         line = (
-            f"Executed {about['date']} in {about['seconds']:.0f} s by commit "
+            f"Executed {about['date']} in {about['seconds']:.0f} s, commit "
             f"`{_commit(about['commit'])}`"
         )
-        line += f" with {versions}." if versions else "."
-    else:
-        line = "Shown as it was committed, not executed by this build."
-    counts = [len(file.results.units) for file in files]
-    shown = [
-        f"[{file.path.stem}](#{file.anchor}), {count} run{'s'[: count > 1]} of {span(file.dates)}"
-        for count, file in zip(counts, files, strict=True)
-    ]
-    line += f" Precomputed results: {'; '.join(shown)}." if shown else ""
-    return line + _audited([file.path for file in files]) + "\n"
+    if files:
+        count, runs = len(files), sum(len(file.results.units) for file in files)
+        link = f"{{doc}}`{count} file{'s'[: count > 1]} of precomputed results </records>`"
+        audited = _audited([file.path for file in files])
+        line += f"; {link}, {runs:,} run{'s'[: runs > 1]}, {audited}"
+    return f"{line}.\n"
 
 
 def _audited(found: Sequence[Path]) -> str:
     """Return whether files are those that were published, by the digests noted then."""
-    if not found:
-        return ""
     same = {finding.name: finding.agrees for finding in audit.files(found[0].parent)}
     other = [path.name for path in found if not same[path.name]]
     if other:
-        return f" Audit: not as published: {', '.join(other)}."
-    return " Audit: each is, to the byte, as it was published."
+        return f"audited: not as published {', '.join(other)}"
+    return f"audited: {'each is' if len(found) > 1 else 'it is'} as it was published"
 
 
 def label(page: str) -> str:

@@ -208,7 +208,7 @@ def run(
             notebooks.append(
                 executed[-1], records.section({"This run": records.facts(config, [taken])})
             )
-            rendered = standalone.render_together(executed, study.title)
+            rendered = standalone.render_together(executed, study.title, study)
             left = [
                 Path(shutil.copyfile(found, Path(draft) / left))
                 for left, place in study.leaves.items()

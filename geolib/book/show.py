@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 LINES, ROWS = 12, 10
 #: Digits beyond which two results agree as well as a reader cares about.
 DIGITS = 12
+#: Digits to which the same parameters agree at the least, on any machine.
+SAME = 2
+#: Title of the box in a reader's own run.
+YOURS = "Your run beside the precomputed one"
 
 
 def caption(item: Any, text: str) -> None:
@@ -137,7 +141,8 @@ def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = Fal
     runs : int
         How many runs were computed again.
     rerun : bool
-        Whether the parameters are a reader's own (`bool(config.changes())`): numbers may differ.
+        Whether the parameters are a reader's own (`bool(config.changes())`): rows that they change
+        are left out, since nothing has to agree there.
 
     Raises
     ------
@@ -149,25 +154,58 @@ def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = Fal
     The digits differ from one processor to the next: the cell is tagged `nbval-ignore-output` and
     asserts how many there must be.
     """
-    from IPython.display import Markdown
-
     if not rows:
         raise ValueError("rows must hold what was computed again; got none. Leave the box out.")
     agreed = {name: digits(*pair) for name, pair in rows.items()}
-    told = [[name, *_told(*rows[name]), agreed[name]] for name in rows]
-    several = any(row[1] != "1" for row in told)
-    heads = ["Precomputed", "This build"]
-    if several:
-        heads = ["Precomputed, the largest", "This build, the same"]
-    table = markdown(["What", "Numbers", *heads, "Digits that agree"], told, "lrrrr")
-    title, head = "Computed again by this build", f"{runs} runs of this chapter were computed again"
     if rerun:
-        title, head = "Your run beside the precomputed one", f"{runs} runs with your parameters"
-    least = min(agreed.values())
-    sentence = f"{head}, on this machine; they agree to at least {least} digits."
-    if rerun or not least:
-        sentence = f"{head}, on this machine. How well they agree with the precomputed ones:"
+        same = {name: pair for name, pair in rows.items() if agreed[name] >= SAME}
+        sentence = f"{runs} runs with your parameters, on this machine. "
+        if not same:
+            sentence += "They change all that is precomputed: nothing has to agree."
+            return _box(YOURS, sentence)
+        sentence += "Your parameters leave this as it is precomputed:"
+        return _box(YOURS, sentence, _beside(same, "Your run", agreed))
+    sentence = f"{runs} runs of this chapter were computed again, on this machine"
+    if least := min(agreed.values()):
+        sentence += f"; they agree to at least {least} digits."
+    else:
+        sentence += ". How well they agree with the precomputed ones:"
+    table = _beside(rows, "This build", agreed)
+    return _box("Computed again by this build", sentence, table)
+
+
+def beside(rows: Mapping[str, tuple[Any, Any]]) -> Markdown:
+    """Return the box of a reader's own numbers beside the precomputed ones, for a look at both.
+
+    Parameters
+    ----------
+    rows : mapping
+        By what it is the reader's number and the precomputed one, of other parameters.
+    """
+    sentence = "The parameters differ, and so may the numbers."
+    if not rows:
+        return _box(YOURS, "The precomputed run measures nothing that yours measures.")
+    return _box(YOURS, sentence, _beside(rows, "Your run"))
+
+
+def _box(title: str, sentence: str, table: str = "") -> Markdown:
+    from IPython.display import Markdown
+
     return Markdown(f":::{{admonition}} {title}\n:class: recheck\n{sentence}\n\n{table}\n:::")
+
+
+def _beside(
+    rows: Mapping[str, tuple[Any, Any]], whose: str, agreed: Mapping[str, int] | None = None
+) -> str:
+    """Return the table of two results, with the digits to which they agree if these are given."""
+    told = [[name, *_told(*rows[name])] for name in rows]
+    heads = ["What", "Numbers", "Precomputed", whose]
+    if any(row[1] != "1" for row in told):
+        heads[2:] = ["Precomputed, the largest", f"{whose}, the same"]
+    if agreed is not None:
+        heads.append("Digits that agree")
+        told = [[*row, str(agreed[row[0]])] for row in told]
+    return markdown(heads, told, "l" + "r" * (len(heads) - 1))
 
 
 def _told(here: Any, before: Any) -> list[str]:

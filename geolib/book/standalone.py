@@ -10,33 +10,57 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
-from geolib.book import mathematics, notebooks
+from geolib.book import about, mathematics, notebooks, reading, records
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
+from geolib.runs.study import AnyStudy
 
+# Names of the sheets of Sphinx that have colours of their own are overruled by longer ones.
 _STYLE = """
-body { max-width: 52rem; margin: 0 auto; padding: 1rem; }
-body { font-family: system-ui, sans-serif; line-height: 1.55; }
+:root { color-scheme: light dark; --ink: #1a1a1a; --quiet: #4a5258; --page: #fff; --link: #0b57b0; }
+:root { --line: #bbb; --code: #f4f4f6; --note: #f0f6fb; --edge: #0072b2; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e0e0e0; --quiet: #b4bcc4; --page: #121212; --link: #8fbcff; }
+  :root { --line: #555; --code: #26262b; --note: #16242f; --edge: #1f9df0; }
+  /* Code is coloured for a light page: turned round, each colour keeps its distance. */
+  html body div.highlight { filter: invert(1) hue-rotate(180deg); background: #f4f4f6; }
+  html body div.highlight pre { background: #e6e6ea; color: #111 !important; }
+  /* A drawing takes the page's own dark; a picture keeps a white card. */
+  img:not([src^="data:image/svg"]) { background: #fff; padding: 4px; border-radius: 4px; }
+}
+html body { max-width: 52rem; margin: 0 auto; padding: 1rem; line-height: 1.55; }
+html body, html body div.body { color: var(--ink); background: var(--page); }
+html body { font-family: system-ui, sans-serif; }
+html body a, html body a:visited { color: var(--link); }
 img { max-width: 100%; height: auto; } pre, table { overflow-x: auto; display: block; }
 table { border-collapse: collapse; }
-td, th { border: 1px solid #bbb; padding: .2rem .5rem; text-align: left; }
+html body td, html body th { border: 1px solid var(--line); padding: .2rem .5rem; }
+html body td, html body th { text-align: left; background: none; color: inherit; }
+html body div.output pre, html body div.cell_output pre { color: var(--ink); }
 div.output pre, div.cell_output pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 div.body { min-width: 0; }
 blockquote { margin: 1rem 0; overflow-wrap: anywhere; }
 code.literal, code.literal .pre { white-space: normal; overflow-wrap: anywhere; }
+html body code { background: var(--code); color: inherit; }
 mjx-container { overflow-x: auto; max-width: 100%; }
 div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
 @media (max-width: 600px) { pre { white-space: pre-wrap; overflow-wrap: anywhere; } }
-figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: #444; }
+figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: var(--quiet); }
 @media (max-width: 600px) { /* a drawing keeps its letters and moves sideways below its caption */
   figure { overflow-x: auto; } figure img[src^="data:image/svg"] { max-width: none; }
   figcaption { position: sticky; left: 0; }
 }
-div.admonition { border-left: 4px solid #0072B2; background: #f0f6fb; }
+html body div.admonition { border: 0; border-left: 4px solid var(--edge); }
+html body div.admonition { background: var(--note); color: inherit; }
+html body details, html body details summary { background: none; color: inherit; }
+html body details { border-color: var(--line); }
 div.admonition { padding: .3rem 1rem; margin: 1rem 0; }
 .admonition-title { font-weight: 600; }
+div.chapter-line, div.foot-line { font-size: .9rem; color: var(--quiet); }
+div.foot-line { border-top: 1px solid var(--line); margin-top: 2rem; }
 a.headerlink, div.related, div.footer, div.sphinxsidebar { display: none; }
 """
 _CONFIG = """
@@ -57,10 +81,13 @@ html_css_files = ["page.css"]
 bibtex_bibfiles = {bibliography!r}
 bibtex_reference_style = "author_year"
 """
+_TITLE = re.compile(r"^# .*$", re.MULTILINE)
 _REFERENCES = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
 
 
-def render_together(executed: Sequence[Path], title: str) -> list[Path]:
+def render_together(
+    executed: Sequence[Path], title: str, study: AnyStudy | None = None
+) -> list[Path]:
     """Render executed notebooks as pages beside them that lead to one another, and return these.
 
     Parameters
@@ -69,6 +96,9 @@ def render_together(executed: Sequence[Path], title: str) -> list[Path]:
         The chapter first.
     title : str
         Of all of them.
+    study : Study, optional
+        Whose they are: a line below each title then tells minutes and paper, and a line at the foot
+        when and by what it was executed, and how to cite it.
 
     Raises
     ------
@@ -85,6 +115,7 @@ def render_together(executed: Sequence[Path], title: str) -> list[Path]:
         names = [path.stem for path in executed]
         for path in executed:
             content = notebooks.read(path)
+            closing = [] if study is None else [_head_and_foot(content, study)]
             if bibliography and any("{cite" in cell.source for cell in content.cells):
                 # Without a list of references a citation is shown as nothing.
                 content.cells.append(nbformat.v4.new_markdown_cell(_REFERENCES))
@@ -92,6 +123,7 @@ def render_together(executed: Sequence[Path], title: str) -> list[Path]:
                 others = "\n".join(names[1:])
                 tree = f"## Appendix\n\n```{{toctree}}\n:maxdepth: 1\n\n{others}\n```"
                 content.cells.append(nbformat.v4.new_markdown_cell(tree))
+            content.cells += [nbformat.v4.new_markdown_cell(text) for text in closing]
             write_atomic(source / path.name, nbformat.writes(content).encode())
         shutil.copy(mathematics.single(), source / "static" / "mathjax-tex-svg.js")
         write_atomic(source / "static" / "page.css", _STYLE.encode())
@@ -116,6 +148,22 @@ def render_together(executed: Sequence[Path], title: str) -> list[Path]:
             # What scrolls on a phone is reached by keyboard.
             write_atomic(page, text.replace("<figure ", '<figure tabindex="0" ').encode())
     return made
+
+
+def _head_and_foot(content: Any, study: AnyStudy) -> str:
+    """Put below a notebook's title what a chapter of the book has there; return its foot."""
+    made = content.metadata.get("geolib", {})
+    taken = {**made.get("provenance", {}), "seconds": made.get("seconds", 0.0)}
+    named = re.search(r"^# (.*)$", content.cells[0].source, re.MULTILINE)
+    line = about.told(study, reading.minutes(content))
+    foot = records.foot(taken if "date" in taken else {}, []).strip()
+    foot += f" Cite: {about.cite(named[1] if named else study.title)}"
+    content.cells[0].source = _TITLE.sub(
+        lambda found: f"{found[0]}\n\n:::{{div}} chapter-line\n{line}\n:::\n",
+        content.cells[0].source,
+        count=1,
+    )
+    return f":::{{div}} foot-line\n{foot}\n:::"
 
 
 def inline(path: Path) -> str:

@@ -177,6 +177,20 @@ def test_the_page_of_a_rerun_names_whom_it_cites(tmp_path):
     assert not re.search(r"<p>[^<]*\[\]", text)
 
 
+def test_the_page_of_a_rerun_has_minutes_paper_foot_and_a_dark_theme(tmp_path):
+    study = studies.get("rnn_fwi")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("(x)=\n# My title\n\nWords.")])
+    about = {"date": "2026-01-02", "commit": "a" * 40}
+    notebook.metadata["geolib"] = {"provenance": about, "seconds": 87.4, "measures": {}}
+    nbformat.write(notebook, tmp_path / "x.ipynb")
+    (made,) = pages.render_together([tmp_path / "x.ipynb"], "Title", study)
+    text = made.read_text()
+    assert f'1 minute to read · <a class="reference external" href="{study.address}">the paper</a>' in text
+    assert "Executed 2026-01-02 in 87 s, commit" in text and "My title. In: " in text
+    assert "color-scheme: light dark" in text and "prefers-color-scheme: dark" in text
+    assert "My title. In: " not in nbformat.read(tmp_path / "x.ipynb", as_version=4).cells[-1].source
+
+
 def test_the_page_of_a_rerun_shows_and_numbers_its_tables(tmp_path):
     cells = [nbformat.v4.new_code_cell("table", execution_count=n) for n in (1, 2)]
     for cell in cells:

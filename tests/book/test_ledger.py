@@ -267,7 +267,7 @@ def test_each_key_is_null_where_it_is_said_to_be(judged):
 
 def test_the_case_of_a_claim_says_why_it_has_no_power():
     row = {"verdict": "reproduced", "power": None, "rule": "between", "n": None, "interval": [None, None]}
-    plain = claim("between", [0, 1], 0.5)
+    plain = claim("between", [0, 1])
     for more, what, why in (
         ({}, {}, "none, since nothing is drawn at random"),
         ({"n": 5}, {}, "not known, since the interval of these draws is not"),

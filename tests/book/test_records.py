@@ -40,18 +40,19 @@ def test_results_of_another_version_are_stale(tmp_path, monkeypatch):
     assert unknown.state == "stale"
 
 
-def test_the_foot_of_a_chapter_says_when_and_by_what(tmp_path):
+def test_the_foot_of_a_chapter_is_one_short_line(tmp_path):
     about = {**RECORD, "date": "2026-03-04", "seconds": 12.3}
     file = shipped(tmp_path)
     audit.note(file.path)
-    line = records.foot(about, [file])
-    assert line.startswith("Executed 2026-03-04 in 12 s by commit `aaaaaaaaa` with python 3. Precomputed results: ")
-    first, last = (date.replace("-", "\u2011") for date in ("2026-01-02", "2026-01-05"))
-    results, told = line.split(" Audit: ")
-    assert results.endswith(f"[rnn_fwi-paper](#record-rnn_fwi-paper), 2 runs of {first} to {last}.")
-    assert told == "each is, to the byte, as it was published.\n"
+    assert records.foot(about, [file]) == (
+        "Executed 2026-03-04 in 12 s, commit `aaaaaaaaa`; {doc}`1 file of precomputed results </records>`, 2 runs, "
+        "audited: it is as it was published.\n"
+    )
+    assert "{doc}`2 files of precomputed results </records>`, 4 runs, audited: each is as" in records.foot(
+        {}, [file] * 2
+    )
     file.path.write_bytes(b"1235")
-    assert records.foot(about, [file]).endswith(" Audit: not as published: rnn_fwi-paper.nc.\n")
+    assert records.foot(about, [file]).endswith("audited: not as published rnn_fwi-paper.nc.\n")
     assert records.foot({}, []) == "Shown as it was committed, not executed by this build.\n"
 
 

@@ -53,13 +53,25 @@ def test_the_box_says_how_well_the_worst_agrees_and_of_a_rerun_only_the_numbers(
     text = show.recheck(rows, runs=2).data
     assert "2 runs of this chapter were computed again, on this machine; they agree to at least 4 digits." in text
     assert "| misfit | 1 | 1 | 1 | 4 |" in text and "| model | 3 | 1 | 1 | 12 |" in text
+    assert "| What | Numbers | Precomputed, the largest | This build, the same | Digits that agree |" in text
     text = show.recheck(rows, runs=2, rerun=True).data
     assert "with your parameters" in text and "agree to at least" not in text
-    assert "| What | Numbers | Precomputed, the largest | This build, the same |" in text
+    assert "| What | Numbers | Precomputed, the largest | Your run, the same | Digits that agree |" in text
     text = show.recheck({"misfit": (2.0, 1.0)}, runs=1).data
     assert "agree to at least" not in text and "| What | Numbers | Precomputed | This build |" in text
     with pytest.raises(ValueError, match="rows must hold what was computed again; got none"):
         show.recheck({}, runs=0)
+
+
+def test_the_box_of_a_rerun_leaves_out_what_its_parameters_change():
+    rows = {"misfit": (2.0, 1.0), "model": (np.ones(3), np.ones(5))}
+    text = show.recheck(rows, runs=2, rerun=True).data
+    assert "misfit" not in text and "| model | 3 | 1 | 1 | 12 |" in text and "This build" not in text
+    text = show.recheck({"misfit": (2.0, 1.0)}, runs=1, rerun=True).data
+    assert "nothing has to agree" in text and "|" not in text
+    text = show.beside({"coverage": (0.5, 0.7)}).data
+    assert "| What | Numbers | Precomputed | Your run |" in text and "| coverage | 1 | 0.7 | 0.5 |" in text
+    assert "Digits" not in text and "|" not in show.beside({}).data
 
 
 @pytest.mark.parametrize(
