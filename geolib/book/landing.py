@@ -144,13 +144,15 @@ def _misfit(units: Units) -> Surprise:
     ratio = plain["misfit"][-1] / heavy["misfit"][-1]
     figure, (ax,) = style.new_figure(width=2.4, height=1.75)
     models = [("gradient descent", plain["model"]), ("momentum", heavy["model"])]
-    landing.depth_profiles(ax, plain["truth"], models)
+    rows = landing.worst_interface(plain["truth"], plain["model"], heavy["model"])
+    landing.depth_profiles(ax, plain["truth"], models, rows)
     sentence = (
         f"Momentum fits the waves {ratio:.0f} times as well as gradient descent, and its model is "
         f"the worse one: wrong by {heavy['error'][-1]:.0f} m/s against {plain['error'][-1]:.0f}."
     )
     alternative = (
-        "Velocity against depth: a stepped truth and two inversions that wiggle around it."
+        "Velocity against depth around a step of the truth: momentum's model swings further off it "
+        "than that of gradient descent."
     )
     return Surprise("rnn_fwi", sentence, style.svg(figure), alternative)
 

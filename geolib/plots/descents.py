@@ -20,6 +20,17 @@ TEXTS = {
     "error": "model error (m/s)",
     "ssim": "structural similarity",
 }
+#: Marks of methods with a learning rate: colour alone does not tell them apart for everybody.
+MARKS = {
+    "gradient descent": "o",
+    "momentum": "s",
+    "momentum (app. B)": "D",
+    "Adagrad": "^",
+    "RMSprop": "v",
+    "Adam": "P",
+}
+#: Of the start's model error: runs further off are shown at the edge of `ends`.
+FURTHEST = 1.4
 #: Strokes of curves that share a colour, from the smallest rate to the largest.
 DASHES = (":", "-.", "--", "-")
 
@@ -179,7 +190,7 @@ def rate_map(
     ranges: Mapping[str, tuple[float, float]] | None = None,
     fleeting: Mapping[str, Sequence[float]] | None = None,
 ) -> Axes:
-    """Draw evaluations to convergence by learning rate and return the axes; crosses on top never converged.
+    """Draw evaluations to convergence by learning rate and return the axes; hollow marks on top never converged.
 
     Parameters
     ----------
@@ -194,20 +205,22 @@ def rate_map(
     ranges : mapping of str to (low, high), optional
         By method, recommended rates: a bar at the foot.
     fleeting : mapping of str to sequence of float, optional
-        By method, rates whose run rose again after it had converged: open marks.
+        By method, rates whose run rose again after it had converged: in a ring.
     """
     for number, (name, points) in enumerate(runs.items()):
-        color = color_of(name)
+        color, mark = color_of(name), MARKS.get(name, "o")
+        # What is drawn first is the widest, and is seen on both sides of what covers it.
+        wide = len(runs) - 1 - number
         rates, counts = np.array(sorted(points)).T
         lost = ~np.isfinite(counts)
         kept = np.where(lost, np.nan, counts)
         rose = np.isin(rates, (fleeting or {}).get(name, ()))
-        stays = np.flatnonzero(~rose).tolist()
-        ax.loglog(rates, kept, marker="o", markersize=4, markevery=stays, color=color, label=short(name))
+        look: dict[str, Any] = {"marker": mark, "markersize": 4.5 + 1.5 * wide, "color": color}
+        ax.loglog(rates, kept, linewidth=1.2 + 1.2 * wide, label=short(name), **look)
         # Above what other methods draw at the same place, and wider.
-        ring: dict[str, Any] = {"markersize": 9, "markerfacecolor": "none", "markeredgewidth": 1.5, "zorder": 5}
-        ax.loglog(rates[rose], kept[rose], "o", color=color, **ring)
-        ax.loglog(rates[lost], np.full(lost.sum(), 1.3 * limit), "x", color=color)
+        hollow: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 1.5, "linestyle": "none"}
+        ax.loglog(rates[rose], kept[rose], color=color, marker="o", markersize=15, zorder=5, **hollow)
+        ax.loglog(rates[lost], np.full(lost.sum(), 1.4 * limit), color=color, marker=mark, markersize=6, **hollow)
         if stable and name in stable:
             ax.axvline(stable[name], color=color, linestyle="--", linewidth=1)
         if ranges and name in ranges:
@@ -263,26 +276,47 @@ def ends(runs: Mapping[str, Arrays], methods: Sequence[str], title: str = "", na
     shown = [each for each in methods if each in kinds]
     x = [100 * run["misfit"][-1] / run["misfit"][0] for run in runs.values()]
     y = [run["error"][-1] for run in runs.values()]
-    figure, (ax,) = new_figure(height=3.3)
-    colors = {each: color_of(each) for each in shown}
-    options = {"hue_order": shown, "style_order": shown, "palette": colors, "s": 55, "alpha": 0.75}
-    sns.scatterplot(x=x, y=y, hue=kinds, style=kinds, ax=ax, **options)
-    # Of a pair the better model's name stands below it, the worse one's on the left.
-    middle = np.mean([value for name, value in zip(runs, y, strict=True) if name in named] or [0.0])
-    for name, *place in zip(runs, x, y, strict=True):
-        if name in named:
-            side = {"xytext": (-7, 0), "ha": "right", "va": "bottom"}
-            below = {"xytext": (0, -6), "ha": "center", "va": "top"}
-            beside: dict[str, Any] = side if place[1] > middle else below
-            ax.annotate(short(name), place, textcoords="offset points", **beside)
-    ax.margins(y=0.12)
     start = float(next(iter(runs.values()))["error"][0])
+    edge = FURTHEST * start
+    figure, (ax,) = new_figure(height=3.9)
+    colors = {each: color_of(each) for each in shown}
+    options: dict[str, Any] = {"hue_order": shown, "style_order": shown, "palette": colors, "s": 55, "clip_on": False}
+    # Those that the text compares lie on top of the others.
+    order = sorted(range(len(y)), key=lambda n: list(runs)[n] in named)
+    kept = {"x": [x[n] for n in order], "y": [min(y[n], edge) for n in order]}
+    kinds = [kinds[n] for n in order]
+    sns.scatterplot(**kept, hue=kinds, style=kinds, ax=ax, zorder=3, **options)
+    _name_ends(ax, {name: (a, min(b, edge)) for name, a, b in zip(runs, x, y, strict=True) if name in named})
+    for name, a, b in zip(runs, x, y, strict=True):
+        if not b <= edge:
+            where: dict[str, Any] = {"xytext": (-7, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
+            ax.annotate(f"{short(name)}: {b:.0f} ↑", (a, edge), **where)
+    ax.set(yscale="log", ylim=(0.94 * min(y), edge if max(y) > edge else 1.06 * max(*y, start)))
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_locator(NullLocator())
     ax.axhline(start, color=PALETTE["start"], linestyle=":")
     ax.annotate("the start", (1, start), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     ax.set(xscale="log", xlabel="last misfit (% of the first)", ylabel=TEXTS["error"])
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     headline(figure, title)
     return figure
+
+
+def _name_ends(ax: Axes, named: Mapping[str, tuple[float, float]]) -> None:
+    """Name marks in a ring, with a line from each: the better model's name below, the worse one's beside it."""
+    middle = np.mean([y for _, y in named.values()] or [0.0])
+    for name, (x, y) in named.items():
+        ax.plot(x, y, "o", color=COLORS["black"], markersize=11, markerfacecolor="none", zorder=4)
+        up = y > middle
+        leader: dict[str, Any] = {"arrowprops": {"arrowstyle": "-", "linewidth": 0.8, "shrinkB": 5.5}}
+        place: dict[str, Any] = {
+            "xytext": (-40, 8 if up else -26),
+            "textcoords": "offset points",
+            "ha": "right",
+            "va": "center",
+        }
+        ax.annotate(short(name), (x, y), **place, **leader)
 
 
 def long_race(runs: Mapping[str, Arrays], mark: int, title: str = "") -> Figure:

@@ -96,13 +96,21 @@ def bare(ax: Axes, **settings: object) -> Axes:
 
 
 def depth_profiles(
-    ax: Axes, truth: np.ndarray, models: Sequence[tuple[str, np.ndarray]], spacing: float = 10.0
+    ax: Axes, truth: np.ndarray, models: Sequence[tuple[str, np.ndarray]], rows: slice, spacing: float = 10.0
 ) -> Axes:
-    """Draw velocities (m/s) of a 1-D truth and of models, named in their colours, against depth."""
-    depth = np.arange(truth.size) * spacing / 1000
-    ax.plot(truth / 1000, depth, color=PALETTE["truth"], linewidth=1.6)
-    for n, (name, model) in enumerate(models):
-        ax.plot(model / 1000, depth, color=PALETTE[name], linewidth=1)
-        ax.text(0.98, 0.95 - 0.14 * n, name, color=PALETTE[name], ha="right", transform=ax.transAxes)
-    ax.set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], 0))
+    """Draw some rows of a 1-D truth (m/s) and of models, named in their colours, against depth."""
+    depth = np.arange(truth.size)[rows] * spacing / 1000
+    for n, (name, model) in enumerate([("truth", truth), *models]):
+        wide = 2.2 if name == "truth" else 1.4
+        ax.plot(model[rows] / 1000, depth, color=PALETTE[name], linewidth=wide)
+        # Velocities grow with depth: above on the right nothing is drawn.
+        ax.text(1, 0.93 - 0.13 * n, name, color=PALETTE[name], ha="right", transform=ax.transAxes)
+    ax.set(xlabel="velocity (km/s)", ylabel="depth (km)", ylim=(depth[-1], depth[0]))
     return ax
+
+
+def worst_interface(truth: np.ndarray, better: np.ndarray, worse: np.ndarray, near: int = 14) -> slice:
+    """Return the rows around that jump of a 1-D truth where the worse of two models is so by the most."""
+    excess = np.square(worse - truth) - np.square(better - truth)
+    around = [slice(max(0, jump + 1 - near), jump + 1 + near) for jump in np.flatnonzero(np.diff(truth))]
+    return max(around, key=lambda rows: float(excess[rows].mean()))

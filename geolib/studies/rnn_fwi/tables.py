@@ -9,7 +9,7 @@ import numpy as np
 from geolib.runs.tables import digits, markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.rnn_fwi.curves import Arrays, evaluations, interfaces, roughness
-from geolib.studies.rnn_fwi.marmousi_measures import longest
+from geolib.studies.rnn_fwi.marmousi_measures import BUDGETS, longest
 from geolib.studies.rnn_fwi.measures import measures
 from geolib.studies.rnn_fwi.theory import as_printed
 from geolib.studies.rnn_fwi.units import WIDTHS, Block, Line, Steps, label
@@ -250,8 +250,18 @@ def sensitivity(units: Units) -> tuple[Table, Table]:
     return speed, error
 
 
+def compared(units: Units) -> int:
+    """Return the evaluation at which settings are compared: the last of Adam, which never stops."""
+    runs = [longest(units, "adam")] if select(units, Block, method="adam") else []
+    # A continuation counts the first evaluation of each of its stages as well.
+    keys = [key for key in HARDER if key != "continuation"]
+    runs += [units[f"{key}-adam"] for key in keys if f"{key}-adam" in units]
+    return min((len(run["misfit"]) - 1 for run in runs), default=BUDGETS["adam"])
+
+
 def extras(units: Units) -> tuple[Table, Table]:
-    """Return model error (m/s) and SSIM after 100 evaluations by setting and method."""
+    """Return model error (m/s) and SSIM at the evaluation of `compared`, by setting and method."""
+    count = compared(units)
     tables: tuple[Table, Table] = ({}, {})
     for key, setting in {"marmousi": "as in the paper", **HARDER}.items():
         runs = (
@@ -263,9 +273,9 @@ def extras(units: Units) -> tuple[Table, Table]:
             # The paper's own runs are longer; a continuation counts the first evaluation of each of
             # its stages as well.
             found = {
-                m: r[name][100 if key == "marmousi" else -1]
+                m: r[name][count if key == "marmousi" else -1]
                 for m, r in runs.items()
-                if r and len(r[name]) > 100
+                if r and len(r[name]) > count
             }
             if found:
                 table[setting] = {method: float(value) for method, value in found.items()}
@@ -273,7 +283,8 @@ def extras(units: Units) -> tuple[Table, Table]:
 
 
 def winners(units: Units) -> str:
-    """Return a Markdown table of harder settings, start and 100 evaluations, and who wins."""
+    """Return a Markdown table of harder settings: start, end at `compared`, and who wins."""
+    count = compared(units)
     methods = [LABELS[m] for m in MARMOUSI]
     rows = []
     errors, similarities = extras(units)
@@ -287,14 +298,17 @@ def winners(units: Units) -> str:
             else {LABELS[m]: units[f"{key}-{m}"] for m in MARMOUSI}
         )
         misfits = {
-            m: run["misfit"][:101] if key == "marmousi" else run["misfit"]
+            m: run["misfit"][: count + 1] if key == "marmousi" else run["misfit"]
             for m, run in runs.items()
         }
         first = first or {m: values[0] for m, values in misfits.items()}
         if key == "continuation":
             # Its last stage has the paper's frequency, and there the smooth start's misfit to be
             # compared with.
-            shares = {m: values[-30:].min() / first[m] for m, values in misfits.items()}
+            shares = {
+                m: values[-max(1, 3 * count // 10) :].min() / first[m]
+                for m, values in misfits.items()
+            }
         else:
             shares = {m: values.min() / values[0] for m, values in misfits.items()}
         start = next(iter(runs.values()))

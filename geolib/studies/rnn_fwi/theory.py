@@ -7,6 +7,7 @@ is another program.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from geolib.datasets import velocity as models
 from geolib.waves import ricker
 
 SPACING, DT, NT, INDEX = 10.0, 1e-3, 1783, 2
+#: Lengths of the Taylor test's steps, of its direction.
+STEPS = 0.5 ** np.arange(10)
 #: Standard deviation of the direction that derivatives are tested in, m/s.
 DETAIL = 10.0
 
@@ -66,11 +69,8 @@ def numbers() -> dict[str, np.ndarray]:
         2 * h
     )
 
-    steps, j0 = 0.5 ** np.arange(10), misfit(velocity)
-    gaps = np.array([misfit(velocity + s * direction) - j0 for s in steps])
-    remainders = np.abs(
-        np.stack([gaps, gaps - steps * slopes["printed"], gaps - steps * slopes["corrected"]])
-    )
+    j0 = misfit(velocity)
+    supposed = (0.0, slopes["printed"], slopes["corrected"])
 
     curvature = float(g @ (gradient(velocity + 1e-3 * g) - gradient(velocity - 1e-3 * g)) / 2e-3)
     best = float(g @ g) / curvature
@@ -78,14 +78,25 @@ def numbers() -> dict[str, np.ndarray]:
     predicted = 0.5 * best**2 * curvature - best * float(g @ g)
     return {
         **{name: np.array(value) for name, value in slopes.items()},
-        "steps": steps,
-        "remainders": remainders,
+        "steps": STEPS,
+        "remainders": remainders(misfit, velocity, direction, supposed),
         "eq11": np.array([misfit(velocity - best * g) - j0, predicted, best, j0]),
         "ascent": np.array([misfit(velocity + 0.1 * g) / j0, misfit(velocity - 0.1 * g) / j0]),
         "scaled": np.array(
             [np.linalg.norm(louder) / np.linalg.norm(g), _adam(louder[:200]) / _adam(g[:200])]
         ),
     }
+
+
+def remainders(
+    misfit: Callable[[np.ndarray], float],
+    velocity: np.ndarray,
+    direction: np.ndarray,
+    slopes: Sequence[float],
+) -> np.ndarray:
+    """Return what supposed slopes leave of the misfit's change, a row each: the Taylor test."""
+    changes = np.array([misfit(velocity + h * direction) for h in STEPS]) - misfit(velocity)
+    return np.abs([changes - STEPS * slope for slope in slopes])
 
 
 @functools.cache

@@ -20,6 +20,7 @@ from geolib.studies.rnn_fwi.curves import (
     evaluations,
     roughness,
 )
+from geolib.studies.rnn_fwi.marmousi_measures import BUDGETS
 
 #: The paper's best rates, and the methods without one: the eight optimisers compared.
 BEST = ("gd-0.4", "momentum-0.8", "adagrad-40", "rmsprop-4", "adam-40", "cg", "lbfgs", "tnc")
@@ -52,11 +53,16 @@ def between(values: list[float]) -> str:
 
 
 def order(runs: Mapping[str, Arrays]) -> str:
-    """Return who needed how many evaluations to 1 % of the misfit, the fastest first."""
+    """Return who comes to 1 % of the misfit first, who last, and who never."""
     counts = {name: evaluations(run) for name, run in runs.items()}
     there = sorted((count, name) for name, count in counts.items() if np.isfinite(count))
-    told = [f"{name} in {count:.0f}" for count, name in there]
-    return "To 1 % of the misfit: " + ", ".join(told) if told else "None came to 1 % of the misfit"
+    never = [name for name, count in counts.items() if not np.isfinite(count)]
+    if not there:
+        return "None came to 1 % of the misfit"
+    told = f"{there[0][1]} is the first to come to 1 % of the misfit"
+    if never:
+        return f"{told}, {listed(never)} never {'does' if len(never) == 1 else 'do'}"
+    return f"{told}, {there[-1][1]} the last" if len(there) > 1 else told
 
 
 def settling(runs: Mapping[str, Arrays]) -> str:
@@ -139,15 +145,16 @@ def alike(runs: Mapping[str, Arrays]) -> dict[str, float]:
 
 
 def alike_title(runs: Mapping[str, Arrays]) -> str:
-    """Return what `alike` says, as a figure's message."""
-    found, part = alike(runs), alike(with_a_rate(runs))
-    told = f"{found['count']:.0f} runs fit to 1 %"
+    """Return what `alike` says, as a figure's message: a trend if its interval leaves zero out."""
+    found = alike(runs)
     if "rho" not in found:
-        return told
-    told += f"; rank correlation of misfit and model error {signed(found['rho'])}"
-    if "rho" in part and part["count"] < found["count"]:
-        told += f", {signed(part['rho'])} for the {part['count']:.0f} with a learning rate"
-    return told
+        return f"{found['count']:.0f} runs fit to 1 %"
+    told = f"Among the {found['count']:.0f} runs that fit to 1 % "
+    if found["low"] > 0:
+        return f"{told}a better fit goes with a better model"
+    if found["high"] < 0:
+        return f"{told}a better fit goes with a worse model"
+    return f"{told}a better fit is no sign of a better model"
 
 
 def with_a_rate(runs: Mapping[str, Arrays]) -> dict[str, Arrays]:
@@ -160,11 +167,33 @@ def signed(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
+def shortest(runs: Mapping[str, Arrays]) -> int:
+    """Return the last evaluation that all runs have."""
+    return min(len(run["misfit"]) for run in runs.values()) - 1
+
+
+def common(runs: Mapping[str, Arrays]) -> int:
+    """Return the evaluation at which runs are compared: the paper's last of Adam, or an earlier."""
+    return min(BUDGETS["adam"], shortest(runs))
+
+
 def after(runs: Mapping[str, Arrays], mark: int) -> str:
-    """Return the model errors of runs at an evaluation, to a metre per second."""
-    errors = {name: run["error"][min(mark, len(run["error"]) - 1)] for name, run in runs.items()}
-    told = ", ".join(f"{name} {value:.0f}" for name, value in errors.items())
-    return f"Model error after {mark} evaluations: {told} m/s"
+    """Return whose models are the best at an evaluation, or level, and whose lag behind."""
+    errors = {
+        name: float(run["error"][min(mark, len(run["error"]) - 1)]) for name, run in runs.items()
+    }
+    least = min(errors.values())
+    front = [name for name, error in errors.items() if error - least <= tables.LEVEL]
+    behind = [name for name in errors if name not in front]
+    told = f"After {mark} evaluations "
+    if len(errors) == 1:
+        return f"{told}the model of {front[0]} is {least:.0f} m/s off"
+    told += (
+        f"the models of {listed(front)} are level"
+        if len(front) > 1
+        else f"{front[0]} has the best model"
+    )
+    return f"{told}, and {listed(behind)} lag{'s' * (len(behind) == 1)} behind" if behind else told
 
 
 def level(errors: tables.Table) -> dict[str, int]:
@@ -181,20 +210,20 @@ def level(errors: tables.Table) -> dict[str, int]:
 
 
 def level_title(errors: tables.Table, similarities: tables.Table) -> str:
-    """Return what `level` says of the models, and who is ahead by structure, as a message."""
-    found = level(errors)
-    of = found["settings"]
-    if not of:
+    """Return whose model is the worst in most settings, and whether by structure as well."""
+    whole = [name for name, row in errors.items() if len(row) == len(tables.MARMOUSI)]
+    if not whole:
         return "In no setting all methods were run"
-    told = f"By model error CG is last in {found['cg_last']} of {of} settings"
-    told += f"; Adam and L-BFGS level in {found['level']}"
-    told += f", L-BFGS ahead in {found['lbfgs']}" if found["lbfgs"] else ""
-    told += f", Adam ahead in {found['adam']}" if found["adam"] else ""
-    whole = [row for row in similarities.values() if len(row) == len(tables.MARMOUSI)]
-    first = [max(row, key=row.__getitem__) for row in whole]
-    best = {name: first.count(name) for name in dict.fromkeys(first)}
-    ahead = ", ".join(f"{name} leads in {count}" for name, count in best.items())
-    return f"{told}; by similarity {ahead}" if ahead else told
+    last = [max(errors[name], key=errors[name].__getitem__) for name in whole]
+    worst = max(dict.fromkeys(last), key=last.count)
+    count, of = last.count(worst), len(whole)
+    where = f"all {of}" if count == of > 1 else f"{count} of {of}"
+    told = f"{worst} has the worst model in {where} settings"
+    rows = [similarities.get(name, {}) for name in whole]
+    alike = all(
+        len(row) == len(tables.MARMOUSI) and min(row, key=row.__getitem__) == worst for row in rows
+    )
+    return f"{told}, by error and by structure" if alike and count == of else f"{told}, by error"
 
 
 def frame(run: Arrays, evaluation: int) -> np.ndarray:
@@ -228,8 +257,8 @@ def opening(setup: Arrays, runs: Mapping[str, Arrays]) -> dict[str, np.ndarray]:
     """
     wrong = f"{next(iter(runs.values()))['error'][0]:.0f}" if runs else ""
     found = {"the truth": setup["velocity"], f"the start: {wrong} m/s off": setup["first"]}
-    for name, run in _opened(runs).items():
-        n = _kept(runs, run)
+    for name, run in opened(runs).items():
+        n = kept(runs, run)
         text = f"{name} after {n}: {run['error'][n]:.0f} m/s off"
         found[text] = frame(run, n)
     return found
@@ -237,27 +266,28 @@ def opening(setup: Arrays, runs: Mapping[str, Arrays]) -> dict[str, np.ndarray]:
 
 def opening_title(runs: Mapping[str, Arrays]) -> str:
     """Return the message of the figure that the chapter opens with: the errors that are left."""
-    pair = _opened(runs)
+    pair = opened(runs)
     if len(pair) < 2:
         return "What an inversion makes of a blurred start"
-    kept = {name: _kept(runs, run) for name, run in pair.items()}
-    errors = {name: run["error"][kept[name]] for name, run in pair.items()}
+    at = {name: kept(runs, run) for name, run in pair.items()}
+    errors = {name: run["error"][at[name]] for name, run in pair.items()}
     left = [100 * errors[name] / run["error"][0] for name, run in pair.items()]
     level = abs(np.subtract(*errors.values())) <= tables.LEVEL
-    counts = listed([str(count) for count in dict.fromkeys(kept.values())])
-    told = f"{listed(list(pair))}{' are level' if level else ''}: after {counts} evaluations "
+    about = "about " if len(set(at.values())) > 1 else ""
+    told = f"{listed(list(pair))}{' are level' if level else ''}: "
+    told += f"after {about}{shortest(pair)} evaluations "
     return f"{told}{between(left)} % of the start's error is left"
 
 
-def _opened(runs: Mapping[str, Arrays]) -> dict[str, Arrays]:
+def opened(runs: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    """Return the two optimisers that the chapter opens with, as far as they were run."""
     return {name: runs[name] for name in ("Adam", "L-BFGS") if name in runs}
 
 
-def _kept(runs: Mapping[str, Arrays], run: Arrays) -> int:
+def kept(runs: Mapping[str, Arrays], run: Arrays) -> int:
     """Return the evaluation nearest to the end of the shorter run whose model was kept."""
-    shorter = min(len(each["misfit"]) for each in _opened(runs).values()) - 1
-    kept = np.minimum(run["frame_at"], len(run["misfit"]) - 1)
-    return int(kept[np.abs(kept - shorter).argmin()])
+    at = np.minimum(run["frame_at"], len(run["misfit"]) - 1)
+    return int(at[np.abs(at - shortest(opened(runs))).argmin()])
 
 
 def rates(units: Units) -> dict[str, dict[str, list[tuple[float, float]]]]:
