@@ -15,6 +15,8 @@ from matplotlib.patches import Rectangle, StepPatch
 
 #: Images of more pixels are not listed: they are in the results that the page leads to.
 PIXELS = 4096
+#: The label of a larger image that is listed all the same: a line for each row of its pixels, in [0, 1].
+LISTED = "grey levels 0 to 255, from left to right"
 Column = tuple[str, np.ndarray, np.ndarray]
 
 
@@ -25,7 +27,7 @@ def table(figure: Figure) -> str:
     -------
     str
         Columns ``panel`` (its title or number), ``series`` (its label), ``x`` and ``y``; of an image ``value`` too,
-        with ``x`` and ``y`` the number of its column and row.
+        with ``x`` and ``y`` the number of its column and row; of an image with the label `LISTED` all values of a row.
     """
     buffer = io.StringIO()
     rows = csv.writer(buffer, lineterminator="\n")
@@ -39,7 +41,11 @@ def table(figure: Figure) -> str:
                 count += 1
         for image in ax.images:
             pixels: np.ndarray = np.ma.filled(np.ma.asarray(image.get_array(), dtype=float), np.nan)
-            if pixels.ndim == 2 and pixels.size <= PIXELS:
+            if pixels.ndim == 2 and image.get_label() == LISTED:
+                for row, levels in enumerate(np.rint(255 * pixels).astype(int)):
+                    rows.writerow([panel, LISTED, "", row, " ".join(map(str, levels))])
+                    count += 1
+            elif pixels.ndim == 2 and pixels.size <= PIXELS:
                 for (row, column), value in np.ndenumerate(pixels):
                     rows.writerow([panel, _name(image), column, row, f"{value:.6g}"])
                     count += 1

@@ -12,12 +12,18 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from scipy.ndimage import minimum_filter
 
 from geolib.plots.absent import nothing
+from geolib.plots.data import LISTED
 from geolib.plots.style import COLORS, FACIES_MAP, color_of, new_figure
 
 
-def draw_image(ax: Axes, image: np.ndarray, title: str) -> Axes:
-    """Draw an image of facies in [0, 1], shape (rows, columns), with pixels on the axes; return `ax`."""
-    ax.imshow(image, cmap=FACIES_MAP, vmin=0, vmax=1, interpolation="nearest")
+def draw_image(ax: Axes, image: np.ndarray, title: str, *, listed: bool = False) -> Axes:
+    """Draw an image of facies in [0, 1], shape (rows, columns), with pixels on the axes; return `ax`.
+
+    Where it is `listed`, its pixels are among the numbers of the figure however many they are.
+    """
+    shown = ax.imshow(image, cmap=FACIES_MAP, vmin=0, vmax=1, interpolation="nearest")
+    if listed:
+        shown.set_label(LISTED)
     ax.set(title=title, xlabel="x (pixels)", ylabel="depth (pixels)")
     ax.grid(False)
     return ax

@@ -8,11 +8,10 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
-from geolib.plots.style import COLORS, FILM, PALETTE, gif, headline, label_end
+from geolib.plots.style import COLORS, FILM, PALETTE, gif, label_end
 
 GENERATED, REAL, CRITIC = PALETTE["generated"], PALETTE["real"], PALETTE["critic"]
 FLOOR, INK, AVERAGED = PALETTE["floor"], COLORS["black"], COLORS["sky"]
@@ -78,22 +77,11 @@ def wiggles(
 
 
 def scored(axes: Sequence[Axes], traces: np.ndarray, scores: np.ndarray, dt: float, color: str) -> Sequence[Axes]:
-    """Draw one trace `(n, nt)` in each panel with its score, the range of scores above (Figure 2); return `axes`."""
-    shown: list[float] = []
-    figure = None
+    """Draw one trace `(n, nt)` in each panel with its score (the paper's Figure 2); return `axes`."""
     for ax, trace, score in zip(axes, traces, scores, strict=False):
-        shown.append(float(score))
-        figure = ax.get_figure()
         ax.plot(np.arange(trace.size) * dt, trace, color=color, lw=1)
         ax.text(0.98, 0.97, f"{score:.2f}".replace("-", "−"), transform=ax.transAxes, ha="right", va="top")
         ax.set(xlim=(0, trace.size * dt))
-    if not isinstance(figure, Figure):
-        return axes
-    # Several sets in one figure share its message.
-    before = figure.get_suptitle()
-    word = "generated" if color == GENERATED else "modelled"
-    told = f"{word} {min(shown):.2f} to {max(shown):.2f}".replace("-", "−")
-    headline(figure, f"{before}, {told}" if before else f"Scores of what is shown: {told}")
     return axes
 
 

@@ -1,3 +1,5 @@
+import csv
+import io
 from types import SimpleNamespace
 
 import matplotlib
@@ -8,7 +10,9 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
+from geolib.plots import data
 from geolib.plots import tomography as draw
+from geolib.plots.style import new_figure
 from geolib.studies.latent_inversion.facts import local_minima
 
 
@@ -168,4 +172,16 @@ def test_a_training_is_drawn_as_it_stands():
     assert [line.get_label() for line in axes[0].lines] == ["discriminator", "generator"]
     assert axes[0].lines[1].get_ydata()[-1] == 39 and axes[1].lines[1].get_ydata().tolist() == [0.1, 0.1]
     assert len(axes[1].lines) == 2 and axes[2].get_title() == "after 20 updates"
+    plt.close(figure)
+
+
+def test_a_large_image_is_listed_where_it_is_asked_for():
+    figure, axes = new_figure(1, 2)
+    picture = np.linspace(0, 1, 100 * 80).reshape(100, 80)
+    draw.draw_image(axes[0], picture, "whole", listed=True)
+    draw.draw_image(axes[1], picture, "not")
+    head, *rows = csv.reader(io.StringIO(data.table(figure)))
+    assert len(rows) == 100 and rows[-1][:4] == ["whole", data.LISTED, "", "99"] and head[-1] == "value"
+    levels = np.array([row[4].split() for row in rows], dtype=float)
+    assert np.abs(levels / 255 - picture).max() <= 0.5 / 255
     plt.close(figure)

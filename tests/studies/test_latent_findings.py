@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -227,6 +228,19 @@ def test_a_readers_run_is_told_without_the_precomputed_results(story):
     assert own.success_title() == "Share of trials that fit" and own.answer() == ""
 
 
+def test_titles_of_progress_and_cost_have_one_message_that_follows_the_runs(story):
+    assert story.success_title() == f"{NARROW.capitalize()}: Adam and Gauss-Newton fit more often with true rays"
+    told = "For the same solves a pooled search fits more often than Adam"
+    assert story.searches_title() == f"{told} (true rays, {NARROW})"
+    ends = {
+        "adam": {"true rays, width 16": (9, Measure.count(1, 8)), "scrambled, width 16": (9, Measure.count(2, 8))},
+        "gn": {"true rays, width 16": (9, Measure.count(2, 8)), "scrambled, width 16": (9, Measure.count(2, 8))},
+    }
+    own = SimpleNamespace(label="width 16", last=lambda method, limit: ends[method])
+    title = "Width 16: Adam fits more often with scrambled rays, Gauss-Newton fits as often either way"
+    assert Story.success_title(own) == title
+
+
 def test_points_of_few_trials_are_named(story):
     falling = np.linspace(9, 1, 1000)
     units = {}
@@ -310,7 +324,8 @@ def test_the_best_and_the_worst_are_told_by_their_wrong_cells(story, world):
         "scrambled": [],
     }
     share = 100 * np.mean((world.image(truth) >= 0.5) != (world.image(other) >= 0.5))
-    assert story.ends_title(ends, world).endswith(f": true rays 0.0 % and {share:.1f} %")
+    told = f"The best trials have 0.0 % or less of model I's cells wrong, the worst up to {share:.1f} %"
+    assert story.ends_title(ends, world) == told
     assert story.ends_title({"true rays": []}, world) == "Best and worst trials"
 
 

@@ -9,7 +9,35 @@ from geolib.studies.gan_101 import ablation
 from geolib.studies.latent_inversion import prior
 from geolib.studies.latent_inversion import titles as latent
 from geolib.studies.rnn_fwi import titles as waves
+from geolib.studies.wgan_traces import story
 from geolib.studies.wgan_traces import titles as traces
+
+
+def test_generators_break_channels_as_those_drawn_do():
+    real = {"training image": 5}
+    told = {
+        "A generator draws channels, and breaks some of them": {"generator, width 32": 12},
+        "What a generator draws is in no more pieces than its training image": {"generator, width 64": 5},
+        "Width 64 draws channels, width 32 breaks them": {"generator, width 32": 12, "generator, width 64": 4},
+        "Generators draw channels, and break some, width 32 more of them than width 64": {
+            "generator, width 32": 12,
+            "generator, width 64": 9,
+        },
+        "Generators draw channels, and break some": {"generator, width 32": 9, "generator, width 64": 9},
+    }
+    for title, drawn in told.items():
+        assert latent.broken(real | drawn) == title
+    picture = np.zeros((5, 5))
+    picture[[0, 0, 4], [0, 1, 4]] = 1
+    assert latent.pieces({"training image": picture, "other": 0 * picture}) == {"training image": 2, "other": 0}
+    assert latent.counted(real) == "Separate pieces of channel: 5 (training image)."
+
+
+def test_the_first_traces_are_told_by_their_scores():
+    every = "The critic scores every modelled trace shown above every generated one"
+    assert story.shown_message(np.array([-1.6, -0.9]), np.array([-0.8, -0.1])) == every
+    told = story.shown_message(np.array([-1.6, -0.9]), np.array([-1.0, -0.1]))
+    assert told == "The critic scores the modelled trace higher in 3 of the 4 pairs"
 
 
 def descent(misfit, error):

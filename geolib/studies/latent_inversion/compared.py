@@ -119,10 +119,10 @@ class Compared(Told):
         solves = pool_solves(N_LATENT)
         if findings.stopped(self.units, "consistent")["Adam"] < solves:
             return "What a fit costs"
-        return (
-            f"{self.label.capitalize()}, true rays: {_of(found['pooled'], np.inf)} pooled "
-            f"searches fit in {solves:,} solves, {_of(found['Adam'], solves)} of Adam"
-        )
+        pooled, adam = np.isfinite(found["pooled"]).mean(), (found["Adam"] <= solves).mean()
+        more = {1: "more often than", 0: "as often as", -1: "less often than"}
+        told = more[int(np.sign(pooled - adam))]
+        return f"For the same solves a pooled search fits {told} Adam (true rays, {self.label})"
 
 
 def _about(solves: float) -> str:

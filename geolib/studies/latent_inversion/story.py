@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import percent, percent_span
+from geolib.runs.tables import listed, percent, percent_span
 from geolib.runs.unit import select
 from geolib.studies.latent_inversion import findings
 from geolib.studies.latent_inversion.compared import Compared
@@ -115,16 +115,22 @@ class Story(Compared):
 
     def success_title(self) -> str:
         """Return the message of the figure of progress, from what is drawn."""
-        told = []
+        more: dict[str, list[str]] = {}
         for method, name in (("adam", "Adam"), ("gn", "Gauss-Newton")):
             ends = self.last(method, FIT)
             pair = [ends.get(f"{rays}, {self.label}", (0, None))[1] for rays in ORDERS.values()]
-            if None not in pair:
-                updates = max(ends[f"{rays}, {self.label}"][0] for rays in ORDERS.values())
-                told.append(f"{name} in {pair[0]} and {pair[1]} ({updates:,} updates)")
+            if pair[0] is not None and pair[1] is not None:
+                true, scrambled = (measure.value for measure in pair if measure is not None)
+                where = "as often either way" if true == scrambled else "more often with true rays"
+                if true < scrambled:
+                    where = "more often with scrambled rays"
+                more.setdefault(where, []).append(name)
+        told = [
+            f"{listed(names)} fit{'s'[: len(names) == 1]} {where}" for where, names in more.items()
+        ]
         if not told:
             return "Share of trials that fit"
-        return f"{self.label.capitalize()} fits, true rays and scrambled: {', '.join(told)}"
+        return f"{self.label.capitalize()}: {', '.join(told)}"
 
     def success_caption(self) -> str:
         """Return the caption of the figure of progress, with the points of few trials named."""
@@ -241,14 +247,15 @@ class Story(Compared):
         self, ends: Mapping[str, Sequence[Mapping[str, np.ndarray]]], world: World
     ) -> str:
         """Return how far the best and the worst trials drawn are from their true model."""
-        told = [
-            f"{rays} {' and '.join(wrong_share(world, trials[at]) for at in (0, -1))}"
-            for rays, trials in ends.items()
-            if trials
-        ]
-        if not told:
+        best, worst = (
+            [wrong_share(world, trials[at]) for trials in ends.values() if trials] for at in (0, -1)
+        )
+        if not best:
             return "Best and worst trials"
-        return f"Model I, wrong cells in the best and the worst trial: {', '.join(told)}"
+        return (
+            f"The best trials have {max(best):.1f} % or less of model I's cells wrong, the worst "
+            f"up to {max(worst):.1f} %"
+        )
 
     def recovery_title(self, wrong: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
         """Return the message of the figure of recovery, from what is drawn."""
@@ -338,10 +345,10 @@ class Story(Compared):
         )
 
 
-def wrong_share(world: World, arrays: Mapping[str, np.ndarray]) -> str:
-    """Return in words which share of the cells is wrong in a trial's best model, cut at a half."""
+def wrong_share(world: World, arrays: Mapping[str, np.ndarray]) -> float:
+    """Return the percentage of cells that is wrong in a trial's best model, cut at a half."""
     found, true = (world.image(arrays[name]) >= 0.5 for name in ("best_latent", "true_latent"))
-    return f"{100 * float(np.mean(found != true)):.1f} %"
+    return 100 * float(np.mean(found != true))
 
 
 def _span(measure: Measure) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from geolib.datasets import channels
 from geolib.runs.tables import listed
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import facies, images, prior, search, tables
@@ -14,6 +15,37 @@ from geolib.studies.latent_inversion.tables import LIMITS, ORDERS, ROMAN
 from geolib.studies.latent_inversion.world import World
 
 Trials = Sequence[Mapping[str, np.ndarray]]
+
+
+def pieces(drawn: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Return by title in how many pieces the channels of an image are, cut at one half."""
+    return {
+        title: int(channels.components((picture >= 0.5)[None])[0])
+        for title, picture in drawn.items()
+    }
+
+
+def broken(counts: Mapping[str, int]) -> str:
+    """Return which generators break channels, by pieces in what they draw; the real image first."""
+    (_, real), *others = counts.items()
+    short = {title.removeprefix("generator, "): count for title, count in others}
+    broken = {title: count for title, count in short.items() if count > real}
+    if not broken:
+        return "What a generator draws is in no more pieces than its training image"
+    if len(short) == 1:
+        return "A generator draws channels, and breaks some of them"
+    if whole := [title for title in short if title not in broken]:
+        told = f"{listed(whole)} draws channels, {listed(list(broken))} breaks them"
+        return f"{told[0].upper()}{told[1:]}"
+    most, least = (pick(broken, key=broken.__getitem__) for pick in (max, min))
+    than = f", {most} more of them than {least}" if broken[most] > broken[least] else ""
+    return f"Generators draw channels, and break some{than}"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return in how many pieces the channels of each image are, as a sentence."""
+    told = [f"{count} ({title})" for title, count in counts.items()]
+    return f"Separate pieces of channel: {listed(told)}."
 
 
 def closer(judged: Units, rivals: Mapping[str, str]) -> str:

@@ -276,6 +276,15 @@ def quality_message(run: Run, data: Mapping[str, np.ndarray]) -> str:
     return f"At epoch {len(run)}, {count}"
 
 
+def shown_message(generated: np.ndarray, modelled: np.ndarray) -> str:
+    """Return in how many pairs of the traces shown the modelled one scores higher."""
+    higher = int((modelled[:, None] > generated).sum())
+    pairs = modelled.size * generated.size
+    if higher == pairs:
+        return "The critic scores every modelled trace shown above every generated one"
+    return f"The critic scores the modelled trace higher in {higher} of the {pairs} pairs"
+
+
 def scores_message(arrays: Mapping[str, np.ndarray]) -> str:
     """Return whether a critic scores generated traces like real ones, zeros, or neither."""
     real, fake = (float(arrays[f"score_{name}"].mean()) for name in ("validation", "generated"))
