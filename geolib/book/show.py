@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Lines of code, or of a scorecard, that a reader takes in at a glance.
 LINES, ROWS = 12, 10
+#: Columns of code for which a page of 1280 pixels has room; longer lines wrap, and look broken.
+COLUMNS = 96
 #: Digits beyond which two results agree as well as a reader cares about.
 DIGITS = 12
 #: Digits to which the same parameters agree at the least, on any machine.
@@ -62,7 +64,7 @@ def source(item: Callable[..., Any] | type, start: str = "", stop: str = "") -> 
     Raises
     ------
     ValueError
-        If there are more than 12 lines, or no line begins so.
+        If there are more than 12 lines, one has more than 96 columns, or no line begins so.
     """
     from IPython.display import Markdown
 
@@ -75,6 +77,11 @@ def source(item: Callable[..., Any] | type, start: str = "", stop: str = "") -> 
             "Give start and stop."
         )
     code = textwrap.dedent("\n".join(lines))
+    if (widest := max(map(len, code.splitlines()))) > COLUMNS:
+        raise ValueError(
+            f"code of {item.__qualname__} must have at most {COLUMNS} columns; it has {widest}. "
+            "Break the line."
+        )
     where = f"`{item.__module__}.{item.__qualname__}`"
     return Markdown(f"```python\n{code}\n```\n\n*From* {where}.")
 

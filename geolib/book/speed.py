@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib.book import goals
-from geolib.runs.tables import markdown
+from geolib.runs.tables import listed, markdown
 
 #: The measurements of `bench/` in the order of the page, each with its question.
 QUESTIONS = {
@@ -33,18 +33,18 @@ SCALING = """:::{{figure}} /_generated/scaling{number}.svg
 How the wave engine scales on {device}: seconds of a forward run (circles) and of misfit and
 gradient (squares) as one size varies from 4 shots, 1000 steps and 140 by 340 cells on all cores.
 Dotted: in proportion to the first point. The dashed line is the workspace of one thread (right
-axis). Two threads want two free cores: the note above tells whether there were.
+axis). Two threads want two free cores.
 :::
 
 """
 
 
-ORDERS = """:::{{figure}} /_generated/orders-{number}.svg
-:name: fig-orders-{number}
+ORDERS = """:::{{figure}} /_generated/orders.svg
+:name: fig-orders
 :alt: Dots of the ratio over the order in space, forward and with gradient, over a dashed target.
 
-How many times as long deepwave takes, by order in space and number of threads, on {device}. Of both
-numbers of threads deepwave has the better one, up to ours. Dashed: what we aimed at. Hollow:
+How many times as long deepwave takes, by order in space and number of threads, on {devices}. Of
+both numbers of threads deepwave has the better one, up to ours. Dashed: what we aimed at. Hollow:
 deepwave where it saves time or memory of the gradient.
 :::
 
@@ -84,9 +84,9 @@ def page(bench: Path) -> dict[str, bytes]:
             text += ACCURACY.format(device=measured["machines"][0]["device"])
         told = f"{table.read_text(encoding='utf-8')}\n"
         if name == "waves_orders" and measured:
-            for number, machine in enumerate(measured["machines"], 1):
-                made[f"orders-{number}.svg"] = _orders(machine)
-                text += ORDERS.format(number=number, device=machine["device"])
+            made["orders.svg"] = _orders(measured["machines"])
+            devices = [machine["device"] for machine in measured["machines"]]
+            text += ORDERS.format(devices=listed(devices))
             told = _folded("The measurements behind the dots", told)
         text += told
         if name in GOALS and (bench / "targets.json").is_file():
@@ -191,14 +191,18 @@ def _drawing(panels: Sequence[Panel]) -> bytes:
     return text.encode()
 
 
-def _orders(machine: Mapping[str, Any]) -> bytes:
-    """Return how the ratio depends on the order, a panel each for forward and gradient, as SVG."""
+def _orders(machines: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return how the ratio depends on the order, for forward and gradient on each machine: SVG."""
     import matplotlib.pyplot as plt
 
     from geolib.plots import style, waves
 
     style.use_style()
-    figure = waves.orders([row for row in machine["rows"] if "other" in row])
+    rows = {
+        machine["device"]: [row for row in machine["rows"] if "other" in row]
+        for machine in machines
+    }
+    figure = waves.orders(rows)
     text = style.svg(figure)
     plt.close(figure)
     return text.encode()

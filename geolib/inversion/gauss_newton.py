@@ -140,7 +140,8 @@ def gauss_newton(
 
 def _update(jacobian: Tensor, residual: Tensor, latent: Tensor, damping: float) -> Tensor:
     target = residual + (jacobian @ latent[..., None])[..., 0]
-    normal = jacobian.transpose(1, 2) @ jacobian + damping * torch.eye(latent.shape[1]).to(latent)
+    unit = torch.eye(latent.shape[1]).to(latent)
+    normal = jacobian.transpose(1, 2) @ jacobian + damping * unit
     return _solved(normal, (jacobian.transpose(1, 2) @ target[..., None])[..., 0])
 
 

@@ -203,13 +203,25 @@ def bundle(figure: Figure, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     found : dict
         By kind of content.
     about : dict
-        Where panels are empty, ``geolib`` with ``absent``, why, and ``shown``, how many are not.
+        ``geolib`` with the figure's message (``title``) and, where panels are empty, ``absent``, why, and ``shown``,
+        how many are not.
     """
     found: dict[str, Any] = {"text/csv": numbers} if (numbers := table(figure)) else {}
     text = svg(figure)
     found |= {"image/svg+xml": text} if len(text) <= LARGEST else {"image/png": png(figure)}
     reasons, shown = absent(figure)
-    return found, {"geolib": {"absent": reasons, "shown": shown}} if reasons else {}
+    about = {"absent": reasons, "shown": shown} if reasons else {}
+    if message := _message(figure):
+        about["title"] = message
+    return found, {"geolib": about} if about else {}
+
+
+def _message(figure: Figure) -> str:
+    """Return the message of a figure in one line: what stands above it, or the title of its only panel."""
+    text = figure.get_suptitle()
+    if not text and len(figure.axes) == 1:
+        text = figure.axes[0].get_title(loc="left") or figure.axes[0].get_title()
+    return " ".join(text.split())
 
 
 def svg(figure: Figure) -> str:

@@ -154,18 +154,20 @@ def accuracy(ax: Axes, rows: Sequence[Mapping[str, Any]], goal: float) -> Axes:
     return ax
 
 
-def orders(rows: Sequence[Mapping[str, Any]]) -> Figure:
+def orders(machines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     """Return the figure of how many times as long another program takes, by order in space.
 
     Parameters
     ----------
-    rows : sequence of mapping
-        ``task``, ``order``, ``threads``, ``other``, ``ratio`` and ``target``; an other whose name has a comma is a
-        variant of the program before it, and hollow.
+    machines : mapping
+        By machine, a row of panels each, a sequence of mappings with ``task``, ``order``, ``threads``, ``other``,
+        ``ratio`` and ``target``; an other whose name has a comma is a variant of the program before it, and hollow.
     """
-    tasks = list(dict.fromkeys(row["task"] for row in rows))
-    figure, axes = new_figure(1, len(tasks), height=2.9)
-    for ax, task in zip(axes, tasks, strict=True):
+    every = [row for rows in machines.values() for row in rows]
+    tasks = list(dict.fromkeys(row["task"] for row in every))
+    figure, axes = new_figure(len(machines), len(tasks), height=0.4 + 2.5 * len(machines))
+    panels = ((device, rows, task) for device, rows in machines.items() for task in tasks)
+    for ax, (device, rows, task) in zip(axes, panels, strict=True):
         mine = [row for row in rows if row["task"] == task]
         for shift, threads in ((-0.15, 1), (0.15, 2)):
             color = COLORS["blue" if threads == 1 else "orange"]
@@ -173,12 +175,13 @@ def orders(rows: Sequence[Mapping[str, Any]]) -> Figure:
                 face = "none" if "," in row["other"] else color
                 ax.plot(row["order"] + shift, row["ratio"], "o", color=color, markerfacecolor=face)
             ax.plot([], [], "o", color=color, label=f"{threads} thread{'s' * (threads > 1)}")
-        ax.axhline(mine[0]["target"], color=COLORS["grey"], linestyle="--", label="target")
-        ax.set(title=task, xlabel="order in space", ylabel="times as long as ours", ylim=(0, None))
+        for row in mine[:1]:
+            ax.axhline(row["target"], color=COLORS["grey"], linestyle="--", label="target")
+        ax.set(title=f"{task}, {device}", xlabel="order in space", ylabel="times as long as ours", ylim=(0, None))
         ax.set_xticks(sorted({row["order"] for row in mine}))
     axes[0].legend(loc="lower left", ncols=3)
-    met = sum(row["ratio"] >= row["target"] for row in rows)
-    headline(figure, f"{met} of {len(rows)} measurements reach their target")
+    met = sum(row["ratio"] >= row["target"] for row in every)
+    headline(figure, f"{met} of {len(every)} measurements reach their target")
     return figure
 
 

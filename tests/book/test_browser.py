@@ -314,10 +314,13 @@ def test_the_gallery_filters_by_word_and_chapter(book, browser):
 def test_the_first_page_is_one_screen_with_three_ways_in(book, browser):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto((book / "intro.html").as_uri())
-    for wanted in (".hero .lead", ".hero .card-row", ".hero-picture img", ".surprises"):
+    ends = []
+    for wanted in (".hero .lead", ".hero-picture img", ".surprises", ".hero-end a.sd-btn", ".hero-end .card-row"):
         box = page.locator(wanted).first.bounding_box()
         assert box and box["y"] + box["height"] <= 900, wanted
-    ways = page.locator(".hero a.sd-btn")
+        ends.append(box["y"] + box["height"])
+    assert ends == sorted(ends)  # sentence, picture, surprises, buttons, scorecard
+    ways = page.locator(".hero-end a.sd-btn")
     assert ways.count() == 3
     for n in range(3):
         box = ways.nth(n).bounding_box()

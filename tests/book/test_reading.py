@@ -314,6 +314,29 @@ def test_the_scorecard_row_counts_every_claim():
     assert verify.scorecard(judged["b"])["claims"] == 1
 
 
+def test_a_figure_s_message_stands_above_it_for_phones_and_is_read_once():
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots()
+    ax.set_title("What one  sees")
+    message = style.bundle(figure)[1]
+    plt.close(figure)
+    assert message == {"geolib": {"title": "What one sees"}}
+    cell = nbformat.v4.new_code_cell("figure", metadata={"mystnb": {"figure": {"name": "fig-x", "caption": "See."}}})
+    cell.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg/>"}, metadata=message)]
+    made = nbformat.v4.new_notebook(cells=[cell])
+    before = reading.words(made)
+    chapters._title(made)
+    assert made.cells[0].source == ":::{div} phone-title\nWhat one sees\n:::" and made.cells[1].source == "figure"
+    assert reading.words(made) == before
+    target = nbformat.from_dict({**nbformat.v4.new_markdown_cell("(label)="), "id": "proof-x"})
+    made.cells = [target, cell]
+    chapters._title(made)
+    assert [each.cell_type for each in made.cells] == ["markdown", "markdown", "code"] and made.cells[1] == target
+    sheet = (paths.checkout() / "book" / "_static" / "house.css").read_text(encoding="utf-8")
+    assert sheet.index(".phone-title { display: none") < sheet.index(".phone-title { display: block")
+
+
 def test_data_of_figures_reach_the_page(tmp_path, monkeypatch):
     cell = nbformat.v4.new_code_cell("figure", metadata={"mystnb": {"figure": {"name": "fig-x", "caption": "See."}}})
     cell.outputs = [nbformat.v4.new_output("display_data", {"text/csv": "x,y\n1,2\n", "image/svg+xml": "<svg/>"})]

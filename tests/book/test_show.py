@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from geolib.book import kernels, notebooks, show
-from geolib.inversion import descent, latent
+from geolib.inversion import descent, gauss_newton, latent
 from geolib.runs.tables import markdown
 from geolib.waves.cell import WaveCell
 
@@ -15,6 +15,13 @@ def test_code_is_that_of_the_package_without_its_docstring():
     assert text.endswith("*From* `geolib.waves.cell.WaveCell.start`.")
     part = show.source(WaveCell, "def start", "zero =").data
     assert [line.split(" ")[0] for line in part.splitlines()[1:3]] == ["def", ""] and len(part.splitlines()) == 7
+
+
+def test_code_that_a_page_has_no_room_for_is_refused(monkeypatch):
+    show.source(gauss_newton._update)  # the widest of the chapter on latent inversion
+    monkeypatch.setattr(show, "COLUMNS", 40)
+    with pytest.raises(ValueError, match=r"code of threshold must have at most 40 columns; it has \d+"):
+        show.source(latent.threshold)
 
 
 def test_the_check_of_arguments_is_no_part_of_what_is_read():

@@ -44,7 +44,7 @@ def test_a_caption_calls_no_bar_of_memory_fast(tmp_path):
     assert "the faster" not in text and "how many times as much memory" in " ".join(text.split())
 
 
-def test_orders_have_a_chart_of_each_machine_and_their_table_is_folded(tmp_path):
+def test_orders_have_one_chart_with_a_row_for_each_machine_and_their_table_is_folded(tmp_path):
     row = {"task": "gradient", "threads": 1, "ratio": 5.0, "target": 7.0, "other": "one"}
     rows = [{**row, "order": n, "threads": k, "ratio": r} for n, k, r in ((2, 1, 5.0), (4, 2, 8.0))]
     rows += [{**rows[1], "other": "one, which saves"}, {**rows[0], "task": "forward"}]
@@ -53,10 +53,12 @@ def test_orders_have_a_chart_of_each_machine_and_their_table_is_folded(tmp_path)
     (tmp_path / "waves_orders.json").write_text(json.dumps({"machines": machines}))
     made = speed.page(tmp_path)
     text = made["speed.md"].decode()
-    assert text.index("orders-2.svg") < text.index("{dropdown}") < text.index("| orders |")
-    assert b"<svg" in made["orders-1.svg"] and "on another." in text
-    figure = waves.orders(rows)
-    gradient = next(ax for ax in figure.axes if "gradient" in (ax.get_title(), ax.get_title("left")))
+    assert text.index("orders.svg") < text.index("{dropdown}") < text.index("| orders |")
+    assert b"<svg" in made["orders.svg"] and text.count("{figure}") == 1 and "a processor and another." in text
+    assert "note above" not in speed.SCALING + speed.ORDERS  # there is none
+    figure = waves.orders({"a processor": rows, "another": rows})
+    assert len(figure.axes) == 4
+    gradient = next(ax for ax in figure.axes if "gradient, another" in (ax.get_title(), ax.get_title("left")))
     dots = [line for line in gradient.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
     assert sorted(line.get_ydata()[0] for line in dots) == [5, 8, 8]
     assert sum(line.get_markerfacecolor() == "none" for line in dots) == 1
