@@ -276,7 +276,7 @@ def test_a_page_that_is_not_executed_again_says_what_has_changed(copy, change):
     about = {"date": "2026-01-02", "seconds": 12.3, "commit": "abc"}
     chapters.stamp(copy, name, {"inputs": staleness.inputs(name), "provenance": about})
     state, top, foot = shown()
-    assert state == "current" and "Executed 2026-01-02 in 12 s by commit `abc`" in foot and "out of date" not in foot
+    assert state == "current" and "Executed 2026-01-02 in 12 s, commit `abc`" in foot and "out of date" not in foot
     changed = change(copy)
     state, _, foot = shown()
     assert state == "stale"
@@ -294,7 +294,7 @@ def test_a_chapter_ends_with_its_record_and_marks_the_cells_that_prove(copy):
     cells = nbformat.read(copy / "book" / "papers" / "rnn_fwi.ipynb", as_version=4).cells
     number = next(n for n, other in enumerate(cells) if other.id == cell.id)
     assert cells[number - 1].source == f"(proof-rnn_fwi-{cell.id})="
-    assert "](#record-rnn_fwi-paper)" in cells[-1].source and "### The record" not in cells[-1].source
+    assert "1 file of precomputed results </records>`" in cells[-1].source and "### The record" not in cells[-1].source
     page = "rnn_fwi_appendix"
     chapters.write(copy, page, chapters.state(copy, page), files, set())
     last = nbformat.read(copy / "book" / "papers" / f"{page}.ipynb", as_version=4).cells[-1].source

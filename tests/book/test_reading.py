@@ -318,6 +318,7 @@ def test_a_figure_s_message_stands_above_it_for_phones_and_is_read_once():
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots()
+    ax.plot([1, 2])
     ax.set_title("What one  sees")
     message = style.bundle(figure)[1]
     plt.close(figure)
