@@ -250,7 +250,7 @@ def _title(notebook: Any) -> None:
     """Put above each figure its message as text, for phones, where the drawing's own is cut."""
     import nbformat
 
-    cells = []
+    cells: list[Any] = []
     for cell in notebook.cells:
         found = [
             output.get("metadata", {}).get("geolib", {}).get("title", "")
