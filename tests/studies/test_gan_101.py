@@ -302,7 +302,7 @@ def test_discriminators_are_compared_each_at_its_own_rate_chosen_on_other_seeds(
     }
     assert telling.gains({k: v for k, v in units.items() if "100" not in k}, "channels", "leaky_critic").size == 0
     told = trick_words.tricks({}, units, 5)
-    assert "leaky ReLU in D adds 6.4 [6.3, 6.6] on channels and smoothed label adds 0.0" in told
+    assert "leaky ReLU in D adds 6.4 [6.3, 6.6] on channels; smoothed label adds 0.0 on channels (each alone)." in told
     together = jointly(5, units, "channels")
     assert ablation.judgement("telling", together["leaky_critic", "telling"]) == "helps"
 
@@ -331,12 +331,12 @@ def test_panels_are_headed_by_what_was_changed_and_titled_by_what_ends_nearer():
     first = trained(0.9) | trained(0.1, "leaky")
     shown = trick_words.panels(first, second, 5, TricksConfig(channels_batch=77))
     assert list(shown) == ["channels, rate 0.002, batches of 77:\nplain ends at 0.24 of its first distance"]
-    assert trick_words.tricks_title(shown) == "On channels leaky ReLU ends nearer the data"
+    assert trick_words.tricks_title(shown) == "Nearer the data: on channels leaky ReLU"
     stuck = trick_words.panels(first, {}, 5)
     assert list(stuck) == ["channels, rate 0.002, batches of 16:\nplain ends at 0.91 of its first distance"]
     assert trick_words.tricks_title(stuck) == "On channels no baseline, no verdict"
     harmed = trick_words.panels(trained(0.2, data="mixture") | trained(0.4, "leaky", "mixture"), {}, 5)
-    assert trick_words.tricks_title(harmed) == "On the mixture no trick ends nearer the data"
+    assert trick_words.tricks_title(harmed) == "Nearer the data: on the mixture no trick"
     assert trick_words.tricks_title({}) == "No tricks were run."
 
 

@@ -63,16 +63,18 @@ def _swept(units: Units) -> str:
 
 def discriminators(units: Units) -> str:
     """Return what the tricks of the discriminator do to it against a generator that rests."""
-    told = [
-        f"{NAMES[trick]} adds {with_interval(average(100 * gains), 1)} on {WHERE[data]}"
-        for trick in telling.RECIPES[1:]
-        for data in ("channels", "mixture")
-        if (gains := telling.gains(units, data, trick)).size
-    ]
+    told = []
+    for trick in telling.RECIPES[1:]:
+        gains = [
+            f"{with_interval(average(100 * values), 1)} on {WHERE[data]}"
+            for data in ("channels", "mixture")
+            if (values := telling.gains(units, data, trick)).size
+        ]
+        told += [f"{NAMES[trick]} adds {listed(gains)}"] if gains else []
     if not told:
         return ""
     return (
         "Do leaky ReLU and the smoothed label help the discriminator to tell made data? In a game "
         "the generator answers, so here it rests, and fresh discriminators learn to tell its "
-        f"samples: to the percentage that a plain one gets right, {listed(told)}."
+        f"samples. To the percentage that a plain one gets right {'; '.join(told)} (each alone)."
     )

@@ -127,20 +127,17 @@ def panels(
 
 def tricks_title(shown: Mapping[str, Sequence[Row]]) -> str:
     """Return the title of the tricks' figure: which bring the generator nearer, by data."""
-    parts = []
+    judged, silent = [], []
     for head, rows in shown.items():
         where = WHERE[head.partition(",")[0]]
         if rows[0]["verdict"] in ("", "too few seeds"):
             why = "no verdict" if rows[0]["verdict"] else "no baseline, no verdict"
-            parts.append(f"on {where} {why}")
-            continue
-        nearer = [row["trick"] for row in rows if row["verdict"] == "helps"]
-        if nearer and len(nearer) == len(rows) > 2:
-            nearer = ["every trick"]
-        ends = "end" if len(nearer) > 1 or nearer[:1] == [NAMES["critic_steps"]] else "ends"
-        parts.append(f"on {where} {listed(nearer) or 'no trick'} {ends} nearer the data")
-    text = "; ".join(parts) or "no tricks were run."
-    return text[0].upper() + text[1:]
+            silent.append(f"on {where} {why}")
+        else:
+            nearer = [row["trick"] for row in rows if row["verdict"] == "helps"]
+            judged.append(f"on {where} {listed(nearer) if nearer else 'no trick'}")
+    text = "; ".join(judged + silent) or "no tricks were run."
+    return f"Nearer the data: {text}" if judged else text[0].upper() + text[1:]
 
 
 def tricks(
