@@ -15,7 +15,7 @@ COLOURS = {
     "reproduced": "success",
     "not reproduced": "danger",
     "mixed": "primary",
-    "undecided": "info",
+    "undecided": "light",
     "not run": "dark",
 }
 

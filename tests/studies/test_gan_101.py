@@ -271,7 +271,7 @@ def test_on_channels_new_seeds_tell_what_frees_a_training():
     }
     told = trick_words.tricks(trained(0.9), seen | new | sweep, 5, TricksConfig())
     assert "is stuck: it ends at 0.91 of its first distance." in told
-    assert "Of 2 plain trainings at 2 rates from 0.001 to 0.002 1 halves it." in told
+    assert "Of 2 plain trainings, at 2 rates from 0.001 to 0.002, 1 halves it." in told
     assert "With seeds 12 to 17, which nobody had seen, 0 of 6 plain trainings halve their first distance; " in told
     assert "6 with batch norm and 0 with faster D." in told
     assert "The generator ends nearer with batch norm (0.1" in told and "judges 3 such effects at once" in told
@@ -359,8 +359,8 @@ def test_the_sweep_is_told_with_its_rates_and_its_seeds():
     second = trained(0.2, data="mixture", seeds=8) | trained(0.1, "leaky", "mixture")
     again = {f"sweep-mixture-{rate:g}-100": series(np.geomspace(1, 50 * rate, 24)) for rate in (2e-3, 4e-3)}
     told = trick_words.tricks({}, second | again, 5, TricksConfig())
-    assert "Of the rates 0.002 and 0.004 0.002 is the best for the plain recipe (seed 100, batches of 256 " in told
-    assert "Seeds 0 to 7 judge. On the *mixture*" in told
+    assert "The plain recipe is best at the rate 0.002, of 0.002 and 0.004 (seed 100, batches of 256 samples); " in told
+    assert "seeds 0 to 7 judge. On the *mixture*" in told
     counted = words.runs(second, second | again | resting(0.8, 0.9, 0.8, 12))
     assert "2 to sweep a rate, 14 with the swept rate (seeds: 8) and 1 of discriminators" in counted
 

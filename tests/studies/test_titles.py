@@ -17,7 +17,7 @@ def test_generators_break_channels_as_those_drawn_do():
     real = {"training image": 5}
     told = {
         "A generator draws channels, and breaks some of them": {"generator, width 32": 12},
-        "What a generator draws is in no more pieces than its training image": {"generator, width 64": 5},
+        "A generator breaks no more channels than its training image has broken": {"generator, width 64": 5},
         "Width 64 draws channels, width 32 breaks them": {"generator, width 32": 12, "generator, width 64": 4},
         "Generators draw channels, and break some, width 32 more of them than width 64": {
             "generator, width 32": 12,
@@ -27,10 +27,13 @@ def test_generators_break_channels_as_those_drawn_do():
     }
     for title, drawn in told.items():
         assert latent.broken(real | drawn) == title
-    picture = np.zeros((5, 5))
-    picture[[0, 0, 4], [0, 1, 4]] = 1
-    assert latent.pieces({"training image": picture, "other": 0 * picture}) == {"training image": 2, "other": 0}
-    assert latent.counted(real) == "Separate pieces of channel: 5 (training image)."
+    picture = np.zeros((7, 7))
+    picture[1] = 1  # from side to side
+    picture[3, :4] = 1  # ends within
+    picture[5, 3:5] = 1  # an island
+    picture[[5, 6], [6, 6]] = 1  # cuts a corner
+    assert latent.loose({"training image": picture, "other": 0 * picture}) == {"training image": 2, "other": 0}
+    assert latent.counted(real) == "Pieces of channel that do not lead from side to side: 5 (training image)."
 
 
 def test_the_first_traces_are_told_by_their_scores():

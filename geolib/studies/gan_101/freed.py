@@ -55,10 +55,9 @@ def _swept(units: Units) -> str:
         return ""
     freed = sum(halves(trace, trace) for trace in runs.values())
     rates = sorted({rate for rate, _ in runs})
-    return (
-        f"Of {len(runs)} plain trainings at {len(rates)} rates from {rates[0]:g} to {rates[-1]:g} "
-        f"{freed or 'none'} {'halve' if freed > 1 else 'halves'} it."
-    )
+    span = f"at {len(rates)} rates from {rates[0]:g} to {rates[-1]:g}"
+    halve = "halve" if freed > 1 else "halves"
+    return f"Of {len(runs)} plain trainings, {span}, {freed or 'none'} {halve} it."
 
 
 def discriminators(units: Units) -> str:

@@ -243,10 +243,11 @@ def _sweep(second: Units, config: TricksConfig | None) -> str:
     if not ends or config is None or not seeds:
         return ""
     best = min(ends, key=lambda rate: ends[rate].mean())
+    rates = listed([f"{rate:g}" for rate in ends])
     return (
-        f"Of the rates {listed([f'{rate:g}' for rate in ends])} {best:g} is the best for the plain "
-        f"recipe (seed {FIRST_SWEPT}, batches of {config.mixture_batch} samples). Seeds {seeds[0]} "
-        f"to {seeds[-1]} judge. "
+        f"The plain recipe is best at the rate {best:g}, of {rates} "
+        f"(seed {FIRST_SWEPT}, batches of {config.mixture_batch} samples); seeds {seeds[0]} to "
+        f"{seeds[-1]} judge. "
     )
 
 

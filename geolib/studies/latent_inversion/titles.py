@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy import ndimage
 
-from geolib.datasets import channels
 from geolib.runs.tables import listed
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import facies, images, prior, search, tables
@@ -17,21 +17,27 @@ from geolib.studies.latent_inversion.world import World
 Trials = Sequence[Mapping[str, np.ndarray]]
 
 
-def pieces(drawn: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Return by title in how many pieces the channels of an image are, cut at one half."""
-    return {
-        title: int(channels.components((picture >= 0.5)[None])[0])
-        for title, picture in drawn.items()
-    }
+def loose(drawn: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Return by title how many pieces of channel, cut at one half, end within an image.
+
+    They touch fewer than two of its sides. Whole channels lead from one side to another.
+    """
+    found = {}
+    for title, picture in drawn.items():
+        labels, count = ndimage.label(picture >= 0.5)
+        sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+        touched = np.array([[number in side for side in sides] for number in range(1, count + 1)])
+        found[title] = int((touched.reshape(-1, 4).sum(1) < 2).sum())
+    return found
 
 
 def broken(counts: Mapping[str, int]) -> str:
-    """Return which generators break channels, by pieces in what they draw; the real image first."""
+    """Return which generators break channels, by their loose pieces; the real image first."""
     (_, real), *others = counts.items()
     short = {title.removeprefix("generator, "): count for title, count in others}
     broken = {title: count for title, count in short.items() if count > real}
     if not broken:
-        return "What a generator draws is in no more pieces than its training image"
+        return "A generator breaks no more channels than its training image has broken"
     if len(short) == 1:
         return "A generator draws channels, and breaks some of them"
     if whole := [title for title in short if title not in broken]:
@@ -43,9 +49,9 @@ def broken(counts: Mapping[str, int]) -> str:
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """Return in how many pieces the channels of each image are, as a sentence."""
+    """Return how many loose pieces each image has, as a sentence."""
     told = [f"{count} ({title})" for title, count in counts.items()]
-    return f"Separate pieces of channel: {listed(told)}."
+    return f"Pieces of channel that do not lead from side to side: {listed(told)}."
 
 
 def closer(judged: Units, rivals: Mapping[str, str]) -> str:
