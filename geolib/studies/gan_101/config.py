@@ -61,7 +61,7 @@ class GanConfig(BaseConfig):
 
 @dataclass(frozen=True)
 class TricksConfig(BaseConfig):
-    """Parameters of the trainings; the rates are what the sweep found best."""
+    """Parameters of the trainings; the rates are what a sweep with seed 100 found best."""
 
     tricks: tuple[str, ...] = param(MORE_TRICKS, "Tricks to try", choices=MORE_TRICKS, extent=True)
     data: tuple[str, ...] = param(
@@ -69,7 +69,7 @@ class TricksConfig(BaseConfig):
     )
     n_seeds: int = param(
         1,
-        "Seeds of each recipe on channels, 12, 13, ...",
+        "Seeds of each recipe on channels: 12, 13, ..., and with more than one also 0 to 11",
         paper=12,
         low=1,
         high=FIRST_SWEPT - FIRST_ADDED,
@@ -97,6 +97,13 @@ class TricksConfig(BaseConfig):
     )
     n_channels_sweep_seeds: int = param(
         0, "Seeds of the sweep on channels, 100, 101, ...", paper=3, low=0, high=100, extent=True
+    )
+    rival_rates: tuple[float, ...] = param(
+        (4e-3,),
+        "Other rates on channels that the plain recipe has with the seeds that judge",
+        low=1e-6,
+        high=1.0,
+        extent=True,
     )
     n_telling_seeds: int = param(
         0,

@@ -88,6 +88,8 @@ def swept(units: Units, data: str) -> dict[float, np.ndarray]:
     """Return by rate the distance at the end (mean of the last quarter), one for each seed."""
     found: dict[float, list[float]] = {}
     for unit, arrays in select(units, Swept, data=data).items():
+        if unit.seed < FIRST_SWEPT:
+            continue
         trace = arrays["trace"]
         found.setdefault(unit.rate, []).append(float(trace[-(len(trace) // 4) :].mean()))
     return {rate: np.array(ends) for rate, ends in sorted(found.items())}
@@ -137,8 +139,15 @@ class Tricks(Study[TricksConfig]):
             for seed in range(FIRST_ADDED)
             for name in SEEN
             if "channels" in config.data and config.n_seeds > 1
+            if name in ("plain", *config.tricks)
         ]
-        return sweep + telling + judging
+        rivals: list[Unit] = [
+            Swept("channels", rate, seed)
+            for seed in _seeds(config, "channels")
+            for rate in config.rival_rates
+            if "channels" in config.data and config.n_channels_sweep_seeds
+        ]
+        return sweep + telling + judging + rivals
 
     def compute(
         self, config: TricksConfig, units: Sequence[Unit], folder: Path | None = None
