@@ -170,7 +170,7 @@ def recheck(rows: Mapping[str, tuple[Any, Any]], *, runs: int, rerun: bool = Fal
         if not same:
             sentence += "They change all that is precomputed: nothing has to agree."
             return _box(YOURS, sentence)
-        sentence += "Your parameters leave this as it is precomputed:"
+        sentence += "These agree with what is precomputed to two digits or more:"
         return _box(YOURS, sentence, _beside(same, "Your run", agreed))
     sentence = f"{runs} runs of this chapter were computed again, on this machine"
     if least := min(agreed.values()):

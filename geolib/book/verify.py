@@ -207,7 +207,8 @@ def _power(row: Mapping[str, Any], claim: Claim) -> str:
         return ledger.ONE_RUN
     if row["verdict"] == "not run":
         return "not known before it is run"
-    if claim.judged_as == "existence" and row["n"] and claim.rule in ("some", "between"):
+    found = row["verdict"] == "reproduced" and claim.rule in ("some", "between")
+    if claim.judged_as == "existence" and row["n"] and found:
         return "none is needed: one case that was found shows it"
     if not claim.census and row["n"] and row["n"] > 1:
         ends = row["interval"]

@@ -257,7 +257,7 @@ def test_a_trick_on_a_stuck_baseline_is_not_praised():
     assert "above our bar of 0.5. That is no baseline, so there is no verdict." in text and "nearer" not in text
     assert "helps" not in ablation.ablation_table(5, stuck, "channels")
     learning = trick_words.tricks(trained(0.2) | trained(0.1, "leaky"), {}, 5)
-    assert "baseline" not in learning and "The generator ends nearer with leaky ReLU (0.5" in learning
+    assert "baseline" not in learning and "ends nearer to the data with leaky ReLU (0.5" in learning
     assert trick_words.tricks({}, {}, 5) == ""
     few = {name: run for name, run in (trained(0.2) | trained(0.1, "leaky")).items() if name.endswith("0")}
     assert "With fewer than 5 seeds no verdict is given." in trick_words.tricks(few, {}, 5)
@@ -270,11 +270,11 @@ def test_on_channels_new_seeds_tell_what_frees_a_training():
         f"sweep-channels-{rate:g}-100": series(np.geomspace(1, end, 24)) for rate, end in ((1e-3, 0.9), (2e-3, 0.2))
     }
     told = trick_words.tricks(trained(0.9), seen | new | sweep, 5, TricksConfig())
-    assert "is stuck: it ends at 0.91 of its first distance." in told
-    assert "Of 2 plain trainings, at 2 rates from 0.001 to 0.002, 1 halves it." in told
-    assert "With seeds 12 to 17, which nobody had seen, 0 of 6 plain trainings halve their first distance; " in told
+    assert "ends at 0.91 of its first distance; in a sweep of 2 rates, 1 trainings each, at most 1 halve it" in told
+    assert "(at 0.002)" in told
+    assert "With seeds 12 to 17, which nobody had seen, 0 of 6 plain trainings end at half of it or below; " in told
     assert "6 with batch norm and 0 with faster D." in told
-    assert "The generator ends nearer with batch norm (0.1" in told and "judges 3 such effects at once" in told
+    assert "ends nearer to the data with batch norm (0.1" in told and "hold for all 3 effects" in told
     found = TRICKS.measures(TricksConfig(), seen | new)
     assert found["added.tricks.channels.batch_norm.learning"].value == 1
     assert found["seen.tricks.channels.batch_norm.learning"].value == -1
@@ -295,14 +295,15 @@ def test_discriminators_are_compared_each_at_its_own_rate_chosen_on_other_seeds(
     gains = telling.gains(units, "channels", "leaky_critic")
     assert gains == pytest.approx(0.05 + 0.001 * np.arange(12, 18))
     assert telling.gains(units, "channels", "smooth_label") == pytest.approx(np.zeros(6))
-    assert telling.rates(TricksConfig(), units, "channels") == {
-        "plain": 2e-3,
-        "leaky_critic": 2e-3,
-        "smooth_label": 1e-3,
-    }
+    assert telling.chosen(units, "channels") == {"plain": 1, "leaky_critic": 1, "smooth_label": 0}
+    assert telling.chosen(units, "channels", common=True) == dict.fromkeys(telling.RECIPES, 1)
+    # At one rate the smoothed label has not its own.
+    assert telling.gains(units, "channels", "smooth_label", common=True) == pytest.approx(np.full(6, -0.1))
     assert telling.gains({k: v for k, v in units.items() if "100" not in k}, "channels", "leaky_critic").size == 0
     told = trick_words.tricks({}, units, 5)
-    assert "leaky ReLU in D adds 6.4 [6.3, 6.6] on channels; smoothed label adds 0.0 on channels (each alone)." in told
+    assert (
+        "right leaky ReLU in D adds 6.4 [6.3, 6.6] points on channels; smoothed label adds 0.0 points on chan" in told
+    )
     together = jointly(5, units, "channels")
     assert ablation.judgement("telling", together["leaky_critic", "telling"]) == "helps"
 
@@ -352,7 +353,7 @@ def test_what_is_clear_alone_may_be_open_among_all_that_is_judged_at_once():
     alone = ablation.effect("distance", row["ratios"])
     assert row["verdict"] == "no clear effect" and row["high"] > 1 > alone.high and row["mean"] == alone.value
     told = trick_words.tricks({}, second, 5)
-    assert "Faster D, smoothed label and all together are undecided" in told and "3 such effects at once" in told
+    assert "Faster D, smoothed label and all together are undecided" in told and "hold for all 3 effects" in told
 
 
 def test_the_sweep_is_told_with_its_rates_and_its_seeds():
@@ -368,9 +369,9 @@ def test_the_sweep_is_told_with_its_rates_and_its_seeds():
 def test_what_more_steps_bring_is_told_with_what_they_cost():
     second = trained(0.2, data="mixture") | trained(0.1, "leaky", "mixture")
     told = trick_words.tricks({}, second, 5)
-    assert "The generator ends nearer with leaky ReLU (0.57) of" in told and "as many updates" not in told
+    assert "nearer to the data with leaky ReLU (0.57 of plain's distance)." in told and "as many updates" not in told
     steps = trick_words.tricks({}, second | trained(0.1, "critic_steps", "mixture"), 5)
-    assert "nearer with more D steps (0.57) and leaky ReLU (0.57) of plain's final distance (the {doc}" in steps
+    assert "with more D steps (0.57 of plain's distance) and leaky ReLU (0.57) (intervals hold for all 3" in steps
     # A third as many steps of the generator: far from where the plain recipe ends.
     assert "After as many updates of both networks, more D steps end at 2.21 [2.18, 2.23] of it." in steps
     rows = trick_words.judged_markdown(second, 5, "mixture").splitlines()

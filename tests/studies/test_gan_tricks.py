@@ -17,7 +17,9 @@ def test_the_sweep_trains_with_seeds_that_judge_nothing():
     units = study.units(config)
     swept = {unit.seed for unit in units if isinstance(unit, tricks.Swept)}
     judging = [unit for unit in units if isinstance(unit, Trick)]
-    assert swept == {100, 101, 102} and not swept & {unit.seed for unit in judging}
+    rivals = {unit for unit in units if isinstance(unit, tricks.Swept) and unit.seed < 100}
+    assert swept == {100, 101, 102} | set(range(12, 24)) and {unit.rate for unit in rivals} == {4e-3}
+    assert {unit.seed for unit in judging} == set(range(100))
     # Seed by seed, so that what is finished when a run is stopped compares all recipes.
     new, seen = judging[: -12 * len(tricks.SEEN)], judging[-12 * len(tricks.SEEN) :]
     assert [unit.seed for unit in new] == sorted([*range(100)] * 8 + [*range(12, 24)] * 8)
@@ -66,7 +68,10 @@ def test_measures_say_what_tricks_do_and_how_far_the_baseline_gets():
     assert "learns.plain.channels" in told and not [name for name in told if name.startswith("learns.tricks")]
     assert told["seen.tricks.channels.leaky.learning"].value == 1  # all of them learn, none of the plain ones
     others = study.variants(study.Config(), units)
-    assert others == {}  # seven seeds or more are not left out one by one
+    assert set(others) == {f"without seed {seed}" for seed in range(3)}
+    assert others["without seed 0"]["learns.tricks.channels.leaky.distance"].n == 5
+    seventh = {f"trick-channels-{name}-6": made(falling) for name in ("plain", "leaky")}
+    assert study.variants(study.Config(), units | seventh) == {}  # of many seeds none is left out
     level = {name.replace("channels", "mixture"): run for name, run in units.items()}
     more = {f"trick-mixture-{name}-{seed}": made(falling) for name in ("plain", "leaky") for seed in range(12, 15)}
     added = study.variants(study.Config(), level | more)["added seeds alone"]["learns.tricks.mixture.leaky.distance"]
@@ -87,12 +92,29 @@ def test_a_generator_that_rests_is_not_rechecked():
     assert study.recheck(config, Telling("mixture", 3), {}, 1.0) is None
 
 
-def test_no_rate_of_the_sweep_frees_the_plain_recipe_on_channels():
+def test_the_ledger_says_which_rates_the_seeds_of_choice_prefer():
     results = studies.shipped(study, "paper")
-    runs = {unit: run["trace"] for unit, run in select(results.units, tricks.Swept, data="channels").items()}
+    runs = {
+        unit: run["trace"]
+        for unit, run in select(results.units, tricks.Swept, data="channels").items()
+        if unit.seed >= 100
+    }
     assert len(runs) == 6 * 3
-    by_rate = {}
+    halved = {}
     for unit, trace in runs.items():
-        by_rate.setdefault(unit.rate, []).append(tricks.halves(trace, trace))
-    # The ledger says so of the experiment.
-    assert all(2 * sum(halved) <= len(halved) for halved in by_rate.values())
+        halved.setdefault(unit.rate, []).append(tricks.halves(trace, trace))
+    assert max(halved, key=lambda rate: sum(halved[rate])) == 4e-3
+    assert sum(halved[4e-3]) == 2 and sum(halved[2e-3]) == 1 and sum(map(sum, halved.values())) == 3
+    ends = tricks.swept(results.units, "channels")
+    assert min(ends, key=lambda rate: ends[rate][0]) == 2e-3 and ends[4e-3].mean() < ends[2e-3].mean()
+
+
+def test_a_rival_is_the_plain_recipe_at_another_rate_with_the_seeds_that_judge():
+    falling = np.geomspace(1.0, 0.2, 24)
+    units = {f"trick-channels-plain-{seed}": made(np.linspace(1.0, 0.9, 24)) for seed in range(12, 18)}
+    units |= {f"trick-channels-leaky-{seed}": made(falling / (1 + seed / 100)) for seed in range(12, 18)}
+    units |= {f"sweep-channels-0.004-{seed}": made(3 * falling) for seed in range(12, 18)}
+    found = study.measures(study.Config(), units)
+    assert found["rival.0.004.leaky.distance"].value == pytest.approx(1 / 3 / 1.145, rel=1e-3)
+    assert found["rival.0.004.leaky.learning"].value == 1  # the rival ends above half of plain's first distance
+    assert tricks.swept(units, "channels") == {}  # what judges has chosen nothing

@@ -1,13 +1,14 @@
-"""What the chapter says of tricks on channels, where the plain recipe is stuck: what frees it."""
+"""What the chapter says of tricks on channels, where few plain trainings learn: what frees them."""
 
 from __future__ import annotations
 
+from geolib.runs.measure import Measure
 from geolib.runs.tables import listed
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101 import telling
-from geolib.studies.gan_101.ablation import NAMES, STUCK, average, learnt, with_interval
-from geolib.studies.gan_101.config import TricksConfig
-from geolib.studies.gan_101.tricks import Swept, halves, halving, judging
+from geolib.studies.gan_101.ablation import NAMES, learnt, with_interval
+from geolib.studies.gan_101.config import FIRST_SWEPT
+from geolib.studies.gan_101.tricks import Swept, halves, halving, jointly, judging
 from geolib.studies.gan_101.units import MORE_TRICKS, Trick
 from geolib.studies.gan_101.words import WHERE
 
@@ -21,23 +22,18 @@ def counts(units: Units) -> dict[str, tuple[int, int]]:
     return {trick: each for trick, each in found.items() if each[1]}
 
 
-def told(first: Units, second: Units, config: TricksConfig) -> str:
+def told(second: Units) -> str:
     """Return which tricks free a training, how often; empty where nothing of it was run."""
-    found = counts(second)
-    if len(found) < 2 or "plain" not in found:
+    found, part = counts(second), judging(second, DATA)
+    reached = learnt(part, DATA)
+    if len(found) < 2 or "plain" not in found or reached is None:
         return ""
-    before, swept = learnt(first, DATA), _swept(second)
-    text = "On *channel patches* the plain recipe "
-    if before is not None and before.value > STUCK:
-        text += f"is stuck: it ends at {with_interval(before)} of its first distance. "
-        text += f"{swept} " if swept else ""
-    else:
-        text += f"has a rate of {config.channels_rate:g}. "
     (plain, n), others = found["plain"], {k: v for k, v in found.items() if k != "plain"}
-    seeds = sorted({unit.seed for unit in select(judging(second, DATA), Trick, data=DATA)})
+    seeds = sorted({unit.seed for unit in select(part, Trick, data=DATA)})
+    text = f"On *channel patches* the plain recipe ends at {with_interval(reached)} of its first "
     text += (
-        f"So we ask what frees it. With seeds {seeds[0]} to {seeds[-1]}, which nobody had seen, "
-        f"{plain} of {n} plain trainings halve their first distance; "
+        f"distance{_swept(second)}. So we ask what frees it. With seeds {seeds[0]} to {seeds[-1]}, "
+        f"which nobody had seen, {plain} of {n} plain trainings end at half of it or below; "
     )
     groups: dict[int, list[str]] = {}
     for name, (count, _) in sorted(others.items(), key=lambda item: -item[1][0]):
@@ -46,34 +42,42 @@ def told(first: Units, second: Units, config: TricksConfig) -> str:
 
 
 def _swept(units: Units) -> str:
-    """Return that no rate of the sweep frees the plain recipe, or how many trainings do learn."""
-    runs = {
-        (unit.rate, unit.seed): run["trace"]
+    """Return how many plain trainings of the sweep halve their first distance, as a clause."""
+    runs = [
+        (unit.rate, halves(run["trace"], run["trace"]))
         for unit, run in select(units, Swept, data=DATA).items()
-    }
+        if unit.seed >= FIRST_SWEPT
+    ]
     if not runs:
         return ""
-    freed = sum(halves(trace, trace) for trace in runs.values())
-    rates = sorted({rate for rate, _ in runs})
-    span = f"at {len(rates)} rates from {rates[0]:g} to {rates[-1]:g}"
-    halve = "halve" if freed > 1 else "halves"
-    return f"Of {len(runs)} plain trainings, {span}, {freed or 'none'} {halve} it."
+    by_rate: dict[float, int] = {}
+    for rate, halved in runs:
+        by_rate[rate] = by_rate.get(rate, 0) + halved
+    seeds = len(runs) // len(by_rate)
+    best = max(by_rate, key=by_rate.__getitem__)
+    return (
+        f"; in a sweep of {len(by_rate)} rates, {seeds} trainings each, at most {by_rate[best]} "
+        f"halve it (at {best:g})"
+    )
 
 
-def discriminators(units: Units) -> str:
+def discriminators(units: Units, critic_steps: int) -> str:
     """Return what the tricks of the discriminator do to it against a generator that rests."""
     told = []
     for trick in telling.RECIPES[1:]:
-        gains = [
-            f"{with_interval(average(100 * values), 1)} on {WHERE[data]}"
-            for data in ("channels", "mixture")
-            if (values := telling.gains(units, data, trick)).size
-        ]
-        told += [f"{NAMES[trick]} adds {listed(gains)}"] if gains else []
+        points = []
+        for data in ("channels", "mixture"):
+            gain = jointly(critic_steps, judging(units, data), data).get((trick, "telling"))
+            if gain is not None:
+                low, high = (None if end is None else 100 * end for end in (gain.low, gain.high))
+                share = Measure(100 * gain.value, low, high, gain.n)
+                points.append(f"{with_interval(share, 1)} points on {WHERE[data]}")
+        told += [f"{NAMES[trick]} adds {listed(points)}"] if points else []
     if not told:
         return ""
     return (
         "Do leaky ReLU and the smoothed label help the discriminator to tell made data? In a game "
         "the generator answers, so here it rests, and fresh discriminators learn to tell its "
-        f"samples. To the percentage that a plain one gets right {'; '.join(told)} (each alone)."
+        "samples, each at its own rate. To the share that a plain one gets right "
+        f"{'; '.join(told)}."
     )

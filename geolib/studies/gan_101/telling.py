@@ -2,13 +2,13 @@
 
 In a game the generator answers: where a trick makes it better, its discriminator is right less
 often. So here a game (with batch norm, which learns on all data) is stopped half way, its generator
-is kept as it is, and new discriminators learn to tell its samples from real ones, with each recipe
-at each of several rates. A recipe's rate is chosen with seeds that judge nothing.
+rests (its weights do; its batch norms go on counting), and new discriminators learn to tell its
+samples from real ones, with each recipe at each of several rates. A recipe's rate is chosen with
+seeds that judge nothing, and so is one for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -41,8 +41,8 @@ class Telling(Unit):
 def tell(config: TricksConfig, unit: Telling) -> Arrays:
     """Train the discriminators; return their `accuracy` by recipe, rate and record, and `every`.
 
-    All share the generator, the data's stream and, where shapes allow, their start. The accuracy is
-    that on data that nobody learns from.
+    All share the generator, the data's stream and their start. The accuracy is that on data that
+    nobody learns from.
     """
     rate, batch = config.of(unit.data)
     first = source(unit.seed, f"telling-{unit.data}")
@@ -65,8 +65,11 @@ def tell(config: TricksConfig, unit: Telling) -> Arrays:
     return {"accuracy": accuracy, "every": np.array(every)}
 
 
-def chosen(units: Units, data: str) -> dict[str, int] | None:
-    """Return by recipe the place of the rate that is best on the seeds of choice; None of none."""
+def chosen(units: Units, data: str, *, common: bool = False) -> dict[str, int] | None:
+    """Return by recipe the place of the rate that is best on the seeds of choice; None of none.
+
+    Where it is `common`, it is the one that is best for all recipes in the mean.
+    """
     found = [
         arrays["accuracy"].mean(-1)
         for unit, arrays in select(units, Telling, data=data).items()
@@ -74,17 +77,21 @@ def chosen(units: Units, data: str) -> dict[str, int] | None:
     ]
     if not found:
         return None
-    best = np.mean(found, axis=0).argmax(-1)
+    mean = np.mean(found, axis=0)
+    best = np.broadcast_to(mean.mean(0), mean.shape).argmax(-1) if common else mean.argmax(-1)
     return {name: int(place) for name, place in zip(RECIPES, best, strict=True)}
 
 
-def gains(units: Units, data: str, trick: str, *, last: bool = False) -> np.ndarray:
+def gains(
+    units: Units, data: str, trick: str, *, last: bool = False, common: bool = False
+) -> np.ndarray:
     """Return what a recipe adds to the plain discriminator's accuracy, a value for each seed.
 
-    Each has its own rate (`chosen`). The accuracy is the mean over the training, so that learning
-    fast counts; that of the `last` quarter on request. Empty where nothing was run.
+    Each has its own rate, or all a `common` one (`chosen`). The accuracy is the mean over the
+    training, so that learning fast counts; that of the `last` quarter on request. Empty where
+    nothing was run.
     """
-    places = chosen(units, data)
+    places = chosen(units, data, common=common)
     if places is None:
         return np.empty(0)
     part = slice(-N_POINTS // 4, None) if last else slice(None)
@@ -100,29 +107,15 @@ def gains(units: Units, data: str, trick: str, *, last: bool = False) -> np.ndar
 
 
 def measures(units: Units) -> dict[str, Measure]:
-    """Return by data and recipe the gain over the training and at its end, each by itself."""
+    """Return by data and recipe the gain over the training, at its end, and at one rate for all."""
     found = {}
     for data in DATA:
         for trick in RECIPES[1:]:
-            for key, last in (("telling", False), ("telling_at_the_end", True)):
-                values = gains(units, data, trick, last=last)
+            for key, values in (
+                ("telling", gains(units, data, trick)),
+                ("telling_at_the_end", gains(units, data, trick, last=True)),
+                ("telling_at_one_rate", gains(units, data, trick, common=True)),
+            ):
                 if values.size:
                     found[f"{key}.{data}.{trick}"] = Measure.mean(values.tolist())
     return found
-
-
-def plain_accuracy(units: Units, data: str) -> Measure | None:
-    """Return the plain discriminator's accuracy over the training, at its own rate."""
-    places = chosen(units, data)
-    values = [
-        float(arrays["accuracy"][0, places["plain"]].mean())
-        for unit, arrays in select(units, Telling, data=data).items()
-        if places is not None and unit.seed < FIRST_SWEPT
-    ]
-    return Measure.mean(values) if values else None
-
-
-def rates(config: TricksConfig, units: Units, data: str) -> Mapping[str, float]:
-    """Return the rate that each recipe has."""
-    places = chosen(units, data) or {}
-    return {name: config.telling_rates[place] for name, place in places.items()}

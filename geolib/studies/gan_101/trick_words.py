@@ -161,11 +161,11 @@ def tricks(
             parts += filter(None, [_on(first, data, compared(first, data, critic_steps))])
             continue
         if data == freed.DATA:
-            text = freed.told(first, second, config or TricksConfig())
+            text = freed.told(second)
         else:
             text = _sweep(second, config) + _on(second, data, [])
         parts.append(f"{text} {_verdicts(rows)}{_cost(second, data, critic_steps, rows)}".strip())
-    return "\n\n".join([*parts, *filter(None, [freed.discriminators(second)])])
+    return "\n\n".join([*parts, *filter(None, [freed.discriminators(second, critic_steps)])])
 
 
 def _on(units: Units, data: str, rows: Sequence[Row]) -> str:
@@ -184,18 +184,22 @@ def _verdicts(rows: Sequence[Row]) -> str:
     """Return who ends nearer the data, who farther, and of whom it is not known."""
     if rows[0]["verdict"] == "too few seeds":
         return f"With fewer than {ENOUGH_SEEDS} seeds no verdict is given."
-    told = [
-        f"{look} with {listed([_with_ratio(row) for row in mine])}"
-        for verdict, look in _LOOKS.items()
-        if (mine := [row for row in rows if row["verdict"] == verdict])
-    ]
+    told, ratio = [], " of plain's distance"
+    for verdict, where in (("helps", "nearer to the data"), ("harms", "farther from it")):
+        mine = [row for row in rows if row["verdict"] == verdict]
+        names = [
+            f"{row['trick']} ({row['mean']:.2f}{'' if n else ratio})" for n, row in enumerate(mine)
+        ]
+        if names:
+            told.append(f"{where} with {listed(names)}")
+            ratio = ""
     open_ = [row["trick"] for row in rows if row["verdict"] == "no clear effect"]
-    text = f"The generator ends {listed(told)} of plain's final distance" if told else ""
+    text = f"The generator ends {listed(told)}" if told else ""
     if open_:
         text += f"; {listed(open_)} {'is' if len(open_) == 1 else 'are'} undecided"
     count = rows[0]["at_once"]
     if count:
-        text += f" (the {{doc}}`ledger </reproduces>` judges {count} such effects at once)"
+        text += f" (intervals hold for all {count} effects that are compared there at once)"
     text = text.removeprefix("; ")
     return f"{text[0].upper()}{text[1:]}."
 
@@ -232,6 +236,11 @@ def judged_markdown(second: Units, critic_steps: int, data: str) -> str:
             for each in (effect(key, values[name, key]), wide)
         ]
         rows.append([NAMES[name], _WHAT[key], *cells, judgement(key, wide)])
+    if data == freed.DATA:
+        shares = {name: f"{k} of {n}" for name, (k, n) in freed.counts(second).items()}
+        plain = shares.pop("plain", "")
+        what = f"trainings that learn (plain: {plain})"
+        rows += [[NAMES[name], what, told, "", ""] for name, told in shares.items()]
     heads = ["Trick", "Outcome", "Alone", "Together", "Verdict"]
     return markdown(heads, rows, "llrrl", empty="Not run with these parameters.")
 
@@ -249,10 +258,6 @@ def _sweep(second: Units, config: TricksConfig | None) -> str:
         f"(seed {FIRST_SWEPT}, batches of {config.mixture_batch} samples); seeds {seeds[0]} to "
         f"{seeds[-1]} judge. "
     )
-
-
-def _with_ratio(row: Row) -> str:
-    return f"{row['trick']} ({row['mean']:.2f})"
 
 
 def _told(measure: Measure) -> str:
