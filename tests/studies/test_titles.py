@@ -27,13 +27,14 @@ def test_generators_break_channels_as_those_drawn_do():
     }
     for title, drawn in told.items():
         assert latent.broken(real | drawn) == title
-    picture = np.zeros((7, 7))
-    picture[1] = 1  # from side to side
-    picture[3, :4] = 1  # ends within
-    picture[5, 3:5] = 1  # an island
-    picture[[5, 6], [6, 6]] = 1  # cuts a corner
+    picture = np.zeros((70, 70))
+    picture[2:12] = 1  # from side to side
+    picture[20:30, :40] = 1  # ends within
+    picture[40:50, 30:45] = 1  # an island
+    picture[50:60, 60:] = picture[60:, 55:62] = 1  # cuts a corner, by two diagonal pieces
+    picture[35, 35] = 1  # a speck
     assert latent.loose({"training image": picture, "other": 0 * picture}) == {"training image": 2, "other": 0}
-    assert latent.counted(real) == "Pieces of channel that do not lead from side to side: 5 (training image)."
+    assert latent.counted(real) == "Pieces of channel that end within the image: 5 (training image)."
 
 
 def test_the_first_traces_are_told_by_their_scores():

@@ -17,17 +17,24 @@ from geolib.studies.latent_inversion.world import World
 Trials = Sequence[Mapping[str, np.ndarray]]
 
 
+#: A piece of so many pixels is as long as it is thick.
+SPECK = 100
+
+
 def loose(drawn: Mapping[str, np.ndarray]) -> dict[str, int]:
     """Return by title how many pieces of channel, cut at one half, end within an image.
 
-    They touch fewer than two of its sides. Whole channels lead from one side to another.
+    They touch fewer than two of its sides, where whole channels lead from one to another. What is
+    below `SPECK` pixels is no piece of channel.
     """
     found = {}
     for title, picture in drawn.items():
-        labels, count = ndimage.label(picture >= 0.5)
+        labels, count = ndimage.label(picture >= 0.5, np.ones((3, 3)))
         sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
-        touched = np.array([[number in side for side in sides] for number in range(1, count + 1)])
-        found[title] = int((touched.reshape(-1, 4).sum(1) < 2).sum())
+        found[title] = sum(
+            int((labels == number).sum()) >= SPECK and sum(number in side for side in sides) < 2
+            for number in range(1, count + 1)
+        )
     return found
 
 
@@ -51,7 +58,7 @@ def broken(counts: Mapping[str, int]) -> str:
 def counted(counts: Mapping[str, int]) -> str:
     """Return how many loose pieces each image has, as a sentence."""
     told = [f"{count} ({title})" for title, count in counts.items()]
-    return f"Pieces of channel that do not lead from side to side: {listed(told)}."
+    return f"Pieces of channel that end within the image: {listed(told)}."
 
 
 def closer(judged: Units, rivals: Mapping[str, str]) -> str:
