@@ -9,7 +9,6 @@ from typing import Any
 
 from geolib.book import ledger
 from geolib.runs import paths
-from geolib.runs.tables import markdown
 
 #: The pages of the claims and of the errata.
 PAGE, ERRATA = "reproduces.html", "errata.html"
@@ -92,9 +91,11 @@ def of_record(judged: Iterable[Mapping[str, Any]], file: str) -> dict[str, list[
 
 
 def verdicts(found: Mapping[str, Sequence[str]]) -> str:
-    """Return a table with a row for each verdict and a link for each claim."""
-    rows = [[verdict, ", ".join(map(claim, ids))] for verdict, ids in found.items()]
-    return markdown(["Verdict", "Statements"], rows)
+    """Return a line for each verdict, with a link for each claim, named without its paper."""
+    return "\n".join(
+        f"- *{verdict}*: {', '.join(claim(each, each.partition('.')[2]) for each in ids)}"
+        for verdict, ids in found.items()
+    )
 
 
 def counted(many: int) -> str:

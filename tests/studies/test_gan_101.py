@@ -381,9 +381,8 @@ def test_what_more_steps_bring_is_told_with_what_they_cost():
 
 
 def test_an_end_that_excludes_one_is_not_rounded_to_it():
-    row = {"trick": "faster D", "mean": 0.76, "low": 0.58, "high": 0.9954, "ratios": np.ones(12), "verdict": "helps"}
-    assert trick_words._with_ratio(row) == "faster D (0.76 [0.58, 0.995])"
-    assert trick_words._with_ratio(row | {"high": 0.9}) == "faster D (0.76 [0.58, 0.90])"
+    assert trick_words._told(Measure(0.76, 0.58, 0.9954, 12)) == "0.76 [0.58, 0.995]"
+    assert trick_words._told(Measure(0.76, 0.58, 0.9, 12)) == "0.76 [0.58, 0.90]"
 
 
 def test_a_bias_of_orders_is_told_by_seed():
