@@ -38,9 +38,7 @@ def _told(
         power = rules.planned(*rule, n, claim.judged_as, like, claim.effect).power
         return power is not None and power >= rules.ENOUGH
 
-    most = next((2**n for n in range(1, 13) if enough(2**n)), None)
-    few = None if most is None else next(n for n in range(most // 2, most + 1) if enough(n))
-    return told._replace(trials=few)
+    return told._replace(trials=rules.least(enough))
 
 
 def _expected(

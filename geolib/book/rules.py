@@ -116,9 +116,8 @@ def judge(
     elif rule == "some":
         found = _some(ours)
     elif rule == "holds":
-        found = Judgement(
-            {1.0: "reproduced", 0.0: "not reproduced"}.get(float(ours.value), "undecided")
-        )
+        told = {1.0: "reproduced", 0.0: "not reproduced"}
+        found = Judgement(told.get(float(ours.value), "undecided"))
     elif rule == "equals":
         found = Judgement("reproduced" if ours.value == float(published) else "not reproduced")
     else:
@@ -218,14 +217,18 @@ def _count_power(published: int, of: int, n: int) -> float:
 
 
 @functools.lru_cache(256)
-def _count_needed(published: int, of: int, most: int = 1 << 13) -> int | None:
-    """Return about the least number of trials whose power is enough; None beyond `most`."""
+def _count_needed(published: int, of: int) -> int | None:
+    return least(lambda n: _count_power(published, of, n) >= ENOUGH)
+
+
+def least(enough: Callable[[int], bool], most: int = 1 << 13) -> int | None:
+    """Return about the least number of trials that is enough; None beyond `most`."""
     n = 1
-    while _count_power(published, of, n) < ENOUGH:
+    while not enough(n):
         n *= 2
         if n > most:
             return None
-    return _first(lambda m: _count_power(published, of, m) >= ENOUGH, n // 2, n)
+    return _first(enough, n // 2, n)
 
 
 def _exceptions(rule: str, ours: Measure) -> Judgement:
@@ -233,10 +236,8 @@ def _exceptions(rule: str, ours: Measure) -> Judgement:
     if ours.n is None:  # all the cases there are, not a sample of them
         return Judgement("not reproduced" if refuted else "reproduced")
     trials = ours.independent
-    power = _seen(trials)
-    return Judgement(
-        "not reproduced" if refuted else "reproduced", power, RARE if power < ENOUGH else None
-    )
+    power, verdict = _seen(trials), "not reproduced" if refuted else "reproduced"
+    return Judgement(verdict, power, RARE if power < ENOUGH else None)
 
 
 def _some(ours: Measure) -> Judgement:

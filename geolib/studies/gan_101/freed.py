@@ -53,12 +53,9 @@ def _swept(units: Units) -> str:
     by_rate: dict[float, int] = {}
     for rate, halved in runs:
         by_rate[rate] = by_rate.get(rate, 0) + halved
-    seeds = len(runs) // len(by_rate)
-    best = max(by_rate, key=by_rate.__getitem__)
-    return (
-        f"; in a sweep of {len(by_rate)} rates, {seeds} trainings each, at most {by_rate[best]} "
-        f"halve it (at {best:g})"
-    )
+    seeds, best = len(runs) // len(by_rate), max(by_rate, key=by_rate.__getitem__)
+    most = f"at most {by_rate[best]} (at {best:g})" if by_rate[best] else "none"
+    return f"; of {seeds} at each of {len(by_rate)} rates in a sweep {most} halved it"
 
 
 def discriminators(units: Units, critic_steps: int) -> str:

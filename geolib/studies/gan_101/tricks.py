@@ -36,38 +36,23 @@ from geolib.studies.gan_101.telling import Telling, tell
 from geolib.studies.gan_101.units import DATA, MORE_TRICKS, Trick
 from geolib.studies.gan_101.variants import trick
 
+_ON_BOTH = (
+    ("batch_norm", "time"),
+    ("batch_norm", "distance"),
+    ("critic_rate", "distance"),
+    ("critic_steps", "distance"),
+    ("smooth_label", "telling"),
+    ("smooth_label", "distance"),
+    ("leaky_critic", "telling"),
+    ("leaky_critic", "distance"),
+    ("leaky", "distance"),
+    ("all", "distance"),
+)
 #: What is compared with one plain recipe on some data, and corrected for together.
 FAMILY = {
-    "mixture": (
-        ("batch_norm", "unrest"),
-        ("batch_norm", "time"),
-        ("batch_norm", "distance"),
-        ("critic_rate", "distance"),
-        ("critic_steps", "distance"),
-        ("critic_steps", "critic_error"),
-        ("smooth_label", "telling"),
-        ("smooth_label", "distance"),
-        ("leaky_critic", "telling"),
-        ("leaky_critic", "distance"),
-        ("leaky", "distance"),
-        ("all", "distance"),
-    ),
-    "channels": (
-        ("batch_norm", "time"),
-        ("batch_norm", "distance"),
-        ("critic_rate", "distance"),
-        ("critic_steps", "distance"),
-        ("smooth_label", "extreme"),
-        ("smooth_label", "telling"),
-        ("smooth_label", "distance"),
-        ("leaky_critic", "telling"),
-        ("leaky_critic", "distance"),
-        ("leaky", "distance"),
-        ("all", "distance"),
-    ),
+    "mixture": (*_ON_BOTH, ("batch_norm", "unrest"), ("critic_steps", "critic_error")),
+    "channels": (*_ON_BOTH, ("smooth_label", "extreme")),
 }
-
-
 #: What twelve seeds had been run with on channels before the rule that now judges was made.
 SEEN = ("plain", "batch_norm", "leaky", "smooth_label")
 #: Seeds from 100 on by which each discriminator against a resting generator gets its rate.
@@ -100,8 +85,8 @@ class Tricks(Study[TricksConfig]):
     """The sweep, then every recipe with each seed."""
 
     name = "gan_tricks"
-    title = "Training tricks against a baseline that learns"
-    question = "Do the tricks help where the plain game learns as well?"
+    title = "Training tricks against a plain recipe whose rate is swept"
+    question = "What does each training trick do, and which free a training that is stuck?"
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "trace": ("record",),
         "critic": ("record", "quantity"),
