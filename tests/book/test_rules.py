@@ -123,3 +123,10 @@ def test_what_would_refute_a_claim_is_told_in_words():
         assert (stats.fisher_exact([[k, 100 - k], [51, 349]]).pvalue < 0.05) == (k < low or k > high)
     assert rules.refuted_by("comparison", "between", [None, 1], "less", None).endswith("above 1")
     assert rules.refuted_by("number", "between", [2, 3], "x", None).endswith("outside 2 to 3")
+
+
+def test_the_least_number_of_trials_is_found_by_doubling_and_halving():
+    asked = []
+    assert rules.least(lambda n: asked.append(n) or n >= 1300) == 1300 and len(asked) < 25
+    assert rules.least(lambda n: n >= 1) == 1
+    assert rules.least(lambda n: False, most=64) is None

@@ -170,6 +170,8 @@ def test_recipes_reach_the_networks(picture, game):
     assert has(normed.generator, norms) and has(normed.critic, norms)
     leaky = build("leaky")[0]
     assert has(leaky.generator, torch.nn.LeakyReLU) and has(leaky.critic, torch.nn.LeakyReLU)
+    judge = build("leaky_critic")[0]
+    assert not has(judge.generator, torch.nn.LeakyReLU) and has(judge.critic, torch.nn.LeakyReLU)
     assert build("critic_steps")[1].critic_steps == 5
     faster = build("critic_rate")[0]
     rates = [o.param_groups[0]["lr"] for o in (faster.critic_optimizer, faster.generator_optimizer)]

@@ -31,7 +31,7 @@ def test_generators_break_channels_as_those_drawn_do():
     picture[2:12] = 1  # from side to side
     picture[20:30, :40] = 1  # ends within
     picture[40:50, 30:45] = 1  # an island
-    picture[50:60, 60:] = picture[60:, 55:62] = 1  # cuts a corner, by two diagonal pieces
+    picture[50:60, 60:] = picture[60:, 50:60] = 1  # cuts a corner, by two diagonal pieces
     picture[35, 35] = 1  # a speck
     assert latent.loose({"training image": picture, "other": 0 * picture}) == {"training image": 2, "other": 0}
     assert latent.counted(real) == "Pieces of channel that end within the image: 5 (training image)."

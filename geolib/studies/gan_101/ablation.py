@@ -37,6 +37,25 @@ STUCK = 0.5
 ENOUGH_SEEDS = 5
 
 
+#: Arrays of a training by name.
+Run = Mapping[str, np.ndarray]
+
+
+def pairs(units: Units, data: str, trick: str) -> dict[int, tuple[Run, Run]]:
+    """Return by seed a trick's training and the plain one, of those seeds that have both."""
+    plain = {unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()}
+    return {
+        unit.seed: (run, plain[unit.seed])
+        for unit, run in select(units, Trick, data=data, trick=trick).items()
+        if unit.seed in plain
+    }
+
+
+def end(trace: np.ndarray) -> float:
+    """Return the distance at the end of a training: the mean over its last quarter."""
+    return float(trace[-(len(trace) // 4) :].mean())
+
+
 def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict[str, np.ndarray]:
     """Return each outcome of a trick over the plain recipe, a value for each seed run with both.
 
@@ -64,13 +83,7 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
         and differences are empty and the rest is missing.
     """
     found: dict[str, list[float]] = {name: [] for name in ("distance", *DIFFERENCES)}
-    plain_runs = {
-        unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()
-    }
-    for unit, arrays in select(units, Trick, data=data, trick=trick).items():
-        plain = plain_runs.get(unit.seed)
-        if plain is None:
-            continue
+    for arrays, plain in pairs(units, data, trick).values():
         updates = critic_steps + 1 if trick in ("critic_steps", "all") else 2
         values = _ratios(arrays["trace"], plain["trace"], data, updates)
         half = len(plain["trace"]) // 2
@@ -84,7 +97,7 @@ def outcomes(units: Units, data: str, trick: str, critic_steps: int = 5) -> dict
 def _ratios(ours: np.ndarray, base: np.ndarray, data: str, updates: int) -> dict[str, float]:
     n = len(base)
     last, half = slice(n - n // 4, n), slice(n // 2, n)
-    ends = {"plain": float(base[last].mean()), "own": float(ours[last].mean())}
+    ends = {"plain": end(base), "own": end(ours)}
     goal, *others = GOALS[data]
     times = {"time": goal, **{f"time_to_{other:g}": other for other in others}}
     times |= {f"time_to_{whose}_end": end for whose, end in ends.items()}
@@ -108,14 +121,11 @@ def at_equal_distance(units: Units, data: str, trick: str) -> Measure | None:
     """
     from scipy import stats
 
-    both = select(units, Trick, data=data, trick="plain")
-    plain = {unit.seed: run for unit, run in both.items()}
     points = []
-    for unit, run in select(units, Trick, data=data, trick=trick).items():
-        if unit.seed in plain:
-            base, half = plain[unit.seed], len(run["trace"]) // 2
-            ratio = run["trace"][half:].mean() / base["trace"][half:].mean()
-            points.append((np.log(ratio), (run["critic"] - base["critic"])[half:, 0].mean()))
+    for run, base in pairs(units, data, trick).values():
+        half = len(run["trace"]) // 2
+        ratio = run["trace"][half:].mean() / base["trace"][half:].mean()
+        points.append((np.log(ratio), (run["critic"] - base["critic"])[half:, 0].mean()))
     if len(points) < 4 or np.ptp([x for x, _ in points]) == 0:
         return None
     line = stats.linregress(*np.transpose(points))
@@ -190,12 +200,8 @@ def judgement(outcome: str, measure: Measure) -> str:
 
 def learnt(units: Units, data: str, trick: str = "plain") -> Measure | None:
     """Return a recipe's last distance over the plain recipe's at its first record, by seed."""
-    plain = {u.seed: run for u, run in select(units, Trick, data=data, trick="plain").items()}
-    ends = [
-        run["trace"][-(len(run["trace"]) // 4) :].mean() / plain[unit.seed]["trace"][0]
-        for unit, run in select(units, Trick, data=data, trick=trick).items()
-        if unit.seed in plain
-    ]
+    both = pairs(units, data, trick).values()
+    ends = [end(run["trace"]) / plain["trace"][0] for run, plain in both]
     return effect("distance", np.array(ends)) if ends else None
 
 

@@ -27,8 +27,10 @@ from geolib.studies.gan_101.ablation import (
     ablation,
     at_equal_distance,
     effect,
+    end,
     learnt,
     outcomes,
+    pairs,
     together,
 )
 from geolib.studies.gan_101.config import FIRST_ADDED, FIRST_SWEPT, TricksConfig
@@ -77,7 +79,7 @@ def swept(units: Units, data: str) -> dict[float, np.ndarray]:
         if unit.seed < FIRST_SWEPT:
             continue
         trace = arrays["trace"]
-        found.setdefault(unit.rate, []).append(float(trace[-(len(trace) // 4) :].mean()))
+        found.setdefault(unit.rate, []).append(end(trace))
     return {rate: np.array(ends) for rate, ends in sorted(found.items())}
 
 
@@ -211,18 +213,13 @@ def judging(units: Units, data: str, *, added: bool = True) -> Units:
 
 def halving(units: Units, data: str, trick: str) -> tuple[int, int]:
     """Return how many trainings end at half plain's first distance or below, and of how many."""
-    plain = {unit.seed: run for unit, run in select(units, Trick, data=data, trick="plain").items()}
-    runs = [
-        halves(run["trace"], plain[unit.seed]["trace"])
-        for unit, run in select(units, Trick, data=data, trick=trick).items()
-        if unit.seed in plain
-    ]
-    return sum(runs), len(runs)
+    both = pairs(units, data, trick).values()
+    return sum(halves(run["trace"], plain["trace"]) for run, plain in both), len(both)
 
 
 def halves(trace: np.ndarray, plain: np.ndarray) -> bool:
     """Return whether a training ends at half the first distance of a plain one or below."""
-    return bool(trace[-(len(trace) // 4) :].mean() <= STUCK * plain[0])
+    return bool(end(trace) <= STUCK * plain[0])
 
 
 def learning(units: Units, data: str, trick: str) -> Measure:
@@ -241,37 +238,26 @@ def rivals(units: Units) -> dict[str, Measure]:
     distance (at the usual rate) exceeds that of the plain ones at the other rate.
     """
     part = judging(units, "channels")
-    usual = {
-        unit.seed: run["trace"]
-        for unit, run in select(part, Trick, data="channels", trick="plain").items()
-    }
     rival: dict[float, dict[int, np.ndarray]] = {}
     for unit, run in select(units, Swept, data="channels").items():
-        if unit.seed in usual:
-            rival.setdefault(unit.rate, {})[unit.seed] = run["trace"]
+        rival.setdefault(unit.rate, {})[unit.seed] = run["trace"]
     found = {}
-    for rate, plain in rival.items():
+    for rate, other in rival.items():
         for name in MORE_TRICKS:
-            runs = {
-                unit.seed: run["trace"]
-                for unit, run in select(part, Trick, data="channels", trick=name).items()
-                if unit.seed in plain
-            }
-            if not runs:
-                continue
-            ends = [_end(trace) / _end(plain[seed]) for seed, trace in runs.items()]
-            front = f"rival.{rate:g}.{name}"
-            found[f"{front}.distance"] = effect("distance", np.array(ends))
-            ours, theirs = (
-                Measure.count(sum(halves(each[seed], usual[seed]) for seed in runs), len(runs))
-                for each in (runs, plain)
-            )
-            found[f"{front}.learning"] = Measure.difference(ours, theirs)
+            runs = [
+                (run["trace"], other[seed], usual["trace"])
+                for seed, (run, usual) in pairs(part, "channels", name).items()
+                if seed in other
+            ]
+            if runs:
+                ratios = np.array([end(trace) / end(plain) for trace, plain, _ in runs])
+                found[f"rival.{rate:g}.{name}.distance"] = effect("distance", ratios)
+                ours, theirs = (
+                    Measure.count(sum(halves(run[n], run[2]) for run in runs), len(runs))
+                    for n in (0, 1)
+                )
+                found[f"rival.{rate:g}.{name}.learning"] = Measure.difference(ours, theirs)
     return found
-
-
-def _end(trace: np.ndarray) -> float:
-    return float(trace[-(len(trace) // 4) :].mean())
 
 
 def _sweep(config: TricksConfig, data: str) -> tuple[int, tuple[float, ...]]:
