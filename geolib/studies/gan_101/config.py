@@ -49,7 +49,7 @@ class GanConfig(BaseConfig):
     variants: tuple[str, ...] = param(
         VARIANTS, "variants trained on channel patches", choices=VARIANTS, extent=True
     )
-    n_variant_seeds: int = param(1, "seeds of each variant", paper=3, low=1, high=100, extent=True)
+    n_variant_seeds: int = param(1, "seeds of each variant", paper=12, low=1, high=100, extent=True)
     variant_iterations: int = param(
         200, "generator steps of each variant's training", paper=600, low=20
     )
