@@ -14,12 +14,13 @@ from geolib.book import ledger as claims
 from geolib.gans.train import Players
 from geolib.runs import paths, store
 from geolib.runs.measure import Measure
-from geolib.studies.gan_101 import ablation, measures, tables, telling, theory, trick_words, words
+from geolib.runs.unit import select
+from geolib.studies.gan_101 import ablation, measures, otherwise, tables, telling, theory, trick_words, words
 from geolib.studies.gan_101.config import TricksConfig
 from geolib.studies.gan_101.study import STUDY as study
 from geolib.studies.gan_101.tricks import STUDY as TRICKS
 from geolib.studies.gan_101.tricks import jointly
-from geolib.studies.gan_101.units import Theory
+from geolib.studies.gan_101.units import Theory, Variant
 
 TINY = {
     "n_samples": 400,
@@ -40,7 +41,7 @@ def tiny():
 
 def test_units_have_plain_names_and_cover_the_config():
     names = study.names(study.Config.preset("paper"))
-    assert len(names) == len(set(names)) == 8 + 2 * 7 * 6 + 5 * 3
+    assert len(names) == len(set(names)) == 8 + 2 * 7 * 6 + 5 * 12
     assert all(re.fullmatch(r"[a-z0-9_-]+", name) for name in names)
 
 
@@ -110,6 +111,25 @@ def test_measures_cope_with_any_subset(tiny):
     assert study.measures(config, {}) == {}
     # Tricks need the plain recipe beside them; everything else stands alone.
     assert set(whole) - set(parts) == {k for k in whole if k.startswith("tricks.")}
+
+
+def test_few_seeds_are_left_out_one_by_one_and_many_are_halved():
+    def seeds(variant, count):
+        return {Variant(variant, seed).name: {"seed": np.array(seed)} for seed in range(count)}
+
+    def measured(units):
+        return {
+            variant: [int(a["seed"]) for a in select(units, Variant, variant=variant).values()]
+            for variant in ("wgan", "dcgan")
+        }
+
+    units = seeds("wgan", 12) | seeds("dcgan", 3)
+    halves = otherwise.halves(units, measured)
+    assert [set(found["wgan"]) for found in halves.values()] == [set(range(6)), set(range(6, 12))]
+    assert all(not found["dcgan"] for found in halves.values()) and otherwise.halves(seeds("dcgan", 3), measured) == {}
+    left_out = otherwise.subsets(units, measured)
+    assert [set(found["dcgan"]) for found in left_out.values()] == [{1, 2}, {0, 2}, {0, 1}]
+    assert all(not found["wgan"] for found in left_out.values())
 
 
 def test_units_survive_publishing(tiny, tmp_path):

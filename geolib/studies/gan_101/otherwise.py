@@ -1,4 +1,4 @@
-"""What judges the claims on GANs had other seeds been drawn: one of the first three left out."""
+"""What judges the claims on GANs with other seeds: one left out of few, halves of many."""
 
 from __future__ import annotations
 
@@ -26,7 +26,37 @@ def variants(critic_steps: int, units: Units) -> dict[str, dict[str, Measure]]:
     units : mapping
         Results by unit name.
     """
-    return subsets(units, lambda part: measures(critic_steps, part))
+
+    def measured(part: Units) -> dict[str, Measure]:
+        return measures(critic_steps, part)
+
+    return {**subsets(units, measured), **halves(units, measured)}
+
+
+def halves(
+    units: Units, measured: Callable[[Units], dict[str, Measure]]
+) -> dict[str, dict[str, Measure]]:
+    """Return by choice what the first and the second half of a variant's seeds give, where many.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    measured : callable
+        Makes measures of results.
+    """
+    every = select(units, Variant)
+    seeds = Counter(map(_repeated, every))
+    found = {}
+    for late, choice in enumerate(("the first half of the seeds", "the second half of the seeds")):
+        kept = {
+            unit.name: arrays
+            for unit, arrays in every.items()
+            if (n := seeds[_repeated(unit)]) > FEW and (2 * unit.seed >= n) == late
+        }
+        if kept:
+            found[choice] = measured(kept)
+    return found
 
 
 def subsets(
