@@ -1,4 +1,4 @@
-"""Descents and searches that remember their evaluations, so that another call does not compute them again."""
+"""Descents, searches and chains that remember their evaluations, so that another call computes none of them again."""
 
 from __future__ import annotations
 
@@ -87,3 +87,52 @@ class Remembered(_Memory):
     def __call__(self, models: np.ndarray) -> np.ndarray:
         """Return predictions, from the store if this call was made before."""
         return np.array(self.recall(models, lambda: {"made": np.asarray(self.simulate(models))})["made"])
+
+
+class Chained:
+    """A log likelihood that remembers its values: chains that were killed go on where they were.
+
+    The states follow from the values and the sampler's random numbers, so that nothing else is kept.
+
+    Parameters
+    ----------
+    log_likelihood : callable
+        Takes states `(n, d)`, returns `(n,)`.
+    store : Store
+        Holds the values, all in one unit.
+    every : int
+        Calls after which they are saved; so many are computed again at most.
+
+    Raises
+    ------
+    ValueError
+        If the values are those of other chains.
+    """
+
+    NAME = "likelihoods"
+
+    def __init__(self, log_likelihood: Callable[[np.ndarray], np.ndarray], store: Store, every: int = 500) -> None:
+        self.log_likelihood, self.store, self.every = log_likelihood, store, every
+        found = store.get(self.NAME)
+        self.known: np.ndarray = found[0]["values"] if found else np.empty(0)
+        self.digest: str = found[1]["states"] if found else ""
+        self.values: list[np.ndarray] = []
+        self.count = 0
+        self.states = hashlib.sha256()
+
+    def __call__(self, states: np.ndarray) -> np.ndarray:
+        """Return the values of the next states, as far as they are known without computing."""
+        self.states.update(np.ascontiguousarray(states).tobytes())
+        known = self.known[self.count : self.count + len(states)]
+        self.count += len(states)
+        values = known if len(known) == len(states) else np.asarray(self.log_likelihood(states), float)
+        self.values.append(values)
+        if self.digest and self.count >= len(self.known):
+            if self.states.hexdigest() != self.digest:
+                path = self.store.path(self.NAME)
+                raise ValueError(f"{path} must hold values of these chains; it holds those of others. Delete it.")
+            self.digest = ""
+        if self.count > len(self.known) and len(self.values) % self.every == 0:
+            kept = {"values": np.concatenate(self.values)}
+            self.store.put(self.NAME, kept, {"states": self.states.hexdigest()})
+        return values

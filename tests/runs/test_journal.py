@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from geolib.inversion import descent
+from geolib.inversion import descent, dream
 from geolib.inversion.search import search
-from geolib.runs.journal import Journal, Remembered
+from geolib.runs.journal import Chained, Journal, Remembered
 from geolib.runs.store import Store, read_unit
 
 MATRIX, TARGET = np.diag([1.0, 4.0, 9.0]), np.array([1.0, -2.0, 0.5])
@@ -92,3 +92,36 @@ def test_a_killed_search_goes_on_without_simulating_twice(tmp_path):
     found = run(Store(tmp_path))
     assert cubes.simulated == 400 and 0 < kept <= 400
     np.testing.assert_array_equal(found.record, undisturbed.record)
+
+
+def peak(states):
+    peak.computed += len(states)
+    if peak.computed > 400:
+        raise KeyboardInterrupt
+    return -20 * np.square(states - 0.3).sum(1)
+
+
+def chains(log_likelihood, seed=3):
+    return dream.sample(log_likelihood, 3, 100, np.random.default_rng(seed))
+
+
+def test_killed_chains_go_on_without_computing_twice(tmp_path):
+    peak.computed = -10_000
+    undisturbed = chains(peak)
+    peak.computed = 0
+    with pytest.raises(KeyboardInterrupt):
+        chains(Chained(peak, Store(tmp_path), every=7))
+    kept = len(Store(tmp_path).get(Chained.NAME)[0]["values"])
+    assert 400 - 7 * 8 < kept <= 400
+    peak.computed = kept - 408  # all that are missing, 808 in all, and not one more
+    found = chains(Chained(peak, Store(tmp_path), every=7))
+    assert peak.computed == 400
+    np.testing.assert_array_equal(found.draws, undisturbed.draws)
+    np.testing.assert_array_equal(found.record, undisturbed.record)
+
+
+def test_values_of_other_chains_are_refused(tmp_path):
+    peak.computed = -10_000
+    chains(Chained(peak, Store(tmp_path), every=7))
+    with pytest.raises(ValueError, match=r"likelihoods\.unit must hold values of these chains.* Delete it\."):
+        chains(Chained(peak, Store(tmp_path), every=7), seed=4)

@@ -16,7 +16,7 @@ from geolib.datasets import fetch as data
 from geolib.datasets import frozen
 from geolib.gans import sgan
 from geolib.inversion import crosshole, latent
-from geolib.runs import paths, store
+from geolib.runs import journal, paths, store
 from geolib.runs.tables import markdown
 from geolib.studies.latent_inversion import effects as latent_effects
 from geolib.studies.latent_inversion import facts as latent_facts
@@ -293,6 +293,28 @@ def test_gauss_newton_and_the_global_search_run(world):
     gn, dream = found.values()
     assert gn["trajectory"].shape == (2,) and np.all(np.diff(gn["running_best"]) <= 0)
     assert np.all(np.diff(dream["record"], axis=0) * [1, -1] > 0) and int(dream["runs"]) <= 64 + 8
+
+
+def test_chains_that_were_killed_go_on(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal.Chained.__init__, "__defaults__", (3,))  # saved at every third call
+    unit = Trial("consistent", "binary", "dream", 160, 1, 1, 0)
+    asked, simulate, dies_at = [], world.simulate, [0]
+
+    def dies(*arguments):
+        asked.append(1)
+        if len(asked) == dies_at[0]:
+            raise KeyboardInterrupt
+        return simulate(*arguments)
+
+    monkeypatch.setattr(world, "simulate", dies)
+    whole = searches.globally(world, unit)
+    calls, dies_at[0] = len(asked), len(asked) + 14
+    with pytest.raises(KeyboardInterrupt):
+        searches.globally(world, unit, tmp_path)
+    found = searches.globally(world, unit, tmp_path)
+    assert len(asked) == calls + 14 + calls - 12  # thirteen calls came back, the first twelve were saved
+    for name, array in whole.items():
+        np.testing.assert_array_equal(found[name], array)
 
 
 def test_short_jumps_are_a_tenth_of_the_standard_ones(world):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
@@ -18,6 +19,8 @@ from geolib.inversion.gauss_newton import (
     forward_mode,
     levenberg_marquardt,
 )
+from geolib.runs.journal import Chained
+from geolib.runs.store import Store
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Units, select
 from geolib.studies.latent_inversion.tables import ORDERS, ROMAN
@@ -74,8 +77,11 @@ def linearise(world: World, operator: str, case: str, perturbation: float | None
     return with_exact
 
 
-def globally(world: World, unit: Trial) -> Arrays:
-    """Run DREAM(ZS) on a scenario until it fits as well as the truth, or its runs are spent."""
+def globally(world: World, unit: Trial, folder: Path | None = None) -> Arrays:
+    """Run DREAM(ZS) on a scenario until it fits as well as the truth, or its runs are spent.
+
+    That takes hours at width 64: what is kept in the folder is not computed again.
+    """
     data, rmse = world.data(unit)
     observed = data.cpu().numpy().astype(float)
     d = world.true_latents[unit.model].shape[1]
@@ -88,8 +94,11 @@ def globally(world: World, unit: Trial) -> Arrays:
     sigma, n_data = world.config.noise, observed.shape[1]
     settings = dream.Settings(jump_scale=JUMPS[unit.method])
     generations = max(1, unit.budget // settings.n_chains)
+    log_likelihood = dream.gaussian(simulate, observed, sigma)
+    if folder is not None:
+        log_likelihood = Chained(log_likelihood, Store(folder / f"{unit.name}.chains"))
     chains = dream.sample(
-        dream.gaussian(simulate, observed, sigma),
+        log_likelihood,
         d,
         generations,
         np.random.default_rng([world.config.seed, 4, unit.model, unit.noise, unit.trial]),

@@ -104,7 +104,7 @@ class LatentInversion(Study[LatentConfig]):
         Parameters
         ----------
         config, units, folder
-            As for every study; nothing is kept in the folder.
+            As for every study; the folder keeps the likelihoods of DREAM(ZS).
         world : World, optional
             In place of the one of the shipped weights.
         """
@@ -117,7 +117,7 @@ class LatentInversion(Study[LatentConfig]):
             elif not isinstance(first, Trial):
                 yield first, facts.generator_facts(world)
             elif first.method in searches.JUMPS:
-                yield first, searches.globally(world, first)
+                yield first, searches.globally(world, first, folder)
             elif first.method == "pool":
                 yield first, searches.pooled(world, first)
             else:
