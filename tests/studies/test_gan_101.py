@@ -294,8 +294,11 @@ def test_on_channels_new_seeds_tell_what_frees_a_training():
     assert (
         "ends at 0.91 of its first distance; of 1 at each of 2 rates in a sweep at most 1 (at 0.002) halved it" in told
     )
-    assert "With seeds 12 to 17, which nobody had seen, 0 of 6 plain trainings end at half of it or below; " in told
-    assert "6 with batch norm and 0 with faster D." in told
+    assert "With seeds 12 to 17, which nobody had seen, 0 of 6 plain trainings end at half of it or below:" in told
+    assert "| plain | 0 of 6 |\n| batch norm | 6 of 6 |\n| faster D | 0 of 6 |" in told
+    rival = {f"sweep-channels-0.004-{12 + seed}": series(np.geomspace(1, 0.2, 24)) for seed in range(6)}
+    beside = trick_words.tricks({}, seen | new | sweep | rival, 5, TricksConfig())
+    assert "Final distance over plain's at the rate 0.004 |" in beside and "| batch norm | 6 of 6 | 0.5" in beside
     assert "ends nearer to the data with batch norm (0.1" in told and "hold for all 3 effects" in told
     found = TRICKS.measures(TricksConfig(), seen | new)
     assert found["added.tricks.channels.batch_norm.learning"].value == 1
@@ -456,8 +459,8 @@ def test_codes_and_correlations_are_told_with_seeds():
         "infogan.correlation_without": Measure(0.02, 0, 0.04, 3),
     }
     assert "is 0.90 [0.74, 1.00], and 0.02 [0.00, 0.04] without the reward (3 seeds)." in words.code(found)
-    assert words.album_title("infogan", found).endswith("with the proportion (3 seeds)")
-    assert words.album_title("infogan", {"infogan.correlation": Measure(0.9, n=1)}).endswith("(one seed)")
+    assert words.album_title("infogan", found).endswith("orders the patches by their channel proportion")
+    assert words.album_title("infogan", {"infogan.correlation": Measure(0.5)}) == "A code that nobody explained"
 
 
 def test_strengths_are_told_with_the_step_of_the_first_distance(tiny):
@@ -492,7 +495,12 @@ def test_every_variant_that_was_run_is_told(tiny):
     assert words.album_title("dcgan", found) == "Not run with these parameters."
     assert "grey away" in words.album_title("superres", found)
     less = words.album_title("superres", {"superres.greyness_gain": Measure(-0.0647)})
-    assert less == "The adversarial loss takes some of the grey away: 0.065 less"
+    assert less == "The adversarial loss takes some of the grey away"
+    told = {
+        f"superres.{name}.greyness": Measure(grey, n=3) for name, grey in (("content", 0.16), ("adversarial", 0.09))
+    }
+    assert words.detail_caption(told).endswith("goes from 0.16 to 0.09 (3 seeds).")
+    assert words.detail_caption({}).endswith("One seed.")
     assert "Not run" in tables.superresolution({})
     assert "| 0.0308 |" in tables.printed(results.units)
     assert "1.0198" in tables.steps(results.units)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from geolib.runs.measure import Measure
-from geolib.runs.tables import listed
+from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101 import telling
 from geolib.studies.gan_101.ablation import NAMES, learnt, with_interval
 from geolib.studies.gan_101.config import FIRST_SWEPT
-from geolib.studies.gan_101.tricks import Swept, halves, halving, jointly, judging
+from geolib.studies.gan_101.tricks import Swept, halves, halving, jointly, judging, rivals
 from geolib.studies.gan_101.units import MORE_TRICKS, Trick
 from geolib.studies.gan_101.words import WHERE
 
@@ -28,17 +30,33 @@ def told(second: Units) -> str:
     reached = learnt(part, DATA)
     if len(found) < 2 or "plain" not in found or reached is None:
         return ""
-    (plain, n), others = found["plain"], {k: v for k, v in found.items() if k != "plain"}
+    plain, n = found["plain"]
     seeds = sorted({unit.seed for unit in select(part, Trick, data=DATA)})
-    text = f"On *channel patches* the plain recipe ends at {with_interval(reached)} of its first "
-    text += (
+    return (
+        f"On *channel patches* the plain recipe ends at {with_interval(reached)} of its first "
         f"distance{_swept(second)}. So we ask what frees it. With seeds {seeds[0]} to {seeds[-1]}, "
-        f"which nobody had seen, {plain} of {n} plain trainings end at half of it or below; "
+        f"which nobody had seen, {plain} of {n} plain trainings end at half of it or below:"
+        f"\n\n{_table(second, found)}\n\n"
     )
-    groups: dict[int, list[str]] = {}
-    for name, (count, _) in sorted(others.items(), key=lambda item: -item[1][0]):
-        groups.setdefault(count, []).append(NAMES[name])
-    return text + listed([f"{count} with {listed(names)}" for count, names in groups.items()]) + "."
+
+
+def _table(second: Units, found: Mapping[str, tuple[int, int]]) -> str:
+    """Return how many trainings each recipe frees, and its end beside plain at another rate."""
+    swept = select(second, Swept, data=DATA)
+    rates = sorted({unit.rate for unit in swept if unit.seed < FIRST_SWEPT})
+    beside = rivals(second)
+
+    def told(rate: float, trick: str) -> str:
+        name = f"rival.{rate:g}.{trick}.distance"
+        return with_interval(beside[name]) if name in beside else "—"
+
+    ranked = sorted(found.items(), key=lambda item: (item[0] != "plain", -item[1][0]))
+    rows = [
+        [NAMES.get(trick, trick), f"{count} of {n}", *(told(rate, trick) for rate in rates)]
+        for trick, (count, n) in ranked
+    ]
+    heads = [f"Final distance over plain's at the rate {rate:g}" for rate in rates]
+    return markdown(["Recipe", "Trainings that do", *heads], rows, "lr" + "r" * len(rates))
 
 
 def _swept(units: Units) -> str:

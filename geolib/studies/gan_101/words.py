@@ -26,12 +26,23 @@ TITLED = {
     "wgan": "wgan.distance_ratio",
 }
 
+#: Rank correlation above which a code is said to order the patches.
+ORDERED = 0.8
 #: What the data of the tricks are called in a sentence.
 WHERE = {"mixture": "the mixture", "channels": "channels"}
 
 Measures = Mapping[str, Measure]
 
 Arrays = Mapping[str, np.ndarray]
+
+
+def behind(units: Units, second: Units) -> str:
+    """Return how many runs the page rests on."""
+    tried = len(select(units, Trick)) + len(select(second, Trick))
+    return (
+        f"{len(units) + len(second):,} runs stand behind this page; {tried:,} of them are "
+        "trainings that compare tricks."
+    )
 
 
 def runs(units: Units, second: Units) -> str:
@@ -166,7 +177,8 @@ def strengths(config: GanConfig, units: Units) -> str:
     text = (
         f"*More D steps* are {config.critic_steps} for each step of G, *faster D* has "
         f"{config.critic_rate:g} times G's learning rate, the *smoothed label* of real samples "
-        f"is {config.real_label:g}; batch norm and leaky ReLU are in both networks."
+        f"is {config.real_label:g}; batch norm and leaky ReLU are in both networks. "
+        "*All together* are these five."
     )
     return f"{text} The first distance is that after {every[0]} steps." if every else text
 
@@ -185,9 +197,15 @@ def wasserstein(found: Measures) -> str:
     if "wgan.distance_ratio" not in found:
         return "The Wasserstein GAN was not run."
     ratio, floor = found["wgan.distance_ratio"], found["wgan.floor_ratio"]
+    near = f"Its samples are {with_interval(floor)} times as far from the data as other real ones"
+    if clear(ratio).startswith("undecided"):
+        return (
+            f"{ratio.n} seeds cannot tell the two games apart: it ends at {with_interval(ratio)} "
+            f"of the minimax game's distance from the data. {near}."
+        )
     return (
         f"Its samples end at {with_interval(ratio)} of the minimax game's distance from the "
-        f"data: {clear(ratio)}. That is {with_interval(floor)} times the floor: {clear(floor)}."
+        f"data: {clear(ratio)}. {near}."
     )
 
 
@@ -292,6 +310,21 @@ def codes(unit: Arrays | None) -> list[str]:
     return [f"{code:.1f}".replace("-", "−") for code in np.linspace(-1, 1, count)]
 
 
+def detail_caption(found: Measures) -> str:
+    """Return what the rows of super-resolution are, with the grey of each of the two losses."""
+    text = (
+        "Coarse patches of an image that no network has seen, made fine: by bicubic interpolation, "
+        "by the content loss, by content and adversarial loss; below them the truth. One seed."
+    )
+    if "superres.content.greyness" not in found:
+        return text
+    grey = [found[f"superres.{name}.greyness"].value for name in ("content", "adversarial")]
+    return (
+        f"{text} The mean distance to the nearer facies goes from {grey[0]:.2f} to {grey[1]:.2f}"
+        f"{_of(found['superres.adversarial.greyness'])}."
+    )
+
+
 def detail(found: Measures) -> str:
     """Return what the adversarial loss buys in super-resolution, and for how much."""
     if "superres.psnr_gain" not in found:
@@ -315,18 +348,16 @@ def album_title(variant: str, found: Measures) -> str:
         return "Not run with these parameters."
     ours = found[key].value
     if variant == "dcgan":
-        return f"The pattern misfit of convolutions is {ours:.2f} of that of dense layers"
+        over = f"{_over_floor(found):.0f} times the floor"
+        return f"Convolutions have {ours:.2f} of dense layers' pattern misfit, still {over}"
     if variant == "conditional":
-        more = "Asked for more channel, it draws more" if ours < 1 else "Asked for more channel"
-        strict = found["conditional.strict_error_ratio"].value
-        return f"{more}: {ours:.2f} of a blind generator's error, {strict:.2f} of a constant one's"
+        return "Asked for more channel, it draws more" if ours < 1 else "Asked for more channel"
     if variant == "infogan":
-        return (
-            f"A code that nobody explained: correlation {ours:.2f} with the proportion"
-            f"{_of(found[key])}"
-        )
+        if ours > ORDERED:
+            return "A code that nobody explained orders the patches by their channel proportion"
+        return "A code that nobody explained"
     if variant == "wgan":
         return f"The Wasserstein game ends at {ours:.2f} of the minimax game's distance"
     if ours < 0:
-        return f"The adversarial loss takes some of the grey away: {-ours:.3f} less"
+        return "The adversarial loss takes some of the grey away"
     return "The adversarial loss takes no grey away"
