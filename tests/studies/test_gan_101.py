@@ -447,7 +447,9 @@ def test_one_of_two_statistics_is_said_to_be_one():
     found = dict.fromkeys(("parameter_ratio", "convolutional.patterns", "floor.patterns"), Measure(2.0))
     found |= {"patterns_ratio": Measure(0.5, 0.4, 0.6, 3), "two_point_ratio": Measure(0.3, 0.1, 4.0, 3)}
     told = words.convolutions({f"dcgan.{name}": each for name, each in found.items()})
-    assert told.endswith("undecided with 3 seeds. So one of two statistics decides.")
+    assert told.endswith(
+        "undecided with 3 seeds. The paper names no statistic. One decides and one does not: so it is undecided."
+    )
     found["two_point_ratio"] = Measure(0.3, 0.1, 0.4, 3)
     assert "So one" not in words.convolutions({f"dcgan.{name}": each for name, each in found.items()})
 

@@ -263,8 +263,10 @@ def title(rows: Sequence[tuple[str, str, Mapping[str, Measure]]], units: Units) 
             and judgement("distance", found["distance"]) == "helps"
         ]
         told.append(f"{listed(helps) if helps else 'none'} on the {data}")
+    seeds = len({unit.seed for unit in select(units, Trick)})
     return (
-        f"Tricks that shorten the final distance, each judged alone: {', '.join(told) or 'not run'}"
+        f"Tricks that shorten the final distance, each judged alone ({seeds} seeds): "
+        f"{', '.join(told) or 'not run'}"
     )
 
 

@@ -34,20 +34,18 @@ def told(second: Units) -> str:
     seeds = sorted({unit.seed for unit in select(part, Trick, data=DATA)})
     return (
         f"On *channel patches* the plain recipe ends at {with_interval(reached)} of its first "
-        f"distance{_swept(second)}. So we ask what frees it. With seeds {seeds[0]} to {seeds[-1]}, "
-        f"which nobody had seen, {plain} of {n} plain trainings end at half of it or below:"
+        f"distance{_swept(second)}.{_chosen(second)} So we ask what frees it. "
+        f"With seeds {seeds[0]} to {seeds[-1]}, which nobody had seen, {plain} of {n} plain trainings end at half of it or below:"
         f"\n\n{_table(second, found)}\n\n"
     )
 
 
 def _table(second: Units, found: Mapping[str, tuple[int, int]]) -> str:
     """Return how many trainings each recipe frees, and its end beside plain at another rate."""
-    swept = select(second, Swept, data=DATA)
-    rates = sorted({unit.rate for unit in swept if unit.seed < FIRST_SWEPT})
-    beside = rivals(second)
+    rates, beside = _other_rates(second), rivals(second)
 
-    def told(rate: float, trick: str) -> str:
-        name = f"rival.{rate:g}.{trick}.distance"
+    def told(rate: str, trick: str) -> str:
+        name = f"rival.{rate}.{trick}.distance"
         return with_interval(beside[name]) if name in beside else "—"
 
     ranked = sorted(found.items(), key=lambda item: (item[0] != "plain", -item[1][0]))
@@ -55,7 +53,7 @@ def _table(second: Units, found: Mapping[str, tuple[int, int]]) -> str:
         [NAMES.get(trick, trick), f"{count} of {n}", *(told(rate, trick) for rate in rates)]
         for trick, (count, n) in ranked
     ]
-    heads = [f"Final distance over plain's at the rate {rate:g}" for rate in rates]
+    heads = [f"Final distance over plain's at the rate {rate}" for rate in rates]
     return markdown(["Recipe", "Trainings that do", *heads], rows, "lr" + "r" * len(rates))
 
 
@@ -74,6 +72,23 @@ def _swept(units: Units) -> str:
     seeds, best = len(runs) // len(by_rate), max(by_rate, key=by_rate.__getitem__)
     most = f"at most {by_rate[best]} (at {best:g})" if by_rate[best] else "none"
     return f"; of {seeds} at each of {len(by_rate)} rates in a sweep {most} halved it"
+
+
+def _chosen(second: Units) -> str:
+    """Return how the rate was chosen, where the plain recipe was also run at another."""
+    others = _other_rates(second)
+    if not others:
+        return ""
+    return (
+        f" One seed of that sweep had chosen the rate, so the table has plain at {listed(others)} "
+        "as well."
+    )
+
+
+def _other_rates(second: Units) -> list[str]:
+    """Return the other rates that the plain recipe has with the seeds that judge."""
+    found = {unit.rate for unit in select(second, Swept, data=DATA) if unit.seed < FIRST_SWEPT}
+    return [f"{rate:g}" for rate in sorted(found)]
 
 
 def discriminators(units: Units, critic_steps: int) -> str:

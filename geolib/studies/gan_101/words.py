@@ -154,8 +154,8 @@ def starving(found: Measures) -> str:
     seeds = f"in the mean of {count} seeds" if count > 1 else "with one seed"
     return (
         f"{text} Between lines at a gap of {farthest:g} the trained networks push with "
-        f"{found['wgan.wasserstein_push'].value:.1f} (Wasserstein) and "
-        f"{power(found['wgan.js_push'].value)} (minimax), {seeds}. At {nearest:g} "
+        f"{found['wgan.wasserstein_push'].value:.1f} (Wasserstein; the penalty lets it exceed one) "
+        f"and {power(found['wgan.js_push'].value)} (minimax), {seeds}. At {nearest:g} "
         f"minimax still pushes with {found[f'wgan.js_push_at_{nearest:g}'].value:.2g}."
     )
 
@@ -225,7 +225,9 @@ def convolutions(found: Measures) -> str:
 
 def _one_of_two(*ratios: Measure) -> str:
     decided = [clear(ratio).startswith("clearly") for ratio in ratios]
-    return " So one of two statistics decides." if sum(decided) == 1 else ""
+    if sum(decided) != 1:
+        return ""
+    return " The paper names no statistic. One decides and one does not: so it is undecided."
 
 
 def _over_floor(found: Measures) -> float:
@@ -331,7 +333,8 @@ def detail(found: Measures) -> str:
         return "Super-resolution was not run."
     grey = [found[f"superres.{name}.greyness"] for name in ("content", "adversarial", "truth")]
     gain = found["superres.psnr_gain"]
-    change = f"It changes the {{term}}`PSNR` by {with_interval(gain).replace('-', '−')} dB"
+    told = with_interval(gain).replace("-", "−")
+    change = f"It changes the {{term}}`PSNR`, which the content loss trains for, by {told} dB"
     if grey[1].value >= grey[0].value:
         return f"{change} and takes no grey away{_of(gain)}."
     return (
@@ -357,7 +360,8 @@ def album_title(variant: str, found: Measures) -> str:
             return "A code that nobody explained orders the patches by their channel proportion"
         return "A code that nobody explained"
     if variant == "wgan":
-        return f"The Wasserstein game ends at {ours:.2f} of the minimax game's distance"
+        told = f"The Wasserstein game ends at {ours:.2f} of the minimax game's distance"
+        return f"{told}, {clear(found[key])}"
     if ours < 0:
         return "The adversarial loss takes some of the grey away"
     return "The adversarial loss takes no grey away"
