@@ -35,7 +35,8 @@ def told(second: Units) -> str:
     return (
         f"On *channel patches* the plain recipe ends at {with_interval(reached)} of its first "
         f"distance{_swept(second)}.{_chosen(second)} So we ask what frees it. "
-        f"With seeds {seeds[0]} to {seeds[-1]}, which nobody had seen, {plain} of {n} plain trainings end at half of it or below:"
+        f"With seeds {seeds[0]} to {seeds[-1]}, which nobody had seen, {plain} of {n} plain "
+        "trainings end at half of it or below:"
         f"\n\n{_table(second, found)}\n\n"
     )
 
