@@ -32,7 +32,8 @@ class Place(NamedTuple):
     def shown(self, measure: Measure | None) -> str:
         """Return the number as the sentence has it; of a share without trials k and n wait."""
         value = getattr(measure, self.part, None)
-        return WAITING if value is None else format(value, self.form)
+        # The book has a space before the sign of a percentage.
+        return WAITING if value is None else format(value, self.form).replace("%", " %")
 
 
 def places(text: str, where: str = "a sentence") -> list[Place]:
