@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import _checks
-from geolib.book import rules
+from geolib.book import filled, rules
 from geolib.runs.measure import Measure
 
 #: What is listed apart and never counted: settings that we adopted or chose so that a statement
@@ -69,7 +69,8 @@ class Claim:
         What judges the claim, by its name in the ledger's `experiments`; how that differs from the
         paper's.
     tried : str
-        Where nothing is drawn at random: the alternative that was tried and refuted.
+        Where nothing is drawn at random: the alternative that was tried and refuted. Its numbers,
+        and those of the other sentences, are placeholders (`geolib.book.filled`).
     unvaried : str
         Why fewer than two other choices were tried, or why those that were say nothing of another
         run.
@@ -285,6 +286,8 @@ def _claim(entry: Any, number: int, paper: Mapping[str, Any]) -> Claim:
     for name, value in [*texts.items(), *(("measure", value) for value in measure)]:
         if not isinstance(value, str):
             raise ValueError(f"{name} of {where} must be a text; got {value!r}. Put it in quotes.")
+    for name in filled.TEXTS:
+        filled.places(texts.get(name, ""), f"{name} of {where}")
     decisive = _many(entry.get("decisive", measure))
     if not set(decisive) <= set(measure):
         raise ValueError(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from geolib.book import plans, rules, said
+from geolib.book import filled, plans, rules, said
 from geolib.book.claims import (
     APART,
     CLASSES,
@@ -216,7 +216,13 @@ def _row(
         "figure": claim.figure or None,
         "record": source[0] if source else None,
         "note": " ".join(
-            filter(None, [_note(claim, verdict_, mine, found), _opposed(shown, against)])
+            filter(
+                None,
+                [
+                    filled.fill(_note(claim, verdict_, mine, found), measures),
+                    _opposed(shown, against),
+                ],
+            )
         ),
     }
     return {key: values[key] for key in KEYS}

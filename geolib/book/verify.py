@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from geolib import _checks, studies
-from geolib.book import ledger, links, rules, said
+from geolib.book import filled, ledger, links, rules, said
 from geolib.book.claims import Claim, ids
 from geolib.runs import paths
+from geolib.runs.measure import Measure
+from geolib.runs.study import AnyStudy
 
 
 def check_id(identity: str) -> None:
@@ -42,6 +44,8 @@ def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]
         measures = {key: measure for key, (measure, _) in sources.items()}
         measures |= study.published({claim.id: claim.published for claim in mine})
         check_spelling(name, claims, measures)
+        if all(_shipped(part, sources) for part in (study, *studies.companions(name))):
+            filled.check(mine, measures)
         found[name] = ledger.judge(
             mine,
             measures,
@@ -49,6 +53,11 @@ def rows(names: Sequence[str] = studies.NAMES) -> dict[str, list[dict[str, Any]]
             {key: file for key, (_, file) in sources.items()},
         )
     return found
+
+
+def _shipped(part: AnyStudy, sources: Mapping[str, tuple[Measure, str]]) -> bool:
+    """Return whether there are results of a study or companion, under whatever name."""
+    return any(file.startswith(f"{part.name}-") for _, file in sources.values())
 
 
 def check_spelling(study: str, claims: Sequence[Claim], found: Iterable[str]) -> None:

@@ -6,10 +6,13 @@ import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import torch
 
+from geolib.gans.theory import Mixture
 from geolib.runs.measure import Measure
 from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import GOALS, ablation, average, effect
+from geolib.studies.gan_101.theory import TARGET
 from geolib.studies.gan_101.units import THEORY, VARIANTS, Trick, Variant
 from geolib.studies.gan_101.variants import STATISTICS
 
@@ -63,8 +66,18 @@ def _likelihood(u: Arrays) -> dict[str, Measure]:
         "product_underflows": _holds(product == 0.0),
         "same_maximum": _holds(float(u["peak_of_product"]) == float(u["peak_of_sum"])),
         "sum_error": Measure(float(sums.max())),
+        "entropy": Measure(float(u["entropy"])),
+        "peak_of_product": Measure(float(u["peak_of_product"])),
+        "peak_of_densities": Measure(_peak_of_densities(u["samples"])),
         "log10_likelihood": Measure(float(u["log10_likelihood"])),
     }
+
+
+def _peak_of_densities(samples: np.ndarray) -> float:
+    """Return the shift of the target at which the few samples' densities have the largest sum."""
+    few, places = torch.from_numpy(samples[:40]), torch.linspace(-1, 1, 201, dtype=torch.float64)
+    moved = (Mixture(TARGET.weights, TARGET.means + s, TARGET.scales) for s in places)
+    return float(places[torch.stack([each.density(few).sum() for each in moved]).argmax()])
 
 
 def _value(u: Arrays) -> dict[str, Measure]:
@@ -86,6 +99,7 @@ def _value(u: Arrays) -> dict[str, Measure]:
         # As an integral the sum of densities (the third) is right as it stands; divergences are to
         # the mean, log 4 below.
         **{name: _holds(abs(gap) < 1e-6) for name, gap in gaps.items()},
+        "bent_fall": Measure(float(np.ptp(u["bent_values"]))),
         "mean_gap": Measure(2 * float(u["jsd"]) - value),
         "minimum_at_data": _holds(int(np.argmin(u["share_values"])) == len(u["shares"]) - 1),
         "equilibrium_value": Measure(float(u["equilibrium_value"])),
@@ -199,6 +213,7 @@ def _wgan(of: Stacks) -> dict[str, Measure]:
         "unrest_ratio": effect("unrest", logs[:, 1] / logs[:, 0]),
         "js_push": average(of("js_push")[:, -1]),
         "wasserstein_push": average(of("wasserstein_push")[:, -1]),
+        **_pushes(of("wasserstein_push").ravel()),
         # At every gap, not the largest alone.
         **{
             f"{push}_at_{gap:g}": average(of(push)[:, place])
@@ -207,6 +222,19 @@ def _wgan(of: Stacks) -> dict[str, Measure]:
         },
         "wasserstein_grows": average([float((np.diff(w) > 0).all()) for w in distance]),
     }
+
+
+def _pushes(slopes: np.ndarray) -> dict[str, Measure]:
+    """Return how many critics push, by more than half, how much they do, and the least slope."""
+    pushing = slopes[slopes > 0.5]
+    found = {
+        "pushing": Measure.count(pushing.size, slopes.size),
+        "push_stuck": Measure(float(slopes.min())),
+    }
+    if pushing.size:
+        found["push_least"] = Measure(float(pushing.min()))
+        found["push_greatest"] = Measure(float(pushing.max()))
+    return found
 
 
 def _dcgan(of: Stacks) -> dict[str, Measure]:

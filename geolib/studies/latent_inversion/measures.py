@@ -144,6 +144,7 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         "data.n": Measure(float(n_data)),
         "data.offset": Measure(round(survey.receiver_x - survey.source_x, 9)),
         "s2.solves_per_iteration": Measure(float(solves)),
+        "s2.solves_one_sided": Measure(float(values.shape[1] + 1)),
         **{
             f"s2.solves_{updates}": Measure(float(updates * solves))
             for updates in (100, 1000, 5000)
@@ -278,6 +279,9 @@ def _search_measures(trials: Units, operator: str) -> dict[str, Measure]:
             for limit in SOLVED:
                 solves = [arrival(record, max(limit, AS_GOOD)) for record in full]
                 found[f"{method}.runs_to_{limit}.median"] = _median(np.array(solves), GIVEN)
+                if len(solves) > 1 and np.isfinite(solves).all():
+                    deviation = float(np.log(solves).std(ddof=1))
+                    found[f"{method}.runs_to_{limit}.log_deviation"] = Measure(deviation)
     return found
 
 

@@ -14,6 +14,9 @@ from geolib.studies.rnn_fwi.problems import SOURCE_ROW, SPACING
 from geolib.studies.rnn_fwi.units import EXTRAS, Block, Extra, Part
 
 BUDGETS = {"adam": 100, "lbfgs": 1000, "cg": 1420}
+# Of the profiles: depths by row, and columns at the edges with their distance in metres.
+THIRDS = {"shallow": slice(0, 31), "middle": slice(31, 62), "deep": slice(62, None)}
+EDGES = ((20, 200), (250, 2500))
 
 
 def longest(units: Units, method: str) -> Arrays:
@@ -48,8 +51,11 @@ class Runs:
             raise NotRun(f"{name} at evaluation {n} is not computed yet")
         return float(which[name][last if n is None else min(n, last)])
 
-    def structure(self, method: str, n: int, half: str) -> float:
-        """Return the correlation of the update made with that needed, in one half of the model."""
+    def structure(self, method: str, n: int, half: str, mirrored: bool = False) -> float:
+        """Return the correlation of the update made with that needed, in one half of the model.
+
+        The needed one mirrored, left to right, has the same layers in the wrong places.
+        """
         which, truth = self.run(method), self.setup()["velocity"]
         if n > which["frame_at"][-1] and not ended(which):
             raise NotRun(f"frame {n} is not computed yet")
@@ -57,6 +63,7 @@ class Runs:
         start = which["frames"][0].astype(float)
         # Beds thinner than three cells are out of a 6 Hz wave's reach, whatever the method.
         made, needed = (ndimage.gaussian_filter(x - start, 3.0) for x in (nearest, truth))
+        needed = needed[:, ::-1] if mirrored else needed
         rows = slice(0, len(truth) // 2) if half == "upper" else slice(len(truth) // 2, None)
         return float(np.corrcoef(made[rows].ravel(), needed[rows].ravel())[0, 1])
 
@@ -170,12 +177,11 @@ def _compared(runs: Runs) -> Rules:
 
 
 def _profiles(runs: Runs) -> Rules:
-    thirds = {"shallow": slice(0, 31), "middle": slice(31, 62), "deep": slice(62, None)}
     made: Rules = {"profile_1500_cg_to_adam": functools.partial(runs.over_adam, "cg", 150)}
     made["profile_1500_cg_to_adam_near"] = functools.partial(runs.over_adam, "cg", 150, near=10)
     made["profile_1500_cg_to_adam_smooth"] = functools.partial(runs.over_adam, "cg", 150, width=3.0)
-    for x, metres in ((20, 200), (250, 2500)):
-        for third, rows in thirds.items():
+    for x, metres in EDGES:
+        for third, rows in THIRDS.items():
             rule = functools.partial(runs.over_adam, "lbfgs", x, rows)
             made[f"profile_{metres}_lbfgs_{third}"] = rule
             made[f"profile_{metres}_lbfgs_{third}_smooth"] = functools.partial(rule, width=3.0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from geolib.runs.measure import Measure, evaluated
 from geolib.runs.unit import Units, need, select
-from geolib.studies.rnn_fwi import line_measures, marmousi_measures
+from geolib.studies.rnn_fwi import line_measures, marmousi_measures, sidelights
 from geolib.studies.rnn_fwi.curves import (
     CONVERGED,
     ROUGH,
@@ -43,6 +43,7 @@ def measures(units: Units, converged: float = CONVERGED, well: float = WELL) -> 
             found |= _single(unit.name.replace("-", "_"), run, converged)
     single = line_measures.rules(units, converged, well)
     found |= evaluated(_theory(units) | single | marmousi_measures.rules(units))
+    found |= evaluated(sidelights.rules(units, converged, well))
     # A descent that never converges has no number of evaluations; what rests on it is settled by
     # comparisons.
     return {name: Measure(value) for name, value in found.items() if np.isfinite(value)}

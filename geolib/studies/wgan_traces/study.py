@@ -17,7 +17,7 @@ from geolib.runs.recheck import Recheck, whole
 from geolib.runs.store import Arrays, Store
 from geolib.runs.study import Study
 from geolib.runs.unit import Unit, Units, select
-from geolib.studies.wgan_traces import tables, training
+from geolib.studies.wgan_traces import sidelights, tables, training
 from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, TracesConfig
 from geolib.studies.wgan_traces.data import N_STEPS, SOURCE_ROW, SPACING, dataset
 from geolib.studies.wgan_traces.gallery import (
@@ -139,6 +139,7 @@ class WganTraces(Study[TracesConfig]):
         return {
             **{name: Measure(value) for name, value in settings.items()},
             **tables.measures(units),
+            **sidelights.measures(units),
         }
 
 
