@@ -1,15 +1,17 @@
-"""Execute the committed notebooks in place: `make references`, after a change that is meant to change outputs."""
+"""Execute the committed notebooks in place and hold the verdicts: `make references`, after a change of outputs."""
 
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 
 from geolib import studies
-from geolib.book import reruns
+from geolib.book import reruns, verify
 from geolib.runs import paths, surroundings
 
 
@@ -34,10 +36,27 @@ def measure(run: Path) -> None:
     file.write_text(json.dumps({**times, record["study"]: [*others, entry]}, indent=1) + "\n")
 
 
+VERDICTS = Path(__file__).parent / "book" / "verdicts.json"
+
+
+def verdicts(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
+    """Return by claim its verdict and its robustness."""
+    found = [row for each in rows.values() for row in each]
+    return {row["id"]: f"{row['verdict']}, {row['robust']['verdict'] if row['robust'] else '-'}" for row in found}
+
+
+def hold_verdicts() -> None:
+    """Write the verdicts that a test holds, after a change that is meant to change them."""
+    VERDICTS.write_text(json.dumps(verdicts(verify.rows()), indent=0) + "\n")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--time"]:  # folders of `geolib run`
         for folder in sys.argv[2:]:
             measure(Path(folder))
+    elif sys.argv[1:2] == ["--verdicts"]:
+        hold_verdicts()
     else:
         for page in sys.argv[1:] or studies.pages():
             refresh(page)
+        hold_verdicts()

@@ -1,3 +1,4 @@
+import json
 import math
 import re
 import textwrap
@@ -15,6 +16,7 @@ from geolib.book import ledger_page, links, plans, rules, said, verify
 from geolib.book.ledger import Claim
 from geolib.runs import paths
 from geolib.runs.measure import Measure
+from tests import references
 
 
 def in_a_ledger(entries):
@@ -122,6 +124,11 @@ def test_a_choice_that_the_paper_leaves_open_and_that_turns_a_verdict_makes_it_m
 def judged(judged):
     """Every row of the ledger, from the precomputed results."""
     return [row for each in judged.values() for row in each]
+
+
+def test_a_verdict_changes_on_purpose_only(judged):
+    """Where it is meant, `python -m tests.references --verdicts` writes anew what is held."""
+    assert references.verdicts({"all": judged}) == json.loads(references.VERDICTS.read_text())
 
 
 def test_every_decided_claim_makes_its_case(judged):
