@@ -16,7 +16,7 @@ from geolib.gans import sgan
 from geolib.inversion import crosshole
 from geolib.metrics import facies
 from geolib.studies import examples
-from geolib.studies.latent_inversion import given, learnt
+from geolib.studies.latent_inversion import checkpoints, given, learnt
 from geolib.studies.latent_inversion import own as tomography
 from geolib.studies.latent_inversion.world import weights_path
 from geolib.studies.rnn_fwi import own as fwi
@@ -593,7 +593,7 @@ def test_a_generator_is_trained_on_ones_own_image_judged_and_inverted_with(train
     assert rows[2] == "| statistic | training image, 95 % of means | generator | inside |"
     assert len(rows) == 4 + len(facies.statistics(run["patches"]))
     image = learnt.image(config.training_image, 0.0)
-    assert set(np.unique(image)) == {0, 1} and learnt.edge_of(image) == 270 - 129
+    assert set(np.unique(image)) == {0, 1} and checkpoints.edge_of(image) == 270 - 129
     # The interval of the proportion is about that of the image itself.
     low, high = run["bounds"][run["statistics"].tolist().index("proportion")]
     assert 0.5 * low < image.mean() < 1.5 * high

@@ -25,7 +25,7 @@ from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 from geolib.runs.recheck import Recheck, beginning
 from geolib.runs.store import Arrays, Store
 from geolib.runs.study import Study
-from geolib.runs.unit import Single, Unit
+from geolib.runs.unit import Single, Unit, under
 from geolib.studies.wgan_traces.config import ConditionalConfig, GathersConfig, TracesConfig
 
 BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
@@ -205,15 +205,6 @@ def fill(network: nn.Module, arrays: Mapping[str, np.ndarray], prefix: str) -> n
         {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
     )
     return network
-
-
-def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """Return the arrays whose name starts with `prefix`, without it."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in arrays.items()
-        if name.startswith(prefix)
-    }
 
 
 def _name(epoch: int) -> str:
