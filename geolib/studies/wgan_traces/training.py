@@ -147,13 +147,12 @@ def epochs(
     """Yield curves and networks of epochs `first` to `last`, from `store` or by training.
 
     The store's unit `state` alone is enough to go on from its epoch: it holds the album as well.
-    Earlier epochs, and an album that a state lacks, are made from the networks that are kept of
-    every epoch.
+    Earlier epochs are made from the networks that are kept of every epoch.
     """
     keep_memory()
     progress, state = _restore(config, store)
     epoch = 0
-    if first >= progress.epoch > 0 and _whole(state, album):
+    if first >= progress.epoch > 0:
         epoch = progress.epoch
         if album is not None:
             album.restore(under("album.", state), state)
@@ -251,10 +250,6 @@ def _save(
         else {}
     )
     store.put("state", state, record)
-
-
-def _whole(state: Mapping[str, np.ndarray], album: Album | None) -> bool:
-    return bool(under("curve.", state)) and (album is None or bool(under("album.", state)))
 
 
 def _restore(config: TracesConfig, store: Store | None) -> tuple[Progress, Arrays]:
