@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import computed
 from scipy.stats import norm
 
 from geolib import _runtime, cli, studies
@@ -533,6 +534,33 @@ def test_the_search_begins_anew_until_its_solves_are_spent(tmp_path):
     assert (run["other"][1:] > 0).all() and run["record"][-1, 0] <= 256
     rows = tomography.ends({"search": run}).splitlines()
     assert rows[0] == "| rank | misfit (deviations) | fits | cells unlike rank 1 |" and rows[2].count("yes") == 1
+
+
+@pytest.mark.parametrize("unit", ["search", "posterior"])
+def test_a_killed_search_or_sampler_goes_on_without_simulating_twice(unit, tmp_path, monkeypatch):
+    config = tomography.OwnConfig(width=16, noise=60.0, solves=600, draws=64, moves=1)
+    simulate, counts = tomography.Physics.simulate, []
+
+    def found(folder=None, end=None):
+        def counted(physics, latents):
+            if len(counts) == end:
+                raise KeyboardInterrupt
+            counts.append(len(latents))
+            return simulate(physics, latents)
+
+        monkeypatch.setattr(tomography.Physics, "simulate", counted)
+        counts.clear()
+        ((_, arrays),) = computed(tomography.STUDY, config, [unit], folder)
+        return arrays, list(counts)
+
+    whole, needed = found()
+    end = len(needed) // 2 + 1
+    with pytest.raises(KeyboardInterrupt):
+        found(tmp_path, end)
+    arrays, more = found(tmp_path)
+    assert more == needed[end:] and 0 < len(more) < len(needed) and arrays.keys() == whole.keys()
+    for label, value in whole.items():
+        np.testing.assert_array_equal(arrays[label], value, label)
 
 
 @pytest.mark.parametrize("kind", ["gathers", "latent", "traces"])
