@@ -180,15 +180,10 @@ def _generator_file() -> Path:
 
 
 @functools.cache
-def _checkpoint() -> Path:
+def _state() -> dict[str, np.ndarray]:
     state = sgan.start(_recipe(), 1)
     list(sgan.fit(state, _recipe(), _image()))
-    sgan.checkpoint(path := _folder() / "c.safetensors", state, _key())
-    return path
-
-
-def _key() -> dict[str, Any]:
-    return sgan.key_of(_recipe(), 1, _image())
+    return sgan.pack_state(state)
 
 
 def _sets(n: int = 12, length: int = 16) -> dict[str, np.ndarray]:
@@ -520,18 +515,11 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     },
     sgan.draw_latents: lambda: {"shape": (2, 1, 2, 2), "recipe": _recipe(), "rng": _torch()},
     sgan.key_of: lambda: {"recipe": _recipe(), "seed": 1, "image": _image()},
-    sgan.checkpoint: lambda: {"path": _folder() / "c", "state": sgan.start(_recipe(), 1), "key": _key()},
-    sgan.resume: lambda: {"path": _checkpoint(), "key": _key(), "device": "cpu"},
+    sgan.pack_state: lambda: {"state": sgan.start(_recipe(), 1)},
+    sgan.unpack_state: lambda: {"recipe": _recipe(), "arrays": _state(), "device": "cpu"},
+    sgan.snapshot: lambda: {"state": sgan.start(_recipe(), 1)},
     sgan.save_weights: lambda: {"path": _folder() / "g", "network": sgan.Generator(2)},
     sgan.load_weights: lambda: {"path": _generator_file()},
-    sgan.fit_in_folder: lambda: {
-        "folder": _folder(),
-        "image": _image(),
-        "recipe": _recipe(),
-        "seed": 1,
-        "every": 1,
-        "device": "cpu",
-    },
     theory.Mixture: lambda: dict(vars(_mixture())),
     theory.Mixture.of: lambda: {"weights": [0.4, 0.6], "means": [-1.0, 1.0], "scales": [0.5, 0.7]},
     theory.line: lambda: {"low": -8.0, "high": 8.0, "n": 201},
@@ -603,8 +591,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     variants.superres: lambda: {**_patch_players(), "adversarial": 0.1, "skip": True},
     weights.pack: lambda: {"tensors": {"a": torch.ones(2)}},
     weights.write: lambda: {"path": _folder() / "w", "content": b"w"},
-    weights.whole: lambda: {"path": _stored()},
-    weights.read: lambda: {"path": _checkpoint(), "key": _key()},
+    weights.read: lambda: {"path": _stored()},
     wgan.Critic: lambda: {"precision": "float32", "channels": 1},
     wgan.make_generator: lambda: {"std": 0.2, "rng": _torch()},
     wgan.make_critic: lambda: {"std": 0.2, "rng": _torch(), "precision": "float32", "channels": 1},

@@ -1,4 +1,4 @@
-"""The spatial GAN of channel images: networks of Laloy et al. (2019), training with checkpoints, weights on disk."""
+"""The spatial GAN of channel images: networks of Laloy et al. (2019), training, weights on disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from torch.nn import functional
 
 from geolib import _checks
 from geolib._arguments import checked
-from geolib._runtime import steps
 from geolib.gans import weights
 from geolib.gans.fast.narrow import many_to_one, one_to_many
 from geolib.gans.losses import NON_SATURATING, SATURATING, r1_penalty
@@ -174,7 +173,7 @@ def fit(state: State, recipe: Recipe, image: np.ndarray, iterations: int | None 
     Parameters
     ----------
     state : State
-        From `start` or `resume`.
+        From `start` or `unpack_state`.
     recipe : Recipe
         The same as the state's.
     image : ndarray, shape (nz, nx)
@@ -258,8 +257,8 @@ def key_of(recipe: Recipe, seed: int, image: np.ndarray) -> dict[str, Any]:
 
 
 @checked()
-def checkpoint(path: Path, state: State, key: Mapping[str, Any]) -> None:
-    """Save everything `resume` needs, with its key and checksum, replacing the file in one go.
+def pack_state(state: State) -> dict[str, np.ndarray]:
+    """Return all that `unpack_state` needs.
 
     Raises
     ------
@@ -267,34 +266,38 @@ def checkpoint(path: Path, state: State, key: Mapping[str, Any]) -> None:
         If a weight is no longer finite: such a training must not be gone on with.
     """
     arrays = pack(state.players, state.rng)
-    parts = {name: torch.from_numpy(value) for name, value in arrays.items()}
-    parts |= {f"averaged.{name}": value for name, value in state.averaged.state_dict().items()}
-    lost = [name for name, value in parts.items() if not value.isfinite().all()]
+    arrays |= {f"averaged.{name}": value.cpu().numpy().copy() for name, value in state.averaged.state_dict().items()}
+    lost = [name for name, value in arrays.items() if not np.isfinite(value).all()]
     if lost:
         raise FloatingPointError(f"weights must be finite; {lost[0]} is not. Lower the learning rate.")
-    parts["rng"] = parts["rng"].long()
-    weights.write(path, weights.pack(parts, key=dict(key), iteration=state.iteration))
+    return {**arrays, "iteration": np.array(state.iteration)}
 
 
 @checked()
-def resume(path: Path, key: Mapping[str, Any], device: str = "cpu") -> State:
-    """Return the state of a checkpoint.
+def unpack_state(recipe: Recipe, arrays: Mapping[str, np.ndarray], device: str = "cpu") -> State:
+    """Return the state that `pack_state` gave of a training by a recipe.
 
     Raises
     ------
     ValueError
-        If it is damaged or of another recipe, seed or image.
+        If the arrays are of other networks or incomplete.
     """
-    if lacking := {"recipe", "seed", "image"} - key.keys():
-        raise ValueError(f"key must be of key_of; it lacks {', '.join(sorted(lacking))}. Make it anew.")
-    parts, facts = weights.read(path, key)
-    state = start(Recipe(**key["recipe"]), 0, device)
-    averaged = {name: parts.pop(f"averaged.{name}") for name in state.averaged.state_dict()}
-    parts["rng"] = parts["rng"].to(torch.uint8)
-    unpack(state.players, state.rng, {name: value.numpy() for name, value in parts.items()})
-    state.averaged.load_state_dict(averaged)
-    state.iteration = facts["iteration"]
+    state = start(recipe, 0, device)
+    unpack(state.players, state.rng, arrays)
+    try:
+        mean = {name: torch.from_numpy(np.array(arrays[f"averaged.{name}"])) for name in state.averaged.state_dict()}
+        state.averaged.load_state_dict(mean)
+        state.iteration = int(arrays["iteration"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"state must be of this recipe's networks; {reason}. Start anew.") from None
     return state
+
+
+@checked()
+def snapshot(state: State) -> Generator:
+    """Return the averaged generator as a file would hold it: of half precision, frozen and ready for use."""
+    return copy.deepcopy(state.averaged).half().float().requires_grad_(False).eval()
 
 
 @checked()
@@ -319,46 +322,3 @@ def load_weights(path: Path) -> Generator:
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"weights {path} must be a generator's; {error}. Restore the file or train anew.") from None
     return network.requires_grad_(False).eval()
-
-
-@checked(every=(1, None))
-def fit_in_folder(
-    folder: Path, image: np.ndarray, recipe: Recipe, seed: int, *, every: int = 50, device: str = "cpu"
-) -> Iterator[tuple[Step, Path | None]]:
-    """Train as `fit` does, saving a checkpoint and the averaged weights regularly; a killed run goes on where it was.
-
-    The shipped generators were made with it; the study `latent_prior` trains and judges others.
-
-    Parameters
-    ----------
-    folder : Path
-        Gets `state.safetensors` and `weights-<iteration>.safetensors`. A damaged state is moved aside.
-    image, recipe, seed, device
-        As in `fit` and `start`.
-    every : int
-        Steps between two savings.
-
-    Yields
-    ------
-    Step, Path or None
-        The step, and the weights file where one was written after it.
-
-    Raises
-    ------
-    ValueError
-        If the folder's training is of another recipe, seed or image.
-    FloatingPointError
-        If a loss or a weight is no longer finite.
-    """
-    latest, key = folder / "state.safetensors", key_of(recipe, seed, image)
-    whole = latest.is_file() and weights.whole(latest)
-    state = resume(latest, key, device) if whole else start(recipe, seed, device)
-    bar = steps(state.iteration, recipe.iterations, "spatial GAN")
-    for step, _ in zip(fit(state, recipe, image), bar, strict=True):
-        bar.set_postfix_str(f"losses {step.critic_loss:.3f}, {step.generator_loss:.3f}", refresh=False)
-        written = None
-        if state.iteration % every == 0 or state.iteration == recipe.iterations:
-            written = folder / f"weights-{state.iteration:05d}.safetensors"
-            save_weights(written, state.averaged)
-            checkpoint(latest, state, key)  # last: what it says has been done is there
-        yield step, written

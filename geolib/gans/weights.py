@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,35 +45,13 @@ def write(path: Path, content: bytes) -> None:
 
 
 @checked()
-def whole(path: Path) -> bool:
-    """Return whether a file matches its checksum; one that does not is moved aside with a warning."""
-    try:
-        read(path)
-    except ValueError as error:
-        aside = path.with_suffix(f".damaged-{time.time_ns()}")
-        path.rename(aside)
-        reason = str(error).removesuffix(" Restore it or train anew.")
-        warnings.warn(f"{reason} It was moved to {aside.name}, and the training starts anew.", stacklevel=3)
-        return False
-    return True
-
-
-@checked()
-def read(path: Path, key: Mapping[str, Any] | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and facts of a file that `pack` made, read by hand: a bare machine needs no further package.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    key : mapping, optional
-        What its fact ``key`` must be: all that the tensors depend on.
 
     Raises
     ------
     ValueError
-        If the file is missing, damaged, carries no checksum or has another key, or bears the name of a shipped training
-        and is another.
+        If the file is missing, damaged, carries no checksum, or bears the name of a shipped training and is another.
     """
     frozen.checksum(path)
     try:
@@ -95,14 +71,6 @@ def read(path: Path, key: Mapping[str, Any] | None = None) -> tuple[dict[str, Te
         raise ValueError(
             f"weights file {path} must be whole; it is not ({type(error).__name__}: {error}). Restore it or train anew."
         ) from None
-    for name, value in (key or {}).items():
-        got = facts.get("key", {}).get(name)
-        if got != value:
-            shown = f" ({got}, not {value})" if isinstance(value, int) else ""
-            raise ValueError(
-                f"checkpoint {path} must be of the same {', '.join(key or ())}; its {name} is another{shown}. "
-                "Train in another folder."
-            )
     return tensors, facts
 
 

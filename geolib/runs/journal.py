@@ -70,7 +70,7 @@ class Journal(_Memory):
 
 
 class Remembered(_Memory):
-    """A simulation that remembers: a search (`geolib.inversion.search`) that was killed goes on where it was.
+    """A simulation that remembers: a killed search or sampler (`search`, `posterior`) goes on where it was.
 
     Parameters
     ----------

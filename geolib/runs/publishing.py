@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import os
-import time
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from geolib.runs import audit, inputs, locks, paths
 from geolib.runs.config import PRESETS, Config
 from geolib.runs.provenance import history
 from geolib.runs.runner import key, reused, run
-from geolib.runs.store import Damaged, Results, load, save
+from geolib.runs.store import Damaged, Results, load, move_aside, save
 from geolib.runs.study import AnyStudy
 
 #: Seconds for which a publishing waits for another one to end.
@@ -122,9 +120,7 @@ def _earlier(study: AnyStudy, config: Config, path: Path) -> Results | None:
     try:
         results, found = load(path)
     except Damaged as error:
-        aside = path.with_suffix(f".damaged-{time.time_ns()}")
-        path.rename(aside)
-        warnings.warn(f"{error.what} It was moved to {aside.name} and is written anew.", stacklevel=3)
+        move_aside(path, error, "is written anew")
         return None
     if found != key(study, config):
         raise ValueError(

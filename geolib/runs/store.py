@@ -41,6 +41,13 @@ class Damaged(ValueError):
         self.what = what
 
 
+def move_aside(path: Path, error: Damaged, then: str) -> None:
+    """Move a damaged file out of the way, with a warning that says what becomes of it."""
+    aside = path.with_suffix(f".damaged-{time.time_ns()}")
+    path.rename(aside)
+    warnings.warn(f"{error.what} It was moved to {aside.name} and {then}.", stacklevel=3)
+
+
 @dataclass
 class Results:
     """Results of a study: its configuration, the arrays of every unit, and where they come from.
@@ -133,9 +140,7 @@ class Store:
         try:
             return read_unit(path)
         except Damaged as error:
-            aside = path.with_suffix(f".damaged-{time.time_ns()}")
-            path.rename(aside)
-            warnings.warn(f"{error.what} It was moved to {aside.name} and will be computed again.", stacklevel=2)
+            move_aside(path, error, "will be computed again")
             return None
 
     def put(self, name: str, arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:

@@ -93,6 +93,11 @@ class Single(Unit):
 U = TypeVar("U", bound=Unit)
 
 
+def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
+    """Return the arrays whose name starts with `prefix`, without it."""
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+
 class NotRun(LookupError):
     """A number needs a unit that there is not, or not yet."""
 

@@ -1,5 +1,4 @@
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
@@ -107,7 +106,7 @@ def weights_after(state):
     return [p.detach().clone() for p in (*state.averaged.parameters(), *state.players.critic.parameters())]
 
 
-def test_a_resumed_training_goes_on_exactly(tmp_path):
+def test_a_resumed_training_goes_on_exactly():
     whole = sgan.start(TINY, 3)
     steps = list(sgan.fit(whole, TINY, IMAGE))
     assert len(steps) == 6
@@ -115,9 +114,9 @@ def test_a_resumed_training_goes_on_exactly(tmp_path):
     assert [step.penalty > 0 for step in steps] == [True, False, False, False, True, False]
     first = sgan.start(TINY, 3)
     list(sgan.fit(first, TINY, IMAGE, 3))
-    key = sgan.key_of(TINY, 3, IMAGE)
-    sgan.checkpoint(tmp_path / "state", first, key)
-    second = sgan.resume(tmp_path / "state", key)
+    kept = sgan.pack_state(first)
+    list(sgan.fit(first, TINY, IMAGE))  # what is kept is a copy
+    second = sgan.unpack_state(TINY, kept)
     assert len(list(sgan.fit(second, TINY, IMAGE))) == 3
     for a, b in zip(weights_after(whole), weights_after(second), strict=True):
         assert torch.equal(a, b)
@@ -176,47 +175,33 @@ def test_latents_of_another_shape_are_refused(make, shape):
         make(2)(torch.zeros(shape))
 
 
-def test_a_folder_of_training_resumes(tmp_path):
-    done = [path for _, path in sgan.fit_in_folder(tmp_path, IMAGE, TINY, 3, every=2) if path]
-    assert [path.name for path in done] == [f"weights-{i:05d}.safetensors" for i in (2, 4, 6)]
-    assert list(sgan.fit_in_folder(tmp_path, IMAGE, TINY, 3, every=2)) == []
+@pytest.mark.parametrize(
+    ("changed", "recipe", "message"),
+    [
+        (lambda kept: kept.pop("rng"), TINY, r"checkpoint must hold .*; 'rng' differs"),
+        (
+            lambda kept: kept.pop("averaged.merge.weight"),
+            TINY,
+            "state must be of this recipe's networks; .averaged",
+        ),
+        (lambda kept: kept.pop("iteration"), TINY, "state must be of this recipe's networks; 'iteration'. Start anew"),
+        (len, dataclasses.replace(TINY, width=3), "checkpoint must hold the state of these networks"),
+    ],
+)
+def test_a_state_of_other_networks_or_of_a_part_of_them_is_refused(changed, recipe, message):
+    state = sgan.start(TINY, 0)
+    list(sgan.fit(state, TINY, IMAGE, 1))
+    kept = sgan.pack_state(state)
+    changed(kept)
+    with pytest.raises(ValueError, match=message):
+        sgan.unpack_state(recipe, kept)
 
 
-STATED = sgan.Recipe(width=2, batch=2, iterations=4, latent=2)
-PIXELS = np.random.default_rng(0).random((70, 70)) > 0.5
-
-
-def trained(folder, seed=1, image=PIXELS, recipe=STATED, stop=None):
-    """Losses of a training in a folder, stopped after some steps or at its end."""
-    steps = sgan.fit_in_folder(folder, image, recipe, seed, every=2)
-    return [(s.critic_loss, s.generator_loss) for s, _ in itertools.islice(steps, stop)]
-
-
-def test_a_stopped_training_goes_on_with_the_same_recipe_seed_and_image_alone(tmp_path):
-    whole = trained(tmp_path / "whole")
-    trained(tmp_path / "cut", stop=3)
-    changed = PIXELS.copy()
-    changed[5, 5] ^= True
-    where = r"^checkpoint .*state.safetensors must be of the same recipe, seed, image; its"
-    for message, options in (
-        (r"seed is another \(1, not 2\)", {"seed": 2}),
-        ("image is another", {"image": changed}),
-        ("image is another", {"image": PIXELS[:, :69]}),
-        ("recipe is another", {"recipe": dataclasses.replace(STATED, rate=1e-3)}),
-    ):
-        with pytest.raises(ValueError, match=rf"{where} {message}\. Train in another folder\.$"):
-            trained(tmp_path / "cut", **options)
-    assert trained(tmp_path / "cut") == whole[2:]
-    assert whole == trained(tmp_path / "again", image=PIXELS.astype(np.float32))
-    ends = (weights.read(tmp_path / folder / "weights-00004.safetensors")[0] for folder in ("cut", "whole"))
-    assert all(torch.equal(a, b) for a, b in zip(*(each.values() for each in ends), strict=True))
-
-
-def test_no_damaged_byte_of_a_training_is_gone_on_with(tmp_path):
-    trained(tmp_path / "whole", stop=3)
-    whole = (tmp_path / "whole" / "state.safetensors").read_bytes()
-    kept, _ = weights.read(tmp_path / "whole" / "state.safetensors")
-    file = tmp_path / "state.safetensors"
+def test_no_damaged_byte_of_weights_is_used(tmp_path):
+    sgan.save_weights(tmp_path / "whole", trained_like(2))
+    whole = (tmp_path / "whole").read_bytes()
+    kept, _ = weights.read(tmp_path / "whole")
+    file = tmp_path / "damaged"
     rng = np.random.default_rng(0)
     # The header, where a flip may leave the content as it was, and all over the file.
     for place in (*range(8, 400, 7), *rng.integers(0, len(whole), 150)):
@@ -227,18 +212,25 @@ def test_no_damaged_byte_of_a_training_is_gone_on_with(tmp_path):
             continue
         assert found.keys() == kept.keys() and all(torch.equal(found[name], kept[name]) for name in kept)
     file.write_bytes(whole[:-9])
-    with pytest.warns(UserWarning, match=r"must be whole; .* It was moved to state\.damaged-.*, and the train"):
-        assert trained(tmp_path) == trained(tmp_path / "new")
-    assert len(list(tmp_path.glob("state.damaged-*"))) == 1
+    with pytest.raises(ValueError, match=r"must be whole; it is not"):
+        weights.read(file)
 
 
-def test_weights_that_are_no_numbers_are_not_kept(tmp_path):
-    state = sgan.start(STATED, 0)
+def test_weights_that_are_no_numbers_are_not_kept():
+    state = sgan.start(TINY, 0)
     with torch.no_grad():
         state.averaged.merge.weight[0, 0, 0, 0] = torch.nan
     with pytest.raises(FloatingPointError, match=r"weights must be finite; averaged\.merge\.weight is not\. Lower the"):
-        sgan.checkpoint(tmp_path / "state", state, sgan.key_of(STATED, 0, PIXELS))
-    assert not list(tmp_path.iterdir())
+        sgan.pack_state(state)
+
+
+def test_a_snapshot_is_what_a_file_gives_back(tmp_path):
+    state = sgan.start(TINY, 0)
+    sgan.save_weights(tmp_path / "w", state.averaged)
+    made, read = sgan.snapshot(state), sgan.load_weights(tmp_path / "w")
+    for ours, its, training in zip(*(n.parameters() for n in (made, read, state.averaged)), strict=True):
+        assert torch.equal(ours, its) and not ours.requires_grad and training.requires_grad
+        assert not torch.equal(ours, training)
 
 
 def test_weights_survive_the_disk_to_half_precision(tmp_path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import computed
 from scipy.stats import norm
 
 from geolib import _runtime, cli, studies
@@ -16,7 +17,7 @@ from geolib.gans import sgan
 from geolib.inversion import crosshole
 from geolib.metrics import facies
 from geolib.studies import examples
-from geolib.studies.latent_inversion import given, learnt
+from geolib.studies.latent_inversion import checkpoints, given, learnt
 from geolib.studies.latent_inversion import own as tomography
 from geolib.studies.latent_inversion.world import weights_path
 from geolib.studies.rnn_fwi import own as fwi
@@ -535,6 +536,33 @@ def test_the_search_begins_anew_until_its_solves_are_spent(tmp_path):
     assert rows[0] == "| rank | misfit (deviations) | fits | cells unlike rank 1 |" and rows[2].count("yes") == 1
 
 
+@pytest.mark.parametrize("unit", ["search", "posterior"])
+def test_a_killed_search_or_sampler_goes_on_without_simulating_twice(unit, tmp_path, monkeypatch):
+    config = tomography.OwnConfig(width=16, noise=60.0, solves=600, draws=64, moves=1)
+    simulate, counts = tomography.Physics.simulate, []
+
+    def found(folder=None, end=None):
+        def counted(physics, latents):
+            if len(counts) == end:
+                raise KeyboardInterrupt
+            counts.append(len(latents))
+            return simulate(physics, latents)
+
+        monkeypatch.setattr(tomography.Physics, "simulate", counted)
+        counts.clear()
+        ((_, arrays),) = computed(tomography.STUDY, config, [unit], folder)
+        return arrays, list(counts)
+
+    whole, needed = found()
+    end = len(needed) // 2 + 1
+    with pytest.raises(KeyboardInterrupt):
+        found(tmp_path, end)
+    arrays, more = found(tmp_path)
+    assert more == needed[end:] and 0 < len(more) < len(needed) and arrays.keys() == whole.keys()
+    for label, value in whole.items():
+        np.testing.assert_array_equal(arrays[label], value, label)
+
+
 @pytest.mark.parametrize("kind", ["gathers", "latent", "traces"])
 def test_memory_is_told_before_and_too_much_is_refused_before_a_kernel(kind, gathers, tmp_path, monkeypatch):
     config = gathers
@@ -593,7 +621,7 @@ def test_a_generator_is_trained_on_ones_own_image_judged_and_inverted_with(train
     assert rows[2] == "| statistic | training image, 95 % of means | generator | inside |"
     assert len(rows) == 4 + len(facies.statistics(run["patches"]))
     image = learnt.image(config.training_image, 0.0)
-    assert set(np.unique(image)) == {0, 1} and learnt.edge_of(image) == 270 - 129
+    assert set(np.unique(image)) == {0, 1} and checkpoints.edge_of(image) == 270 - 129
     # The interval of the proportion is about that of the image itself.
     low, high = run["bounds"][run["statistics"].tolist().index("proportion")]
     assert 0.5 * low < image.mean() < 1.5 * high

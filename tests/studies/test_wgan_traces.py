@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,41 +171,20 @@ def test_a_lost_unit_is_assessed_again_without_training(undisturbed, tmp_path, m
     assert equal(dict(computed(study, config(4), names, tmp_path)), undisturbed)
 
 
-def traces_of(store, epoch):
-    made = config(3)
-    network = wgan_training.fill(
-        wgan.make_generator(rng=torch.Generator()), store.get(f"networks-{epoch:04d}")[0], "generator"
-    )
-    rng = wgan_training.torch_rng(made.seed, 12, epoch)
-    return wgan.sample(network, made.n_held_out, rng, low=made.latent_low)
-
-
-KINDS = ("the state alone", "a state without traces, and networks", "a state of before, with the traces of epochs")
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_training_goes_on_from_its_state(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(gallery, "LAG", 2)  # so that four epochs look back on all that there is
-    whole = dict(computed(study, config(4), study.names(config(4)), tmp_path / "whole"))
-    assert "improvement_p" in whole["epoch-0003"] and len(whole["epoch-0004"]["score_history"]) == 4
-    list(computed(study, config(3), study.names(config(3)), tmp_path / "first"))
-    left, moved = Store(tmp_path / "first"), Store(tmp_path / "moved")
-    state, record = left.get("state")
-    if kind != KINDS[1]:
-        if kind == KINDS[2]:
-            state = {**state, "album.recent": np.stack([traces_of(left, epoch) for epoch in (1, 2, 3)])}
-        moved.put("state", state, record)
-    else:
-        older = {k: v for k, v in state.items() if not k.startswith(("album.", "curve."))}
-        moved.put("state", older, record)
-        for epoch in (1, 2, 3):
-            moved.put(f"networks-{epoch:04d}", *left.get(f"networks-{epoch:04d}"))
-    trained = []
+def test_a_training_goes_on_from_its_state_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(gallery, "LAG", 2)  # so that the third epoch looks back on all that there is
+    (left, moved), whole, trained = (tmp_path / "left", tmp_path / "moved"), {}, []
     run_epoch = wgan_training.run_epoch
     monkeypatch.setattr(wgan_training, "run_epoch", lambda *a: trained.append(a[2].epoch + 1) or run_epoch(*a))
-    for names in (["epoch-0003"], ["epoch-0004"]):
-        assert equal(dict(computed(study, config(4), names, moved.folder)), {n: whole[n] for n in names})
-    assert trained == [4]
+    names = ["epoch-0001", "epoch-0002", "epoch-0003"]
+    for name, arrays in computed(study, config(3), names, left):
+        whole[name] = arrays
+        if name == "epoch-0002":
+            moved.mkdir()
+            shutil.copy(left / "state.unit", moved)
+    assert "improvement_p" in whole["epoch-0003"] and len(whole["epoch-0003"]["score_history"]) == 3
+    assert equal(dict(computed(study, config(3), names[1:], moved)), {name: whole[name] for name in names[1:]})
+    assert trained == [1, 2, 3, 3]
 
 
 def test_lost_networks_are_trained_again(undisturbed, tmp_path):

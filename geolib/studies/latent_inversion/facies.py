@@ -21,8 +21,8 @@ from geolib.metrics import facies
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
+from geolib.studies.latent_inversion.checkpoints import MEASURES
 from geolib.studies.latent_inversion.config import FaciesConfig, weights_name
-from geolib.studies.latent_inversion.prior import MEASURES
 from geolib.studies.latent_inversion.world import weights_path
 
 SIZE, ENVELOPE_LAGS, CURVE_LAGS = (129, 129), 60, 40

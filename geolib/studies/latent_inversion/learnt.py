@@ -10,16 +10,16 @@ import numpy as np
 import torch
 
 from geolib._runtime import keep_memory, kept_bytes
-from geolib.datasets import channels, files
+from geolib.datasets import files
 from geolib.gans import sgan
 from geolib.gans.recipes import Recipe
-from geolib.metrics import facies
+from geolib.runs.store import Store
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays
-from geolib.studies.latent_inversion.prior import MEASURES, SUMMED, TRAINED
+from geolib.studies.latent_inversion import checkpoints
+from geolib.studies.latent_inversion.checkpoints import MEASURES, SIDE, Judge
 
-#: Rows and columns of a patch; an image has two at least along either axis, so that one may judge.
-SIDE = 129
+#: Rows and columns that an image has at least: two patches, so that one may judge.
 SMALLEST = 2 * SIDE
 #: Where the state of a training is kept, and the weights of its best checkpoint.
 STATE = "training.state"
@@ -53,12 +53,6 @@ def training_bytes(recipe: Recipe) -> int:
     return 3 * recipe.batch * kept + 5 * weights
 
 
-def edge_of(image: np.ndarray) -> int:
-    """Return the column up to which an image is trained on; the rest, a patch at least, judges."""
-    columns = int(image.shape[1])
-    return min(int(TRAINED * columns), columns - SIDE)
-
-
 def seconds(image: np.ndarray, recipe: Recipe) -> float:
     """Return how long a training takes on this machine, by its first updates."""
     state, begin = sgan.start(recipe, 0), time.perf_counter()
@@ -85,60 +79,25 @@ def train(image: np.ndarray, recipe: Recipe, seed: int, n_judge: int, folder: Pa
     Returns
     -------
     dict
-        Losses by update (NaN for what a killed run had computed); `iteration` and measures of each
-        checkpoint, and its `score`, by which the best is chosen; of that `pictures` beside
-        `patches`, and by statistic `mean`, share `inside`, and the interval `bounds` of the image.
+        Losses by update; `iteration` and measures of each checkpoint, and its `score`, by which the
+        best is chosen; of that `pictures` beside `patches`, and by statistic `mean`, share
+        `inside`, and the interval `bounds` of the image.
     """
     keep_memory()
-    edge = edge_of(image)
-    losses = np.full((recipe.iterations, 2), np.nan, dtype=np.float32)
+    judge = Judge(image, recipe, n_judge, seed)
     every = max(1, recipe.iterations // CHECKPOINTS)
-    trained = image[:, :edge]
-    for step, _ in sgan.fit_in_folder(folder / STATE, trained, recipe, seed, every=every):
-        losses[step.iteration] = step.critic_loss, step.generator_loss
-    rng = np.random.default_rng([seed, 1])
-    patches = channels.patches(image[:, edge:], (SIDE, SIDE), n_judge, rng)
-    latents = sgan.draw_latents((n_judge, 1, 5, 5), recipe, torch.Generator().manual_seed(seed))
-    files = sorted((folder / STATE).glob("weights-*.safetensors"))
-    found: list[dict[str, float]] = []
-    best, chosen = np.empty(0), 0
-    for place, file in enumerate(files):
-        realisations = _realise(sgan.load_weights(file), latents)
-        quality = channels.quality(realisations, patches)
-        found.append(quality | {"score": sum(abs(quality[name]) for name in SUMMED)})
-        if found[-1]["score"] <= found[chosen]["score"]:
-            best, chosen = realisations, place
-    sgan.save_weights(folder / CHOSEN, sgan.load_weights(files[chosen]))
+    found, network = checkpoints.train(
+        judge, recipe, seed, every=every, store=Store(folder / STATE)
+    )
+    sgan.save_weights(folder / CHOSEN, network)
+    best = judge.realise(network)
     return {
-        "losses": losses,
-        "iteration": np.array([int(file.stem.removeprefix("weights-")) for file in files]),
-        "chosen": np.array(chosen),
-        **{name: np.array([entry[name] for entry in found]) for name in (*MEASURES, "score")},
+        **found,
+        "chosen": np.array(checkpoints.chosen(found)),
         "pictures": best[:PICTURES].astype(np.float32),
-        "patches": patches[:PICTURES].astype(np.float32),
-        **_judged(image, best, n_judge, seed),
+        "patches": judge.patches[:PICTURES].astype(np.float32),
+        **judge.statistics(best),
     }
-
-
-def _judged(image: np.ndarray, realisations: np.ndarray, n_judge: int, seed: int) -> Arrays:
-    blocks = min(5, *(length // SIDE for length in image.shape))
-    rng = np.random.default_rng([seed, 2])
-    means = facies.block_means(image, (SIDE, SIDE), n_judge, rng, blocks=blocks)
-    envelope = facies.envelope_of(means)
-    judged = facies.judged((realisations >= 0.5).astype(np.float32), envelope)
-    return {
-        "statistics": np.array(list(judged)),
-        "mean": np.array([mean for mean, _ in judged.values()]),
-        "inside": np.array([inside for _, inside in judged.values()]),
-        "bounds": np.array([[np.nanmean(end) for end in envelope[name]] for name in judged]),
-    }
-
-
-def _realise(network: sgan.Generator, latents: torch.Tensor) -> np.ndarray:
-    """Return realisations in [0, 1], shape (n, 129, 129), a few at a time."""
-    with torch.no_grad():
-        made = torch.cat([network(part) for part in latents.split(10)])
-    return ((made[:, 0] + 1) / 2).numpy()
 
 
 def pictures(run: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -15,8 +15,10 @@ from geolib.gans import sgan
 from geolib.gans.fast import inference
 from geolib.inversion import crosshole, latent, posterior
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
-from geolib.inversion.search import Settings, search
+from geolib.inversion.search import Settings, Simulate, search
+from geolib.runs.journal import Remembered
 from geolib.runs.measure import Measure
+from geolib.runs.store import Store
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
@@ -34,10 +36,18 @@ _SHOWN = 6  # images, of the best first
 
 
 class Physics:
-    """Times that a generator's images give along the rays, over their deviations."""
+    """Times that a generator's images give along the rays, over their deviations.
 
-    def __init__(self, config: OwnConfig, trained: sgan.Generator | None = None) -> None:
-        self.config, self.rays = config, rays(config)
+    In the folder of a run it remembers what search and sampler simulated: a killed one goes on.
+    """
+
+    def __init__(
+        self,
+        config: OwnConfig,
+        trained: sgan.Generator | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.config, self.rays, self.folder = config, rays(config), folder
         self.network = network(config.weights, config.width) if trained is None else trained
         self.frozen = inference.Frozen(self.network) if inference.available() else self.network
         self.deviation = torch.from_numpy(self.rays.deviation).float()
@@ -69,9 +79,14 @@ class Physics:
     def simulate(self, latents: np.ndarray) -> np.ndarray:
         """Return traveltimes over their deviations, (n, n_rays), without a graph."""
         with torch.no_grad():
-            made = self.scaled(torch.from_numpy(latents).float())
-        found: np.ndarray = made.double().numpy()
+            found: np.ndarray = self.scaled(torch.from_numpy(latents).float()).numpy()
         return found
+
+    def remembered(self, unit: str) -> Simulate:
+        """Return `simulate`, which remembers what a killed computation of a unit simulated."""
+        if self.folder is None:
+            return self.simulate
+        return Remembered(self.simulate, Store(self.folder / f"{unit}.state"))
 
 
 class OwnLatent(Study[OwnConfig]):
@@ -113,7 +128,7 @@ class OwnLatent(Study[OwnConfig]):
                     if Single("training") in units:
                         yield Single("training"), made
                 trained = sgan.load_weights(place / learnt.CHOSEN)
-        physics = Physics(config, trained)
+        physics = Physics(config, trained, folder)
         how = {"descent": _descent, "newton": _gauss_newton, "search": _search}
         how["posterior"] = _posterior
         for unit in units:
@@ -188,13 +203,13 @@ def _search(physics: Physics) -> Arrays:
     A search ends where a model fits; of the last one, that may not, the best of each attempt count.
     """
     config, rng = physics.config, np.random.default_rng([physics.config.seed, 4])
-    data, used = physics.data.double().numpy(), 0
+    data, used, simulate = physics.data.double().numpy(), 0, physics.remembered("search")
     models: list[np.ndarray] = []
     misfits: list[float] = []
     record = np.empty((0, 2))
     while used < config.solves:
         budget = config.solves - used
-        found = search(physics.simulate, data, N_LATENT, sigma=1.0, budget=budget, rng=rng)
+        found = search(simulate, data, N_LATENT, sigma=1.0, budget=budget, rng=rng)
         record = record if used else found.record
         used += found.solves
         fits = found.misfit <= Settings().target
@@ -221,7 +236,8 @@ def _posterior(physics: Physics) -> Arrays:
         moves=config.moves,
     )
     data = physics.data.double().numpy()
-    found = posterior.sample(physics.simulate, data, N_LATENT, sigma=1.0, rng=rng, settings=how)
+    simulate = physics.remembered("posterior")
+    found = posterior.sample(simulate, data, N_LATENT, sigma=1.0, rng=rng, settings=how)
     facies = _images(physics, torch.from_numpy(found.draws).float())["images"] >= 0.5
     level = np.sqrt(-2 * found.log_likelihood / len(data))
     return {

@@ -18,12 +18,16 @@ import torch
 from geolib._runtime import keep_memory
 from geolib.datasets import channels
 from geolib.gans import sgan
-from geolib.metrics import facies
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, beginning
+from geolib.runs.store import Store
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
+from geolib.studies.latent_inversion import checkpoints
+from geolib.studies.latent_inversion.checkpoints import MEASURES, Judge
+from geolib.studies.latent_inversion.checkpoints import SUMMED as SUMMED
+from geolib.studies.latent_inversion.checkpoints import TRAINED as TRAINED
 from geolib.studies.latent_inversion.config import PriorConfig
 
 #: The last one is the working recipe with standard-normal latents, of which the paper has a remark
@@ -41,18 +45,6 @@ NAMES = {
     "released": "the authors' code",
     "normal": "ours, normal latents",
 }
-#: What `channels.quality` tells of a checkpoint; the sum of the absolute values of `SUMMED`
-#: chooses among them.
-MEASURES = (
-    "proportion",
-    "greyness",
-    "vertical",
-    "horizontal",
-    "connectivity",
-    "components",
-    "width",
-    "patterns",
-)
 #: The measures in a table's head.
 _SHORT = {
     "proportion": "prop.",
@@ -64,15 +56,10 @@ _SHORT = {
     "width": "width",
     "patterns": "patt.",
 }
-SUMMED = ("proportion", "greyness", "vertical", "horizontal", "connectivity", "patterns")
 #: A last score above which a training has ended in noise.
 NOISE = 1.0
-#: Checkpoints of which realisations are kept, and how many of each.
-MOMENTS, PICTURES = 6, 2
-#: Share of the training image's columns that is trained on; the rest judges.
-TRAINED = 0.8
-
-
+#: Checkpoints of which pictures are kept.
+MOMENTS = 6
 #: Updates of a training that another processor still follows.
 FOLLOWED = 5
 
@@ -105,85 +92,35 @@ def _first_losses(config: PriorConfig, unit: Training) -> Arrays:
     image, _ = channels.load(np.random.default_rng([config.seed, 0]))
     recipe, seed = _recipe(unit), config.seed + unit.number
     state = sgan.start(recipe, seed, _device())
-    training = sgan.fit(state, recipe, image[:, : int(TRAINED * image.shape[1])])
+    training = sgan.fit(state, recipe, image[:, : checkpoints.edge_of(image)])
     steps = [step for _, step in zip(range(FOLLOWED), training, strict=False)]
     return {"losses": np.array([(step.critic_loss, step.generator_loss) for step in steps])}
 
 
-def _train(config: PriorConfig, unit: Training, folder: Path) -> Arrays:
-    recipe, device = _recipe(unit), _device()
+def _train(config: PriorConfig, unit: Training, store: Store) -> Arrays:
+    recipe = _recipe(unit)
     image, _ = channels.load(np.random.default_rng([config.seed, 0]))
-    edge = int(TRAINED * image.shape[1])
-    losses = np.full(
-        (unit.iterations, 2), np.nan, dtype=np.float32
-    )  # what a killed run had computed stays NaN
+    judge = Judge(image, recipe, config.n_judge, config.seed, _device())
     # Trainings of one number, width and batch start with the same generator and see the same
     # patches.
-    training = sgan.fit_in_folder(
-        folder,
-        image[:, :edge],
-        recipe,
-        config.seed + unit.number,
-        every=config.every,
-        device=device,
-    )
-    for step, _ in training:
-        losses[step.iteration] = step.critic_loss, step.generator_loss
-    latents = sgan.draw_latents(
-        (config.n_judge, 1, 5, 5), recipe, torch.Generator().manual_seed(config.seed)
-    )
-    return {"losses": losses, **_judge(config, folder, image, latents.to(device))}
-
-
-def _judge(config: PriorConfig, folder: Path, image: np.ndarray, latents: torch.Tensor) -> Arrays:
-    """Return every checkpoint's quality, pictures of some, and the best beside the whole image."""
-    edge = int(TRAINED * image.shape[1])
-    patches = channels.patches(
-        image[:, edge:], (129, 129), config.n_judge, np.random.default_rng([config.seed, 1])
-    )
-    files = sorted(folder.glob("weights-*.safetensors"))
-    pictured = set(np.linspace(0, len(files) - 1, MOMENTS).round().astype(int).tolist())
-    found: list[dict[str, float]] = []
-    pictures, best = [], np.empty(0)
-    for place, file in enumerate(files):
-        realisations = _realise(sgan.load_weights(file).to(latents.device), latents)
-        quality = channels.quality(realisations, patches)
-        found.append(quality | {"score": sum(abs(quality[name]) for name in SUMMED)})
-        if found[-1]["score"] <= min(entry["score"] for entry in found):
-            best = realisations
-        if place in pictured:
-            pictures.append(_grey(realisations[:PICTURES]))
-    iterations = np.array([int(file.stem.removeprefix("weights-")) for file in files])
-    means = facies.block_means(
-        image, (129, 129), config.n_judge, np.random.default_rng([config.seed, 2])
-    )
-    judged = facies.judged((best >= 0.5).astype(np.float32), facies.envelope_of(means))
+    seed = config.seed + unit.number
+    found, network = checkpoints.train(judge, recipe, seed, every=config.every, store=store)
+    best = judge.realise(network)
+    judged = judge.statistics(best)
+    last = len(found["iteration"]) - 1
+    places = np.unique(np.linspace(0, last, MOMENTS).round().astype(int))
     return {
-        "iteration": iterations,
-        **{name: np.array([entry[name] for entry in found]) for name in (*MEASURES, "score")},
-        "pictured": iterations[sorted(pictured)],
-        "pictures": np.stack(pictures),
-        "best_pictures": _grey(best[:PICTURES]),
-        "statistics": np.array(list(judged)),
-        "mean": np.array([mean for mean, _ in judged.values()]),
-        "inside": np.array([inside for _, inside in judged.values()]),
+        **found,
+        "pictured": found["iteration"][places],
+        "pictures": found["pictures"][places],
+        "best_pictures": checkpoints.grey(best[: checkpoints.PICTURES]),
+        **{name: judged[name] for name in ("statistics", "mean", "inside")},
     }
-
-
-def _realise(network: sgan.Generator, latents: torch.Tensor) -> np.ndarray:
-    """Return realisations in [0, 1], shape (n, 129, 129), a few at a time."""
-    with torch.no_grad():
-        made = torch.cat([network(part).cpu() for part in latents.split(20)])
-    return ((made[:, 0] + 1) / 2).numpy()
-
-
-def _grey(images: np.ndarray) -> np.ndarray:
-    return np.round(255 * images).astype(np.uint8)
 
 
 def chosen(arrays: Mapping[str, np.ndarray]) -> int:
     """Return the iteration of a training's best checkpoint, by the sum of `SUMMED`."""
-    return int(arrays["iteration"][int(np.argmin(arrays["score"]))])
+    return int(arrays["iteration"][checkpoints.chosen(arrays)])
 
 
 def at(arrays: Mapping[str, np.ndarray], iteration: int) -> dict[str, float]:
@@ -295,11 +232,12 @@ class Prior(Study[PriorConfig]):
     def compute(
         self, config: PriorConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Train and yield each unit; a killed training goes on from its checkpoint in `folder`."""
+        """Train and yield each unit; a killed training goes on from its state in `folder`."""
         keep_memory()
         for unit in of_kind(Training, units):
             with tempfile.TemporaryDirectory() as temporary:
-                yield unit, _train(config, unit, Path(folder or temporary) / f"{unit.name}.state")
+                store = Store(Path(folder or temporary) / f"{unit.name}.state")
+                yield unit, _train(config, unit, store)
 
     def recheck(
         self, config: PriorConfig, unit: Unit, arrays: Arrays, seconds: float

@@ -7,6 +7,7 @@ other draws. Here a dozen more are searched for, each from starts of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +27,19 @@ from geolib.studies.latent_inversion.world import World
 FIRST, NOISE, TOGETHER = 3, 2, 4
 #: Numbers of starts that no table uses.
 STARTS = 100_000
+
+
+def block(trial: Trial) -> list[Trial]:
+    """Return the trials computed together with one, in their places: part of what a trial is.
+
+    They are the same start's of four models, whether or not as many are wanted: a trial's last
+    digits hang on those beside it, and how many models there are must not change a result.
+    """
+    row, place = trial.trial - (trial.model - FIRST), (trial.model - FIRST) // TOGETHER * TOGETHER
+    return [
+        replace(trial, model=FIRST + number, trial=row + number)
+        for number in range(place, place + TOGETHER)
+    ]
 
 
 class Truths(Study[TruthsConfig]):
@@ -50,27 +64,22 @@ class Truths(Study[TruthsConfig]):
         ]
 
     def batches(self, config: TruthsConfig, units: Sequence[Unit]) -> list[list[Unit]]:
-        """Return each trial with three neighbours: where it stands among all, not what is asked."""
-        everything, wanted = self.units(config), set(units)
-        size = config.n_models
-        parts = [
-            everything[row + first : row + min(first + TOGETHER, size)]
-            for row in range(0, len(everything), size)
-            for first in range(0, size, TOGETHER)
-        ]
-        return [part for part in parts if wanted & set(part)]
+        """Return the trials by the blocks in which they are computed."""
+        found: dict[Unit, list[Unit]] = {}
+        for trial in of_kind(Trial, units):
+            found.setdefault(block(trial)[0], []).append(trial)
+        return list(found.values())
 
     def compute(
         self, config: TruthsConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
-        """Yield the trials that are wanted, computed in whole groups."""
+        """Yield the trials that are wanted, computed in whole blocks."""
         keep_memory()
         world = World(config)
-        for part in self.batches(config, units):
-            together = list(of_kind(Trial, part))
-            for trial, arrays in zip(together, trials.descend(world, together), strict=True):
-                if trial in units:
-                    yield trial, arrays
+        for wanted in self.batches(config, units):
+            places = block(next(of_kind(Trial, wanted)))
+            found = zip(places, trials.descend(world, places), strict=True)
+            yield from ((trial, arrays) for trial, arrays in found if trial in wanted)
 
     def inputs(self, config: TruthsConfig, unit: Unit) -> Sequence[str]:
         """Return the generator's weights."""

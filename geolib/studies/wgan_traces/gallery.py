@@ -62,10 +62,7 @@ class Gallery:
         self._fill(kept)
         self.history = np.split(arrays["history"], len(arrays["history"]) // N_HISTORY)
         self._show(len(self.history))
-        # A state of before has the traces themselves.
-        before = arrays["recent"]
-        terms = before if before.ndim == 2 else [self._terms(traces) for traces in before]
-        self.recent = deque(terms, maxlen=LAG + 1)
+        self.recent = deque(arrays["recent"], maxlen=LAG + 1)
 
     def assess(self, epoch: int) -> Arrays:
         """Return samples, scores, and the measures of quality."""

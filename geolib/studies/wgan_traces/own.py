@@ -18,7 +18,7 @@ from geolib.runs.config import Config, file_param, param
 from geolib.runs.store import Store
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
-from geolib.runs.unit import Arrays, Unit, Units, select
+from geolib.runs.unit import Arrays, Unit, Units, select, under
 from geolib.studies.wgan_traces import training
 from geolib.studies.wgan_traces.config import TracesConfig
 from geolib.studies.wgan_traces.data import amplitude_scale
@@ -156,7 +156,7 @@ class OwnTraces(Study[OwnConfig]):
                 rng = training.torch_rng(config.seed, 15, number)
                 drawn = wgan.sample(network, half, rng, settings.latent_low)[:, 0]
                 judged = _compared(config, made, drawn, made.training)
-                yield Epoch(number), training.under("curve.", kept) | {"traces": drawn, **judged}
+                yield Epoch(number), under("curve.", kept) | {"traces": drawn, **judged}
 
 
 def _compared(config: OwnConfig, made: Data, fake: np.ndarray, known: np.ndarray) -> Arrays:

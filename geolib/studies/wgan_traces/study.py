@@ -16,7 +16,7 @@ from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
 from geolib.runs.store import Arrays, Store
 from geolib.runs.study import Study
-from geolib.runs.unit import Unit, Units, select
+from geolib.runs.unit import Unit, Units, select, under
 from geolib.studies.wgan_traces import sidelights, tables, training
 from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, TracesConfig
 from geolib.studies.wgan_traces.data import N_STEPS, SOURCE_ROW, SPACING, dataset
@@ -77,7 +77,7 @@ class WganTraces(Study[TracesConfig]):
             config, traces, store, max(wanted), first=min(wanted), album=gallery
         ):
             if number in wanted:
-                yield Epoch(number), training.under("curve.", kept) | gallery.assess(number)
+                yield Epoch(number), under("curve.", kept) | gallery.assess(number)
 
     def condense(self, units: dict[str, Arrays]) -> dict[str, Arrays]:
         """Return traces and scores of the epochs that are looked at, and the curves of all."""

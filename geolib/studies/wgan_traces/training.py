@@ -25,7 +25,7 @@ from geolib.gans.train import Game, Players, Step, average, pack, train, unpack
 from geolib.runs.recheck import Recheck, beginning
 from geolib.runs.store import Arrays, Store
 from geolib.runs.study import Study
-from geolib.runs.unit import Single, Unit
+from geolib.runs.unit import Single, Unit, under
 from geolib.studies.wgan_traces.config import ConditionalConfig, GathersConfig, TracesConfig
 
 BETAS = (0.5, 0.999)  # published beta1; the paper does not mention beta2, so Adam's default
@@ -147,13 +147,12 @@ def epochs(
     """Yield curves and networks of epochs `first` to `last`, from `store` or by training.
 
     The store's unit `state` alone is enough to go on from its epoch: it holds the album as well.
-    Earlier epochs, and an album that a state lacks, are made from the networks that are kept of
-    every epoch.
+    Earlier epochs are made from the networks that are kept of every epoch.
     """
     keep_memory()
     progress, state = _restore(config, store)
     epoch = 0
-    if first >= progress.epoch > 0 and _whole(state, album):
+    if first >= progress.epoch > 0:
         epoch = progress.epoch
         if album is not None:
             album.restore(under("album.", state), state)
@@ -207,15 +206,6 @@ def fill(network: nn.Module, arrays: Mapping[str, np.ndarray], prefix: str) -> n
     return network
 
 
-def under(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
-    """Return the arrays whose name starts with `prefix`, without it."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in arrays.items()
-        if name.startswith(prefix)
-    }
-
-
 def _name(epoch: int) -> str:
     return f"networks-{epoch:04d}"
 
@@ -260,10 +250,6 @@ def _save(
         else {}
     )
     store.put("state", state, record)
-
-
-def _whole(state: Mapping[str, np.ndarray], album: Album | None) -> bool:
-    return bool(under("curve.", state)) and (album is None or bool(under("album.", state)))
 
 
 def _restore(config: TracesConfig, store: Store | None) -> tuple[Progress, Arrays]:
