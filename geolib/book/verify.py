@@ -190,12 +190,14 @@ FIRM = ("robust", "unconfirmed", "fragile", "untested")
 def reached(robust: Mapping[str, Any]) -> str:
     """Return with how many of the other choices a verdict is reached, in words."""
     many = len(robust["alternatives"])
+    if not many:
+        return "no alternative tried"
     return f"reached with {len(robust['reached_by'])} of {many} alternative{'s' * (many != 1)}"
 
 
 def _robustness(robust: Mapping[str, Any]) -> str:
     told = [STATES[robust["verdict"]]]
-    if robust["alternatives"] and robust["verdict"] in FIRM:
+    if robust["verdict"] in FIRM:
         told.append(reached(robust))
     return "; ".join(told)
 

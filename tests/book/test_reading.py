@@ -200,9 +200,9 @@ def test_appendices_stand_in_the_order_of_their_chapters():
     assert re.findall(r"papers/(\w+)_appendix", text) == list(studies.NAMES)
 
 
-def test_the_page_of_verdicts_begins_with_the_scorecard_and_its_filter():
+def test_the_page_of_verdicts_begins_with_its_filter_and_the_scorecard():
     text = (paths.checkout() / "book" / "reproduces.md").read_text(encoding="utf-8")
-    places = ["claims_summary.md", "ledger-filter", ":::{dropdown} What the verdicts mean", "*reproduced*"]
+    places = ["ledger-filter", "claims_summary.md", ":::{dropdown} What the verdicts mean", "*reproduced*"]
     found = [text.index(place) for place in places]
     assert found == sorted(found) and found[0] < 300
 
