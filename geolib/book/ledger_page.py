@@ -101,8 +101,8 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
             lines += [f"({anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
             if verdict == "mixed" and any(row["robust"]["verdict"] == "robust" for row in found):
                 lines.append(
-                    "*Mixed* and *robust*: it turns with what the paper leaves open, or one part holds "
-                    "and another does not; with our other choices it stays mixed.\n"
+                    "*Mixed* and *robust*: it turns with what the paper leaves open, or one part "
+                    "holds and another does not; with our other choices it stays mixed.\n"
                 )
             lines.append(_table(found, around))
     if stated := [row for row in rows if row["kind"] == ledger.OURS]:

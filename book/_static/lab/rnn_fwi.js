@@ -88,7 +88,9 @@
       if (!n) return;
       const at = (all, dy, text, color) =>
         axes.label(text, n - 1, all[n - 1], color, { align: n > 12 ? "right" : "left", dx: n > 12 ? -4 : 8, dy });
-      at(j, j[n - 1] < e[n - 1] ? 14 : -14, "misfit", ink.blue);
+      // Below its curve, but never on the numbers of the axis.
+      const room = axes.Y(j[n - 1]) + 22 < axes.bottom;
+      at(j, j[n - 1] < e[n - 1] && room ? 14 : -14, "misfit", ink.blue);
       at(e, j[n - 1] < e[n - 1] ? -12 : 12, "model error", ink.vermilion);
     } });
     const traces = box.panel({ title: "What the receiver hears", ratio: 0.3, wide: true,
@@ -152,7 +154,7 @@
       } else {
         const bouncing = run.misfit.slice(-20).filter((v, i, all) => i && v > all[i - 1]).length > 5;
         fall.title(bouncing ? "It bounces: the rate is too high"
-          : j < 0.3 * e ? "The misfit falls, the model error hardly" : "Misfit and model error fall");
+          : `Misfit at ${geolab.number(100 * j, 2)} %, model error at ${geolab.number(100 * e, 2)} % of the start's`);
         box.say(`Step ${n}: misfit ${geolab.number(100 * j, 3)} % of the start's, `
           + `model error ${geolab.number(run.errors[n], 3)} m/s (start ${geolab.number(run.errors[0], 3)} m/s).`);
       }
