@@ -27,7 +27,7 @@
   function columns() {
     document.querySelectorAll(".bd-article table.table").forEach(function (table) {
       var heads = [].map.call(table.querySelectorAll("thead th"), function (head) { return head.textContent.trim(); });
-      if (heads.length < 3) { return; }
+      if (heads.length < 3 || table.closest(".small-table")) { return; }
       table.classList.add("stacks");
       table.querySelectorAll("tbody tr").forEach(function (row) {
         [].forEach.call(row.children, function (cell, n) {

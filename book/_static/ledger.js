@@ -26,7 +26,7 @@
       var outer = section.parentElement.closest("section");
       var paper = outer ? outer.querySelector(":scope > h2").firstChild.textContent.trim() : "";
       var verdict = heading.firstChild.textContent.split(":")[0].trim().toLowerCase();
-      found.push({ section: section, rows: rowsOf(section, paper, verdict) });
+      found.push({ section: section, outer: outer, rows: rowsOf(section, paper, verdict) });
     });
     return found;
   }
@@ -54,19 +54,42 @@
     return Array.from(seen);
   }
 
-  // Who comes to a row by its link wants its case.
+  // Who comes to a row by its link wants its case, and sees it below the filter, not under it.
   function reveal() {
     var target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
-    var row = target && target.closest("tr");
+    if (!target) return;
+    var row = target.closest("tr");
     if (row && row.querySelector("details")) row.querySelector("details").open = true;
+    var part = target.closest(".ledger-part") || target.querySelector(".ledger-part");
+    if (part) part.open = true;
+    target.scrollIntoView({ behavior: "instant" }); // a smooth one would be overtaken by what loads late
+  }
+
+  // How much of the page the filter covers once it sticks.
+  function measure(place) {
+    var covered = place.offsetHeight + parseFloat(getComputedStyle(place).top);
+    covered -= parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop) || 0; // the theme's header
+    document.documentElement.style.setProperty("--ledger-covered", Math.ceil(covered + 8) + "px");
+  }
+
+  // A phone would scroll through seventy screens of cards: each part opens when its heading is pressed.
+  function fold(groups) {
+    groups.forEach(function (group) {
+      var part = document.createElement("details"), summary = document.createElement("summary");
+      part.className = "ledger-part";
+      summary.appendChild(group.section.querySelector(":scope > h3"));
+      part.appendChild(summary);
+      while (group.section.firstChild) part.appendChild(group.section.firstChild);
+      group.section.appendChild(part);
+      group.part = part;
+    });
   }
 
   function start() {
-    reveal();
-    window.addEventListener("hashchange", reveal);
     var place = document.getElementById("ledger-filter");
     var groups = collect();
     if (!place || place.firstChild || !groups.length) return;
+    if (window.matchMedia("(max-width: 600px)").matches) fold(groups);
     var search = document.createElement("input");
     var told = document.createElement("span");
     var boxes = {};
@@ -89,7 +112,13 @@
           here += fits ? 1 : 0;
         });
         group.section.hidden = !here;
+        if (group.part) group.part.open = !idle;
         left += here;
+      });
+      // What is found stands right below what was asked.
+      place.parentElement.classList.toggle("ledger-filtered", !idle);
+      groups.forEach(function (group) {
+        if (group.outer) group.outer.hidden = !group.outer.querySelector("tbody tr:not([hidden])");
       });
       told.textContent = idle ? "" : left + (left === 1 ? " row" : " rows");
     }
@@ -101,6 +130,11 @@
       place.appendChild(boxes[pair[0]]);
     });
     place.appendChild(told);
+    measure(place);
+    reveal();
+    window.addEventListener("resize", function () { measure(place); });
+    window.addEventListener("hashchange", reveal);
+    window.addEventListener("load", reveal); // what loads late has moved the rows
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

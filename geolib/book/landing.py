@@ -78,6 +78,7 @@ def surprises() -> Iterator[Surprise]:
 
 def _game(units: Units) -> Surprise:
     from geolib.plots import landing, style
+    from geolib.studies.gan_101.theory import BILINEAR_RATE
 
     unit = units["bilinear"]
     row = unit["methods"].tolist().index("simultaneous")
@@ -85,10 +86,11 @@ def _game(units: Units) -> Surprise:
     figure, (ax,) = style.new_figure(width=2.4, height=1.75)
     landing.spiral(ax, unit["paths"][row][:120])
     first, last = unit["distance"][row][[0, -1]]
-    away = f"{last / first:.2g}"
+    away = float(f"{last / first:.3g}")
     sentence = (
-        "In the simplest adversarial game, plain gradient steps run away from the solution: "
-        f"after {steps} of them the players are some {float(away):,.0f} times as far from it."
+        "In the simplest adversarial game, plain gradient steps run away from the solution: after "
+        f"{steps} of them, at a rate of {BILINEAR_RATE:g}, the players are {away:,.0f} times as "
+        "far from it."
     )
     alternative = "A path that spirals outwards around the solution of a game."
     return Surprise("gan_101", sentence, style.svg(figure), alternative)
@@ -112,43 +114,51 @@ def _collapse(units: Units) -> Surprise:
     landing.stacked(axes[1], other[narrow]["samples"][:5], color, "deviation 0.02")
     sentence = (
         "A printed 0.2 looks like a slip for the usual 0.02, and it is 0.2 that works: from 0.02 "
-        f"the generator draws one and the same trace in {collapsed} of {count} epochs."
+        f"the generator draws one and the same trace in {collapsed} of {count} epochs (one run "
+        "each)."
     )
     alternative = "Five different generated traces, and five that are all alike."
     return Surprise("wgan_traces", sentence, style.svg(figure), alternative)
 
 
-def _valleys(units: Units) -> Surprise:
+def _fits(units: Units) -> Surprise:
     from geolib.plots import landing, style
 
-    study = studies.get("latent_inversion")
-    found = studies.shipped_measures(study)
-    near = [found[f"{front}landscape.near.minima"].value for front in ("", "as_published.")]
-    unit = units["generator"]
+    found = studies.shipped_measures(studies.get("latent_inversion"))
+    name = "table3.s1-10000.le1.01.all"  # binary models, as the paper's text counts them
+    true, scrambled = (found[f"{front}{name}"] for front in ("", "as_published."))
     figure, axes = style.new_figure(1, 2, width=2.4, height=1.75)
-    grids = (unit["landscape"][1], unit["landscape_published"][1])
-    for ax, grid, text in zip(axes, grids, ("true rays", "as published"), strict=True):
-        landing.valleys(ax, grid, text)
+    for ax, (share, color, text) in zip(
+        axes,
+        ((true, "true rays", "true rays"), (scrambled, "scrambled", "as published")),
+        strict=True,
+    ):
+        landing.trials(ax, share.k or 0, share.n or 0, style.PALETTE[color], text)
     sentence = (
-        "Published rays sum cells that they never touch (above), and with them the misfit near the "
-        f"truth has {near[1]:.0f} valleys where true rays leave {near[0]:.0f}."
+        "Published rays sum cells that they never touch (above): through them gradients fit the "
+        f"data in {scrambled} trials, through true rays in {true} (our smaller generator)."
     )
-    alternative = "Two maps of a misfit: a smooth valley with true rays, a broken one as published."
+    alternative = (
+        "A square for each trial, filled where it fits: most with true rays, few as published."
+    )
     return Surprise("latent_inversion", sentence, style.svg(figure), alternative)
 
 
 def _misfit(units: Units) -> Surprise:
     from geolib.plots import landing, style
+    from geolib.studies.rnn_fwi import told
 
     plain, heavy = units["1d-gd-0.4-f64"], units["1d-momentum-0.8-f64"]
     ratio = plain["misfit"][-1] / heavy["misfit"][-1]
     figure, (ax,) = style.new_figure(width=2.4, height=1.75)
     models = [("gradient descent", plain["model"]), ("momentum", heavy["model"])]
+    among = told.alike_title(told.everything(units))
     rows = landing.worst_interface(plain["truth"], plain["model"], heavy["model"])
     landing.depth_profiles(ax, plain["truth"], models, rows)
     sentence = (
-        f"Momentum fits the waves {ratio:.0f} times as well as gradient descent, and its model is "
-        f"the worse one: wrong by {heavy['error'][-1]:.0f} m/s against {plain['error'][-1]:.0f}."
+        f"Momentum fits one trace {ratio:.0f} times as well as gradient descent, and its model is "
+        f"the worse one: {heavy['error'][-1]:.0f} m/s off against {plain['error'][-1]:.0f} "
+        f"({among[0].lower()}{among[1:]})."
     )
     alternative = (
         "Velocity against depth around a step of the truth: momentum's model swings further off it "
@@ -160,7 +170,7 @@ def _misfit(units: Units) -> Surprise:
 _SURPRISES = {
     "gan_101": _game,
     "wgan_traces": _collapse,
-    "latent_inversion": _valleys,
+    "latent_inversion": _fits,
     "rnn_fwi": _misfit,
 }
 

@@ -21,34 +21,54 @@ COLOURS = {
 
 Rows = Sequence[dict[str, Any]]
 
+_CHANGED = "Rule changed after results were seen"
+
 
 class _Around(NamedTuple):
-    """What a claim's row leads to: records by file, experiments by difference, errata by claim."""
+    """What a claim's row leads to.
+
+    Records by file, experiments by difference; by claim errata, and why its rule was changed.
+    """
 
     records: Mapping[str, str]
     experiments: Mapping[str, str]
     errata: Mapping[str, Sequence[str]]
+    changed: Mapping[str, str]
 
 
 def summary(judged: Mapping[str, Rows]) -> str:
-    """Return the scorecard as Markdown, a column a paper: verdicts, how many robust and so on."""
-    heads = [f"{{bdg-{COLOURS[verdict]}}}`{verdict}`" for verdict in ledger.VERDICTS]
-    states = ("robust", "unconfirmed", "fragile")
+    """Return two scorecards as Markdown, a column a paper: the verdicts, and how firm they are."""
     cards = {name: verify.scorecard(rows) for name, rows in judged.items()}
     every = verify.scorecard([row for rows in judged.values() for row in rows])
-    lines: list[list[object]] = []
-    for verdict, head in zip(ledger.VERDICTS, heads, strict=True):
+    counts = [*cards.values(), every]
+    verdicts: list[list[object]] = []
+    for verdict in ledger.VERDICTS:
         cells = [
             f"[{card[verdict]}](#{anchor(name, verdict)})" if card[verdict] else "0"
             for name, card in cards.items()
         ]
-        lines.append([head, *cells, every[verdict]])
-    for state in states:
-        lines.append([state, *(card[state] for card in cards.values()), every[state]])
-    lines.append(["**all**", *(card["claims"] for card in cards.values()), every["claims"]])
-    titles = [f"[{studies.get(name).title}](#{anchor(name)})" for name in cards]
-    columns = ["Claims", *titles, "together"]
-    return markdown(columns, lines, "l" + "r" * (len(columns) - 1)) + "\n"
+        verdicts.append([f"{{bdg-{COLOURS[verdict]}}}`{verdict}`", *cells, every[verdict]])
+    states: list[list[object]] = [
+        [state, *(card[state] for card in counts)] for state in verify.FIRM
+    ]
+    states.append(["nothing decided", *(card["claims"] - card["decided"] for card in counts)])
+    every_claim = ["**all**", *(card["claims"] for card in counts)]
+    tables = (
+        markdown(
+            [first, *_heads(list(cards)), "all"], [*lines, every_claim], "l" + "r" * len(counts)
+        )
+        for first, lines in (("Verdict", verdicts), ("How firm", states))
+    )
+    return "::::{div} small-table\n" + "\n\n".join(tables) + "\n::::\n"
+
+
+def _heads(names: Sequence[str]) -> list[str]:
+    """Return the papers' titles as heads of columns; a phone has room for the chapters' numbers."""
+    return [
+        f'[<span class="wide-title">{studies.get(name).title}</span>'
+        f'<span class="narrow-title">ch. {number}</span>](#{anchor(name)})'
+        for number, name in enumerate(names, 1)
+    ]
 
 
 def keys() -> str:
@@ -74,11 +94,16 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
     lines.append("What judges the claims, and how that differs from the paper's own:\n")
     lines += [f"- *{what}*: {differs}" for differs, what in experiments.items()] + [""]
     anchors = {file.path.name: file.anchor for file in files}
-    around = _Around(anchors, experiments, links.misprints())
+    around = _Around(anchors, experiments, links.misprints(), _changed(name))
     theirs = [row for row in rows if row["kind"] != ledger.OURS]
     for verdict in ledger.VERDICTS:
         if found := [row for row in theirs if row["verdict"] == verdict]:
             lines += [f"({anchor(name, verdict)})=", f"### {verdict.capitalize()}: {len(found)}\n"]
+            if verdict == "mixed" and any(row["robust"]["verdict"] == "robust" for row in found):
+                lines.append(
+                    "*Mixed* and *robust*: it turns with what the paper leaves open, or one part "
+                    "holds and another does not; with our other choices it stays mixed.\n"
+                )
             lines.append(_table(found, around))
     if stated := [row for row in rows if row["kind"] == ledger.OURS]:
         lines.append(
@@ -86,6 +111,12 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
         )
         lines.append(_ours(stated, around))
     return "\n".join([*lines, _apart(name)])
+
+
+def _changed(name: str) -> dict[str, str]:
+    """Return by claim why its rule was changed after results were seen, where it was."""
+    claims = [claim for claim in ledger.load(paths.ledger()) if claim.paper == name]
+    return {each.id: each.changed_after_results for each in claims if each.changed_after_results}
 
 
 def _experiments(name: str) -> dict[str, str]:
@@ -127,13 +158,18 @@ def _cells(row: Mapping[str, Any], around: _Around) -> tuple[str, str, str, str]
         f'<span id="{links.claim_anchor(row["id"])}" data-verdict="{row["verdict"]}" '
         f'data-kind="{row["kind"]}" data-robust="{robust}"></span>'
     )
+    # Several rows share the reason for a changed rule: who wants it unfolds it.
+    changed = around.changed.get(row["id"], "")
     notes = [
-        row["note"],
+        row["note"].replace(f"{_CHANGED}: {changed}", "").strip() if changed else row["note"],
         f"Judged by: {around.experiments.get(row['differs'], row['differs'])}.".replace("..", "."),
         f"Refuted by {row['refuted_by']}.",
     ]
     if row["figure"]:
         notes.append(f"Shown in {{numref}}`{row['figure']}`.")
+    if changed:
+        text = f"After results were seen: {changed}"
+        notes.append(_folded("why the rule changed", text).strip())
     case = _folded("how it is judged", " ".join(note for note in notes if note))
     if misprints := around.errata.get(row["id"]):
         case = f" Erratum: {', '.join(map(links.erratum, misprints))}.{case}"

@@ -248,6 +248,8 @@ def rate_figure(
     figure, axes = new_figure(1, len(groups), height=3.5, sharey=True)
     for ax, (name, runs) in zip(axes, groups.items(), strict=True):
         rate_map(ax, runs, limit, stable, ranges, fleeting).set_title(name)
+        if name.endswith("in m/s"):
+            ax.set_xlabel("learning rate (m/s)")
     axes[0].set_ylabel("evaluations to 1 % of the misfit")
     headline(figure, title)
     return figure
@@ -299,21 +301,24 @@ def ends(runs: Mapping[str, Arrays], methods: Sequence[str], title: str = "", na
     ax.annotate("the start", (1, start), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     ax.set(xscale="log", xlabel="last misfit (% of the first)", ylabel=TEXTS["error"])
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    # What the legend was made from has no data, lies at the figure's corner and widens the drawing by a blank strip.
+    for line in [line for line in ax.lines if not len(line.get_xdata())]:
+        line.remove()
     headline(figure, title)
     return figure
 
 
 def _name_ends(ax: Axes, named: Mapping[str, tuple[float, float]]) -> None:
-    """Name marks in a ring, with a line from each: the better model's name below, the worse one's beside it."""
+    """Name marks in a ring, with a line from each: the better model's name below, the worse one's above it."""
     middle = np.mean([y for _, y in named.values()] or [0.0])
     for name, (x, y) in named.items():
         ax.plot(x, y, "o", color=COLORS["black"], markersize=11, markerfacecolor="none", zorder=4)
         up = y > middle
         leader: dict[str, Any] = {"arrowprops": {"arrowstyle": "-", "linewidth": 0.8, "shrinkB": 5.5}}
         place: dict[str, Any] = {
-            "xytext": (-40, 8 if up else -26),
+            "xytext": (0, 24) if up else (-40, -26),
             "textcoords": "offset points",
-            "ha": "right",
+            "ha": "center" if up else "right",
             "va": "center",
         }
         ax.annotate(short(name), (x, y), **place, **leader)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from geolib.plots.style import COLORS, PALETTE
-from geolib.plots.tomography import lowest
+from geolib.plots.style import PALETTE
 
 
 def crossings(
@@ -77,13 +76,14 @@ def stacked(ax: Axes, traces: np.ndarray, color: str, text: str) -> Axes:
     return bare(ax)
 
 
-def valleys(ax: Axes, grid: np.ndarray, text: str) -> Axes:
-    """Draw a misfit `(n, n)` over two latents, its local minima marked, under a line of text."""
-    ax.imshow(np.log(grid), cmap="viridis", origin="lower", interpolation="nearest")
-    rows, columns = lowest(grid)
-    ax.plot(columns, rows, ".", color=COLORS["vermilion"], markersize=4)
-    ax.set_title(text)
-    return bare(ax, aspect="equal")
+def trials(ax: Axes, succeeded: int, total: int, color: str, text: str, across: int = 8) -> Axes:
+    """Draw a square for each trial, `across` a row, those that succeed filled, under a line of text and their count."""
+    rows, columns = np.divmod(np.arange(total), across)
+    faces = [color if trial < succeeded else "none" for trial in range(total)]
+    ax.scatter(columns, rows, s=20, marker="s", facecolors=faces, edgecolors=color, linewidths=0.8)
+    ax.set_title(f"{text}\n{succeeded} of {total}")
+    deep = max(1, -(-total // across))
+    return bare(ax, xlim=(-0.7, across - 0.3), ylim=(max(deep, across) + 1.7, -0.7), aspect="equal")
 
 
 def bare(ax: Axes, **settings: object) -> Axes:

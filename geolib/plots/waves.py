@@ -88,7 +88,7 @@ def taylor(ax: Axes, steps: np.ndarray, remainders: np.ndarray) -> Axes:
     remainders : (3, n) array
         Absolute remainders.
     """
-    texts = ("no derivative", "the field named ∂J/∂u", "the gradient")
+    texts = ("nothing subtracted: g = 0", "g from the field named ∂J/∂u", "g: the gradient")
     beside: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     drawn = zip(("grey", "vermilion", "blue"), "so^", texts, (7, -5, 0), remainders, strict=True)
     for color, marker, text, shift, values in drawn:
@@ -98,7 +98,8 @@ def taylor(ax: Axes, steps: np.ndarray, remainders: np.ndarray) -> Axes:
     for color, power, anchor in (("blue", 2, remainders[2, -1] / 4), ("vermilion", 1, remainders[1, -1] / 4)):
         ax.loglog(steps, anchor * (steps / steps[-1]) ** power, ":", color=COLORS[color])
         ax.annotate(f"slope {power}", (steps[-1], anchor), xytext=(-6, 0), ha="right", color=COLORS[color], **beside)
-    ax.set(xlabel="step along the direction (m/s, standard deviation)", ylabel="Taylor remainder of the misfit")
+    text = "size of the step: standard deviation over the cells (m/s)"
+    ax.set(xlabel=text, ylabel="Taylor remainder (unit of J)")
     ax.set_xlim(steps.min() / 3, steps.max() * 20)
     return ax
 
@@ -198,7 +199,8 @@ def gather_figure(
     """Return the figure of a model with 10 m cells, its source (row, column), and the shot gather beside it."""
     figure, axes = new_figure(1, 2, height=2.8)
     velocity(axes[0], velocity_model, limits=(velocity_model.min() / 1000, velocity_model.max() / 1000))
-    axes[0].plot(source[1] * 0.01, source[0] * 0.01, "*", color=COLORS["vermilion"], markersize=10)
+    # Row i lies i + 1 cells below the free surface.
+    axes[0].plot(source[1] * 0.01, (source[0] + 1) * 0.01, "*", color=COLORS["vermilion"], markersize=10)
     axes[0].set_title("the weights: velocity")
     figure.colorbar(axes[0].images[-1], ax=axes[0], label="velocity (km/s)", shrink=0.7)
     shot_gather(axes[1], gather, dt, 10.0, clip=0.2)

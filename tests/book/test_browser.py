@@ -357,6 +357,38 @@ def test_the_ledger_filters_as_one_types(book, browser):
     page.close()
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_link_to_a_claim_or_a_verdict_leads_below_the_filter(book, browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto((book / "reproduces.html").as_uri())
+    rows = [f"claim-{each}" for each in page.locator("[id^=claim-]").evaluate_all("all => all.map(e => e.id.slice(6))")]
+    parts = page.locator("[id^=claims-][id$=mixed]").evaluate_all("all => all.map(e => e.id)")
+    for place, target in enumerate([rows[0], rows[len(rows) // 2], parts[-1], rows[-5]]):
+        if place != 1:  # by an address of its own, and from within the page
+            page.goto("about:blank")
+            page.goto((book / "reproduces.html").as_uri() + f"#{target}")
+        else:
+            page.evaluate(f"location.hash = '{target}'")
+        page.wait_for_timeout(300)
+        top = page.locator(f"[id='{target}']").evaluate("e => e.getBoundingClientRect().top")
+        bottom = page.locator("#ledger-filter").evaluate("e => e.getBoundingClientRect().bottom")
+        assert bottom <= top < bottom + 80, (target, top, bottom)
+    page.close()
+
+
+def test_on_a_phone_the_page_of_verdicts_begins_with_its_filter_and_closed_parts(book, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto((book / "reproduces.html").as_uri())
+    assert page.locator("#ledger-filter").evaluate("e => e.getBoundingClientRect().bottom") < 500
+    assert page.evaluate("document.documentElement.scrollHeight") < 12_000
+    assert page.locator("tr:has([id^=claim-]):visible").count() == 0
+    page.locator(".ledger-part summary").first.click()
+    assert page.locator("tr:has([id^=claim-]):visible").count() > 0
+    page.fill("#ledger-filter input", "correlation of their epoch means")
+    assert page.locator("tr:has([id^=claim-]):visible").count() == 1 and not page.locator(".ledger-front").is_visible()
+    page.close()
+
+
 def test_the_link_to_a_claim_opens_how_it_is_judged(book, browser):
     page = browser.new_page()
     page.goto((book / "papers" / "rnn_fwi.html").as_uri())

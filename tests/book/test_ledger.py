@@ -101,6 +101,38 @@ def test_a_verdict_that_most_other_choices_leave_open_is_unconfirmed():
     assert row["robust"]["verdict"] == "open"
 
 
+def test_a_row_says_that_no_alternative_was_tried_and_what_mixed_and_robust_are():
+    entry = claim("between", [0, 1], ["x"])
+    (row,) = claims.judge([entry], {"m": Measure(0.7)})
+    assert "untested: no alternative tried" in ledger_page.claims("gan_101", [row], [])
+    assert "untested: fewer" in verify._robustness(row["robust"])
+    entry = replace(
+        entry,
+        robust={name: {"measure": name} for name in "ab"} | {"bar": {"rule": {"between": [0, 0.5]}}},
+        readings=("bar",),
+    )
+    (row,) = claims.judge([entry], {"m": Measure(0.7), "a": Measure(0.8), "b": Measure(0.9)})
+    assert (row["verdict"], row["robust"]["verdict"]) == ("mixed", "robust")
+    assert "*Mixed* and *robust*" in ledger_page.claims("gan_101", [row], [])
+
+
+def test_why_a_rule_changed_is_folded_and_said_once(judged):
+    changed = [entry for entry in claims.load(paths.ledger()) if entry.changed_after_results]
+    assert changed
+    for entry in changed:
+        row = next(row for row in judged if row["id"] == entry.id)
+        page = ledger_page.claims(entry.paper, [row], [])
+        assert page.count("<summary>why the rule changed</summary>After results were seen: ") == 1
+        assert page.count(entry.changed_after_results[:60]) == 1
+
+
+def test_both_scorecards_count_every_claim_once(judged):
+    text = ledger_page.summary({"gan_101": judged})
+    for table in text.split("\n\n"):
+        *parts, whole = [line.split("|")[-2] for line in table.splitlines() if re.search(r"\| \d+ \|$", line)]
+        assert sum(map(int, parts)) == int(whole) == verify.scorecard(judged)["claims"]
+
+
 def test_a_choice_that_the_paper_leaves_open_and_that_turns_a_verdict_makes_it_mixed():
     entry = replace(
         claim("between", [0, 1], ["x"]),

@@ -107,6 +107,9 @@ def test_a_scorecard_has_at_most_ten_lines_that_lead_to_the_ledger():
     assert ">reproduced<" in text and ">not reproduced<" in text
     one = show.scorecard("rnn_fwi", ["rnn_fwi.training-is-fwi"]).data.splitlines()[2:]
     assert len(one) == 1 and "#claim-rnn-fwi-training-is-fwi" in one[0]
+    # "Holds, in every case, mixed" would read as a mistake: a mixed row says with which choice it turns.
+    (mixed,) = show.scorecard("rnn_fwi", ["rnn_fwi.adam-range"]).data.splitlines()[2:]
+    assert mixed.endswith(">mixed</a>: turns with “within 200 evaluations” and 2 more |")
     with pytest.raises(ValueError, match=r"claims must be of rnn_fwi; 'gan_101\.x' is not"):
         show.scorecard("rnn_fwi", ["gan_101.x"])
 

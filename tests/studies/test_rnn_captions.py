@@ -9,7 +9,7 @@ import pytest
 from geolib.datasets import velocity
 from geolib.runs import paths
 from geolib.runs.measure import Measure
-from geolib.studies.rnn_fwi import captions, tables, theory
+from geolib.studies.rnn_fwi import captions, quoted, tables, theory
 
 
 def run(error, kept=(0, 100), n=101):
@@ -25,6 +25,25 @@ def test_where_the_surface_absorbs_no_caption_speaks_of_multiples_from_it():
     assert "free surface" not in absorbing and absorbing.endswith("The surface absorbs, and sends no multiples down.")
     thick = {"truth": np.repeat([2000.0, 3000.0], (150, 50))}
     assert captions.line(thick, "free").endswith("which the free surface sent down again.")
+
+
+def test_a_shot_s_caption_counts_the_rows_of_water_and_where_the_source_lies():
+    model = np.repeat([1500.0, 1500.0, 1528.0, 1612.0], 3).reshape(4, 3)
+    told = captions.gather({"velocity": model}, (4, 50))
+    assert "Cells of 10 m, of which the upper 2 rows (20 m) are water. The star marks the source, 50 m below" in told
+
+
+def test_what_low_frequencies_first_do_is_said_from_the_smooth_start_and_by_how_much():
+    paper = {"Adam": 321.3, "CG": 355.2, "L-BFGS": 320.3}
+    low = {"Adam": 345.7, "CG": 360.2, "L-BFGS": 330.2}
+    told = quoted._detour({"as in the paper": paper, "low frequencies first": low})
+    assert told == (
+        "From the smooth start, low frequencies first (3, 4.5, 6 Hz, sharing the 100 evaluations) worsen all three "
+        "models, Adam's most: from 321 to 346 m/s (CG from 355 to 360 and L-BFGS from 320 to 330)"
+    )
+    one = quoted._detour({"as in the paper": paper, "low frequencies first": {**paper, "CG": 360.0}})
+    assert "evaluations) worsen CG, CG's most" in one
+    assert quoted._detour({}) == "Low frequencies first were not run"
 
 
 def test_marks_limits_and_bars_are_named_where_they_are_drawn():

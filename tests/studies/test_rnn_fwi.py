@@ -431,6 +431,7 @@ def test_no_mark_hides_another():
     assert "Adam 40" in texts and "CG" not in texts
     runs["TNC"] = descent_of(0.5, 300.0)  # which would squeeze the others into a heap
     ax = courses.ends(runs, ["Adam", "CG", "TNC"], named=["Adam 40"]).axes[0]
+    assert all(len(line.get_xdata()) for line in ax.lines)  # an empty one widens the drawing by a blank strip
     assert "TNC: 300 ↑" in [text.get_text() for text in ax.texts] and ax.get_ylim()[1] < 200
     assert any(text.arrow_patch for text in ax.texts if text.get_text() == "Adam 40")
     plt.close("all")
@@ -455,10 +456,14 @@ def test_messages_are_made_from_what_is_drawn():
     assert told.settling(gd) == "The misfit falls at 0.2, rises again at 0.4"
     assert told.settling({"gradient descent 0.2": runs["CG"]}) == "The misfit falls at 0.2"
     worse = {**rising, "error": np.append(rising["error"], 171.0)}
-    walls = "one curve, up and down with every step. At 0.6 the last model is 171 m/s off, the start 140."
+    walls = "one curve, up and down with every step. At 0.6 the last model is 171 m/s off, the start 140. "
+    walls += "GD: gradient descent."
     assert told.settling_caption({**gd, "gradient descent 0.6": worse}).endswith(walls)
     bumpy = {"gradient descent 0.6": {**worse, "misfit": np.append(rising["misfit"], 0.1)}}
-    assert "every step. After the jump it falls, slowly. At 0.6" in told.settling_caption(bumpy)
+    assert (
+        "every step. After the jump its misfit falls, slowly, and its model error rises. At 0.6"
+        in told.settling_caption(bumpy)
+    )
     high = {"gradient descent 0.6": {**worse, "misfit": np.array([1, 0.1, 0.01, 0.5, 0.6, 0.7, 0.9, 0.89])}}
     assert "After the jump" not in told.settling_caption(high)  # it stays up
     assert "bounce" not in told.settling_caption({"gradient descent 0.2": runs["CG"]})
@@ -561,12 +566,12 @@ def test_rates_within_and_beyond_the_papers_ranges_are_told_apart():
         unit = {"misfit": misfit, "error": np.linspace(140, 100, 201), "change": np.linspace(1, 2, 201)}
         units[f"1d-{name}-f64"] = unit
     found = quoted.numbers(units, {})
-    assert (found["adam_inside"], found["rmsprop_inside"]) == ("36 and 37", "136")
-    assert (found["adagrad_inside"], found["outside_least"]) == ("(not run)", "149")
-    assert (found["adam_inside_misfit"], found["adam_inside_errors"]) == ("50", "100 and 100")
+    assert (found["adam_inside"], found["rmsprop_inside"]) == ("36 (at 40) and 37 (at 100)", "136 (at 4)")
+    assert (found["adagrad_inside"], found["outside_least"]) == ("(not run)", "149 (Adam at 4)")
+    assert (found["adam_inside_misfit"], found["adam_inside_errors"]) == ("50", "100 (at 40) and 100 (at 100)")
     assert found["adam_step_at"] == "0.8 m/s, in update 200"
     assert (found["adam_slow_misfit"], found["adam_slow_error"]) == ("0.05", "100")
-    assert found["adam_inside_ratio"] == "1.0" and found["adam_fast_fine"] == found["adam_inside"][-2:]
+    assert found["adam_inside_ratio"] == "1.0" and found["adam_fast_fine"] == "37"
     assert told.fleeting(units) == {"Adam": [100.0]}
 
 

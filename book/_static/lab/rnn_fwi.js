@@ -82,14 +82,10 @@
       const [j, e] = [run.misfit, run.errors].map((all) => all.map((v) => v / all[0]));
       const lowest = Math.min(...j, 0.01), highest = Math.max(...j, 1);
       const axes = geolab.axes(pen, { x: [0, Math.max(40, n - 1)], xlabel: "evaluations",
-        y: [10 ** Math.floor(Math.log10(lowest)), highest * 1.5], ylog: true, ylabel: "relative to the start" });
+        y: [10 ** Math.floor(Math.log10(lowest)), highest * 1.5], ylog: true, ylabel: "relative to the start",
+        legend: [["misfit", ink.blue], ["model error", ink.vermilion]] });
       axes.line(steps, j, ink.blue);
       axes.line(steps, e, ink.vermilion);
-      if (!n) return;
-      const at = (all, dy, text, color) =>
-        axes.label(text, n - 1, all[n - 1], color, { align: n > 12 ? "right" : "left", dx: n > 12 ? -4 : 8, dy });
-      at(j, j[n - 1] < e[n - 1] ? 14 : -14, "misfit", ink.blue);
-      at(e, j[n - 1] < e[n - 1] ? -12 : 12, "model error", ink.vermilion);
     } });
     const traces = box.panel({ title: "What the receiver hears", ratio: 0.3, wide: true,
       draw(pen) {
@@ -152,7 +148,7 @@
       } else {
         const bouncing = run.misfit.slice(-20).filter((v, i, all) => i && v > all[i - 1]).length > 5;
         fall.title(bouncing ? "It bounces: the rate is too high"
-          : j < 0.3 * e ? "The misfit falls, the model error hardly" : "Misfit and model error fall");
+          : `Misfit ${geolab.number(100 * j, 2)} %, model error ${geolab.number(100 * e, 2)} %`);
         box.say(`Step ${n}: misfit ${geolab.number(100 * j, 3)} % of the start's, `
           + `model error ${geolab.number(run.errors[n], 3)} m/s (start ${geolab.number(run.errors[0], 3)} m/s).`);
       }

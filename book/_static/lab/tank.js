@@ -43,7 +43,8 @@
   geolab.tank = (box, tank) => {
     const { shape: [nz, nx], nt, dt, spacing, lens } = tank, km = spacing / 1000;
     const flat = rock(tank, blank(tank));
-    let strokes = [[lens.z, lens.x, lens.radius, lens.velocity]], paint = stroke(blank(tank), tank, strokes[0]);
+    const first = [lens.z, lens.x, lens.radius, lens.velocity];
+    let strokes = [first], paint = stroke(blank(tank), tank, first);
     let velocity = rock(tank, paint), source = tank.source, cursor = null;
     let engine, shot, job, gradient, observed, residual, wave, phase = "rest", rates = [];
 
@@ -220,23 +221,31 @@
       done: ["The shot is over", "The shot gather of 100 receivers", "The gradient"],
       forward: ["The same shot where nothing is painted", "The data", "The gradient"],
       backward: ["The residual runs back from the receivers", "The data", "Where both waves meet, it grows"],
-      gradient: ["Does the gradient see your rock?", "The residual: what your paint did",
-        "It wants faster rock in red, slower in blue"],
+      gradient: ["Does the gradient see it?", "", "It wants faster rock in red, slower in blue"],
+    };
+    // What there is beside the gradient in depth: the lens, until it is wiped off, and the reader's own paint.
+    const there = () => {
+      const own = strokes.some((each) => each !== first && each[3]);
+      return [strokes.includes(first) ? "the lens" : "", own ? "your paint" : ""].filter(Boolean).join(" and ");
     };
     function tell() {
       const names = TITLES[phase];
-      [view, gather, image].forEach((panel, i) => panel.title(names[i]));
+      [view, gather, image].forEach((panel, i) => panel.title(names[i] || `The residual: what ${there() || "no rock"} did`));
       const over = ["rest", "done", "gradient"].includes(phase);
       pause.text(loop.running || over ? "Pause" : "Go on");
       pause.enable(!over);
       const now = performance.now();
       rates = [...rates.filter((t) => now - t < 1000), now];
       const pace = loop.running && rates.length > 5 ? `, ${rates.length} frames a second` : "";
-      if (phase === "rest") box.say("Then press “Gradient of this shot” and see whether it finds your rock.");
+      if (phase === "rest" && !there()) box.say("Nothing is painted: the gradient would have nothing to find.");
+      else if (phase === "rest") box.say(`Then press “Gradient of this shot” and see whether it finds ${there()}.`);
       else if (phase === "shot" || phase === "data") box.say(`Step ${engine.time} of ${nt}${pace}.`);
       else if (phase === "done") box.say("Now press “Gradient of this shot”, or move the source and shoot again.");
-      else if (phase === "gradient") box.say("The gradient paints the whole way of the wave to your rock and back.");
-      else if (phase === "forward") box.say("The starting model knows nothing of your rock.");
+      else if (phase === "gradient") {
+        box.say(there() ? `The gradient paints the whole way of the wave to ${there()} and back.`
+          : "Nothing was painted: there is no residual, and no gradient.");
+      }
+      else if (phase === "forward") box.say("The starting model has neither lens nor paint.");
       else box.say("The residual of all receivers, played backwards.");
     }
     const loop = box.loop(() => {

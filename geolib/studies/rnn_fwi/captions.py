@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from geolib.datasets.velocity import WATER
 from geolib.runs.measure import Measure
 from geolib.runs.tables import listed
 from geolib.studies.rnn_fwi import tables, told
@@ -46,6 +47,21 @@ def line(run: Arrays, top: str) -> str:
     return f"{text}."
 
 
+def gather(unit: Arrays, source: tuple[int, int]) -> str:
+    """Return what the figure of one shot draws: cells, water, where source and receivers lie."""
+    velocity = unit["velocity"]
+    water = int(np.argmax((velocity > WATER + 1).any(axis=1)))
+    # Row i lies i + 1 cells below the free surface.
+    depth = (source[0] + 1) * SPACING
+    return (
+        f"Cells of {SPACING:.0f} m, of which the upper {water} rows ({water * SPACING:.0f} m) are "
+        f"water. The star marks the source, {depth:.0f} m below the surface; a receiver lies in "
+        "every column. Colours of the gather end at a fifth of its largest amplitude. The strong "
+        "bands are the direct wave and its echo from the surface (the ghost); below them come "
+        "reflections."
+    )
+
+
 def rates(
     groups: Mapping[str, Mapping[str, Points]],
     fleeting: Mapping[str, Sequence[float]],
@@ -57,7 +73,7 @@ def rates(
     if any(np.isinf(count) for points in runs.values() for _, count in points):
         parts.append("Hollow marks above the dotted line never got there.")
     if any(name in runs for name in fleeting):
-        parts.append("Ringed: got there, ended above it.")
+        parts.append("Ringed: got below one per cent, and ended above it.")
     limits = [name for name in told.limits(measures) if name in runs]
     if limits:
         text = "Dashed: where the largest eigenvalue predicts that stability ends"

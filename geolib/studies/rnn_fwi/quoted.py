@@ -15,10 +15,12 @@ from geolib.studies.rnn_fwi.curves import (
     evaluations,
     interfaces,
 )
+from geolib.studies.rnn_fwi.descents import CONTINUED, EXTRA_BUDGET
 from geolib.studies.rnn_fwi.told import (
     NEAR,
     RANGES,
     alike,
+    alike_title,
     between,
     everything,
     level,
@@ -52,6 +54,7 @@ QUOTED = (
     "alike_step_high",
     "alike_step_low",
     "alike_step_rho",
+    "alike_told",
     "cg",
     "cg_100",
     "cg_100_misfit",
@@ -92,6 +95,7 @@ QUOTED = (
     "stopped_single",
     "start_error",
     "tnc",
+    "detour",
     "harder_adam",
     "harder_similar",
     "harder_cg_last",
@@ -167,6 +171,7 @@ def _ends(units: Units) -> dict[str, str]:
         found |= {f"{front}_{key}": signed(value) for key, value in alike(chosen).items()}
         found[f"{front}_count"] = f"{alike(chosen)['count']:.0f}"
     if runs:
+        found["alike_told"] = alike_title(runs)
         found["line_last"] = f"{spent(units):,}"
         found["line_start"] = f"{next(iter(runs.values()))['error'][0]:.0f}"
     if "momentum 1" in runs and np.isfinite(evaluations(runs["momentum 1"])):
@@ -193,16 +198,20 @@ def _ends(units: Units) -> dict[str, str]:
 
 def _ranges(units: Units) -> dict[str, str]:
     """Return evaluations to 1 % within the paper's ranges of rates, and the least beyond them."""
-    found, beyond = {}, []
+    found: dict[str, str] = {}
+    beyond: list[tuple[float, str, float]] = []
     for method in ("adagrad", "rmsprop", "adam"):
         low, high = RANGES[tables.LABELS[method]]
         speeds = tables.speeds(units, method)
-        inside = [count for rate, count in speeds if low <= rate <= high]
-        beyond += [count for rate, count in speeds if not low <= rate <= high]
-        if inside and np.isfinite(inside).all():
-            found[f"{method}_inside"] = listed([f"{count:.0f}" for count in inside])
-    if np.isfinite(least := min(beyond, default=np.inf)):
-        found["outside_least"] = f"{least:.0f}"
+        inside = {rate: count for rate, count in speeds if low <= rate <= high}
+        label = tables.LABELS[method]
+        beyond += [(count, label, rate) for rate, count in speeds if not low <= rate <= high]
+        if inside and np.isfinite(list(inside.values())).all():
+            told = [f"{count:.0f} (at {rate:g})" for rate, count in inside.items()]
+            found[f"{method}_inside"] = listed(told)
+    if beyond and np.isfinite(min(beyond)[0]):
+        count, label, rate = min(beyond)
+        found["outside_least"] = f"{count:.0f} ({label} at {rate:g})"
     return found
 
 
@@ -210,13 +219,14 @@ def _adam(units: Units) -> dict[str, str]:
     """Return how Adam ends at the rates of the paper's range, and where its longest step is."""
     runs = {float(name.split(" ")[-1]): run for name, run in tables.legend(units, "adam").items()}
     low, high = RANGES["Adam"]
-    inside = [run for rate, run in runs.items() if low <= rate <= high]
+    inside = {rate: run for rate, run in runs.items() if low <= rate <= high}
     found = {}
     if inside:
-        left = max(100 * run["misfit"][-1] / run["misfit"][0] for run in inside)
-        found["adam_inside_errors"] = listed([f"{run['error'][-1]:.0f}" for run in inside])
+        left = max(100 * run["misfit"][-1] / run["misfit"][0] for run in inside.values())
+        each = [f"{run['error'][-1]:.0f} (at {rate:g})" for rate, run in inside.items()]
+        found["adam_inside_errors"] = listed(each)
         found["adam_inside_misfit"] = digits(left, 1)
-        errors = [float(run["error"][-1]) for run in inside]
+        errors = [float(run["error"][-1]) for run in inside.values()]
         found["adam_inside_ratio"] = f"{max(errors) / min(errors):.1f}"
     if 0.8 in runs:
         slow = runs[0.8]
@@ -226,6 +236,32 @@ def _adam(units: Units) -> dict[str, str]:
         rate = max(runs, key=lambda each: float(runs[each]["change"].max() / each))
         found["adam_step_at"] = f"{rate:g} m/s, in update {runs[rate]['change'].argmax()}"
     return found
+
+
+def _detour(errors: tables.Table) -> str:
+    """Return what low frequencies first do to the models from the smooth start, as a sentence.
+
+    Parameters
+    ----------
+    errors : dict
+        Model errors (m/s) by setting and method (`tables.extras`).
+    """
+    paper = errors.get("as in the paper", {})
+    low = errors.get(tables.HARDER["continuation"], {})
+    worse = {name: low[name] - paper[name] for name in low if name in paper}
+    if len(worse) < len(tables.MARMOUSI):
+        return "Low frequencies first were not run"
+    listed_stages = ", ".join(f"{frequency:g}" for frequency in CONTINUED)
+    told = f"From the smooth start, low frequencies first ({listed_stages} Hz, sharing the "
+    told += f"{EXTRA_BUDGET} evaluations) "
+    lost = [name for name, change in worse.items() if change > 0]
+    if not lost:
+        return f"{told}worsen no model"
+    most = max(worse, key=worse.__getitem__)
+    told += "worsen all three models" if len(lost) == len(worse) else f"worsen {listed(lost)}"
+    moved = {name: f"from {paper[name]:.0f} to {low[name]:.0f}" for name in worse}
+    others = listed([f"{name} {text}" for name, text in moved.items() if name != most])
+    return f"{told}, {most}'s most: {moved[most]} m/s ({others})"
 
 
 def _marmousi(units: Units) -> dict[str, str]:
@@ -252,5 +288,6 @@ def _marmousi(units: Units) -> dict[str, str]:
         if gaps := [row[first] - row[second] for row in rows]:
             ends = sorted({f"{min(gaps):.3f}", f"{max(gaps):.3f}"}, key=float)
             found[f"similar_{key}"] = " to ".join(ends).replace("-", "−")
+    found["detour"] = _detour(errors)
     alike = level(errors) | {"similar": tables.wins(units)["adam_ssim"]}
     return found | {f"harder_{key}": str(value) for key, value in alike.items()}

@@ -102,12 +102,18 @@ def settling_caption(runs: Mapping[str, Arrays]) -> str:
             "one curve, up and down with every step."
         )
         if all(_fell_again(run["misfit"]) for run in rising.values()):
-            told += " After the jump it falls, slowly."
+            told += " After the jump its misfit falls, slowly"
+            told += ", and its model error rises." if all(map(_worse, rising.values())) else "."
         told += (
             f" At {name.rpartition(' ')[2]} the last model is {rising[name]['error'][-1]:.0f} m/s "
             f"off, the start {rising[name]['error'][0]:.0f}."
         )
-    return told
+    return f"{told} GD: {tables.LABELS['gd']}." if all("gradient" in n for n in runs) else told
+
+
+def _worse(run: Arrays) -> bool:
+    """Return whether a run's model is at its end further off than at the best before."""
+    return bool(run["error"][-1] > 1.05 * run["error"].min())
 
 
 def _fell_again(misfit: np.ndarray) -> bool:
