@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help install book test test-portable campaign check format paper bench serve references screenshots clean
 
 help:  ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 23
 
 install: $(STAMP)  ## install everything into .venv
 
