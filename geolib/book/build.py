@@ -103,7 +103,7 @@ def _execute(root: Path, pages: Sequence[str], say: Any) -> None:
         name: {page: staleness.inputs(page) for page in studies.get(name).pages if page in pages}
         for name in names
     }
-    units = {name: notebooks.kept_units(root / ".build", name) for name in names}
+    units = {name: staleness.kept_units(root / ".build", name) for name in names}
     # Kernels are single-threaded, so papers run side by side.
     with scheduler.pool(min(len(names), os.cpu_count() or 1)) as workers:
         say(f"executing: {', '.join(pages)} (quick preset)")
