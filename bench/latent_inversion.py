@@ -225,7 +225,7 @@ def main() -> None:
         "share_of_peak": share,
         "dream_ms_per_run": sampled,
         "load": os.getloadavg()[0],
-        "record": record,
+        "provenance": record,
     }
     speeds = {f"{kind}, times a plain loop": middle["plain loop"] / middle[kind] for kind in ("float32", "bfloat16")}
     result["machines"] = machines.rows(folder / "latent_inversion.json", record, speeds)

@@ -36,6 +36,15 @@ def test_the_picture_of_scaling_follows_the_engine_s_table(tmp_path):
     assert b"<svg" in made["scaling.svg"] and b"<svg" in made["speed-waves.svg"]
 
 
+def test_each_question_is_measured_and_each_chart_tells_its_processor():
+    bench = Path(speed.__file__).parents[2] / "bench"
+    assert [name for name in speed.QUESTIONS if not (bench / f"{name}.md").is_file()] == []
+    text = speed.page(bench)["speed.md"].decode()
+    charts = [part.partition("\n:::")[0] for part in text.split(":::{figure}")[1:]]
+    devices = {m["device"] for file in bench.glob("*.json") for m in json.loads(file.read_text()).get("machines", ())}
+    assert charts and not [chart for chart in charts if not any(device in chart for device in devices)]
+
+
 def test_a_caption_calls_no_bar_of_memory_fast(tmp_path):
     (tmp_path / "waves.md").write_text("| waves |\n")
     ratios = [{"what": "forward, other", "ratio": 2.5}, {"what": "peak memory, other", "ratio": 37.8}]
