@@ -16,8 +16,8 @@ from geolib._arguments import checked
 from geolib.gans.losses import NON_SATURATING, WASSERSTEIN, Loss, gradient_penalty, r1_penalty
 from geolib.gans.train import Game, Players
 
-#: Components of the latent vector of every model on patches.
-LATENT = 32
+#: Components of the latent vector of every model on patches; by how much super-resolution refines each side.
+LATENT, FACTOR = 32, 4
 Draw = Callable[[], tuple[Tensor, tuple[Tensor, ...]]]
 
 
@@ -310,10 +310,6 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return x + f(x)."""
         return x + self.body(x) if self.skip else self.body(x)
-
-
-#: By how much super-resolution refines each side.
-FACTOR = 4
 
 
 class SuperGenerator(nn.Module):

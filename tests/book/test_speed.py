@@ -1,5 +1,6 @@
 """The page on speed takes in what was measured, and nothing else."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def test_each_question_is_measured_and_each_chart_tells_its_processor():
     charts = [part.partition("\n:::")[0] for part in text.split(":::{figure}")[1:]]
     devices = {m["device"] for file in bench.glob("*.json") for m in json.loads(file.read_text()).get("machines", ())}
     assert charts and not [chart for chart in charts if not any(device in chart for device in devices)]
+
+
+def test_a_table_is_made_of_its_measurements(monkeypatch):
+    bench = Path(speed.__file__).parents[2] / "bench"
+    monkeypatch.syspath_prepend(bench)
+    table = importlib.import_module("wgan_traces").table
+    assert table(json.loads((bench / "wgan_traces.json").read_text())) == (bench / "wgan_traces.md").read_text()
 
 
 def test_a_caption_calls_no_bar_of_memory_fast(tmp_path):
