@@ -33,6 +33,7 @@ from geolib._runtime import keep_memory
 from geolib.gans import sgan
 from geolib.inversion import dream
 from geolib.runs import store
+from geolib.runs.tables import markdown
 from geolib.studies.latent_inversion.config import LatentConfig
 from geolib.studies.latent_inversion.world import World, weights_path
 
@@ -186,15 +187,15 @@ def wide(width: int, rounds: int) -> None:
 
 def wide_table(machine: dict[str, Any]) -> str:
     """Return what one processor needs for a generator of one width, and how many times as fast as the plain loop."""
-    lines = [f"| Width {machine['width']} | | ms per trial, one core | speed | target | |", "|---|---|--:|--:|--:|---|"]
-    target = machines.TARGETS["wide_generator"]
+    rows, target = [], machines.TARGETS["wide_generator"]
     for task, times in machine["ms"].items():
         for name, ms in times.items():
             speed = times["plain loop"] / ms
             goal = [f"{target:g}", "met" if speed >= target else "**missed**"] if name == "float32" else ["", ""]
-            lines.append(f"| {name} | {task} | {ms:.2f} | {speed:.2f} | {' | '.join(goal)} |")
+            rows.append([name, task, f"{ms:.2f}", f"{speed:.2f}", *goal])
+    heads = [f"Width {machine['width']}", "", "ms per trial, one core", "speed", "target", ""]
     told = f"Batches of {BATCH}; processor time of one thread ({machine['device']}), {machine['source']};"
-    return "\n".join([*lines, "", f"{told} load average {machine['load']:.1f}.", ""])
+    return "\n".join([markdown(heads, rows, "llrrrl"), "", f"{told} load average {machine['load']:.1f}.", ""])
 
 
 def main() -> None:
@@ -225,21 +226,23 @@ def main() -> None:
         "share_of_peak": share,
         "dream_ms_per_run": sampled,
         "load": os.getloadavg()[0],
-        "record": record,
+        "provenance": record,
     }
     speeds = {f"{kind}, times a plain loop": middle["plain loop"] / middle[kind] for kind in ("float32", "bfloat16")}
     result["machines"] = machines.rows(folder / "latent_inversion.json", record, speeds)
     (folder / "latent_inversion.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     cores = len(os.sched_getaffinity(0))
-    head = "| Strategy 1, forward and gradient | ms per trial, one core | speed | share of the peak "
-    lines = [head + f"| ms per trial, {cores} cores | speed |", "|---|--:|--:|--:|--:|--:|"]
+    heads = ["Strategy 1, forward and gradient", "ms per trial, one core", "speed", "share of the peak"]
+    heads += [f"ms per trial, {cores} cores", "speed"]
+    rows = []
     for name, value in middle.items():
         part = f"{100 * share[name]:.0f} %" if name in share else "—"
         speed, both = (each["plain loop"] / each[name] for each in (middle, together))
-        lines.append(f"| {name} | {value:.2f} | {speed:.2f} | {part} | {together[name]:.2f} | {both:.2f} |")
-    lines += ["", "| DREAM(ZS), 8 chains | ms per forward run | speed |", "|---|--:|--:|"]
+        rows.append([name, f"{value:.2f}", f"{speed:.2f}", part, f"{together[name]:.2f}", f"{both:.2f}"])
     slowest = max(sampled.values())
-    lines += [f"| {name} | {value:.2f} | {slowest / value:.2f} |" for name, value in sampled.items()]
+    runs = [[name, f"{value:.2f}", f"{slowest / value:.2f}"] for name, value in sampled.items()]
+    lines = [markdown(heads, rows, "lrrrrr"), ""]
+    lines += [markdown(["DREAM(ZS), 8 chains", "ms per forward run", "speed"], runs, "lrr")]
     lines += machines.table(result["machines"])
     peaks = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items())
     lines += [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib.runs.store import write_atomic
+from geolib.runs.tables import markdown
 
 #: What we aimed at, of all benchmarks of waves and of the wide generator: tables, charts and the page read this.
 TARGETS: dict[str, float] = json.loads(Path(__file__).with_name("targets.json").read_text(encoding="utf-8"))
@@ -47,10 +48,9 @@ def _every(file: Path, here: Mapping[str, Any]) -> list[Any]:
 
 
 def table(machines: list[dict[str, Any]]) -> list[str]:
-    """Return the lines of a Markdown table of them: times as fast as the slowest program."""
-    names = list(machines[0]["speeds"])
-    lines = ["", f"| Processor | {' | '.join(names)} | Source |", "|---|" + "--:|" * len(names) + "---|"]
+    """Return a Markdown table of them, and the lines about it: times as fast as the slowest program."""
+    names, rows = list(machines[0]["speeds"]), []
     for row in machines:
         cells = [f"{row['speeds'][name]:.1f}" if name in row["speeds"] else "—" for name in names]
-        lines.append(f"| {row['device']} | {' | '.join(cells)} | {row['source']} |")
-    return [*lines, ""]
+        rows.append([row["device"], *cells, row["source"]])
+    return ["", markdown(["Processor", *names, "Source"], rows, f"l{'r' * len(names)}l"), ""]

@@ -22,6 +22,7 @@ import torch
 from geolib import studies, waves
 from geolib.runs import runner, scheduler
 from geolib.runs.store import provenance, write_atomic
+from geolib.runs.tables import markdown
 from geolib.waves import shots
 
 HERE = Path(__file__).parent
@@ -120,21 +121,22 @@ def measure() -> dict:
 def table(result: dict) -> str:
     """Return the measurement as Markdown."""
     measured = {row["workers"]: row for row in result["measured"]}
-    lines = ["| Workers | runs/s, measured | model | shots/s, measured | model |", "|--:|--:|--:|--:|--:|"]
+    rows = []
     for row in result["modelled"]:
         cells = [f"{row['workers']}"]
         for name in ("units_per_s", "shots_per_s"):
             seen = measured.get(row["workers"])
             cells += [f"{seen[name]:.3g}" if seen else "—", f"{row[name]:.3g}"]
-        lines.append("| " + " | ".join(cells) + " |")
+        rows.append(cells)
     about = result["provenance"]
-    lines.append(
+    heads = ["Workers", "runs/s, measured", "model", "shots/s, measured", "model"]
+    told = (
         f"\nMedians of {result['rounds']} rounds of {result['units']} runs and {result['shots']} shots on "
         f"{result['cores']} cores ({about['device']}), commit {about['commit'][:9]}, {about['date']}. The load average "
         f"of the machine was {result['load']:.1f}, these workers included; the processes ran at nice {result['nice']}. "
         f"A task costs the scheduler and the network {1e3 * max(row['task_s'] for row in result['measured']):.1f} ms."
     )
-    return "\n".join(lines) + "\n"
+    return f"{markdown(heads, rows, 'rrrrr')}\n{told}\n"
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from geolib.runs.store import provenance
+from geolib.runs.tables import markdown
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker, workspace_bytes
 from geolib.waves.cell import pad, padded_index, padded_shape
 
@@ -385,14 +386,11 @@ def earlier():
 
 def table(made) -> str:
     """Return the comparison as a Markdown table with what it was measured on."""
-    lines = [
-        "| | geolib | the other | ratio, measured | target | |",
-        "|---|--:|--:|--:|--:|---|",
-    ]
+    rows = []
     for row in made["rows"]:
         target = machines.TARGETS[row["goal"]]
         verdict = "met" if row["ratio"] >= target else "**missed**"
-        lines.append("| {what} | {geolib} | {other} | {ratio:.2f} | {0:g} | {1} |".format(target, verdict, **row))
+        rows.append([row["what"], row["geolib"], row["other"], f"{row['ratio']:.2f}", f"{target:g}", verdict])
     found, limits, where = made["agreement"], made["limit"], made["provenance"]
     alone = made["one_thread"]
     sentences = [
@@ -420,8 +418,8 @@ def table(made) -> str:
         f"taken in turn on {made['cores']} cores ({where['device']}), commit {where['commit'][:9]}, {where['date']};",
         f"other programs took {made['others_share']:.0%} of the cores meanwhile.",
     ]
-    lines += ["", " ".join(sentences)]
-    return "\n".join(lines) + "\n"
+    compared = markdown(["", "geolib", "the other", "ratio, measured", "target", ""], rows, "lrrrrl")
+    return f"{compared}\n\n{' '.join(sentences)}\n"
 
 
 if __name__ == "__main__":

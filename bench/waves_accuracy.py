@@ -22,6 +22,7 @@ from scipy import ndimage
 
 from geolib.datasets import fetch
 from geolib.runs.store import provenance
+from geolib.runs.tables import markdown
 from geolib.waves import Boundary, Grid, Survey, propagate, ricker
 
 HERE = Path(__file__).parent
@@ -149,18 +150,18 @@ def best(rows):
 
 def table(machine) -> str:
     """Return the quickest rows of each engine and order on one processor as a Markdown table."""
-    lines = ["| engine | order | spacing | time step | off by | seconds |", "|---|--:|--:|--:|--:|--:|"]
+    rows = []
     for engine in dict.fromkeys(row["engine"] for row in machine["rows"]):
         for order in waves_orders.ORDERS:
             mine = [row for row in machine["rows"] if (row["engine"], row["order"]) == (engine, order)]
             row = best(mine).get(engine)
             if row is None:
                 least = min((row["error"] for row in mine), default=np.nan)
-                lines.append(f"| {engine} | {order} | | | given up: {100 * least:.1f} % at best | |")
+                rows.append([engine, order, "", "", f"given up: {100 * least:.1f} % at best", ""])
                 continue
             cells = [f"{row['spacing_m']:.1f} m", f"{row['dt_ms']:.2f} ms"]
             cells += [f"{100 * row['error']:.2f} %", f"{row['seconds']:.2f}"]
-            lines.append(f"| {engine} | {order} | {' | '.join(cells)} |")
+            rows.append([engine, order, *cells])
     found = best(machine["rows"])
     told = ""
     if len(found) > 1:
@@ -172,7 +173,8 @@ def table(machine) -> str:
         for engine in dict.fromkeys(row["engine"] for row in machine["rows"])
     }
     closest = ", ".join(f"{engine} {100 * error:.3f} %" for engine, error in least.items())
-    lines += [
+    lines = [
+        markdown(["engine", "order", "spacing", "time step", "off by", "seconds"], rows, "lrrrrr"),
         "",
         f"The quickest way of each engine and order to traces within {100 * GOAL:g} % of a converged solution.{told}",
         f"Nearest of all rows: {closest}.",

@@ -18,6 +18,7 @@ import torch
 import waves
 
 from geolib.runs.store import provenance
+from geolib.runs.tables import markdown
 from geolib.waves import misfit_and_gradient, propagate
 
 HERE = Path(__file__).parent
@@ -114,10 +115,7 @@ def fair(rows):
 
 def table(machine) -> str:
     """Return the rows of one processor as a Markdown table with what it was measured on."""
-    lines = [
-        "| order | | threads | geolib | the other | | ratio, measured | target | |",
-        "|--:|---|--:|--:|---|--:|--:|--:|---|",
-    ]
+    rows = []
     for row in machine["rows"]:
         other = ["", "", "", "", ""]
         if "other" in row:
@@ -130,8 +128,7 @@ def table(machine) -> str:
                 f"{row['target']:g}",
                 verdict,
             ]
-        cells = [str(row["order"]), row["task"], str(row["threads"]), f"{row['geolib_s']:.3f} s", *other]
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append([row["order"], row["task"], row["threads"], f"{row['geolib_s']:.3f} s", *other])
     seconds = {(row["order"], row["threads"], row["task"]): row["geolib_s"] for row in machine["rows"]}
     costs = [
         f"{seconds[order, n, 'gradient'] / seconds[order, n, 'forward']:.1f} (order {order}, {n} thread{'s' * (n > 1)})"
@@ -139,7 +136,9 @@ def table(machine) -> str:
         if task == "forward"
     ]
     turns = machine["turns"]
-    lines += [
+    heads = ["order", "", "threads", "geolib", "the other", "", "ratio, measured", "target", ""]
+    lines = [
+        markdown(heads, rows, "rlrrlrrrl"),
         "",
         f"{machine['setting']}, float32. A gradient takes as long as so many forward runs: {', '.join(costs)}.",
         "Where deepwave is slower on two threads than on one, its time on one is what ours is compared with.",

@@ -21,6 +21,7 @@ from geolib._runtime import keep_memory
 from geolib.gans import losses, wgan
 from geolib.gans.train import Game, Players, train
 from geolib.runs.store import provenance, write_atomic
+from geolib.runs.tables import markdown
 
 HERE = Path(__file__).parent
 BATCH, ROUNDS = 64, 7
@@ -107,17 +108,14 @@ def speeds(made):
 
 
 def table(made):
-    lines = [
-        "| Training loop | s per iteration | times as fast | s, memory kept | times as fast |",
-        "|---|--:|--:|--:|--:|",
-    ]
+    rows = []
     plain = [made[column]["plain loop, float32"] for column in ("as_is", "memory_kept")]
     for name in made["as_is"]:
         cells = [made[column][name] for column in ("as_is", "memory_kept")]
-        ratios = [f"{a:.3f} | {p / a:.2f}" for a, p in zip(cells, plain, strict=True)]
-        lines.append(f"| {name} | {' | '.join(ratios)} |")
+        rows.append([name, *(text for a, p in zip(cells, plain, strict=True) for text in (f"{a:.3f}", f"{p / a:.2f}"))])
+    heads = ["Training loop", "s per iteration", "times as fast", "s, memory kept", "times as fast"]
     origin = made["provenance"]
-    lines += machines.table(made["machines"])
+    lines = [markdown(heads, rows, "lrrrr"), *machines.table(made["machines"])]
     lines += [
         f"Medians of {ROUNDS} rounds, batch {BATCH}, {made['threads']} threads ({origin['device']}), commit "
         f"{origin['commit'][:9]}, {origin['date']}; load average {made['load']:.1f}.",

@@ -52,9 +52,7 @@ def number(
     return result
 
 
-def integer(
-    name: str, value: Any, *, low: int | None = None, high: int | None = None, unit: str = "", remedy: str = ""
-) -> int:
+def integer(name: str, value: Any, *, low: int | None = None, high: int | None = None, unit: str = "") -> int:
     """Return `value` as an int within [low, high]; 1e3 and "1e3" are integers, 1.5 is not.
 
     Raises
@@ -64,12 +62,12 @@ def integer(
     ValueError
         If it has a fractional part, is not finite or lies outside the range.
     """
-    result = number(name, value, remedy=remedy or "Give a whole number.")
+    result = number(name, value, remedy="Give a whole number.")
     if result != int(result):
-        raise ValueError(f"{name} must be a whole number; got {shown(value)}. {remedy or f'Take {round(result)}.'}")
+        raise ValueError(f"{name} must be a whole number; got {shown(value)}. Take {round(result)}.")
     # A float holds whole numbers up to 2^53 only.
     whole = int(value) if isinstance(value, numbers.Integral) else int(result)
-    _within(name, whole, low, high, unit, remedy)
+    _within(name, whole, low, high, unit, "")
     return whole
 
 

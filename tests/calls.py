@@ -587,7 +587,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "code": torch.zeros(4, 1),
     },
     variants.infogan: lambda: {**_patch_players(), "n_codes": 1, "weight": 1.0},
-    variants.coarsen: lambda: {"fine": torch.zeros(2, 1, 8, 8), "factor": 4},
+    variants.coarsen: lambda: {"fine": torch.zeros(2, 1, 8, 8)},
     variants.superres: lambda: {**_patch_players(), "adversarial": 0.1, "skip": True},
     weights.pack: lambda: {"tensors": {"a": torch.ones(2)}},
     weights.write: lambda: {"path": _folder() / "w", "content": b"w"},

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,7 +23,7 @@ from geolib.runs import locks, paths, scheduler, surroundings
 from geolib.runs.store import write_atomic
 
 
-def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Path:
+def build(*, force: bool = False, execute: bool = True, say: Callable[[str], None] = print) -> Path:
     """Build the book and return its first page.
 
     Parameters
@@ -54,7 +54,7 @@ def build(*, force: bool = False, execute: bool = True, say: Any = print) -> Pat
         return _build(root, force, execute, say)
 
 
-def _build(root: Path, force: bool, execute: bool, say: Any) -> Path:
+def _build(root: Path, force: bool, execute: bool, say: Callable[[str], None]) -> Path:
     chapters.clean(root)
     states = {page: chapters.state(root, page) for page in studies.pages()}
     wanted = [
@@ -94,7 +94,7 @@ def _build(root: Path, force: bool, execute: bool, say: Any) -> Path:
     return first
 
 
-def _execute(root: Path, pages: Sequence[str], say: Any) -> None:
+def _execute(root: Path, pages: Sequence[str], say: Callable[[str], None]) -> None:
     names = list(dict.fromkeys(studies.of_page(page).name for page in pages))
     for name in names:
         for file in studies.get(name).files:
@@ -103,7 +103,7 @@ def _execute(root: Path, pages: Sequence[str], say: Any) -> None:
         name: {page: staleness.inputs(page) for page in studies.get(name).pages if page in pages}
         for name in names
     }
-    units = {name: notebooks.kept_units(root / ".build", name) for name in names}
+    units = {name: staleness.kept_units(root / ".build", name) for name in names}
     # Kernels are single-threaded, so papers run side by side.
     with scheduler.pool(min(len(names), os.cpu_count() or 1)) as workers:
         say(f"executing: {', '.join(pages)} (quick preset)")

@@ -15,8 +15,6 @@ from geolib.book import ledger, verify
 from geolib.book.about import settings
 from geolib.runs import paths
 
-# What everybody may use says nothing about who rests on whom.
-_GROUND = {"_autograd", "_checks", "_runtime", "__main__", "__init__"}
 # The book's colours of what computes, what keeps, and what shows, each light enough for black
 # letters.
 _FILLS = {"runs": "#E69F00", "studies": "#E69F00", "book": "#CC79A7", "cli": "#CC79A7"}
@@ -27,7 +25,7 @@ def arrows(package: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in sorted(package.rglob("*.py")):
         part = path.relative_to(package).parts[0].removesuffix(".py")
-        if part in _GROUND or part.startswith("_shipped"):
+        if part.startswith("_"):  # what everybody may use says nothing about who rests on whom
             continue
         names = found.setdefault(part, set())
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -21,7 +21,6 @@ from geolib.runs.store import write_atomic
 from geolib.runs.study import APPENDIX
 
 DRAFT = ".executing-"
-UNITS = ".units-"
 
 # Every notebook has these names; the cell is taken out again once its output is known.
 _RECORD = """import json, time
@@ -120,20 +119,6 @@ def execute(
         with contextlib.suppress(OSError):  # the result is worth more than its stopwatch
             write_atomic(record, f"{seconds:.1f}".encode())
     return output
-
-
-def kept_units(folder: Path, study: str) -> Path:
-    """Return where an interrupted execution's units are kept, by state of code and data.
-
-    What another state has left is removed: the caller holds the folder.
-    """
-    from geolib.book import staleness
-
-    place = folder / f"{UNITS}{study}-{staleness.computing(study)[:16]}"
-    for left in folder.glob(f"{UNITS}{study}-*"):
-        if left != place:
-            shutil.rmtree(left, ignore_errors=True)
-    return place
 
 
 def _inject(notebook: Any, values: Mapping[str, Any]) -> Any:

@@ -180,7 +180,7 @@ def run(
     Units are kept in the folder (`.units-*`) until the run is done: after an interruption the same
     call goes on.
     """
-    from geolib.book import mathematics, notebooks, records, standalone
+    from geolib.book import mathematics, notebooks, records, staleness, standalone
 
     mathematics.single()  # fails now rather than after the run if the book's packages are missing
     name = study.name
@@ -189,7 +189,7 @@ def run(
     with locks.held(folder, "a run", "Wait for it, or choose another folder by --out."):
         # Draft and result share a folder, so that all files appear together at the end.
         notebooks.remove_drafts(folder, ".run-")
-        units = notebooks.kept_units(folder, name)
+        units = staleness.kept_units(folder, name)
         with tempfile.TemporaryDirectory(dir=folder, prefix=f".run-{locks.own_name()}-") as draft:
             executed = [
                 notebooks.execute(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from geolib.book import goals
 from geolib.runs.tables import listed, markdown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Given = ParamSpec("Given")
 
 #: The measurements of `bench/` in the order of the page, each with its question.
 QUESTIONS = {
@@ -17,7 +23,6 @@ QUESTIONS = {
     "waves_accuracy": "How long do accurate traces take?",
     "wgan_traces": "How fast does the trace GAN train?",
     "latent_inversion": "How fast is a step in the latent space?",
-    "gan_101": "How fast are adversarial networks in one dimension?",
 }
 #: What follows a table: goals, and why some are missed.
 GOALS = {
@@ -78,7 +83,7 @@ def page(bench: Path) -> dict[str, bytes]:
             for number, machine in enumerate(whole, 1):
                 figure = name if number == 1 else f"{name}-{number}"
                 made[f"speed-{figure}.svg"] = _drawing(_PANELS[name](machine))
-                text += _figure(figure, question, name, machine.get("device", ""))
+                text += _figure(figure, question, name, _device(machine))
         if name == "waves_accuracy" and measured:
             made["accuracy.svg"] = _accuracy(measured["machines"][0])
             text += ACCURACY.format(device=measured["machines"][0]["device"])
@@ -96,6 +101,11 @@ def page(bench: Path) -> dict[str, bytes]:
             made |= drawn
             text += shown
     return {"speed.md": (text or "Nothing was measured.\n").encode(), **made}
+
+
+def _device(measured: Mapping[str, Any]) -> str:
+    """Return the processor of a measurement: its own entry, or that of its provenance."""
+    return str(measured.get("device") or measured["provenance"]["device"])
 
 
 def _scalings(machines: Sequence[Mapping[str, Any]]) -> tuple[dict[str, bytes], str]:
@@ -131,12 +141,11 @@ def _sizes(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _figure(figure: str, question: str, name: str, device: str) -> str:
-    on = f" On {device}." if device else ""
     return f""":::{{figure}} /_generated/speed-{figure}.svg
 :name: fig-speed-{figure}
 :alt: Bars that answer the question with the numbers of the table below.
 
-{question} {_BARS.get(name, "The longer the bar, the faster.")}{on}
+{question} {_BARS.get(name, "The longer the bar, the faster.")} On {device}.
 :::
 
 """
@@ -174,73 +183,73 @@ def _latent(measured: Mapping[str, Any]) -> list[Panel]:
 _PANELS = {"waves": _waves, "wgan_traces": _training, "latent_inversion": _latent}
 
 
-def _drawing(panels: Sequence[Panel]) -> bytes:
-    import matplotlib.pyplot as plt
+def _drawn(draw: Callable[Given, Figure]) -> Callable[Given, bytes]:
+    """Return what draws as a function that draws in the book's style and returns the SVG."""
 
+    @functools.wraps(draw)
+    def svg(*args: Given.args, **kwargs: Given.kwargs) -> bytes:
+        import matplotlib.pyplot as plt
+
+        from geolib.plots import style
+
+        style.use_style()
+        figure = draw(*args, **kwargs)
+        text = style.svg(figure)
+        plt.close(figure)
+        return text.encode()
+
+    return svg
+
+
+@_drawn
+def _drawing(panels: Sequence[Panel]) -> Figure:
     from geolib.plots import style
 
-    style.use_style()
     counts = [len(values) for _, values in panels]
     grid = {"height_ratios": [count + 0.5 for count in counts]}
     height = 0.4 * len(panels) + 0.3 * sum(counts)
     figure, axes = style.new_figure(len(panels), 1, height=height, gridspec_kw=grid)
     for ax, (title, values) in zip(axes, panels, strict=True):
         style.bars(ax, {name.replace("`", ""): value for name, value in values.items()}, title)
-    text = style.svg(figure)
-    plt.close(figure)
-    return text.encode()
+    return figure
 
 
-def _orders(machines: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return how the ratio depends on the order, for forward and gradient on each machine: SVG."""
-    import matplotlib.pyplot as plt
+@_drawn
+def _orders(machines: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw how the ratio depends on the order, for forward and gradient on each machine."""
+    from geolib.plots import waves
 
+    return waves.orders(
+        {
+            machine["device"]: [row for row in machine["rows"] if "other" in row]
+            for machine in machines
+        }
+    )
+
+
+@_drawn
+def _scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    from geolib.plots import waves
+
+    return waves.scaling(rows)
+
+
+@_drawn
+def _accuracy(machine: Mapping[str, Any]) -> Figure:
     from geolib.plots import style, waves
 
-    style.use_style()
-    rows = {
-        machine["device"]: [row for row in machine["rows"] if "other" in row]
-        for machine in machines
-    }
-    figure = waves.orders(rows)
-    text = style.svg(figure)
-    plt.close(figure)
-    return text.encode()
-
-
-def _scaling(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    import matplotlib.pyplot as plt
-
-    from geolib.plots import style, waves
-
-    style.use_style()
-    figure = waves.scaling(rows)
-    text = style.svg(figure)
-    plt.close(figure)
-    return text.encode()
-
-
-def _accuracy(machine: Mapping[str, Any]) -> bytes:
-    import matplotlib.pyplot as plt
-
-    from geolib.plots import style, waves
-
-    style.use_style()
     figure, (ax,) = style.new_figure(height=3.6)
     waves.accuracy(ax, machine["rows"], machine["goal"])
-    text = style.svg(figure)
-    plt.close(figure)
-    return text.encode()
+    return figure
 
 
-def throughput(measurement: Mapping[str, Any]) -> bytes:
-    """Return runs and shots a second against workers, measured and modelled, as SVG."""
-    import matplotlib.pyplot as plt
+@_drawn
+def throughput(measurement: Mapping[str, Any]) -> Figure:
+    """Draw runs and shots a second against workers, measured and modelled."""
     from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
     from geolib.plots import style
 
-    style.use_style()
     figure, axes = style.new_figure(1, 2, height=2.8)
     for ax, name, label in zip(
         axes, ("units_per_s", "shots_per_s"), ("runs", "shots"), strict=True
@@ -259,6 +268,4 @@ def throughput(measurement: Mapping[str, Any]) -> bytes:
             side.set_minor_formatter(NullFormatter())
         ax.set(xlabel="workers", ylabel=f"{label} per second")
         ax.legend()
-    text = style.svg(figure)
-    plt.close(figure)
-    return text.encode()
+    return figure

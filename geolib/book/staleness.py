@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from geolib import studies
 from geolib.book import ledger, notebooks
 from geolib.datasets import fetch
 from geolib.runs import paths
+
+UNITS = ".units-"
 
 
 def inputs(page: str) -> dict[str, str]:
@@ -67,6 +70,18 @@ def computing(study: str) -> str:
             [*(_hash(content).encode() for content in files), *(text.encode() for text in data)]
         )
     )
+
+
+def kept_units(folder: Path, study: str) -> Path:
+    """Return where an interrupted execution's units are kept, by state of code and data.
+
+    What another state has left is removed: the caller holds the folder.
+    """
+    place = folder / f"{UNITS}{study}-{computing(study)[:16]}"
+    for left in folder.glob(f"{UNITS}{study}-*"):
+        if left != place:
+            shutil.rmtree(left, ignore_errors=True)
+    return place
 
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

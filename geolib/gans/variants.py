@@ -16,8 +16,8 @@ from geolib._arguments import checked
 from geolib.gans.losses import NON_SATURATING, WASSERSTEIN, Loss, gradient_penalty, r1_penalty
 from geolib.gans.train import Game, Players
 
-#: Components of the latent vector of every model on patches.
-LATENT = 32
+#: Components of the latent vector of every model on patches; by how much super-resolution refines each side.
+LATENT, FACTOR = 32, 4
 Draw = Callable[[], tuple[Tensor, tuple[Tensor, ...]]]
 
 
@@ -56,10 +56,10 @@ def _stages(size: int) -> int:
 class DenseGenerator(nn.Module):
     """Latent vectors and conditions `(n, k)` to patches `(n, 1, size, size)` through fully connected layers."""
 
-    def __init__(self, size: int, width: int, n_inputs: int = LATENT) -> None:
+    def __init__(self, size: int, width: int) -> None:
         super().__init__()
         self.size = size
-        self.body = dense([n_inputs, 8 * width, 8 * width, size * size], nn.ReLU, batch_norm=True)
+        self.body = dense([LATENT, 8 * width, 8 * width, size * size], nn.ReLU, batch_norm=True)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return patches in [-1, 1]."""
@@ -313,15 +313,15 @@ class Residual(nn.Module):
 
 
 class SuperGenerator(nn.Module):
-    """Coarse patches `(n, 1, s, s)` to fine ones `(n, 1, factor s, factor s)`: residual blocks, then pixel shuffles."""
+    """Coarse patches `(n, 1, s, s)` to fine ones `(n, 1, 4 s, 4 s)`: three residual blocks, then pixel shuffles."""
 
-    def __init__(self, width: int, factor: int = 4, blocks: int = 3, *, skip: bool = True) -> None:
+    def __init__(self, width: int, *, skip: bool = True) -> None:
         super().__init__()
         self.skip = skip
         self.head = nn.Conv2d(1, width, 3, padding=1)
-        self.blocks = nn.Sequential(*(Residual(width, skip) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(Residual(width, skip) for _ in range(3)))
         ups: list[nn.Module] = []
-        for _ in range(round(math.log2(factor))):
+        for _ in range(round(math.log2(FACTOR))):
             ups += [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.ReLU()]
         self.tail = nn.Sequential(*ups, nn.Conv2d(width, 1, 3, padding=1))
 
@@ -344,12 +344,12 @@ class Unconditional(nn.Module):
         return self.critic(samples)
 
 
-@checked("fine", factor=(1, None))
-def coarsen(fine: Tensor, factor: int = 4) -> Tensor:
+@checked("fine")
+def coarsen(fine: Tensor) -> Tensor:
     """Return block means, the coarse view that super-resolution starts from."""
     _checks.shape("fine", fine, (None, None, None, None), "Give patches (n, 1, size, size).")
-    _checks.integer("factor", factor, high=min(fine.shape[2:]), unit="pixels")
-    return functional.avg_pool2d(fine, factor)
+    _checks.integer("size of fine", min(fine.shape[2:]), low=FACTOR, unit="pixels")
+    return functional.avg_pool2d(fine, FACTOR)
 
 
 @checked(size=(8, None), width=(1, None), rate=(0, None), adversarial=(0, None))

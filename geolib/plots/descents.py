@@ -34,8 +34,11 @@ FURTHEST = 1.4
 #: Strokes of curves that share a colour, from the smallest rate to the largest.
 DASHES = (":", "-.", "--", "-")
 
+#: Least distance of two names beside an axes, as a share of its height.
+GAP = 0.075
 
-def label_ends(ax: Axes, ends: Sequence[tuple[str, float, Any]], gap: float = 0.075) -> Axes:
+
+def label_ends(ax: Axes, ends: Sequence[tuple[str, float, Any]]) -> Axes:
     """Write the names of curves to the right of an axes, level with their ends, and return the axes.
 
     Parameters
@@ -44,8 +47,6 @@ def label_ends(ax: Axes, ends: Sequence[tuple[str, float, Any]], gap: float = 0.
         Its limits are taken as they are.
     ends : sequence of (name, y, colour)
         Where each curve ends.
-    gap : float
-        Least distance of two names, as a share of the axes' height.
     """
     to_share = ax.transData + ax.transAxes.inverted()
     x = ax.get_xlim()[0]
@@ -54,9 +55,9 @@ def label_ends(ax: Axes, ends: Sequence[tuple[str, float, Any]], gap: float = 0.
     order = np.argsort(heights)
     placed = np.array(heights)[order]
     for number in range(1, len(placed)):
-        placed[number] = max(placed[number], placed[number - 1] + gap)
+        placed[number] = max(placed[number], placed[number - 1] + GAP)
     for number in range(len(placed) - 1, -1, -1):  # and back from the top
-        above = placed[number + 1] - gap if number + 1 < len(placed) else 1.0
+        above = placed[number + 1] - GAP if number + 1 < len(placed) else 1.0
         placed[number] = min(placed[number], above)
     for which, height in zip(order, placed, strict=True):
         name, _, color = ends[which]

@@ -240,7 +240,7 @@ def history(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]:
     return axes
 
 
-def animation(unit: Mapping[str, Any], frames: Sequence[int], *, dpi: int = FILM, seconds: float = 0.16) -> bytes:
+def animation(unit: Mapping[str, Any], frames: Sequence[int]) -> bytes:
     """Return a looping GIF of the training, one picture for each of the given frames.
 
     Parameters
@@ -249,17 +249,13 @@ def animation(unit: Mapping[str, Any], frames: Sequence[int], *, dpi: int = FILM
         The `mixture` unit.
     frames : sequence of int
         Which of its frames.
-    dpi : int
-        Resolution; 96 gives 614 x 345 pixels.
-    seconds : float
-        Time per picture.
 
     Returns
     -------
     bytes
         The file, of about 5 kB per picture.
     """
-    figure = plt.figure(figsize=(6.4, 3.6), dpi=dpi, layout="constrained", facecolor="white")
+    figure = plt.figure(figsize=(6.4, 3.6), dpi=FILM, layout="constrained", facecolor="white")
 
     def draw(frame: int) -> None:
         figure.clear()
@@ -268,7 +264,7 @@ def animation(unit: Mapping[str, Any], frames: Sequence[int], *, dpi: int = FILM
         legend_below(ax)
         ax.set_ylabel("density; answer D")
 
-    return gif(figure, frames, draw, seconds=seconds, rest=1.5, colors=32)
+    return gif(figure, frames, draw, seconds=0.16, rest=1.5, colors=32)
 
 
 def divergences(axes: Sequence[Axes], unit: Mapping[str, Any]) -> Sequence[Axes]:

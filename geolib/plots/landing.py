@@ -95,11 +95,9 @@ def bare(ax: Axes, **settings: object) -> Axes:
     return ax
 
 
-def depth_profiles(
-    ax: Axes, truth: np.ndarray, models: Sequence[tuple[str, np.ndarray]], rows: slice, spacing: float = 10.0
-) -> Axes:
-    """Draw some rows of a 1-D truth (m/s) and of models, named in their colours, against depth."""
-    depth = np.arange(truth.size)[rows] * spacing / 1000
+def depth_profiles(ax: Axes, truth: np.ndarray, models: Sequence[tuple[str, np.ndarray]], rows: slice) -> Axes:
+    """Draw some rows, every 10 m, of a 1-D truth (m/s) and of models, named in their colours, against depth."""
+    depth = np.arange(truth.size)[rows] / 100
     for n, (name, model) in enumerate([("truth", truth), *models]):
         wide = 2.2 if name == "truth" else 1.4
         ax.plot(model[rows] / 1000, depth, color=PALETTE[name], linewidth=wide)

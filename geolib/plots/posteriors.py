@@ -9,13 +9,15 @@ from matplotlib.axes import Axes
 from scipy import special
 
 from geolib.plots.style import COLORS, FACIES_MAP, INK
-from geolib.plots.tomography import draw_nothing
+from geolib.plots.tomography import cells, draw_nothing
 
 #: Colours of the sampler and of those made wrong on purpose.
 _SAMPLERS = (COLORS["blue"], COLORS["orange"], COLORS["vermilion"])
+#: Of a histogram of ranks.
+BINS = 10
 
 
-def draw_cells(ax: Axes, field: np.ndarray, title: str, label: str, spacing: float = 0.1) -> Axes:
+def draw_cells(ax: Axes, field: np.ndarray, title: str, label: str) -> Axes:
     """Draw what is said of each cell, in [0, 1]; its scale once in a figure, below the panel; return `ax`.
 
     Parameters
@@ -26,22 +28,16 @@ def draw_cells(ax: Axes, field: np.ndarray, title: str, label: str, spacing: flo
         A probability of channel, in the facies' colours, or another number.
     title, label : str
         What the panel tells, and what the numbers are; "probability" first has the facies' colours.
-    spacing : float
-        Side of a cell in m.
     """
-    nz, nx = field.shape
     # Single open cells stand out on a pale ground.
     colours = FACIES_MAP if label.startswith("probability") else "magma_r"
-    extent = (0.0, nx * spacing, nz * spacing, 0.0)
-    drawn = ax.imshow(field, cmap=colours, vmin=0, vmax=1, extent=extent, interpolation="nearest")
-    ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
+    cells(ax, field, title, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
     ax.label_outer()
-    ax.grid(False)
     told = label.replace(" of ", "\nof ").replace(" (", "\n(")
     bars = [bar for panel in ax.figure.axes for bar in panel.child_axes]
     if told not in (bar.get_xlabel() for bar in bars):
         place = ax.inset_axes((0, -0.34, 1, 0.05))
-        ax.figure.colorbar(drawn, cax=place, orientation="horizontal", label=told, ticks=[0, 1])
+        ax.figure.colorbar(ax.images[-1], cax=place, orientation="horizontal", label=told, ticks=[0, 1])
     return ax
 
 
@@ -60,7 +56,7 @@ def draw_open(axes: Sequence[Axes], share: np.ndarray, rays: str, shape: tuple[i
     return axes
 
 
-def draw_ranks(ax: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int = 10) -> Axes:
+def draw_ranks(ax: Axes, ranks: Mapping[str, np.ndarray], title: str) -> Axes:
     """Draw histograms of truths' ranks among the draws, with a right one's band; return `ax`.
 
     Parameters
@@ -71,15 +67,14 @@ def draw_ranks(ax: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int 
         By what samplers are called, three at most, the ranks in (0, 1) of all truths, shape (truths, components).
     title : str
         What the panel tells.
-    bins : int
-        Of the histogram.
 
     Notes
     -----
     The band is that of a right sampler with as many truths as the first has: 95 % of what so many truths
     give in a bin if all components of one lie together.
     """
-    edges, highest = np.linspace(0, 1, bins + 1), 1.0 / bins
+    edges, even = np.linspace(0, 1, BINS + 1), 1.0 / BINS
+    highest = even
     for number, (sampler, found) in enumerate(ranks.items()):
         if not found.size:
             continue
@@ -87,9 +82,9 @@ def draw_ranks(ax: Axes, ranks: Mapping[str, np.ndarray], title: str, bins: int 
         highest = max(highest, float(share.max()))
         ax.stairs(share, edges, color=_SAMPLERS[number], lw=1.4, label=f"{sampler}, {len(found)} truths")
         if not number:
-            width = 1.96 * np.sqrt((1 - 1 / bins) / bins / len(found))
-            ax.axhspan(max(0, 1 / bins - width), 1 / bins + width, color=INK, alpha=0.1, lw=0)
-    ax.axhline(1 / bins, color=INK, ls=":", lw=1)
+            width = 1.96 * np.sqrt((1 - even) / BINS / len(found))
+            ax.axhspan(max(0, even - width), even + width, color=INK, alpha=0.1, lw=0)
+    ax.axhline(even, color=INK, ls=":", lw=1)
     ax.set(title=title, xlabel="rank of the truth", ylabel="share of ranks", xlim=(0, 1))
     # Panels that share their axis end above the highest bar of any.
     before = 0.0 if ax.get_autoscaley_on() else ax.get_ylim()[1]

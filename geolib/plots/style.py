@@ -276,7 +276,7 @@ def wrap(figure: Figure) -> None:
             shown.set_text(textwrap.fill(" ".join(text.split()), int(LETTERS * figure.get_figwidth())))
 
 
-def label_end(ax: Axes, line: Line2D, text: str = "", *, shift: float = 0.0) -> Axes:
+def label_end(ax: Axes, line: Line2D, text: str = "") -> Axes:
     """Write a line's label at its right end, in its colour, in place of a legend; return `ax`.
 
     Parameters
@@ -287,15 +287,13 @@ def label_end(ax: Axes, line: Line2D, text: str = "", *, shift: float = 0.0) -> 
         What is labelled.
     text : str, optional
         In place of its own label.
-    shift : float
-        Points by which the text moves up, where two would meet.
     """
     x, y = (np.asarray(each, dtype=float) for each in line.get_data())
     last = int(np.flatnonzero(np.isfinite(x) & np.isfinite(y))[-1])
     ax.annotate(
         text or str(line.get_label()),
         (x[last], y[last]),
-        xytext=(4, shift),
+        xytext=(4, 0),
         textcoords="offset points",
         color=line.get_color(),
         va="center",

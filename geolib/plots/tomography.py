@@ -15,6 +15,9 @@ from geolib.plots.absent import nothing
 from geolib.plots.data import LISTED
 from geolib.plots.style import COLORS, FACIES_MAP, color_of, new_figure
 
+#: Side of a cell of the paper's models, in m.
+CELL = 0.1
+
 
 def draw_image(ax: Axes, image: np.ndarray, title: str, *, listed: bool = False) -> Axes:
     """Draw an image of facies in [0, 1], shape (rows, columns), with pixels on the axes; return `ax`.
@@ -29,24 +32,30 @@ def draw_image(ax: Axes, image: np.ndarray, title: str, *, listed: bool = False)
     return ax
 
 
-def draw_model(ax: Axes, model: np.ndarray, title: str, depths: Sequence[float] = (), spacing: float = 0.1) -> Axes:
-    """Draw a facies model (nz, nx) in metres; return `ax`.
-
-    Sources (triangles) and receivers (squares) stand at the given depths.
-    """
-    nz, nx = model.shape
-    extent = (0.0, nx * spacing, nz * spacing, 0.0)
-    ax.imshow(model, cmap=FACIES_MAP, vmin=0, vmax=1, extent=extent, interpolation="nearest")
-    if len(depths):
-        look: dict[str, Any] = {"clip_on": False, "markeredgecolor": "white", "markeredgewidth": 0.3, "zorder": 4}
-        ax.plot(np.zeros(len(depths)), depths, ">", color=COLORS["vermilion"], markersize=5, **look)
-        ax.plot(np.full(len(depths), nx * spacing), depths, "s", color=COLORS["sky"], markersize=3.5, **look)
+def cells(ax: Axes, values: np.ndarray, title: str, spacing: float = CELL, **look: Any) -> Axes:
+    """Draw a value of each cell (nz, nx) between the boreholes, in metres, as the last image of `ax`; return `ax`."""
+    nz, nx = values.shape
+    ax.imshow(values, extent=(0.0, nx * spacing, nz * spacing, 0.0), **look)
     ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
     ax.grid(False)
     return ax
 
 
-def models(images: Mapping[str, np.ndarray], spacing: float = 0.1, title: str = "", *, empty: str = "") -> Figure:
+def draw_model(ax: Axes, model: np.ndarray, title: str, depths: Sequence[float] = (), spacing: float = CELL) -> Axes:
+    """Draw a facies model (nz, nx) in metres; return `ax`.
+
+    Sources (triangles) and receivers (squares) stand at the given depths.
+    """
+    cells(ax, model, title, spacing, cmap=FACIES_MAP, vmin=0, vmax=1, interpolation="nearest")
+    if len(depths):
+        look: dict[str, Any] = {"clip_on": False, "markeredgecolor": "white", "markeredgewidth": 0.3, "zorder": 4}
+        ax.plot(np.zeros(len(depths)), depths, ">", color=COLORS["vermilion"], markersize=5, **look)
+        right = np.full(len(depths), model.shape[1] * spacing)
+        ax.plot(right, depths, "s", color=COLORS["sky"], markersize=3.5, **look)
+    return ax
+
+
+def models(images: Mapping[str, np.ndarray], spacing: float = CELL, title: str = "", *, empty: str = "") -> Figure:
     """Return the figure of several facies models (nz, nx) in metres, each named by its key; of none it says `empty`."""
     if not images:
         figure, (ax,) = new_figure(height=0.6)
@@ -60,25 +69,17 @@ def models(images: Mapping[str, np.ndarray], spacing: float = 0.1, title: str = 
     return figure
 
 
-def draw_ray(ax: Axes, model: np.ndarray, lengths: np.ndarray, title: str, spacing: float = 0.1) -> Axes:
+def draw_ray(ax: Axes, model: np.ndarray, lengths: np.ndarray, title: str) -> Axes:
     """Draw the cells in which a ray has length, on a pale model, both (nz, nx), in the title's colour; return `ax`."""
-    nz, nx = model.shape
-    ax.imshow(model, cmap="Greys", vmin=-0.2, vmax=2.5, extent=(0.0, nx * spacing, nz * spacing, 0.0))
+    cells(ax, model, title, cmap="Greys", vmin=-0.2, vmax=2.5)
     rows, columns = np.nonzero(lengths)
-    x, z = (columns + 0.5) * spacing, (rows + 0.5) * spacing
-    ax.plot(x, z, "s", color=color_of(title), markersize=2)
-    ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
-    ax.grid(False)
+    ax.plot((columns + 0.5) * CELL, (rows + 0.5) * CELL, "s", color=color_of(title), markersize=2)
     return ax
 
 
-def draw_coverage(ax: Axes, coverage: np.ndarray, title: str, spacing: float = 0.1) -> Axes:
+def draw_coverage(ax: Axes, coverage: np.ndarray, title: str) -> Axes:
     """Draw the length of all rays in each cell (m), shape (nz, nx), with its colour bar; return `ax`."""
-    nz, nx = coverage.shape
-    drawn = ax.imshow(coverage, cmap="viridis", extent=(0.0, nx * spacing, nz * spacing, 0.0))
-    ax.figure.colorbar(drawn, ax=ax, label="ray length (m)")
-    ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")
-    ax.grid(False)
+    ax.figure.colorbar(cells(ax, coverage, title, cmap="viridis").images[-1], ax=ax, label="ray length (m)")
     return ax
 
 

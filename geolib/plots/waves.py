@@ -227,8 +227,9 @@ def hessian_figure(estimates: np.ndarray, vector: np.ndarray, rates: Sequence[fl
     return figure
 
 
-def line_figure(run: Arrays, dt: float = 1e-3, peak: float = 0.1, title: str = "") -> Figure:
+def line_figure(run: Arrays, title: str = "") -> Figure:
     """Return the figure of a 1-D problem: truth and start, and the trace with the primaries' arrival times."""
+    dt, peak = 1e-3, 0.1  # of the trace and of its wavelet, in s
     figure, axes = new_figure(1, 2, height=2.9, width_ratios=(1, 2))
     truth, trace = run["truth"], run["trace"]
     depth = np.arange(truth.size) * 0.01
@@ -347,10 +348,10 @@ def scaling(rows: Sequence[Mapping[str, Any]]) -> Figure:
 COLUMNS = (20, 150, 250)
 
 
-def columns(truth: np.ndarray, runs: Mapping[str, Arrays], chosen: Sequence[int] = COLUMNS, title: str = "") -> Figure:
+def columns(truth: np.ndarray, runs: Mapping[str, Arrays], title: str = "") -> Figure:
     """Return the figure of `vertical_profiles` through the last models of Marmousi runs, under its message."""
-    figure, axes = new_figure(1, len(chosen), height=3.2, sharey=True)
-    vertical_profiles(axes, truth, {name: run["frames"][-1] for name, run in runs.items()}, chosen)
+    figure, axes = new_figure(1, len(COLUMNS), height=3.2, sharey=True)
+    vertical_profiles(axes, truth, {name: run["frames"][-1] for name, run in runs.items()}, COLUMNS)
     headline(figure, title)
     return figure
 

@@ -88,7 +88,7 @@ def _check_origin(records: Mapping[str, dict[str, Any]], held: Mapping[str, dict
         for file in inputs.loose(record.get("inputs", {})):
             raise ValueError(
                 f"published units must rest on pinned files; {name} rests on {file}, which is not. Get the public "
-                "file, or freeze new weights in geolib/gans/shipped.py."
+                "file, or freeze new weights in geolib/datasets/frozen.py."
             )
     known = history()
     # Where there is no repository there is no history either: a reader's own results.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import _checks
-from geolib.runs import inputs, paths, scheduler, surroundings
+from geolib.runs import inputs, locks, paths, scheduler, surroundings
 from geolib.runs.config import Config
 from geolib.runs.store import Results, Store, complete, load, recorded
 from geolib.runs.study import AnyStudy
@@ -138,6 +138,8 @@ def recompute(
     ------
     ValueError
         If the configuration has no such unit.
+    RuntimeError
+        If another process is computing units of this key anew: the two would share a folder, and one end both.
     """
     known = study.names(config)
     for name in names:
@@ -146,10 +148,11 @@ def recompute(
         place = part.place(folder)
         assert place is not None
         again = place / "again"
-        made = _complete(part, again, Results({}), only_finished=False, address=address, jobs=jobs)
-        for name, arrays in made.units.items():
-            Store(place).put(name, arrays, made.records[name])
-        shutil.rmtree(again)
+        with locks.held(place, "geolib publish --recompute", "Wait for it."):
+            made = _complete(part, again, Results({}), only_finished=False, address=address, jobs=jobs)
+            for name, arrays in made.units.items():
+                Store(place).put(name, arrays, made.records[name])
+            shutil.rmtree(again)
 
 
 @dataclass(frozen=True)

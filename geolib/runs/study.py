@@ -107,9 +107,9 @@ class Study(ABC, Generic[C]):
         """Return the files that a unit's result rests on besides its configuration.
 
         Public data by its name in `geolib.datasets.fetch.FILES`, weights by their file in the folder of shipped
-        results. By default every unit rests on all of `files`.
+        results. By default every unit rests on all of `files`, and on the reader's files that are given.
         """
-        return self.files
+        return (*self.files, *config.files())
 
     def measures(self, config: C, units: Units) -> dict[str, Measure]:
         """Return the numbers that the ledger asks for, from whatever units there are."""

@@ -38,32 +38,8 @@ __all__ = [
     "whole_key",
 ]
 
-#: Studies without a chapter of their own, and the chapter that shows them.
-COMPANIONS = {
-    "wgan_quality": "wgan_traces",
-    "wgan_stopping": "wgan_traces",
-    "wgan_factor": "wgan_traces",
-    "wgan_conditional": "wgan_traces",
-    "wgan_gathers": "wgan_traces",
-    "wgan_use": "wgan_traces",
-    "latent_prior": "latent_inversion",
-    "latent_facies": "latent_inversion",
-    "latent_search": "latent_inversion",
-    "latent_ablation": "latent_inversion",
-    "latent_truths": "latent_inversion",
-    "latent_choices": "latent_inversion",
-    "latent_posterior": "latent_inversion",
-    "gan_tricks": "gan_101",
-    "rnn_starts": "rnn_fwi",
-}
-#: Studies of the reader's own data, the chapter whose command runs each, and the files that ask for
-#: it. They have a page of their own, which says nothing of the papers.
-OWN = {
-    "fwi_own": ("rnn_fwi", ("velocity", "gathers", "truth")),
-    "latent_own": ("latent_inversion", ("traveltimes", "weights", "training_image")),
-    "traces_own": ("wgan_traces", ("traces",)),
-}
 #: Where below this package each study is, and its parameters, which are known before what computes.
+#: The package is that of the paper whose chapter shows it.
 _PLACES = {
     "gan_101": ("gan_101.study", "gan_101.config:GanConfig"),
     "wgan_traces": ("wgan_traces.study", "wgan_traces.config:TracesConfig"),
@@ -88,7 +64,17 @@ _PLACES = {
     "latent_own": ("latent_inversion.own", "latent_inversion.own:OwnConfig"),
     "traces_own": ("wgan_traces.own", "wgan_traces.own:OwnConfig"),
 }
-NAMES = tuple(name for name in _PLACES if name not in {**COMPANIONS, **OWN})
+_CHAPTERS = {name: place.partition(".")[0] for name, (place, _) in _PLACES.items()}
+NAMES = tuple(name for name, chapter in _CHAPTERS.items() if name == chapter)
+#: Studies of the reader's own data, the chapter whose command runs each, and the files that ask for
+#: it. They have a page of their own, which says nothing of the papers.
+OWN = {
+    "fwi_own": (_CHAPTERS["fwi_own"], ("velocity", "gathers", "truth")),
+    "latent_own": (_CHAPTERS["latent_own"], ("traveltimes", "weights", "training_image")),
+    "traces_own": (_CHAPTERS["traces_own"], ("traces",)),
+}
+#: Studies without a chapter of their own, and the chapter that shows them.
+COMPANIONS = {n: chapter for n, chapter in _CHAPTERS.items() if n not in {*NAMES, *OWN}}
 
 
 def get(name: str) -> AnyStudy:

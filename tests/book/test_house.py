@@ -1,6 +1,7 @@
 """The page "How this is built": arrows and floors from imports, and the way of one number."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,18 @@ def test_arrows_are_those_of_the_imports(tmp_path):
     (tmp_path / "pack" / "_checks.py").write_text("")
     (tmp_path / "pack" / "top.py").write_text("import pack.high.one\nfrom pack import _checks\n")
     assert house.arrows(tmp_path / "pack") == {"low": set(), "high": {"low"}, "top": {"high"}}
+
+
+def test_the_page_tells_of_the_package_as_it_is():
+    package = Path(house.__file__).parents[1]
+    graph = house.arrows(package)
+    assert {"waves", "studies", "book", "cli"} <= graph.keys() and not [part for part in graph if part.startswith("_")]
+    level = house.floors(graph)
+    assert level["waves"] == level["datasets"] == 0 and max(level, key=level.__getitem__) == "cli"
+    ground = [path.stem for path in package.glob("_[a-z]*.py")]
+    number = {3: "three", 4: "four", 5: "five"}[len(ground)]
+    text = " ".join((paths.checkout() / "book" / "built.md").read_text("utf-8").split())
+    assert f"{number} small modules that everything may use" in text
 
 
 def test_each_part_stands_above_what_it_imports_and_arrows_that_follow_are_left_out():

@@ -1,5 +1,6 @@
 """The page on speed takes in what was measured, and nothing else."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -34,6 +35,22 @@ def test_the_picture_of_scaling_follows_the_engine_s_table(tmp_path):
     places = ["speed-waves.svg", "| waves |", "_generated/scaling.svg", "| steps | 4 | 4.000 |", "| traces |"]
     assert sorted(places, key=text.index) == places
     assert b"<svg" in made["scaling.svg"] and b"<svg" in made["speed-waves.svg"]
+
+
+def test_each_question_is_measured_and_each_chart_tells_its_processor():
+    bench = Path(speed.__file__).parents[2] / "bench"
+    assert [name for name in speed.QUESTIONS if not (bench / f"{name}.md").is_file()] == []
+    text = speed.page(bench)["speed.md"].decode()
+    charts = [part.partition("\n:::")[0] for part in text.split(":::{figure}")[1:]]
+    devices = {m["device"] for file in bench.glob("*.json") for m in json.loads(file.read_text()).get("machines", ())}
+    assert charts and not [chart for chart in charts if not any(device in chart for device in devices)]
+
+
+def test_a_table_is_made_of_its_measurements(monkeypatch):
+    bench = Path(speed.__file__).parents[2] / "bench"
+    monkeypatch.syspath_prepend(bench)
+    table = importlib.import_module("wgan_traces").table
+    assert table(json.loads((bench / "wgan_traces.json").read_text())) == (bench / "wgan_traces.md").read_text()
 
 
 def test_a_caption_calls_no_bar_of_memory_fast(tmp_path):

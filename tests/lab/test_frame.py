@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT
 
 from geolib.book import labs
+from geolib.book.labs import _data
 from geolib.plots import style
 
 pytest_plugins = ("lab_page",)
@@ -27,15 +28,15 @@ WEIGHTS = RNG.normal(size=(3, 4, 2)) * np.array([1.0, 10.0, 0.1, 0.0])[:, None]
 def demo(site, open_lab):
     folder = site / "_static" / "lab"
     (folder / "demo.js").write_text((ROOT / "tests" / "lab" / "demo.js").read_text())
-    entries = {name: labs.encode(*pair) for name, pair in ARRAYS.items()}
-    entries["weights"] = labs.quantise(WEIGHTS, axis=1)
+    entries = {name: _data.encode(*pair) for name, pair in ARRAYS.items()}
+    entries["weights"] = _data.quantise(WEIGHTS, axis=1)
     (folder / "data" / "demo.js").write_bytes(labs.script("demo", {**entries, "list": [1, {"a": "text"}]}))
     return open_lab("demo-one")
 
 
 def test_arrays_arrive_as_they_were_sent(demo):
     for name, (array, kind) in ARRAYS.items():
-        sent = array.astype(labs.TYPES[kind])
+        sent = array.astype(_data.TYPES[kind])
         got = demo.evaluate(f"() => [Array.from(demo.data.{name}), demo.data.{name}.shape]")
         assert got[1] == list(array.shape)
         assert np.array_equal(np.reshape(got[0], array.shape), sent.astype(float)), name

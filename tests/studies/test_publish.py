@@ -208,6 +208,24 @@ def test_a_killed_recomputation_leaves_the_earlier_units_and_goes_on(tmp_path):
     assert not (place / "again").exists()
 
 
+def test_two_recomputations_at_once_do_not_take_each_others_work(tmp_path):
+    studies.run(study(), Config(), folder=tmp_path)
+    refused = []
+
+    def other():
+        with pytest.raises(RuntimeError, match=r"must be alone in .*is at work there\. Wait for it"):
+            studies.recompute(study(), Config(), ["u1"], folder=tmp_path)
+        refused.append(1)
+
+    made = study(after=other)
+    made.offset = 10
+    studies.recompute(made, Config(), ["u0", "u2"], folder=tmp_path)
+    found = studies.run(study(), Config(), folder=tmp_path).units
+    assert [int(arrays["x"]) for arrays in found.values()] == [10, 1, 12]
+    assert refused
+    studies.recompute(study(), Config(), ["u1"], folder=tmp_path)  # free again
+
+
 def test_units_shipped_under_another_name_are_taken(results, tmp_path, code):
     studies.publish(study(), Config(n=2), "growing", folder=tmp_path / "a")
     code.commit, code.history = "c3", frozenset({"c3"})

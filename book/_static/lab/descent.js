@@ -1,4 +1,4 @@
-/* The descents of geolib.inversion.optimize.
+/* The descents of geolib.inversion.descent.
 
    geolab.descent(method, rate, bounds)  {update(model, gradient)}: the next model of "gd", "momentum",
                                          "momentum_b", "adagrad", "rmsprop", "adam"

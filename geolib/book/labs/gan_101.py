@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geolib.book.labs import encode
+from geolib.book.labs._data import encode
 from geolib.gans.losses import NON_SATURATING, SATURATING, WASSERSTEIN, gradient_penalty, r1_penalty
 from geolib.gans.train import Game, Players, train
 from geolib.gans.variants import Scores, adam, dense, initialise, leaky

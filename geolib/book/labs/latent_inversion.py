@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geolib.book.labs import encode
+from geolib.book.labs._data import encode
 from geolib.inversion import gauss_newton, latent, search
 from geolib.inversion.crosshole import CELL_ORDERS
 from geolib.studies.latent_inversion.config import LatentConfig

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from geolib import studies
-from geolib.book.labs import encode
+from geolib.book.labs._data import encode
 from geolib.inversion import descent
 from geolib.studies.rnn_fwi.descents import BOUNDS
 from geolib.studies.rnn_fwi.problems import Problem, problem_1d

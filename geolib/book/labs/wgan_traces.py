@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from geolib import studies
-from geolib.book.labs import encode, quantise
+from geolib.book.labs._data import encode, quantise
 from geolib.gans import weights, wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import paths

@@ -15,7 +15,7 @@ from geolib.inversion import latent
 from geolib.inversion.gauss_newton import central_differences, gauss_newton
 from geolib.runs import paths
 from geolib.runs.measure import Measure
-from geolib.runs.tables import markdown
+from geolib.runs.tables import markdown, percent_span
 from geolib.runs.unit import Arrays, Units, select
 from geolib.studies.latent_inversion import searches
 from geolib.studies.latent_inversion.config import weights_name
@@ -236,16 +236,11 @@ def as_markdown(units: Units, made: type[Comparison] = Comparison) -> str:
                     str(int(arrays["updates"])),
                     str(median.n),
                     f"{median.value:#.3g}",
-                    "—" if share is None else f"{share} ({_percent(share)})",
+                    "—" if share is None else f"{share} ({percent_span(share.low, share.high)})",
                     "—" if ratio is None else f"{ratio.value:#.3g}",
                 ]
             )
     return markdown(heads, rows, "llrrrrr", empty="No comparison was run.")
-
-
-def _percent(share: Measure) -> str:
-    assert share.low is not None and share.high is not None
-    return f"{100 * share.low:.0f} to {100 * share.high:.0f} %"
 
 
 def apart_as_markdown(units: Units, kind: str, made: type[Comparison] = Comparison) -> str:

@@ -178,7 +178,7 @@ class OwnConfig(Config):
         return len(rays(self).deviation) * (2 * 4 * SOLVES["gn"] + (4 + 8 + 8 + 8) * N_LATENT)
 
 
-def _solve_seconds(config: OwnConfig, count: int = 8) -> float:
+def _solve_seconds(config: OwnConfig) -> float:
     """Return how long a solve takes on this machine, without the first, which compiles."""
     made = (
         sgan.Generator(config.width).requires_grad_(False).eval()  # not yet trained, as fast
@@ -186,7 +186,7 @@ def _solve_seconds(config: OwnConfig, count: int = 8) -> float:
         else network(config.weights, config.width)
     )
     frozen = inference.Frozen(made) if inference.available() else made
-    count = min(count, config.starts)
+    count = min(8, config.starts)
     latents = torch.zeros(count, 1, *sgan.LATENT)
     with torch.no_grad():
         frozen(latents)

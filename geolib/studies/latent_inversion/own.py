@@ -111,10 +111,6 @@ class OwnLatent(Study[OwnConfig]):
         }
         return [Single(name) for name, count in asked.items() if count]
 
-    def inputs(self, config: OwnConfig, unit: Unit) -> Sequence[str]:
-        """Return the files that are given."""
-        return config.files()
-
     def compute(
         self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:

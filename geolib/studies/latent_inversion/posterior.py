@@ -8,7 +8,7 @@ a truth has any rank with the same probability. Samplers made wrong on purpose h
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -24,6 +24,7 @@ from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, select
 from geolib.studies.latent_inversion.config import LatentConfig, PosteriorConfig, weights_name
+from geolib.studies.latent_inversion.search import simulated
 from geolib.studies.latent_inversion.searches import diagnostics
 from geolib.studies.latent_inversion.units import SCENARIOS, Words
 from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
@@ -66,15 +67,6 @@ def settings(config: PosteriorConfig) -> posterior.Settings:
     return posterior.Settings(particles=config.particles, solves=config.solves, moves=config.moves)
 
 
-def _simulator(world: World, operator: str) -> Callable[[np.ndarray], np.ndarray]:
-    def simulate(latents: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            made = world.simulate(operator, CASE, torch.from_numpy(latents).float())
-        return made.numpy()
-
-    return simulate
-
-
 def _facies(world: World, latents: np.ndarray) -> np.ndarray:
     """Return facies models (n, 7500) in [0, 1] of latents (n, 15)."""
     with torch.no_grad():
@@ -84,7 +76,7 @@ def _facies(world: World, latents: np.ndarray) -> np.ndarray:
 def _scenario(world: World, config: PosteriorConfig, unit: Posterior) -> Arrays:
     observed, rmse = world.observed(unit.operator, CASE, unit.model, unit.noise)
     data = observed[0].double().numpy()
-    simulate = _simulator(world, unit.operator)
+    simulate = simulated(world, unit.operator, CASE)
     which = (words.CELL_ORDERS.index(unit.operator), unit.model, unit.noise, unit.run)
     rng = np.random.default_rng([config.seed, 7, *which])
     found = posterior.sample(
@@ -115,13 +107,13 @@ def _truth(
     """Return a truth of the prior, data of it, and the generator of what is drawn further."""
     rng = np.random.default_rng([unit.seed, 8, words.CELL_ORDERS.index(unit.operator)])
     true = rng.uniform(-1, 1, N_LATENT)
-    clean = _simulator(world, unit.operator)(true[None])[0]
+    clean = simulated(world, unit.operator, CASE)(true[None])[0]
     return true, clean + config.noise * rng.standard_normal(clean.shape), rng
 
 
 def _calibration(world: World, config: PosteriorConfig, unit: Calibration) -> Arrays:
     true, data, rng = _truth(world, config, unit)
-    simulate = _simulator(world, unit.operator)
+    simulate = simulated(world, unit.operator, CASE)
     sigma = config.noise * SAMPLERS[unit.sampler]
     found = posterior.sample(
         simulate, data, N_LATENT, sigma=sigma, rng=rng, settings=settings(config)
@@ -235,7 +227,7 @@ class LatentPosterior(Study[PosteriorConfig]):
             )
         else:
             return None
-        simulate = _simulator(world, unit.operator)
+        simulate = simulated(world, unit.operator, CASE)
 
         def again() -> dict[str, np.ndarray]:
             residual = (simulate(draw)[0].astype(float) - data) / sigma

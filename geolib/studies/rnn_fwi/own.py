@@ -123,10 +123,6 @@ class OwnFwi(Study[OwnConfig]):
         """Return an inversion for each optimiser."""
         return [Descent(method) for method in config.optimisers]
 
-    def inputs(self, config: OwnConfig, unit: Unit) -> Sequence[str]:
-        """Return the files that are given."""
-        return config.files()
-
     def compute(
         self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:

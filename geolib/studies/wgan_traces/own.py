@@ -124,10 +124,6 @@ class OwnTraces(Study[OwnConfig]):
         """Return the data, then the epochs in order."""
         return [DATA, *(Epoch(number) for number in range(1, config.epochs + 1))]
 
-    def inputs(self, config: OwnConfig, unit: Unit) -> Sequence[str]:
-        """Return the file."""
-        return config.files()
-
     def compute(
         self, config: OwnConfig, units: Sequence[Unit], folder: Path | None = None
     ) -> Iterator[tuple[Unit, Arrays]]:
