@@ -483,6 +483,7 @@ def test_bfloat16_is_close(world):
     assert 0 < gap < 0.02
 
 
+@pytest.mark.real_data  # without it the facts have a key of their own, and are computed apart
 def test_a_stopped_run_resumes_and_only_computes_what_is_missing(tmp_path, monkeypatch, world):
     config = study.Config(adam_iterations=3, methods=("adam",), cases=("binary",))
     monkeypatch.setattr(study_module, "World", lambda *_: world)
