@@ -468,10 +468,11 @@ def test_messages_are_made_from_what_is_drawn():
     assert "After the jump" not in told.settling_caption(high)  # it stays up
     assert "bounce" not in told.settling_caption({"gradient descent 0.2": runs["CG"]})
     drawn = "as in the paper's Figure 15, all in double precision."
-    crossed = "At the end Adam 40 fits better than TNC, and its model is worse."
-    assert told.race_caption(runs, 200) == f"Adam 40, CG and TNC, {drawn} {crossed}"
+    crossed = "After 200 evaluations Adam 40 fits better than TNC, and its model is worse"
+    assert told.race_title(runs, 200) == crossed
+    assert told.race_caption(runs, 200) == f"Adam 40, CG and TNC, {drawn} {told.order(runs)}."
     pair = {name: runs[name] for name in ("Adam 40", "CG")}
-    assert told.race_caption(pair, 200) == f"Adam 40 and CG, {drawn}"
+    assert told.race_caption(pair, 200) == f"Adam 40 and CG, {drawn}" and told.race_title(pair, 200) == told.order(pair)
     assert told.race_caption({"CG": runs["CG"]}, 200) == f"CG, {drawn}"
     assert told.after(runs, 200) == "After 200 evaluations the models of Adam 40, CG and TNC are level"
     assert told.after({"CG": descent_of(1e-3, 354.6)}, 200).endswith("the model of CG is 355 m/s off")
@@ -620,6 +621,14 @@ def test_what_the_chapter_says_of_the_ledger_holds():
     (fastest,) = (row for row in rows if row["id"] == "rnn_fwi.adam-fastest")
     assert (fastest["verdict"], fastest["robust"]["verdict"]) == ("reproduced", "fragile")
     assert fastest["robust"]["turns_with"] == ["converged at 0.1% of the first misfit"]
+
+
+def test_a_descent_that_jumps_back_late_is_told():
+    falls = {**descent_of(1e-5, 90.0, 100), "change": np.ones(101)}
+    jumps = {**falls, "misfit": np.append(falls["misfit"], [0.28, 1e-5])}
+    units = {"1d-adam-40-f64": falls, "1d-adam-100-f64": jumps}
+    assert quoted.numbers(units, {})["adam_jumps"] == "28 % (at 100 m/s, evaluation 101)"
+    assert quoted.numbers({"1d-adam-40-f64": falls}, {})["adam_jumps"] == "(not run)"
 
 
 def test_line_searches_that_stop_by_themselves_are_told_of_single_precision():

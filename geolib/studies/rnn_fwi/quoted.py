@@ -8,7 +8,7 @@ import numpy as np
 
 from geolib.runs.measure import Measure
 from geolib.runs.tables import digits, listed
-from geolib.runs.unit import Units
+from geolib.runs.unit import Arrays, Units
 from geolib.studies.rnn_fwi import tables
 from geolib.studies.rnn_fwi.curves import (
     CONVERGED,
@@ -41,6 +41,7 @@ QUOTED = (
     "adam_inside_errors",
     "adam_inside_misfit",
     "adam_inside_ratio",
+    "adam_jumps",
     "adam_linear",
     "adam_slow_error",
     "adam_slow_misfit",
@@ -228,6 +229,8 @@ def _adam(units: Units) -> dict[str, str]:
         found["adam_inside_misfit"] = digits(left, 1)
         errors = [float(run["error"][-1]) for run in inside.values()]
         found["adam_inside_ratio"] = f"{max(errors) / min(errors):.1f}"
+        if jumps := [told for rate, run in inside.items() if (told := _jump(rate, run))]:
+            found["adam_jumps"] = listed(jumps)
     if 0.8 in runs:
         slow = runs[0.8]
         found["adam_slow_error"] = f"{slow['error'][-1]:.0f}"
@@ -236,6 +239,17 @@ def _adam(units: Units) -> dict[str, str]:
         rate = max(runs, key=lambda each: float(runs[each]["change"].max() / each))
         found["adam_step_at"] = f"{rate:g} m/s, in update {runs[rate]['change'].argmax()}"
     return found
+
+
+def _jump(rate: float, run: Arrays) -> str:
+    """Return how far a run jumps back that had come to a tenth of a per cent, if beyond one."""
+    shares = run["misfit"] / run["misfit"][0]
+    there = np.flatnonzero(shares < CONVERGED / 10)
+    if not there.size:
+        return ""
+    highest = int(there[0] + shares[there[0] :].argmax())
+    back = f"{100 * shares[highest]:.0f} % (at {rate:g} m/s, evaluation {highest})"
+    return back if shares[highest] > CONVERGED else ""
 
 
 def _detour(errors: tables.Table) -> str:
@@ -250,7 +264,7 @@ def _detour(errors: tables.Table) -> str:
     low = errors.get(tables.HARDER["continuation"], {})
     worse = {name: low[name] - paper[name] for name in low if name in paper}
     if len(worse) < len(tables.MARMOUSI):
-        return "Low frequencies first were not run"
+        return ""
     listed_stages = ", ".join(f"{frequency:g}" for frequency in CONTINUED)
     told = f"From the smooth start, low frequencies first ({listed_stages} Hz, sharing the "
     told += f"{EXTRA_BUDGET} evaluations) "
@@ -261,7 +275,10 @@ def _detour(errors: tables.Table) -> str:
     told += "worsen all three models" if len(lost) == len(worse) else f"worsen {listed(lost)}"
     moved = {name: f"from {paper[name]:.0f} to {low[name]:.0f}" for name in worse}
     others = listed([f"{name} {text}" for name, text in moved.items() if name != most])
-    return f"{told}, {most}'s most: {moved[most]} m/s ({others})"
+    return (
+        f"{told}, {most}'s most: {moved[most]} m/s ({others}). "
+        "The detour costs more evaluations than it saves"
+    )
 
 
 def _marmousi(units: Units) -> dict[str, str]:
@@ -288,6 +305,7 @@ def _marmousi(units: Units) -> dict[str, str]:
         if gaps := [row[first] - row[second] for row in rows]:
             ends = sorted({f"{min(gaps):.3f}", f"{max(gaps):.3f}"}, key=float)
             found[f"similar_{key}"] = " to ".join(ends).replace("-", "−")
-    found["detour"] = _detour(errors)
+    if detour := _detour(errors):
+        found["detour"] = detour
     alike = level(errors) | {"similar": tables.wins(units)["adam_ssim"]}
     return found | {f"harder_{key}": str(value) for key, value in alike.items()}

@@ -75,20 +75,29 @@ def settling(runs: Mapping[str, Arrays]) -> str:
     return "The misfit " + ", ".join(f"{word} at {rates}" for word, rates in told.items() if rates)
 
 
+def race_title(runs: Mapping[str, Arrays], last: int) -> str:
+    """Return who fits better with a worse model up to an evaluation; else who is first."""
+    crossed = _crossed(runs, last)
+    return f"After {last} evaluations {listed(crossed)}" if crossed else order(runs)
+
+
 def race_caption(runs: Mapping[str, Arrays], last: int) -> str:
-    """Return who is drawn up to an evaluation, and who fits better with a worse model."""
+    """Return who is drawn, and who comes first where the title tells something else."""
     drawn = listed(list(runs))
+    told = f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15, all in double precision."
+    return f"{told} {order(runs)}." if _crossed(runs, last) else told
+
+
+def _crossed(runs: Mapping[str, Arrays], last: int) -> list[str]:
     ends = {
         name: [run[what][: last + 1][-1] for what in ("misfit", "error")]
         for name, run in runs.items()
     }
-    crossed = [
+    return [
         f"{one} fits better than {other}, and its model is worse"
         for one, other in itertools.permutations(ends, 2)
         if ends[one][0] < ends[other][0] and ends[one][1] > ends[other][1]
     ]
-    told = f"{drawn[0].upper()}{drawn[1:]}, as in the paper's Figure 15, all in double precision."
-    return f"{told} At the end {listed(crossed)}." if crossed else told
 
 
 def settling_caption(runs: Mapping[str, Arrays]) -> str:
