@@ -73,7 +73,9 @@ def draw_recovery(ax: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]],
     for label, (misfit, wrong) in series.items():
         if misfit.size:
             fits = f"{label}, {int((misfit <= limit).sum())} of {misfit.size} fit"
-            sns.scatterplot(x=misfit, y=wrong, ax=ax, color=color_of(label), label=fits, s=26, alpha=0.7)
+            mark = next((mark for key, (_, mark) in _MARKS.items() if key in label), "o")
+            look: dict[str, Any] = {"color": color_of(label), "marker": mark, "s": 26, "alpha": 0.7}
+            sns.scatterplot(x=misfit, y=wrong, ax=ax, label=fits, **look)
     ax.axvline(limit, color=INK, lw=0.8, ls=":")
     ax.set(title=title, xlabel="best WRMSE", ylabel="cells with the wrong facies", xscale="log")
     ax.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])

@@ -27,7 +27,7 @@ FOLLOWED = {
     "adam": ("strategy 1, the first 40 updates", 40),
     "gn": ("strategy 2, its start", 0),
 }
-_NAMES = {"adam": "strategy 1", "gn": "strategy 2", **tables.SEARCHES}
+_NAMES = {**tables.STRATEGIES, **tables.SEARCHES}
 #: Draws of the prior over which traveltimes vary.
 DRAWS = 64
 

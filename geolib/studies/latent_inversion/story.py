@@ -180,7 +180,7 @@ class Story(Compared):
             f"(standard deviation, mean of the rays).{why} {rougher} a grid near the truth it has "
             f"{near[1]} local minima scrambled and {near[0]} with true rays; over the whole box "
             f"{whole[1]} and {whole[0]} ({{numref}}`fig-latent_inversion-landscape`: one slice, "
-            f"through one true model).{self.rough()}"
+            f"through one true model).{self._wide_minima()}{self.rough()}"
         )
 
     def rough(self) -> str:
@@ -206,6 +206,18 @@ class Story(Compared):
         """Return the share of trials that fit with true rays and scrambled, at most trials."""
         found = [findings.progress(self.units, order, case, method, FIT) for order in ORDERS]
         return [longest(each)[1] for each in found]
+
+    def _wide_minima(self) -> str:
+        """Return the scrambled minima of the wide generator, by which the ledger judges."""
+        name = "width64.as_published.landscape."
+        if self.changed or f"{name}near.minima" not in self.measures:
+            return ""
+        near, whole = (int(self.measures[f"{name}{at}.minima"].value) for at in ("near", "whole"))
+        return (
+            f" Another generator has another map: with {WIDE}, scrambled, there are {near} near "
+            f"the truth and {whole} over the whole box "
+            "({numref}`fig-latent_inversion-landscape-wide`)."
+        )
 
     def _minima(self, order: str, zoom: int) -> int:
         name = {"consistent": "", "as_published": "as_published."}[order]
