@@ -55,6 +55,13 @@ def test_progress_pools_the_scenarios_and_leaves_out_what_one_of_them_lacks():
     assert findings.progress(units, "consistent", "binary", "adam", 1.01) == {}
 
 
+def test_what_was_run_of_a_generator_is_counted():
+    units = trial([3.0, 2.0], 1) | trial([3.0, 2.0], 2) | trial([3.0], 1, method="gn")
+    said = tables.runs_told(units, "consistent")
+    assert "2 binary of strategy 1 (of up to 2 updates) and 1 binary of strategy 2 (of up to 1 updates)." in said
+    assert tables.runs_told(units, "as_published").endswith("none.")
+
+
 def test_the_search_on_unseen_truths_is_told_as_it_is_shipped(story):
     for operator, rays in (("consistent", "with true rays"), ("as_published", "scrambled")):
         solves, _ = search.solved(studies.shipped(search.STUDY).units, operator, "binary")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import markdown
+from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion.units import SCENARIOS, Trial
 
@@ -297,6 +297,18 @@ def _median_cell(column: np.ndarray, places: int) -> str:
     done = int(np.isfinite(column).sum())
     text = middle if low == high or not done else f"{middle} ({_whole(low)} to {high})"
     return text + (f", {_whole(f'{done} of {len(column)}')}" if 0 < done < len(column) else "")
+
+
+def runs_told(units: Units, operator: str) -> str:
+    """Return which of the paper's trials were made with a generator and cell order, as a list."""
+    told = []
+    for method, strategy in STRATEGIES.items():
+        for case in ("binary", "continuous"):
+            found = select(units, Trial, operator=operator, case=case, method=method)
+            if found:
+                updates = max(trial.budget for trial in found)
+                told.append(f"{len(found)} {case} of {strategy} (of up to {updates:,} updates)")
+    return f"So far there are of its trials: {listed(told) or 'none'}."
 
 
 def curves(units: Units, method: str) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
