@@ -9,6 +9,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
+from scipy.stats import binomtest
 
 from geolib.plots.style import COLORS, INK, color_of
 from geolib.plots.tomography import draw_latents, draw_model, draw_nothing
@@ -93,7 +94,7 @@ def draw_solves(
     first: float = 1e3,
     ends: Mapping[str, float] | None = None,
 ) -> Axes:
-    """Draw the share of runs that fit within so many solves, a staircase for each search; return `ax`.
+    """Draw the share of runs that fit within so many solves, a staircase and its interval for each; return `ax`.
 
     Parameters
     ----------
@@ -107,6 +108,10 @@ def draw_solves(
         Where the axis begins: below the solves of any run.
     ends : mapping, optional
         By search, the solves at which its runs were stopped: its curve goes no further.
+
+    Notes
+    -----
+    Bands are Wilson's 95 % intervals of a share at each number of solves, as if runs were independent.
     """
     for label, solves in series.items():
         taken = np.sort(solves[np.isfinite(solves)])
@@ -115,6 +120,9 @@ def draw_solves(
         y = np.concatenate([np.arange(done + 1), [done]]) / len(solves)
         text = f"{label}, {done} of {len(solves)}"
         ax.step(x, y, where="post", color=color_of(label), label=text)
+        spans = [binomtest(round(share * len(solves)), len(solves)).proportion_ci(method="wilson") for share in y]
+        low, high = np.array([(span.low, span.high) for span in spans]).T
+        ax.fill_between(x, low, high, step="post", color=color_of(label), alpha=0.12, lw=0)
     ax.set(title=title, xlabel="solves", ylabel="share of runs that fit", xscale="log")
     ax.set_xlim(first, _LAST)
     ax.set_ylim(-0.03, 1.06)

@@ -55,6 +55,16 @@ def test_progress_pools_the_scenarios_and_leaves_out_what_one_of_them_lacks():
     assert findings.progress(units, "consistent", "binary", "adam", 1.01) == {}
 
 
+def test_a_search_of_the_wide_generator_stands_in_place_of_the_narrow_ones():
+    narrow = trial([3.0, 1.0]) | trial([3.0, 1.0, 0.9], method="gn")
+    wide = trial([3.0, 2.0])
+    found = findings.beside(wide, narrow, "consistent")
+    assert list(found) == ["Adam, width 64", "Gauss-Newton, width 32"]
+    solves, end = found["Adam, width 64"]
+    assert np.isinf(solves).all() and end == 4
+    assert findings.beside({}, {}, "consistent") == {}
+
+
 def test_what_was_run_of_a_generator_is_counted():
     units = trial([3.0, 2.0], 1) | trial([3.0, 2.0], 2) | trial([3.0], 1, method="gn")
     said = tables.runs_told(units, "consistent")

@@ -181,6 +181,18 @@ def stopped(units: Units, operator: str) -> dict[str, float]:
     return found
 
 
+def beside(wide: Units, narrow: Units, operator: str) -> dict[str, tuple[np.ndarray, float]]:
+    """Return by search and width what `solves_to_fit` and `stopped` have: the wide one's if any."""
+    found: dict[str, tuple[np.ndarray, float]] = {}
+    for name in SEARCHES.values():
+        for width, units in ((64, wide), (32, narrow)):
+            solves = solves_to_fit(units, operator)
+            if name in solves:
+                found[f"{name}, width {width}"] = (solves[name], stopped(units, operator)[name])
+                break
+    return found
+
+
 def _ended(trial: Trial, arrays: Mapping[str, np.ndarray]) -> float:
     if trial.method in SOLVES:
         return float(SOLVES[trial.method] * trial.budget)

@@ -1,4 +1,4 @@
-"""Does a posterior fall into several modes, models that no small steps between its draws join?"""
+"""The modes of a posterior: groups of its draws that no small step joins."""
 
 from __future__ import annotations
 
