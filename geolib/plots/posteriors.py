@@ -22,13 +22,13 @@ def draw_cells(ax: Axes, field: np.ndarray, title: str, label: str, spacing: flo
     field : ndarray, shape (nz, nx)
         A probability of channel, in the facies' colours, or another number.
     title, label : str
-        What the panel tells, and what the numbers are; "probability" first has the facies' colours.
+        What the panel tells, and what the numbers are; "probability" or "share" first has the facies' colours.
     spacing : float
         Side of a cell in m.
     """
     nz, nx = field.shape
     # Single open cells stand out on a pale ground.
-    colours = FACIES_MAP if label.startswith("probability") else "magma_r"
+    colours = FACIES_MAP if label.startswith(("probability", "share")) else "magma_r"
     extent = (0.0, nx * spacing, nz * spacing, 0.0)
     drawn = ax.imshow(field, cmap=colours, vmin=0, vmax=1, extent=extent, interpolation="nearest")
     ax.set(title=title, xlabel="x (m)", ylabel="depth (m)")

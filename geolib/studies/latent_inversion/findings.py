@@ -149,6 +149,24 @@ def wrong_cells(world: World, units: Units, operator: str) -> tuple[np.ndarray, 
     return best, (found != true).float().mean(1).numpy()
 
 
+def channel_of_fits(world: World, units: Units) -> dict[tuple[str, int], tuple[np.ndarray, int]]:
+    """Return by cell order and true model where fitting models have channel, and their number.
+
+    The share (7500,) of the models of the longest binary trials of strategy 1 that fit, either
+    noise, with channel in a cell.
+    """
+    found: dict[tuple[str, int], tuple[np.ndarray, int]] = {}
+    for operator in tables.ORDERS:
+        for model in tables.ROMAN:
+            trials = tables.longest(units, operator, "binary", model)
+            fits = [a["best_latent"] for a in trials if float(a["best"][-1]) <= LIMITS[-1]]
+            if fits:
+                with torch.no_grad():
+                    models = world.models(torch.as_tensor(np.stack(fits))) >= 0.5
+                found[operator, model] = (models.float().mean(0).numpy(), len(fits))
+    return found
+
+
 def solves_to_fit(units: Units, operator: str) -> dict[str, np.ndarray]:
     """Return by search the solves that each binary run took to fit, infinite where it did not.
 

@@ -135,6 +135,14 @@ def reached(units: Units, width: str) -> str:
     return f"Trials that fit, {width}, {'; '.join(told)}" if told else "No binary trial was run"
 
 
+def disagree(fits: Mapping[tuple[str, int], tuple[np.ndarray, int]]) -> str:
+    """Return in how many cells the models that fit disagree, over all orders and true models."""
+    apart = [100 * float(((share > 0) & (share < 1)).mean()) for share, count in fits.values()]
+    if not apart:
+        return "No trial fits"
+    return f"Models that fit disagree in {min(apart):.1f} to {max(apart):.1f} % of the cells"
+
+
 def minima(facts: Mapping[str, np.ndarray]) -> str:
     """Return how many minima the misfit has on its maps, scrambled and with true rays."""
     maps = {"scrambled": facts["landscape_published"], "true rays": facts["landscape"]}
