@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,11 +10,6 @@ from scipy import special
 
 from geolib.plots.style import COLORS, FACIES_MAP, INK
 from geolib.plots.tomography import cells, draw_nothing
-
-#: Colours of the sampler and of those made wrong on purpose.
-_SAMPLERS = (COLORS["blue"], COLORS["orange"], COLORS["vermilion"])
-#: Of a histogram of ranks.
-BINS = 10
 
 
 def draw_cells(ax: Axes, field: np.ndarray, title: str, label: str) -> Axes:
@@ -27,10 +22,10 @@ def draw_cells(ax: Axes, field: np.ndarray, title: str, label: str) -> Axes:
     field : ndarray, shape (nz, nx)
         A probability of channel, in the facies' colours, or another number.
     title, label : str
-        What the panel tells, and what the numbers are; "probability" first has the facies' colours.
+        What the panel tells, and what the numbers are; "probability" or "share" first has the facies' colours.
     """
     # Single open cells stand out on a pale ground.
-    colours = FACIES_MAP if label.startswith("probability") else "magma_r"
+    colours = FACIES_MAP if label.startswith(("probability", "share")) else "magma_r"
     cells(ax, field, title, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
     ax.label_outer()
     told = label.replace(" of ", "\nof ").replace(" (", "\n(")
@@ -56,37 +51,30 @@ def draw_open(axes: Sequence[Axes], share: np.ndarray, rays: str, shape: tuple[i
     return axes
 
 
-def draw_ranks(ax: Axes, ranks: Mapping[str, np.ndarray], title: str) -> Axes:
-    """Draw histograms of truths' ranks among the draws, with a right one's band; return `ax`.
+def draw_ranks(ax: Axes, shares: np.ndarray, band: tuple[float, float], title: str, outside: int) -> Axes:
+    """Draw a histogram of truths' ranks among the draws, with a right sampler's band; return `ax`.
 
     Parameters
     ----------
     ax : Axes
         Where.
-    ranks : mapping
-        By what samplers are called, three at most, the ranks in (0, 1) of all truths, shape (truths, components).
+    shares : ndarray
+        Of the ranks in each bin.
+    band : pair of float
+        Where a right sampler's shares lie.
     title : str
         What the panel tells.
-
-    Notes
-    -----
-    The band is that of a right sampler with as many truths as the first has: 95 % of what so many truths
-    give in a bin if all components of one lie together.
+    outside : int
+        How many bins are not in the band, which the title says.
     """
-    edges, even = np.linspace(0, 1, BINS + 1), 1.0 / BINS
-    highest = even
-    for number, (sampler, found) in enumerate(ranks.items()):
-        if not found.size:
-            continue
-        share = np.histogram(found, edges)[0] / found.size
-        highest = max(highest, float(share.max()))
-        ax.stairs(share, edges, color=_SAMPLERS[number], lw=1.4, label=f"{sampler}, {len(found)} truths")
-        if not number:
-            width = 1.96 * np.sqrt((1 - even) / BINS / len(found))
-            ax.axhspan(max(0, even - width), even + width, color=INK, alpha=0.1, lw=0)
-    ax.axhline(even, color=INK, ls=":", lw=1)
-    ax.set(title=title, xlabel="rank of the truth", ylabel="share of ranks", xlim=(0, 1))
+    bins = len(shares)
+    ax.axhspan(max(0.0, band[0]), band[1], color=INK, alpha=0.1, lw=0)
+    ax.stairs(shares, np.linspace(0, 1, bins + 1), color=COLORS["blue"], lw=1.4)
+    ax.axhline(1 / bins, color=INK, ls=":", lw=1)
+    told = f"{title}:\n{outside} of {bins} bins outside"
+    ax.set(title=told, xlabel="rank of the truth", ylabel="share of ranks", xlim=(0, 1))
+    ax.label_outer()
     # Panels that share their axis end above the highest bar of any.
     before = 0.0 if ax.get_autoscaley_on() else ax.get_ylim()[1]
-    ax.set_ylim(0, max(before, 1.08 * highest))
+    ax.set_ylim(0, max(before, 1.08 * float(max(shares.max(), band[1]))))
     return ax

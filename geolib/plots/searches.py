@@ -9,6 +9,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
+from scipy.stats import binomtest
 
 from geolib.plots.style import COLORS, INK, color_of
 from geolib.plots.tomography import draw_latents, draw_model, draw_nothing
@@ -73,7 +74,9 @@ def draw_recovery(ax: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]],
     for label, (misfit, wrong) in series.items():
         if misfit.size:
             fits = f"{label}, {int((misfit <= limit).sum())} of {misfit.size} fit"
-            sns.scatterplot(x=misfit, y=wrong, ax=ax, color=color_of(label), label=fits, s=26, alpha=0.7)
+            mark = next((mark for key, (_, mark) in _MARKS.items() if key in label), "o")
+            look: dict[str, Any] = {"color": color_of(label), "marker": mark, "s": 26, "alpha": 0.7}
+            sns.scatterplot(x=misfit, y=wrong, ax=ax, label=fits, **look)
     ax.axvline(limit, color=INK, lw=0.8, ls=":")
     ax.set(title=title, xlabel="best WRMSE", ylabel="cells with the wrong facies", xscale="log")
     ax.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
@@ -91,7 +94,7 @@ def draw_solves(
     first: float = 1e3,
     ends: Mapping[str, float] | None = None,
 ) -> Axes:
-    """Draw the share of runs that fit within so many solves, a staircase for each search; return `ax`.
+    """Draw the share of runs that fit within so many solves, a staircase and its interval for each; return `ax`.
 
     Parameters
     ----------
@@ -105,6 +108,10 @@ def draw_solves(
         Where the axis begins: below the solves of any run.
     ends : mapping, optional
         By search, the solves at which its runs were stopped: its curve goes no further.
+
+    Notes
+    -----
+    Bands are Wilson's 95 % intervals of a share at each number of solves, as if runs were independent.
     """
     for label, solves in series.items():
         taken = np.sort(solves[np.isfinite(solves)])
@@ -113,6 +120,9 @@ def draw_solves(
         y = np.concatenate([np.arange(done + 1), [done]]) / len(solves)
         text = f"{label}, {done} of {len(solves)}"
         ax.step(x, y, where="post", color=color_of(label), label=text)
+        spans = [binomtest(round(share * len(solves)), len(solves)).proportion_ci(method="wilson") for share in y]
+        low, high = np.array([(span.low, span.high) for span in spans]).T
+        ax.fill_between(x, low, high, step="post", color=color_of(label), alpha=0.12, lw=0)
     ax.set(title=title, xlabel="solves", ylabel="share of runs that fit", xscale="log")
     ax.set_xlim(first, _LAST)
     ax.set_ylim(-0.03, 1.06)

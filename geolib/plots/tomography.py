@@ -118,6 +118,16 @@ def draw_misfits(
     return ax
 
 
+def draw_by_rays(ax: Axes, curves: Mapping[str, Sequence[tuple[np.ndarray, np.ndarray]]], title: str) -> Axes:
+    """Draw the WRMSE curves of both kinds of rays, true ones first, or say that there are none; return `ax`."""
+    if not any(curves.values()):
+        return draw_nothing(ax, f"{title}:\nnone was run")
+    for (rays, found), color in zip(curves.items(), ("blue", "brown"), strict=True):
+        draw_misfits(ax, found, title, color, f"{rays}, {len(found)} trials")
+    ax.legend()
+    return ax
+
+
 def _logarithmic(ax: Axes) -> None:
     """Make the vertical axis logarithmic, with plain numbers: 2, not two times ten to the zero."""
     ax.set_yscale("log")
@@ -178,6 +188,30 @@ def draw_landscape(
     ax.set(title=f"{title}:\n{len(rows)} local {minima}", xlabel="$z_1$", ylabel="$z_2$")
     ax.grid(False)
     return ax
+
+
+def draw_landscapes(
+    axes: Sequence[Axes], grids: Mapping[str, np.ndarray], z: np.ndarray, truth: Sequence[float]
+) -> Sequence[Axes]:
+    """Draw maps of the whole box and of near the truth, a row for each kind of rays, either place on one scale.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        Two for each kind of rays.
+    grids : mapping
+        By rays, both maps.
+    z : ndarray, shape (2, 2, n)
+        Axes of either map.
+    truth : pair of float
+        The true values.
+    """
+    ends = [(np.min(both), np.max(both)) for both in zip(*grids.values(), strict=True)]
+    for row, (rays, pair) in zip(np.reshape(np.asarray(axes), (-1, 2)), grids.items(), strict=True):
+        places = ("whole box", "near the truth")
+        for axis, grid, each, where, limits in zip(row, pair, z, places, ends, strict=True):
+            draw_landscape(axis, grid, each, truth, f"{rays}, {where}", limits)
+    return axes
 
 
 #: A colour for each measure of a generator, the same in every figure.

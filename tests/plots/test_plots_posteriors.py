@@ -27,8 +27,8 @@ def test_a_scale_is_drawn_once_in_a_figure():
 
 def test_panels_that_share_their_axis_hold_the_highest_bar():
     figure, axes = plt.subplots(1, 2, sharey=True)
-    posteriors.draw_ranks(axes[0], {"right": np.linspace(0.01, 0.99, 50)}, "level")
-    posteriors.draw_ranks(axes[1], {"right": np.full(50, 0.5)}, "one bar")
+    posteriors.draw_ranks(axes[0], np.full(10, 0.1), (0.05, 0.15), "level", 0)
+    posteriors.draw_ranks(axes[1], np.eye(10)[5], (0.05, 0.15), "one bar", 10)
     assert axes[0].get_ylim() == axes[1].get_ylim() and axes[0].get_ylim()[1] > 1
     plt.close(figure)
 
@@ -40,16 +40,12 @@ def test_panels_of_nothing_say_so():
     plt.close(figure)
 
 
-@pytest.mark.parametrize("count", [10, 1000])
-def test_ranks_have_the_band_of_so_many_truths(count):
+def test_ranks_are_drawn_on_the_band_that_they_are_told_from():
     figure, axis = plt.subplots()
-    rng = np.random.default_rng(1)
-    posteriors.draw_ranks(axis, {"right": rng.random((count, 15)), "sharp": np.empty((0, 15))}, "directions")
+    posteriors.draw_ranks(axis, np.arange(10) / 45, (-0.05, 0.15), "directions", 3)
     (steps,) = [patch for patch in axis.patches if hasattr(patch, "get_data")]
     assert steps.get_data().values.sum() == pytest.approx(1)
-    assert axis.get_legend_handles_labels()[1] == [f"right, {count} truths"]
+    assert axis.get_title() == "directions:\n3 of 10 bins outside"
     band = next(patch for patch in axis.patches if patch is not steps).get_bbox()
-    assert band.height == pytest.approx(
-        2 * 1.96 * np.sqrt(0.09 / count) if count > 100 else 0.1 + 1.96 * np.sqrt(0.009)
-    )
+    assert (band.y0, band.y1) == (0, 0.15)
     plt.close(figure)

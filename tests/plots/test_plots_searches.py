@@ -113,3 +113,11 @@ def test_of_latents_whose_image_was_recovered_the_worst_is_drawn(axes):
 def test_without_a_recovered_image_a_sentence_says_so(axes):
     draw.draw_rescaled(axes, [], np.ones(15))
     assert "no image was recovered" in axes.texts[0].get_text()
+
+
+def test_a_staircase_has_the_interval_of_its_share(axes):
+    draw.draw_solves(axes, {"pooled": np.array([9000.0, np.inf, 5000.0, np.inf])}, "title")
+    (band,) = axes.collections
+    ends = band.get_paths()[0].vertices[:, 1]
+    high = Measure.count(2, 4).high
+    assert ends.min() == Measure.count(0, 4).low and ends.max() == pytest.approx(high)

@@ -29,3 +29,8 @@ def test_the_comparisons_see_the_published_rays_and_not_the_true_ones():
     measures = study.measures(SMALL, found)
     assert measures["as_published.effect.clipping.none"].value == np.median(outcome[2])
     assert "as_published.clipping.ratio.none" in measures
+
+
+def test_the_law_of_the_latents_is_judged_by_what_the_ledger_asks():
+    said = effects.laws_told("Alike.", (0.5, 2.0), "mixed")
+    assert "*Alike*, a ratio that has to lie between 0.5 and 2. Its verdict: *mixed*." in said

@@ -12,7 +12,7 @@ from geolib import studies
 from geolib.book import ledger
 from geolib.runs import paths
 from geolib.runs.measure import Measure
-from geolib.studies.latent_inversion import facies, findings, measures, posterior, prior, search, tables
+from geolib.studies.latent_inversion import facies, findings, measures, posterior, prior, search, tables, titles
 from geolib.studies.latent_inversion import trials as descents
 from geolib.studies.latent_inversion.story import NARROW, WIDE, Story
 from geolib.studies.latent_inversion.study import STUDY
@@ -53,6 +53,40 @@ def test_progress_pools_the_scenarios_and_leaves_out_what_one_of_them_lacks():
     assert {updates: (m.k, m.n) for updates, m in found.items()} == {100: (0, 5), 1000: (4, 5)}
     del units[Trial("consistent", "binary", "adam", 1000, 2, 2, 0).name]
     assert findings.progress(units, "consistent", "binary", "adam", 1.01) == {}
+
+
+def test_a_search_of_the_wide_generator_stands_in_place_of_the_narrow_ones():
+    narrow = trial([3.0, 1.0]) | trial([3.0, 1.0, 0.9], method="gn")
+    wide = trial([3.0, 2.0])
+    found = findings.beside(wide, narrow, "consistent")
+    assert list(found) == ["Adam, width 64", "Gauss-Newton, width 32"]
+    solves, end = found["Adam, width 64"]
+    assert np.isinf(solves).all() and end == 4
+    assert findings.beside({}, {}, "consistent") == {}
+
+
+def test_cells_of_fits_are_the_share_of_fitting_models_alone(world):
+    rng = np.random.default_rng(5)
+    latents = rng.uniform(-1, 1, (3, 15)).astype(np.float32)
+    ends = (1.0, 1.005, 1.5)
+    units = {}
+    for number, (end, latent) in enumerate(zip(ends, latents, strict=True)):
+        units |= trial([3.0, end], number=number, best_latent=latent)
+    found = findings.channel_of_fits(world, units)
+    assert list(found) == [("consistent", 1)]
+    share, count = found["consistent", 1]
+    models = [world.image(latent).ravel() >= 0.5 for latent in latents]
+    assert count == 2 and share == pytest.approx((models[0] + models[1].astype(float)) / 2)
+    apart = 100 * float((models[0] != models[1]).mean())
+    assert titles.disagree(found).endswith(f"{apart:.1f} to {apart:.1f} % of the cells")
+    assert titles.disagree({}) == "No trial fits"
+
+
+def test_what_was_run_of_a_generator_is_counted():
+    units = trial([3.0, 2.0], 1) | trial([3.0, 2.0], 2) | trial([3.0], 1, method="gn")
+    said = tables.runs_told(units, "consistent")
+    assert "2 binary of strategy 1 (of up to 2 updates) and 1 binary of strategy 2 (of up to 1 updates)." in said
+    assert tables.runs_told(units, "as_published").endswith("none.")
 
 
 def test_the_search_on_unseen_truths_is_told_as_it_is_shipped(story):

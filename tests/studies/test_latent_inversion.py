@@ -553,6 +553,11 @@ def test_the_summary_pools_the_scenarios():
     row = next(line for line in text.splitlines() if line.startswith("| binary | 1 | 10,000 |"))
     within = 4 * next(r for r in tables.table(units, "binary") if r["iterations"] == 10_000)["counts"][1]
     assert row.replace("\u00a0", " ") == f"| binary | 1 | 10,000 | 68, 51 of 400 | {within}, 8 of 80 | — |"
+    assert {line.split(" | ")[2] for line in text.splitlines() if line.startswith("| binary | 1 |")} == {
+        "100",
+        "1,000",
+        "10,000",
+    }
     partial = {name: arrays for name, arrays in units.items() if "-m2-n2-" not in name}
     assert "of 60" not in tables.summary_markdown({"three": (partial, "consistent")}, ledger)
 
@@ -579,15 +584,19 @@ def test_searches_are_listed_with_their_solves():
     units = made_up()
     missed = {"record": np.array([[8, 5.0], [90, 1.05]])}
     units[Trial("as_published", "binary", "dream", 800_000, 2, 1, 0).name] = missed
-    text = tables.searches_markdown(units)
+    text = tables.searches_markdown({"32": units})
     plain = text.replace("\u00a0", " ")
-    row = "| DREAM(ZS), scrambled | II-I | 10 | 80 (80 to 90) | 160 (160 to —), 9 of 10 | "
+    row = "| DREAM(ZS), scrambled | 32 | II-I | 10 | 80 (80 to 90) | 160 (160 to —), 9 of 10 | "
     assert row + "160 (160 to —), 9 of 10 | 0.999 (0.999 to 1.050) |" in plain
     assert text.count("pooled") == 16 and "adam" not in text
     # A short run of the same seed is the longer one's beginning, no run of its own.
     short = {Trial("as_published", "binary", "dream", 80, 2, 2, 0).name: missed}
-    assert tables.searches_markdown({**short, **units}) == tables.searches_markdown({**units, **short}) == text
-    assert "| DREAM(ZS), scrambled | II-II | 1 | 90 | — | — | 1.050 |" in tables.searches_markdown(short)
+    both = [tables.searches_markdown({"32": each}) for each in ({**short, **units}, {**units, **short})]
+    assert both == [text, text]
+    beside = tables.searches_markdown({"32": units, "64": short})
+    assert beside.startswith(text.rstrip("\n"))
+    assert "| DREAM(ZS), scrambled | 64 | II-II | 1 | 90 | — | — | 1.050 |" in beside
+    assert "| pooled | 64 | — | none | — | — | — | — |" in beside and "| DREAM(ZS) | 64" not in beside
     nothing = markdown([], [], empty=tables.NO_TRIAL)
     assert tables.searches_markdown({}) == tables.as_markdown([], {}, "table2") == nothing
 

@@ -63,7 +63,47 @@ def made(sampler, seed, spread=1.0):
     rng = np.random.default_rng(seed)
     ranks = posterior._ranks(np.concatenate([rng.normal(0, 1, (1, 15)), rng.normal(0, spread, (200, 15))]), rng)
     kept = {f"rank_{name}": ranks for name in ("direction", "cells", "share")}
-    return {**kept, "spread": rng.normal(0, 1, 15) ** 2 / spread**2, "sampler": np.array(sampler)}
+    off = np.random.default_rng([seed, round(10 * spread)]).normal(0, 1, 15)  # each sampler's own
+    return {**kept, "spread": off**2 / spread**2, "sampler": np.array(sampler)}
+
+
+#: Verdicts of the ledger, as a page has them.
+JUDGED = {
+    f"latent_inversion.{claim}": {"verdict": verdict}
+    for claim, verdict in zip(draws.CLAIMS.values(), ("mixed", "reproduced", "undecided"), strict=True)
+}
+
+
+def test_bins_lie_outside_where_a_sampler_is_wrong_and_not_where_it_is_right():
+    rng = np.random.default_rng(3)
+    # The components of a truth lie together: their ranks are one rank and a little.
+    right = (rng.random((40, 1)) + 0.05 * rng.standard_normal((40, 15))) % 1
+    assert draws.outside(right) <= 1
+    horned = np.where(rng.random((8, 15)) < 0.7, rng.choice([0.02, 0.98], (8, 15)), rng.random((8, 15)))
+    assert draws.outside(horned) >= 4
+    # The fewer the truths the wider the band; one bin without a truth says nothing.
+    (_, few), (_, many) = draws.histogram(right[:8]), draws.histogram(right)
+    assert few[1] - few[0] > 1.5 * (many[1] - many[0]) > 0
+    assert draws.histogram(np.array([[0.15], [0.35], [0.35], [0.75]]))[1][0] < 0
+    units = {f"calibration-consistent-right-s{seed}": made("right", seed) for seed in range(40)}
+    count = draws.outside(draws.ranks(units, "right")["cells"])
+    assert draws.outside_told(units).startswith("Of 10 bins lie outside: as it is, ") and f"{count} (cells)" in (
+        draws.outside_told(units)
+    )
+
+
+def test_samplers_that_share_their_truths_are_compared_by_pairs():
+    units = {}
+    for seed in range(9):
+        # The truths differ a hundredfold, the samplers by four; the last truth the wrong one has not met.
+        units[f"calibration-consistent-right-s{seed}"] = made("right", seed) | {"spread": np.full(15, 10.0**seed)}
+        if seed < 8:
+            wrong = {"spread": np.full(15, (4 + seed % 2) * 10.0**seed)}
+            units[f"calibration-consistent-sharp-s{seed}"] = made("sharp", seed) | wrong
+    found = posterior.calibration_measures(units)
+    ratio = found["calibration.sharp.spread_to_right"]
+    assert ratio.n == 8 and ratio.value == pytest.approx(20**0.5) and 4 < ratio.low < ratio.high < 5
+    assert found["calibration.right.cells.c50"].n == 9 * 15 and "calibration.right.spread_to_right" not in found
 
 
 def test_a_right_sampler_passes_the_calibration_and_wrong_ones_fail():
@@ -75,28 +115,29 @@ def test_a_right_sampler_passes_the_calibration_and_wrong_ones_fail():
     }
     measures = STUDY.measures(STUDY.Config(), units)
     assert {name: draws.passes(measures, name) for name in spreads} == {"right": True, "warm": False, "sharp": False}
-    said = draws.calibrated(units, measures)
-    assert "All intervals hold" in said and "fail: the ones for twice the variance and for half the noise" in said
-    assert len(draws.calibration_markdown(units, measures).splitlines()) >= 5
+    said = draws.calibrated(units, measures, JUDGED)
+    assert "Of 40 truths" in said and "as wide as they should be is *mixed* in the ledger" in said
+    ratio = measures["calibration.sharp.spread_to_right"]
+    assert f"For half the noise the mean squared deviation is {ratio.value:.2f} (" in said and "(40 truths)" in said
+    assert said.endswith("That the test tells them apart is *undecided*.") and "apart is *reproduced*. For half" in said
+    table = draws.calibration_markdown(units, measures).splitlines()
+    assert len(table) == 2 + 3 * 3 and table[2].startswith("| as it is | 40 | directions | ")
     assert draws.ranks(units, "right")["directions"].shape == (40, 15)
     one = dict([scenario("consistent", 1, 0, np.zeros(7500), np.random.default_rng(1))])
-    said = draws.told(one | units, measures)
-    assert "sampler right?** Yes, as far" in said and "no more off than chance would have it" in said
+    said = draws.told(one | units, measures, JUDGED)
+    assert "sampler right?** In the ledger this is *mixed* (" in said
+    assert "no more off than chance would have it" in said
     narrow = {name: made("right", seed, 0.5) for seed, name in enumerate(list(units)[:40])}
-    said = draws.told(one | narrow, STUDY.measures(STUDY.Config(), narrow))
-    assert (
-        "**too narrow**" in said
-        and "sampler right?** No (width" in said
-        and "its intervals of 50, 80 and 95 % hold" in said
-    )
+    said = draws.told(one | narrow, STUDY.measures(STUDY.Config(), narrow), JUDGED)
+    assert "**too narrow**" in said and "Its intervals of 50, 80 and 95 % hold" in said
     assert f"(width {STUDY.Config().narrow}; {STUDY.Config().width} was not tested)" in said
     half = STUDY.measures(STUDY.Config(), narrow)["calibration.right.c50"]
     assert f"% hold {100 * half.value:.0f} % ({100 * half.low:.0f} to {100 * half.high:.0f})," in said
     mixed = STUDY.measures(STUDY.Config(), narrow)
     mixed["calibration.right.spread"] = Measure(0.98, 0.9, 1.07, 40)
-    assert "**not calibrated**" in draws.told(one | narrow, mixed)
+    assert "**not calibrated**" in draws.told(one | narrow, mixed, JUDGED)
     wide = {name: made("right", seed, 2.0) for seed, name in enumerate(list(units)[:40])}
-    assert "**too wide**" in draws.told(one | wide, STUDY.measures(STUDY.Config(), wide))
+    assert "**too wide**" in draws.told(one | wide, STUDY.measures(STUDY.Config(), wide), JUDGED)
 
 
 def scenario(order, noise, run, share, rng):
@@ -125,7 +166,7 @@ def test_what_is_told_follows_from_the_runs():
             scenario("as_published", 1, 1, half, rng),
         ]
     )
-    said = draws.told(units, {})
+    said = draws.told(units, {}, {})
     assert "True rays** (2 scenarios): a model drawn from it has 2.0 % of its cells wrong" in said
     assert "With other noise the more probable facies changes in 10.0 % of the cells." in said
     assert "Scrambled** (1 scenario)" in said and "2.0 % wrong, 1.0 % open." in said
@@ -163,7 +204,7 @@ def test_how_the_sampler_goes_about_it_follows_from_its_settings():
 
 def test_nothing_run_is_said():
     assert draws.probability([]).size == 0 and "Drawn" not in draws.caption({})
-    assert draws.told({}, {}) == "No posterior was drawn." and "not been calibrated" in draws.calibrated({}, {})
+    assert draws.told({}, {}, {}) == "No posterior was drawn." and "not been calibrated" in draws.calibrated({}, {}, {})
 
 
 def test_draws_of_own_data_that_no_search_explained_are_called_no_posterior():

@@ -74,6 +74,8 @@ def test_attempts_count_where_the_one_before_did_not_fit_and_cut_ones_do_not():
     assert [(each.k, each.n) for each in search.attempts(units, "consistent")] == [(30, 40), (2, 10), (0, 8)]
     said = search.attempts_told(units)
     assert "fits 30 of 40, later ones 2 of 18" in said and "so some truths are harder" in said
+    # A truth that is not fitted has three whole attempts: 1 - 1/4^3; 32 of 40 were.
+    assert "would fit 98 % with 3 attempts (true rays; 80 % were fitted)." in said
     alike = {name: each for name, each in units.items() if len(each["misfits"]) < 4}
     assert "could be chance" in search.attempts_told(alike)
     assert len(search.attempts_markdown(units).splitlines()) == 5 and search.attempts_told({}) == ""
@@ -83,3 +85,18 @@ def test_attempts_count_where_the_one_before_did_not_fit_and_cut_ones_do_not():
     told = search.attempts_told({name: run | several for name, run in {**grey, **black}.items()})
     said = "Of truths searched before the cut as well it fits with true rays 8 of 8 before it and 2 after (p = 0.031)"
     assert f"{said}; sign tests." in told
+
+
+def test_failures_that_came_near_are_told_as_near_misses():
+    ends = [(1.0, 0.005), (1.0104, 0.01), (1.04, 0.03), (1.02, 0.019), (2.0, 0.3)]
+    units = {
+        f"as_published-binary-b10000-s{5000 + seed}": fitted(500, end) | {"wrong": np.array(wrong)}
+        for seed, (end, wrong) in enumerate(ends)
+    }
+    said = search.missed_told(units)
+    assert "- Scrambled: of 5 truths 1 were fitted; median share of wrong cells 1.9 %. Of the 4 not fitted" in said
+    assert "a WRMSE of 1.0104 to 2.0000, 3 are below 1.05, and 2 have less than 2 % of their cells wrong." in said
+    assert "near misses" not in said  # half of them are no more than half
+    del units["as_published-binary-b10000-s5004"]
+    assert search.missed_told(units).endswith("near misses: what they lack is the last polish.")
+    assert search.missed_told({}) == ""

@@ -14,6 +14,7 @@ from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion.config import LatentConfig, PosteriorConfig
 from geolib.studies.latent_inversion.posterior import (
+    CENTRAL,
     SAMPLERS,
     Calibration,
     Posterior,
@@ -31,9 +32,13 @@ POOR = 1.1
 OPEN = (0.05, 0.95)
 #: Traveltimes of the survey.
 DATA = len(Crosshole().source_depths) * len(Crosshole().receiver_depths)
-#: Central intervals that a calibration counts, in per cent.
-CENTRAL = (50, 80, 95)
 _OPEN = f", channel with a probability of {100 * OPEN[0]:.0f} to {100 * OPEN[1]:.0f} %"
+#: What a calibration ranks, by what stands in a measure's name.
+QUANTITIES = {"": "directions", "cells.": "cells", "share.": "share of channel"}
+#: The claim on each sampler.
+CLAIMS = {"right": "ours-calibration", "warm": "ours-warm", "sharp": "ours-sharp"}
+#: Of the histograms of ranks.
+BINS = 10
 #: What the samplers are called.
 NAMES = {
     "right": "as it is",
@@ -145,15 +150,19 @@ def calibration_markdown(units: Units, measures: Mapping[str, Measure]) -> str:
         count = len(select(units, Calibration, sampler=sampler))
         if f"calibration.{sampler}.spread" not in measures:
             continue
-        cells: list[object] = [NAMES[sampler], count]
-        for share in CENTRAL:
-            cells.append(_percent(measures[f"calibration.{sampler}.c{share}"]))
-        spread = measures[f"calibration.{sampler}.spread"]
-        cells.append(f"{spread.value:.2f} ({spread.low:.2f} to {spread.high:.2f})")
-        rows.append(cells)
-    heads = ["Sampler", "Truths", *(f"Within {share} %" for share in CENTRAL)]
-    heads.append("Mean squared deviation")
-    return markdown(heads, rows, "l" + "r" * 5, empty="The sampler was not calibrated.")
+        for front, quantity in QUANTITIES.items():
+            label = f"calibration.{sampler}.{front}"
+            cells: list[object] = [NAMES[sampler], count, quantity]
+            cells += [_percent(measures[f"{label}c{share}"]) for share in CENTRAL]
+            ratios = [measures.get(f"{label}{name}") for name in ("spread", "spread_to_right")]
+            rows.append([*cells, *(_ends(ratio) if ratio else "—" for ratio in ratios)])
+    heads = ["Sampler", "Truths", "Of the model", *(f"Within {share} %" for share in CENTRAL)]
+    heads += ["Mean squared deviation", "Over the right one's"]
+    return markdown(heads, rows, "lrl" + "r" * 5, empty="The sampler was not calibrated.")
+
+
+def _ends(measure: Measure) -> str:
+    return f"{measure.value:.2f} ({measure.low:.2f} to {measure.high:.2f})"
 
 
 def _percent(measure: Measure) -> str:
@@ -168,37 +177,48 @@ def passes(measures: Mapping[str, Measure], sampler: str) -> bool:
     return all((m.low or 0) <= goal <= (m.high or 1) for m, goal in found)
 
 
-def calibrated(units: Units, measures: Mapping[str, Measure]) -> str:
-    """Return what the calibration says of the sampler, and of those made wrong."""
-    told = {
-        name: passes(measures, name)
-        for name in SAMPLERS
-        if f"calibration.{name}.spread" in measures
-    }
-    if "right" not in told:
+def calibrated(
+    units: Units, measures: Mapping[str, Measure], judged: Mapping[str, Mapping[str, object]]
+) -> str:
+    """Return what the calibration says of the sampler, and of those made wrong.
+
+    Parameters
+    ----------
+    units : mapping
+        Results by unit name.
+    measures : mapping
+        Their measures.
+    judged : mapping
+        Rows of the ledger by claim, whose verdicts are told.
+    """
+    if "calibration.right.spread" not in measures:
         return "The sampler has not been calibrated."
     count = len(select(units, Calibration, sampler="right"))
-    half, spread = measures["calibration.right.c50"], measures["calibration.right.spread"]
-    first = (
-        f"Of {count} truths, each inverted from data of its own, the directions' components lie in "
-        f"the central half of the draws in {_percent(half)}, and their mean squared deviation is "
-        f"{spread.value:.2f} ({spread.low:.2f} to {spread.high:.2f}) times what it should be."
-    )
-    verdict = (
-        "All intervals hold what a right sampler has."
-        if told["right"]
-        else "**The sampler fails:** not all intervals hold what a right one has."
-    )
-    wrong: dict[bool, list[str]] = {True: [], False: []}
-    for name, passed in told.items():
-        if name != "right":
-            wrong[passed].append(NAMES[name])
-    said = [first, verdict]
-    if wrong[False]:
-        said.append(f"The samplers that were made wrong fail: the ones {listed(wrong[False])}.")
-    if wrong[True]:
-        said.append(f"Too few truths to tell the wrong ones {listed(wrong[True])}.")
+    halves = [
+        f"{_percent(measures[f'calibration.right.{front}c{CENTRAL[0]}'])} ({quantity})"
+        for front, quantity in QUANTITIES.items()
+    ]
+    spread = measures["calibration.right.spread"]
+    said = [
+        f"Of {count} truths, each inverted from data of its own, the central half of the draws "
+        f"holds {listed(halves)}. The mean squared deviation of the directions is {_ends(spread)} "
+        "times what it should be. That the draws are as wide as they should be is "
+        f"{_verdict(judged, 'right')} in the ledger.",
+        "A sampler made wrong met the truths and data of the right one, so that truths are pairs.",
+    ]
+    for sampler, name in NAMES.items():
+        ratio = measures.get(f"calibration.{sampler}.spread_to_right")
+        if ratio is not None:
+            said.append(
+                f"{name.capitalize()} the mean squared deviation is {_ends(ratio)} times that of "
+                f"the sampler as it is ({ratio.n} truths). That the test tells them apart is "
+                f"{_verdict(judged, sampler)}."
+            )
     return " ".join(said)
+
+
+def _verdict(judged: Mapping[str, Mapping[str, object]], sampler: str) -> str:
+    return f"*{judged[f'latent_inversion.{CLAIMS[sampler]}']['verdict']}*"
 
 
 def ranks(units: Units, sampler: str) -> dict[str, np.ndarray]:
@@ -210,8 +230,45 @@ def ranks(units: Units, sampler: str) -> dict[str, np.ndarray]:
     }
 
 
-def told(units: Units, measures: Mapping[str, Measure]) -> str:
-    """Return what the posteriors say: cells, noise, whether runs agree and the sampler is right."""
+def histogram(found: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """Return the share of ranks (truths, components) in each bin, and a right sampler's band.
+
+    The band is as wide as the central 95 % of a bootstrap over the truths, whose components go
+    together. The bins are taken as one: of a right sampler they are alike, and of one that no truth
+    fell into a bootstrap knows nothing.
+    """
+    counts = [np.histogram(each, BINS, (0, 1))[0] / np.size(each) for each in found]
+    shares = np.array(counts).mean(0)
+    rows = np.random.default_rng(0).integers(len(found), size=(4000, len(found)))
+    away = np.array(counts)[rows].mean(1) - shares
+    low, high = 1 / BINS + np.quantile(away, [0.025, 0.975])
+    return shares, (float(low), float(high))
+
+
+def outside(found: np.ndarray) -> int:
+    """Return how many bins of the ranks lie outside a right sampler's band."""
+    shares, (low, high) = histogram(found)
+    return int(((shares < low) | (shares > high)).sum())
+
+
+def outside_told(units: Units) -> str:
+    """Return for each sampler how many bins lie outside its band, as the end of a caption."""
+    told = []
+    for sampler, name in NAMES.items():
+        found = {what: each for what, each in ranks(units, sampler).items() if len(each) > 1}
+        if found:
+            counts = listed([f"{outside(each)} ({what})" for what, each in found.items()])
+            told.append(f"{name}, {counts}")
+    return f"Of {BINS} bins lie outside: {'; '.join(told)}." if told else ""
+
+
+def told(
+    units: Units, measures: Mapping[str, Measure], judged: Mapping[str, Mapping[str, object]]
+) -> str:
+    """Return what the posteriors say: cells, noise, whether runs agree and the sampler is right.
+
+    `judged` are rows of the ledger by claim.
+    """
     found = scenarios(units)
     if not found:
         return "No posterior was drawn."
@@ -253,7 +310,7 @@ def told(units: Units, measures: Mapping[str, Measure]) -> str:
     if said:
         lines.append(f"- **Do runs agree?** {_agreed(said)}")
     if "calibration.right.spread" in measures:
-        lines.append(f"- **Is the sampler right?** {_trusted(units, measures)}")
+        lines.append(f"- **Is the sampler right?** {_trusted(units, measures, judged)}")
     return "\n".join(lines)
 
 
@@ -279,16 +336,17 @@ def _upwards(value: float) -> str:
     return f"at most {math.ceil(round(100 * value, 6)) / 100:.2f}"
 
 
-def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
+def _trusted(
+    units: Units, measures: Mapping[str, Measure], judged: Mapping[str, Mapping[str, object]]
+) -> str:
     """Return whether the draws are as wide as they should be, and what their intervals hold."""
     count = len(select(units, Calibration, sampler="right"))
     held = [measures[f"calibration.right.c{share}"] for share in CENTRAL]
     spread = measures["calibration.right.spread"]
     less = any((m.high or 1) < share / 100 for m, share in zip(held, CENTRAL, strict=True))
     more = any((m.low or 0) > share / 100 for m, share in zip(held, CENTRAL, strict=True))
-    answer = "No"
     if passes(measures, "right"):
-        answer, end = "Yes, as far as can be told", "are no more off than chance would have it"
+        end = "are no more off than chance would have it"
     elif (less or (spread.low or 0) > 1) and not more and spread.value > 1:
         end = "are **too narrow**: more is open than is shown"
     elif (more or (spread.high or 2) < 1) and not less and spread.value < 1:
@@ -298,7 +356,8 @@ def _trusted(units: Units, measures: Mapping[str, Measure]) -> str:
     inside = listed([_percent(m) for m in held])
     config = PosteriorConfig()
     return (
-        f"{answer} (width {config.narrow}; {config.width} was not tested): its intervals of "
+        f"In the ledger this is {_verdict(judged, 'right')} (width {config.narrow}; {config.width} "
+        "was not tested). Its intervals of "
         f"{listed([str(share) for share in CENTRAL])} % hold {inside} of the components of {count} "
         f"true latents, scaled to one length. They {end}."
     )

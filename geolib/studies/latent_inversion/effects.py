@@ -271,3 +271,14 @@ def apart_as_markdown(units: Units, kind: str, made: type[Comparison] = Comparis
         rows.append([*cells, f"{np.median(outcome):#.3g}", f"{outcome.min():#.3g}", p])
     nothing = "No comparison of this kind was run."
     return markdown([*heads, "p (rank test)"], rows, "r" * 7, empty=nothing)
+
+
+def laws_told(claim: str, bounds: tuple[float, float], verdict: str) -> str:
+    """Return by what the ledger judges whether the latents' law matters, and its verdict."""
+    low, high = bounds
+    return (
+        "The last column is a rank test; above 0.05 it sees no difference. That alone would not "
+        "make two generators alike, and a trial that is far from a fit says little. The ledger's "
+        f"claim is therefore about fits: *{claim.rstrip('.')}*, a ratio that has to lie "
+        f"between {low:g} and {high:g}. Its verdict: *{verdict}*."
+    )

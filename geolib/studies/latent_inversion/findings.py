@@ -27,7 +27,7 @@ FOLLOWED = {
     "adam": ("strategy 1, the first 40 updates", 40),
     "gn": ("strategy 2, its start", 0),
 }
-_NAMES = {"adam": "strategy 1", "gn": "strategy 2", **tables.SEARCHES}
+_NAMES = {**tables.STRATEGIES, **tables.SEARCHES}
 #: Draws of the prior over which traveltimes vary.
 DRAWS = 64
 
@@ -149,6 +149,24 @@ def wrong_cells(world: World, units: Units, operator: str) -> tuple[np.ndarray, 
     return best, (found != true).float().mean(1).numpy()
 
 
+def channel_of_fits(world: World, units: Units) -> dict[tuple[str, int], tuple[np.ndarray, int]]:
+    """Return by cell order and true model where fitting models have channel, and their number.
+
+    The share (7500,) of the models of the longest binary trials of strategy 1 that fit, either
+    noise, with channel in a cell.
+    """
+    found: dict[tuple[str, int], tuple[np.ndarray, int]] = {}
+    for operator in tables.ORDERS:
+        for model in tables.ROMAN:
+            trials = tables.longest(units, operator, "binary", model)
+            fits = [a["best_latent"] for a in trials if float(a["best"][-1]) <= LIMITS[-1]]
+            if fits:
+                with torch.no_grad():
+                    models = world.models(torch.as_tensor(np.stack(fits))) >= 0.5
+                found[operator, model] = (models.float().mean(0).numpy(), len(fits))
+    return found
+
+
 def solves_to_fit(units: Units, operator: str) -> dict[str, np.ndarray]:
     """Return by search the solves that each binary run took to fit, infinite where it did not.
 
@@ -178,6 +196,18 @@ def stopped(units: Units, operator: str) -> dict[str, float]:
         kept = _commonest(units, operator, method)
         if kept:
             found[name] = max(_ended(trial, arrays) for trial, arrays in kept.items())
+    return found
+
+
+def beside(wide: Units, narrow: Units, operator: str) -> dict[str, tuple[np.ndarray, float]]:
+    """Return by search and width what `solves_to_fit` and `stopped` have: the wide one's if any."""
+    found: dict[str, tuple[np.ndarray, float]] = {}
+    for name in SEARCHES.values():
+        for width, units in ((64, wide), (32, narrow)):
+            solves = solves_to_fit(units, operator)
+            if name in solves:
+                found[f"{name}, width {width}"] = (solves[name], stopped(units, operator)[name])
+                break
     return found
 
 

@@ -33,6 +33,8 @@ CASE = "binary"
 #: By what the errors' deviation is multiplied in the sampler, right and wrong: a posterior as wide
 #: as temperature two makes it, and one for half the noise.
 SAMPLERS = {"right": 1.0, "warm": 2**0.5, "sharp": 0.5}
+#: Central intervals that a calibration counts, in per cent.
+CENTRAL = (50, 80, 95)
 #: Cells of the calibration, every so many down and across.
 EVERY = (25, 15)
 
@@ -241,9 +243,7 @@ class LatentPosterior(Study[PosteriorConfig]):
 
         ``posterior.consistent.m1n1.wrong`` and so on, the mean share of wrong cells; ``.inside``,
         the share of data within the central 95 % of their predictions; ``posterior.r_hat``, the
-        worst of all scenarios with several runs, where ArviZ is there; ``calibration.right.c50``,
-        the share of directions' components within their central 50 % (80, 95), with an interval
-        over truths; ``.spread``, the mean square of how many deviations they are off, one if right.
+        worst of all scenarios with several runs, where ArviZ is there; `calibration_measures`.
         """
         found: dict[str, Measure] = {}
         several: list[list[Mapping[str, np.ndarray]]] = []
@@ -264,17 +264,39 @@ class LatentPosterior(Study[PosteriorConfig]):
                 found["posterior.r_hat"] = Measure(
                     max(agreement(rows)["r_hat"] for rows in several)
                 )
-        for sampler in SAMPLERS:
-            truths = list(select(units, Calibration, sampler=sampler).values())
-            if len(truths) < 2:
-                continue
-            away = np.array([np.abs(truth["rank_direction"] - 0.5) for truth in truths])
-            for share in (50, 80, 95):
-                within = (away < share / 200).tolist()
-                found[f"calibration.{sampler}.c{share}"] = Measure.clustered(within)
-            spread = [float(truth["spread"].mean()) for truth in truths]
-            found[f"calibration.{sampler}.spread"] = Measure.positive(spread)
+        found.update(calibration_measures(units))
         return found
+
+
+def calibration_measures(units: Units) -> dict[str, Measure]:
+    """Return what the calibration says of each sampler, with intervals over truths.
+
+    ``calibration.right.c50`` is the share of directions' components within their central 50 % (80,
+    95), ``.cells.c50`` that of cells, ``.share.c50`` that of the share of channel; ``.spread`` the
+    mean square of how many deviations the components are off, one if right;
+    ``calibration.warm.spread_to_right`` that over the right sampler's, the geometric mean of the
+    truths that both had: they share the truth and its data.
+    """
+    found: dict[str, Measure] = {}
+    spreads: dict[str, dict[int, float]] = {}
+    for sampler in SAMPLERS:
+        chosen = select(units, Calibration, sampler=sampler)
+        if len(chosen) < 2:
+            continue
+        for quantity, name in (("direction", ""), ("cells", "cells."), ("share", "share.")):
+            ranks = np.array([np.ravel(truth[f"rank_{quantity}"]) for truth in chosen.values()])
+            for share in CENTRAL:
+                within = (np.abs(ranks - 0.5) < share / 200).tolist()
+                found[f"calibration.{sampler}.{name}c{share}"] = Measure.clustered(within)
+        mine = {unit.seed: float(truth["spread"].mean()) for unit, truth in chosen.items()}
+        found[f"calibration.{sampler}.spread"] = Measure.positive(list(mine.values()))
+        spreads[sampler] = mine
+        right = spreads.get("right", {})
+        ratios = [np.log(mine[seed] / right[seed]) for seed in mine.keys() & right.keys()]
+        if sampler != "right" and len(ratios) > 1:
+            name = f"calibration.{sampler}.spread_to_right"
+            found[name] = Measure.mean(ratios).exponential()
+    return found
 
 
 def _width(config: PosteriorConfig, unit: Unit) -> int:

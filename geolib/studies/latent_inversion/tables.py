@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from geolib.runs.measure import Measure
-from geolib.runs.tables import markdown
+from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion.units import SCENARIOS, Trial
 
@@ -23,6 +23,8 @@ EARLY_STOP = (100, 1000.0)
 ROMAN = {1: "I", 2: "II"}
 #: What the page calls the cell orders.
 ORDERS = {"consistent": "true rays", "as_published": "scrambled"}
+#: And the paper's two strategies.
+STRATEGIES = {"adam": "strategy 1", "gn": "strategy 2"}
 NO_TRIAL = "No trial of this kind was run."
 
 
@@ -162,7 +164,7 @@ def summary_markdown(
     """
     lines = []
     for name, case in (("table3", "binary"), ("table2", "continuous")):
-        for strategy, iterations in ((1, 1000), (1, 10000), (2, 100), (2, 1000), (2, 5000)):
+        for strategy, iterations in ((1, 100), (1, 1000), (1, 10000), *((2, n) for n in MARKS[:3])):
             head = f"latent_inversion.{name}.s{strategy}-{iterations}-"
             theirs = [counts for label, counts in published.items() if label.startswith(head)]
             cells = [case, str(strategy), f"{iterations:,}"]
@@ -262,27 +264,56 @@ def _whole(text: str) -> str:
     return text.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
 
 
-def searches_markdown(units: Units) -> str:
+def searches_markdown(by_width: Mapping[str, Units]) -> str:
     """Return global and pooled searches as Markdown: scenario, number of runs, medians.
 
     A run that missed a limit counts as one with more solves than any. Of several runs the range
-    follows, and how many reached the limit where not all did.
+    follows, and how many reached the limit where not all did. A search that a width lacks has a row
+    that says so.
     """
     lines = []
-    for (method, case, operator, model, noise), runs in searches(units).items():
-        search = SEARCHES[method] if case == "binary" else f"{SEARCHES[method]}, {case}"
-        cells = [f"{search}, {ORDERS[operator]}", f"{ROMAN[model]}-{ROMAN[noise]}", str(len(runs))]
-        for column, places in zip(runs.T, (0, 0, 0, 3), strict=True):
-            middle, low, high = (
-                f"{value:,.{places}f}" if np.isfinite(value) else "—"
-                for value in (np.median(column), column.min(), column.max())
-            )
-            done = int(np.isfinite(column).sum())
-            text = middle if low == high or not done else f"{middle} ({_whole(low)} to {high})"
-            cells.append(
-                text + (f", {_whole(f'{done} of {len(runs)}')}" if 0 < done < len(runs) else "")
-            )
-        lines.append(cells)
+    for width, units in by_width.items():
+        found = searches(units)
+        for (method, case, operator, model, noise), runs in found.items():
+            search = SEARCHES[method] if case == "binary" else f"{SEARCHES[method]}, {case}"
+            scenario = f"{ROMAN[model]}-{ROMAN[noise]}"
+            cells = [f"{search}, {ORDERS[operator]}", width, scenario, str(len(runs))]
+            places = zip(runs.T, (0, 0, 0, 3), strict=True)
+            lines.append([*cells, *(_median_cell(column, digits) for column, digits in places)])
+        for method in ("pool", "dream") if any(map(searches, by_width.values())) else ():
+            if all(key[0] != method for key in found):
+                lines.append([SEARCHES[method], width, "—", "none", *["—"] * (len(SOLVED) + 1)])
     limits = (f"Solves to {limit}" for limit in SOLVED)
-    heads = ["Search, rays", "Scenario", "Runs", *limits, "Best WRMSE"]
-    return markdown(heads, lines, "llrrrrr", empty=NO_TRIAL)
+    heads = ["Search, rays", "Width", "Scenario", "Runs", *limits, "Best WRMSE"]
+    return markdown(heads, lines, "lllrrrrr", empty=NO_TRIAL)
+
+
+def _median_cell(column: np.ndarray, places: int) -> str:
+    """Return the median of several runs, their range, and how many arrived if not all did."""
+    middle, low, high = (
+        f"{value:,.{places}f}" if np.isfinite(value) else "—"
+        for value in (np.median(column), column.min(), column.max())
+    )
+    done = int(np.isfinite(column).sum())
+    text = middle if low == high or not done else f"{middle} ({_whole(low)} to {high})"
+    return text + (f", {_whole(f'{done} of {len(column)}')}" if 0 < done < len(column) else "")
+
+
+def runs_told(units: Units, operator: str) -> str:
+    """Return which of the paper's trials were made with a generator and cell order, as a list."""
+    told = []
+    for method, strategy in STRATEGIES.items():
+        for case in ("binary", "continuous"):
+            found = select(units, Trial, operator=operator, case=case, method=method)
+            if found:
+                updates = max(trial.budget for trial in found)
+                told.append(f"{len(found)} {case} of {strategy} (of up to {updates:,} updates)")
+    return f"So far there are of its trials: {listed(told) or 'none'}."
+
+
+def curves(units: Units, method: str) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]:
+    """Return by rays updates and best WRMSE so far of binary trials of the commonest length."""
+    return {
+        rays: [(a["iteration"], a["running_best"]) for a in most(units, order, "binary", method)]
+        for order, rays in ORDERS.items()
+    }

@@ -11,6 +11,7 @@ from geolib.runs.tables import listed
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import facies, images, prior, search, tables
 from geolib.studies.latent_inversion.config import PriorConfig
+from geolib.studies.latent_inversion.facts import local_minima
 from geolib.studies.latent_inversion.tables import LIMITS, ORDERS, ROMAN
 from geolib.studies.latent_inversion.world import World
 
@@ -120,8 +121,8 @@ def _fits(trials: Trials) -> str:
     return f"{sum(float(each['best'][-1]) <= LIMITS[-1] for each in trials)} of {len(trials)}"
 
 
-def reached(units: Units) -> str:
-    """Return how many of the binary trials drawn come within 1 % of the noise level."""
+def reached(units: Units, width: str) -> str:
+    """Return how many binary trials of a generator's width come within 1 % of the noise level."""
     told = []
     for number, method in enumerate(("adam", "gn"), 1):
         counts = [
@@ -131,7 +132,25 @@ def reached(units: Units) -> str:
         ]
         if counts:
             told.append(f"strategy {number}: {', '.join(counts)}")
-    return f"Trials that fit, {'; '.join(told)}" if told else "No binary trial was run"
+    return f"Trials that fit, {width}, {'; '.join(told)}" if told else "No binary trial was run"
+
+
+def disagree(fits: Mapping[tuple[str, int], tuple[np.ndarray, int]]) -> str:
+    """Return in how many cells the models that fit disagree, over all orders and true models."""
+    apart = [100 * float(((share > 0) & (share < 1)).mean()) for share, count in fits.values()]
+    if not apart:
+        return "No trial fits"
+    return f"Models that fit disagree in {min(apart):.1f} to {max(apart):.1f} % of the cells"
+
+
+def minima(facts: Mapping[str, np.ndarray]) -> str:
+    """Return how many minima the misfit has on its maps, scrambled and with true rays."""
+    maps = {"scrambled": facts["landscape_published"], "true rays": facts["landscape"]}
+    told = [
+        f"{local_minima(near)} near the truth and {local_minima(whole)} over the box {rays}"
+        for rays, (whole, near) in maps.items()
+    ]
+    return f"Local minima: {'; '.join(told)}"
 
 
 def found(ends: Mapping[int, Trials]) -> str:
