@@ -8,7 +8,7 @@ import numpy as np
 
 from geolib.runs.measure import Measure
 from geolib.runs.tables import digits, listed
-from geolib.runs.unit import Arrays, Units
+from geolib.runs.unit import Units
 from geolib.studies.rnn_fwi import tables
 from geolib.studies.rnn_fwi.curves import (
     CONVERGED,
@@ -241,7 +241,7 @@ def _adam(units: Units) -> dict[str, str]:
     return found
 
 
-def _jump(rate: float, run: Arrays) -> str:
+def _jump(rate: float, run: Mapping[str, np.ndarray]) -> str:
     """Return how far a run jumps back that had come to a tenth of a per cent, if beyond one."""
     shares = run["misfit"] / run["misfit"][0]
     there = np.flatnonzero(shares < CONVERGED / 10)
