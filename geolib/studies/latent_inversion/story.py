@@ -236,20 +236,21 @@ class Story(Compared):
             fits = misfit <= FIT
             if fits.any() and not fits.all():
                 told.append(
-                    f"{ORDERS[order]}: {100 * np.median(share[fits]):.1f} % in the {fits.sum()} trials "
-                    f"that fit, {100 * np.median(share[~fits]):.0f} % in the other {(~fits).sum()}"
+                    f"{ORDERS[order]}: {100 * np.median(share[fits]):.1f} % in the {fits.sum()} "
+                    f"trials that fit, {100 * np.median(share[~fits]):.0f} % in the other {(~fits).sum()}"
                 )
         if not told:
             return "No trial of this run fits, or all do: nothing can be compared."
         lines = "\n".join(f"- {line[0].upper()}{line[1:]}." for line in told)
-        lines = f"Cells that are wrong, the median (binary, strategy 1, {self.label}):\n\n{lines}"
+        head = f"Cells that are wrong, the median (binary, strategy 1, {self.label})"
+        lines = f"{head}:\n\n{lines}"
         if self.changed:
             return lines
         wide = self.measures["width64.as_published.s1.wrong_cells_where_fits"]
         return (
             f"**Yes, here.** {lines}\n\nWith {WIDE}, scrambled, it is {100 * wide.value:.1f} % in "
-            f"the mean of the {wide.n} that fit: that a fit resembles the truth, as the paper says, "
-            f"is {self.verdict('recovery')}. "
+            f"the mean of the {wide.n} that fit: that a fit resembles the truth, as the paper "
+            f"says, is {self.verdict('recovery')}. "
             f"{{numref}}`fig-latent_inversion-found` shows {self.label}'s best and worst. But the "
             "problem is easy: the true models are images of the generator that is searched, as "
             f"no real channel belt is, {N_LATENT} numbers meet {DATA} data, and the noise is known."
