@@ -157,7 +157,7 @@ class Factor(Study[FactorConfig]):
         """Return how a unit is rechecked: by its first epoch."""
         assert isinstance(unit, Training)
         gain = AMPLITUDE_FACTOR / unit.factor
-        return stopping.first_epoch(config, unit.seed, arrays, seconds, gain)
+        return stopping.first_epoch(config, unit.seed, arrays, gain)
 
     def measures(self, config: FactorConfig, units: Units) -> dict[str, Measure]:
         """Return how much discrepancy each factor leaves over that of ten, a geometric mean.
