@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -37,12 +38,18 @@ def run(study: str | None, seconds: float, seed: int, say: Callable[[str], None]
     study : str or None
         Which study, with its companions; None audits all.
     seconds : float
-        What the rechecks may take in all, by what they took where the results were made.
+        What the audit may take in all, reading the files included. No recheck is begun that would
+        take longer, by what it took where it was measured.
     seed : int
         Of the sample.
     say : callable
         Is told one line after the other.
     """
+    begin = time.perf_counter()
+
+    def passed() -> float:
+        return time.perf_counter() - begin
+
     say(f"seed: {seed}")
     wrong = [str(finding) for finding in audit.files(paths.results()) if not finding.agrees]
     for line in wrong:
@@ -50,19 +57,21 @@ def run(study: str | None, seconds: float, seed: int, say: Callable[[str], None]
     if not wrong:
         say("files: all are as they were published")
     files = shipped(study)
-    drawn, beyond = audit.draw(files, seconds, np.random.default_rng(seed))
-    found = audit.units(drawn, seconds, say)
+    drawn, beyond = audit.draw(files, max(0.0, seconds - passed()), np.random.default_rng(seed))
+    found = audit.units(drawn, seconds - passed(), say)
     names = {finding.name for finding in found}
     done = [entry for entry in drawn if audit.label(*entry[:2]) in names]
     hours = audit.covered(done, files)
     agree = sum(finding.agrees for finding in found)
     share = hours["drawn"] / hours["all"] if hours["all"] else 0.0
-    spent = sum(finding.seconds for finding in found)
     say(
         f"{agree} of {len(found)} rechecked runs agree; these took "
         f"{hours['drawn']:.2f} of the {hours['all']:.1f} core-hours shipped ({share:.0%}), "
-        f"their recheck {spent:.0f} s"
+        f"the audit {passed():.0f} s"
     )
+    sampled = {each.path.name for each, _, _ in done}
+    missing = [each.path.name for each in files if each.path.name not in sampled]
+    say(f"{len(sampled)} of {len(files)} files sampled" + "".join(f"; not {n}" for n in missing))
     if beyond:
         say(
             f"{len(beyond)} runs of {sum(took for _, took in beyond) / 3600:.1f} core-hours have "

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from geolib import studies
 from geolib.book import links
-from geolib.runs import audit, paths, store, surroundings
+from geolib.runs import audit, paths, provenance, store, surroundings
 from geolib.runs.config import Config, plain
 from geolib.runs.study import AnyStudy
 from geolib.runs.tables import duration, markdown, span
@@ -109,7 +109,7 @@ def facts(config: Config, records: Sequence[Mapping[str, Any]]) -> dict[str, str
     """Return by fact the parameters, seeds, commits, versions, hardware and times of units."""
     seeds = {name: value for name, value in config.as_dict().items() if "seed" in name}
     versions = {tuple(sorted(record.get("versions", {}).items())) for record in records}
-    commits = Counter(str(record.get("commit", "unknown")) for record in records)
+    commits = Counter(map(_made_by, records))
     named = [f"`{_commit(commit)}`" for commit, _ in commits.most_common()]
     return {
         "Differs from the quick preset in": config.differences(),
@@ -174,9 +174,32 @@ def page(files: Sequence[Shipped], judged: Sequence[Mapping[str, Any]]) -> str:
     judged : sequence of dict
         The rows of `ledger.judge`, to which each file leads that they rest on.
     """
-    parts = [_results(found, links.of_record(judged, found.path.name)) for found in files]
+    known = provenance.history()
+    commits = [_made_by(record) for found in files for record in found.results.records.values()]
+    parts = [_gone(commits, known)]
+    parts += [_results(found, links.of_record(judged, found.path.name), known) for found in files]
     parts += [_weights(path) for path in sorted(paths.results().glob("*.safetensors"))]
     return "\n".join(parts)
+
+
+def _made_by(record: Mapping[str, Any]) -> str:
+    return str(record.get("commit", "unknown"))
+
+
+def _absent(commit: str, known: Collection[str]) -> bool:
+    return bool(known) and commit.partition("+")[0] not in known
+
+
+def _gone(commits: Sequence[str], known: Collection[str]) -> str:
+    """Return how many runs are of commits that the history lacks, and what that means."""
+    if not known:
+        return "Whether the commits below are in the repository's history is unknown here.\n"
+    count = sum(_absent(commit, known) for commit in commits)
+    return (
+        f"Behind the commits of {count:,} of the {len(commits):,} runs stands an asterisk: the "
+        "repository's history does not hold them. What these runs were computed with cannot be "
+        "looked up; the {ref}`audit <audit>` checks such runs with the present code.\n"
+    )
 
 
 def drift(measured: Mapping[str, Any]) -> str:
@@ -227,7 +250,7 @@ def drift(measured: Mapping[str, Any]) -> str:
     )
 
 
-def _results(found: Shipped, claims: Mapping[str, Sequence[str]]) -> str:
+def _results(found: Shipped, claims: Mapping[str, Sequence[str]], known: Collection[str]) -> str:
     records = found.results.records
     about = {"Runs": str(len(records)), **facts(found.config, list(records.values()))}
     about |= {"State": f"{BADGES[found.state]} {found.explained()}.", "Key": f"`{found.key}`"}
@@ -240,7 +263,7 @@ def _results(found: Shipped, claims: Mapping[str, Sequence[str]]) -> str:
             f"`{unit}`",
             f"{float(record.get('seconds', 0)):.1f}",
             str(record.get("date", "?")),
-            f"`{_commit(str(record.get('commit', 'unknown')))}`",
+            f"`{_commit(made := _made_by(record))}`" + "\\*" * _absent(made, known),
             str(record.get("device", "?")),
         ]
         rows.append(cells)

@@ -140,6 +140,24 @@ def _neighbours(real: np.ndarray, fake: np.ndarray, training: np.ndarray) -> dic
     return {np.mean: terms, np.median: {"nearest": samples.nearest(training, fake)[0], "spacing": within.min(axis=1)}}
 
 
+@checked(n_resamples=(2, None))
+def loudness(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator, n_resamples: int = 1000) -> Interval:
+    """Return the root mean square amplitude of traces over that of real ones; one is as loud.
+
+    Parameters
+    ----------
+    real, fake : ndarray
+        Traces `(n, ..., nt)`.
+    rng : numpy Generator
+        Source of resamples.
+    n_resamples : int
+        Bootstrap resamples of both sets.
+    """
+    a, b = (np.square(each, dtype=np.float64).mean(axis=1) for each in samples.pair(real, fake))
+    means = [rng.choice(power, (n_resamples, len(power))).mean(axis=1) for power in (a, b)]
+    return _about(float(np.sqrt(b.mean() / a.mean())), np.sqrt(means[1] / means[0]))
+
+
 @checked()
 def classifier_accuracy(real: np.ndarray, fake: np.ndarray, rng: np.random.Generator) -> Interval:
     """Return the accuracy of a small neural network, trained on half of both sets, on the other halves; 0.5 is chance.

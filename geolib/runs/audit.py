@@ -90,9 +90,12 @@ def files(folder: Path) -> Iterator[Finding]:
         yield Finding(name, "the file as it was published", 0.0 if same else float("inf"), 0.0)
 
 
+Drawn = tuple[Shipped, str, Recheck]
+
+
 def draw(
     shipped: Sequence[Shipped], seconds: float, rng: np.random.Generator
-) -> tuple[list[tuple[Shipped, str, Recheck]], list[tuple[str, float]]]:
+) -> tuple[list[Drawn], list[tuple[str, float]]]:
     """Draw the units to recheck: one of every file, then more of all, each as likely as the seconds that it took.
 
     Parameters
@@ -107,11 +110,39 @@ def draw(
     Returns
     -------
     list of (Shipped, str, Recheck)
-        In the order drawn.
+        In the order drawn: one of every file before a second of any.
     list of (str, float)
         Units that no recheck of at most `seconds` reaches, with the seconds that they took.
+
+    Notes
+    -----
+    Each file's cheapest recheck is set aside before anything is drawn, and what is left is shared out evenly: a file
+    draws its first from what its share can pay, so that no file's luck is another's loss. Where not even the cheapest
+    ones fit, the files that cost most are left out.
     """
-    entries: list[tuple[Shipped, str, Recheck]] = []
+    entries, beyond = _candidates(shipped, seconds)
+    weights = np.array([max(each.took(name), 1e-3) for each, name, _ in entries])
+    file = np.array([str(each.path) for each, _, _ in entries])
+    cost = np.array([recheck.seconds for _, _, recheck in entries])
+    drawn: list[int] = []
+
+    def take(places: np.ndarray) -> bool:
+        places = places[~np.isin(places, drawn)]
+        if places.size:
+            drawn.append(int(rng.choice(places, p=weights[places] / weights[places].sum())))
+        return bool(places.size)
+
+    least = _affordable({name: float(cost[file == name].min()) for name in np.unique(file)}, seconds)
+    spare = (seconds - sum(least.values())) / max(len(least), 1)
+    for name, cheapest in least.items():
+        take(np.flatnonzero((file == name) & (cost <= cheapest + spare)))
+    while take(np.flatnonzero(cost <= seconds - cost[drawn].sum())):
+        pass
+    return [entries[place] for place in drawn], beyond
+
+
+def _candidates(shipped: Sequence[Shipped], seconds: float) -> tuple[list[Drawn], list[tuple[str, float]]]:
+    entries: list[Drawn] = []
     beyond: list[tuple[str, float]] = []
     for each in shipped:
         for name in each.results.units:
@@ -120,27 +151,16 @@ def draw(
                 entries.append((each, name, recheck))
             else:
                 beyond.append((name, each.took(name)))
-    weights = np.array([max(each.took(name), 1e-3) for each, name, _ in entries])
-    file = np.array([str(each.path) for each, _, _ in entries])
-    cost = np.array([recheck.seconds for _, _, recheck in entries])
-    left = seconds
-    drawn: list[int] = []
+    return entries, beyond
 
-    def take(open_to: np.ndarray) -> bool:
-        nonlocal left
-        places = np.flatnonzero(open_to & (cost <= left))
-        places = places[~np.isin(places, drawn)]
-        if not places.size:
-            return False
-        drawn.append(int(rng.choice(places, p=weights[places] / weights[places].sum())))
-        left -= cost[drawn[-1]]
-        return True
 
-    for each in shipped:
-        take(file == str(each.path))
-    while take(np.ones(len(entries), dtype=bool)):
-        pass
-    return [entries[place] for place in drawn], beyond
+def _affordable(costs: Mapping[str, float], seconds: float) -> dict[str, float]:
+    """Return as many of the costs as fit together, the least first."""
+    found: dict[str, float] = {}
+    for name in sorted(costs, key=costs.__getitem__):
+        if sum(found.values()) + costs[name] <= seconds:
+            found[name] = costs[name]
+    return found
 
 
 def label(shipped: Shipped, name: str) -> str:
@@ -149,7 +169,7 @@ def label(shipped: Shipped, name: str) -> str:
 
 
 def units(
-    drawn: Sequence[tuple[Shipped, str, Recheck]],
+    drawn: Sequence[Drawn],
     seconds: float = float("inf"),
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Finding]:
@@ -166,7 +186,7 @@ def units(
     return found
 
 
-def covered(drawn: Sequence[tuple[Shipped, str, Recheck]], shipped: Sequence[Shipped]) -> Mapping[str, float]:
+def covered(drawn: Sequence[Drawn], shipped: Sequence[Shipped]) -> Mapping[str, float]:
     """Return the core-hours that the drawn units took, and those of all shipped units."""
     took = sum(each.took(name) for each, name, _ in drawn)
     everything = sum(each.took(name) for each in shipped for name in each.results.units)

@@ -30,6 +30,18 @@ def test_the_page_of_records_shows_a_file(tmp_path):
     assert "a \\| c" in page  # a bar within a cell would end it
 
 
+def test_a_commit_that_the_history_lacks_is_marked_and_counted(tmp_path, monkeypatch):
+    file = shipped(tmp_path)
+    file.results.records["b"]["commit"] = "b" * 40 + "+changes"
+    monkeypatch.setattr(records.provenance, "history", lambda: frozenset({"b" * 40}))
+    page = records.page([file], [])
+    assert "Behind the commits of 1 of the 2 runs stands an asterisk" in page
+    assert "| `aaaaaaaaa`\\* |" in page and "| `bbbbbbbbb+` |" in page
+    monkeypatch.setattr(records.provenance, "history", frozenset)  # no git
+    page = records.page([file], [])
+    assert "is unknown here" in page and "\\*" not in page
+
+
 def test_results_of_another_version_are_stale(tmp_path, monkeypatch):
     found = shipped(tmp_path)
     assert found.state == "current" and found.explained() == "computed by this version of the study"

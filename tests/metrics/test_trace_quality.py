@@ -104,3 +104,12 @@ def test_ours_is_the_nearest_neighbour_classifier_of_scikit_learn():
 def test_too_few_resamples_are_refused(sets):
     with pytest.raises(ValueError, match="n_resamples must be at least 2"):
         compare(*sets, n_resamples=1)
+
+
+def test_loudness_is_a_ratio_of_amplitudes_with_its_interval():
+    rng = np.random.default_rng(3)
+    real, twice = waves(400, rng), waves(400, rng, size=2.0)
+    value, low, high = traces.loudness(real, twice, np.random.default_rng(0))
+    assert value == pytest.approx(2, rel=0.02) and low < value < high and high - low < 0.1
+    same = traces.loudness(real, -real[::-1], np.random.default_rng(0))
+    assert same.value == pytest.approx(1) and same.low < 1 < same.high

@@ -39,7 +39,11 @@ def test_factors_are_told_by_the_geometric_mean_of_their_ratios_to_ten():
     text = factor.as_markdown(units)
     assert "| 10 times the mean amplitude | 0.1000 | 0.1000 |" in text and "0.0100" in text
     table = factor.ratio_table({"ours": units})
-    assert "| ours | 100 | 1 | 4 | — |" in table and "| ours | 1 | 2 | 2 | 0.0003 to 1.3e+04 |" in table
+    assert "| ours | 100 | 1 | 4 | 4 |" in table
+    assert "| ours | 1 | 2 | 2 (0.0003 to 1.3e+04) | 2 (0.0003 to 1.3e+04) |" in table
+    lucky = {name: {**arrays, "mmd2": arrays["mmd2"].copy()} for name, arrays in units.items()}
+    lucky["factor-100-seed-11"]["mmd2"][3] = 0.05  # one epoch, and the least of all is smaller by eight
+    assert "| ours | 100 | 1 | 3.3 | 0.5 |" in factor.ratio_table({"ours": lucky})
 
 
 def test_a_factor_is_told_by_the_best_epoch_and_by_other_windows_too():

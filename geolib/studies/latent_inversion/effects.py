@@ -55,7 +55,7 @@ def weights_of(unit: Comparison, width: int) -> list[str]:
     return [weights_name(width), *others.get(unit.kind, [])]
 
 
-def compare(world: World, unit: Comparison) -> Arrays:
+def compare(world: World, unit: Comparison, n_choices: int | None = None) -> Arrays:
     """Return the best WRMSE of every start under every choice, binary case, both models.
 
     Parameters
@@ -64,6 +64,8 @@ def compare(world: World, unit: Comparison) -> Arrays:
         Generator, operators and true data.
     unit : Comparison
         What is varied, on how much, and along which rays.
+    n_choices : int, optional
+        Only so many choices, from the published one on.
 
     Returns
     -------
@@ -76,7 +78,8 @@ def compare(world: World, unit: Comparison) -> Arrays:
         iterations = max(1, iterations // GN_SHARE)
     first, draws = starts_of(world, trials, iterations)
     outcome, seconds = [], []
-    for choice in CHOICES[kind]:
+    choices = CHOICES[kind][:n_choices]
+    for choice in choices:
         there = _apart(world, kind, choice) if kind in APART else world
         pairs = [there.observed(unit.OPERATOR, "binary", model, NOISE) for model in (1, 2)]
         data = torch.cat([observed.expand(trials, -1) for observed, _ in pairs])
@@ -86,7 +89,7 @@ def compare(world: World, unit: Comparison) -> Arrays:
         outcome.append(found.best.numpy() / np.repeat([root for _, root in pairs], trials))
         seconds.append(spent / (iterations * 2 * trials))
     return {
-        "choices": np.array([str(choice) for choice in CHOICES[kind]]),
+        "choices": np.array([str(choice) for choice in choices]),
         "outcome": np.array(outcome),
         "updates": np.array(iterations),
         "core_seconds": np.array(seconds),

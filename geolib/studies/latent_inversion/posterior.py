@@ -216,26 +216,22 @@ class LatentPosterior(Study[PosteriorConfig]):
         self, config: PosteriorConfig, unit: Unit, arrays: Arrays, seconds: float
     ) -> Recheck | None:
         """Return the recheck of a posterior: the log likelihood of its first draw, again."""
-        world = _world(config, _width(config, unit))
-        if isinstance(unit, Posterior):
-            draw, value = arrays["draws"][:1], arrays["log_likelihood"][0]
-            observed = world.observed(unit.operator, CASE, unit.model, unit.noise)[0]
-            data, sigma = observed[0].double().numpy(), config.noise
-        elif isinstance(unit, Calibration):
-            draw, value = arrays["draw"][None], arrays["log_likelihood"]
-            data, sigma = (
-                _truth(world, config, unit)[1],
-                config.noise * SAMPLERS[unit.sampler],
-            )
-        else:
-            return None
-        simulate = simulated(world, unit.operator, CASE)
+        assert isinstance(unit, (Posterior, Calibration))
 
         def again() -> dict[str, np.ndarray]:
-            residual = (simulate(draw)[0].astype(float) - data) / sigma
+            world = _world(config, _width(config, unit))
+            if isinstance(unit, Posterior):
+                draw, sigma = arrays["draws"][:1], config.noise
+                observed = world.observed(unit.operator, CASE, unit.model, unit.noise)[0]
+                data = observed[0].double().numpy()
+            else:
+                draw, sigma = arrays["draw"][None], config.noise * SAMPLERS[unit.sampler]
+                data = _truth(world, config, unit)[1]
+            times = simulated(world, unit.operator, CASE)(draw)[0].astype(float)
+            residual = (times - data) / sigma
             return {"log_likelihood": np.array(-0.5 * np.square(residual).sum())}
 
-        stored = {"log_likelihood": np.array(value)}
+        stored = {"log_likelihood": np.array(arrays["log_likelihood"].flat[0])}
         return Recheck("its first draw evaluated again", 1.0, stored, again)
 
     def measures(self, config: PosteriorConfig, units: Units) -> dict[str, Measure]:

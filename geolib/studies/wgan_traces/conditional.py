@@ -172,11 +172,9 @@ def _train(config: ConditionalConfig) -> Arrays:
     )
     keep_memory()
     steps = list(train(players, game, config.iterations))
-    curves = {
-        name: np.array([getattr(s, name) for s in steps], dtype=np.float32)
-        for name in training.CURVES
-    }
-    return curves | _assess(config, generator.eval(), Reader(scale), scale, streams[2])
+    return training.curves(steps) | _assess(
+        config, generator.eval(), Reader(scale), scale, streams[2]
+    )
 
 
 @torch.no_grad()
@@ -249,6 +247,7 @@ class Conditional(training.OneTraining[ConditionalConfig]):
         "that have them?"
     )
     Config = ConditionalConfig
+    seconds = 7.0
 
     def train(self, config: ConditionalConfig) -> Arrays:
         """Return the training, its losses and what it makes."""

@@ -115,18 +115,41 @@ def amplitude_scale(traces: np.ndarray) -> float:
     return float(AMPLITUDE_FACTOR * np.abs(traces).mean(dtype=np.float64))
 
 
-def dataset(config: TracesConfig) -> Data:
-    """Return a configuration's three sets of traces, each whatever the sizes of the others."""
-    sizes = (config.n_traces, config.n_held_out, config.n_held_out)
+def _sizes(config: TracesConfig) -> tuple[int, int, int]:
+    return config.n_traces, config.n_held_out, config.n_held_out
+
+
+def earths(config: TracesConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Return velocities and thicknesses of the three sets, each whatever the others' sizes."""
     models = [
         draw_models(config, n, np.random.default_rng([config.seed, part]))
-        for part, n in enumerate(sizes)
+        for part, n in enumerate(_sizes(config))
     ]
     velocity, thickness = (np.concatenate([m[i] for m in models]) for i in (0, 1))
+    return velocity, thickness
+
+
+def part_of(config: TracesConfig, part: int, scale: float) -> np.ndarray:
+    """Return one set, 1 validation or 2 test, of a scale that is known, the others not modelled.
+
+    As in `dataset` where sets are of multiples of the 200 models that are computed together.
+    """
+    ends = np.cumsum((0, *_sizes(config)))
+    rows = slice(ends[part], ends[part + 1])
+    velocity, thickness = earths(config)
+    # The deepest earth of all sets decides on the grid: it is modelled as well, and left out.
+    deepest = int(thickness.sum(axis=1).argmax())
+    v, h = (np.concatenate([x[rows], x[deepest : deepest + 1]]) for x in (velocity, thickness))
+    return (forward(v, h, config.frequency)[:-1] / scale).astype(np.float32)[:, None]
+
+
+def dataset(config: TracesConfig) -> Data:
+    """Return a configuration's three sets of traces, modelled over its earths."""
+    velocity, thickness = earths(config)
     raw = forward(velocity, thickness, config.frequency)
     scale = amplitude_scale(raw[: config.n_traces])
     training, validation, test = np.split(
-        (raw / scale).astype(np.float32)[:, None], np.cumsum(sizes)[:2]
+        (raw / scale).astype(np.float32)[:, None], np.cumsum(_sizes(config))[:2]
     )
     signed = float(raw[: config.n_traces].mean(dtype=np.float64))
     return Data(training, validation, test, velocity, thickness, scale, signed)

@@ -93,14 +93,21 @@ def _ways(units: Units) -> dict[str, Judged]:
 
 
 def ratio_table(runs: Mapping[str, Units]) -> str:
-    """Return by run how much discrepancy the other factors leave over that of ten, in Markdown."""
+    """Return by run how much discrepancy the other factors leave over that of ten, in Markdown.
+
+    Of the last epochs, and the least of all, by which the ledger judges: each with its interval.
+    """
     rows = []
     for label, units in runs.items():
+        least = against_ten(units, _least)
         for factor, ratio in against_ten(units).items():
-            ends = "—" if ratio.low is None else f"{ratio.low:.2g} to {ratio.high:.2g}"
-            rows.append([label, f"{factor:g}", ratio.n, f"{ratio.value:.2g}", ends])
-    heads = ["Training", "Factor", "Seeds", "Discrepancy over that of ten", "95 % interval"]
-    return markdown(heads, rows, "lrrrr")
+            rows.append([label, f"{factor:g}", ratio.n, *map(_ratio, (ratio, least[factor]))])
+    return markdown(["Training", "Factor", "Seeds", f"Last {LAST} epochs", "Least"], rows, "lrrrr")
+
+
+def _ratio(ratio: Measure) -> str:
+    ends = "" if ratio.low is None else f" ({ratio.low:.2g} to {ratio.high:.2g})"
+    return f"{ratio.value:.2g}{ends}"
 
 
 def as_markdown(units: Units) -> str:
@@ -157,7 +164,7 @@ class Factor(Study[FactorConfig]):
         """Return how a unit is rechecked: by its first epoch."""
         assert isinstance(unit, Training)
         gain = AMPLITUDE_FACTOR / unit.factor
-        return stopping.first_epoch(config, unit.seed, arrays, seconds, gain)
+        return stopping.first_epoch(config, unit.seed, arrays, gain)
 
     def measures(self, config: FactorConfig, units: Units) -> dict[str, Measure]:
         """Return how much discrepancy each factor leaves over that of ten, a geometric mean.

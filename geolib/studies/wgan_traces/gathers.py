@@ -8,7 +8,7 @@ plane interface arrives at times whose squares are a parabola in offset.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -17,13 +17,13 @@ from torch import Tensor
 from geolib import waves
 from geolib._runtime import keep_memory
 from geolib.gans import variants
-from geolib.gans.train import evaluating, train
+from geolib.gans.train import Game, Players, evaluating, train
 from geolib.metrics import samples as metrics
 from geolib.runs.measure import Measure
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Units
 from geolib.studies.wgan_traces.config import GathersConfig
-from geolib.studies.wgan_traces.training import CURVES, OneTraining, torch_rng
+from geolib.studies.wgan_traces.training import OneTraining, curves, torch_rng
 
 SIZE = 64  # receivers, and samples in time
 SPACING = 20.0  # m, of the grid and of the receivers
@@ -111,27 +111,43 @@ def moveout_misfit(gathers: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def _train(config: GathersConfig) -> Arrays:
-    models = draw_models(
-        config.n_gathers + 2 * config.n_held_out, np.random.default_rng([config.seed, 0])
-    )
-    gathers = model_gathers(models)
-    real, judge, other = np.split(gathers, [config.n_gathers, config.n_gathers + config.n_held_out])
-    training = torch.from_numpy(real)[:, None]
+def _earths(config: GathersConfig) -> np.ndarray:
+    n = config.n_gathers + 2 * config.n_held_out
+    return draw_models(n, np.random.default_rng([config.seed, 0]))
+
+
+def _players(config: GathersConfig, gathers: Callable[[Tensor], Tensor]) -> tuple[Players, Game]:
+    """Return networks and game; `gathers` returns those of the training set in these rows."""
     rng = torch_rng(config.seed, 10)
 
     def draw() -> tuple[Tensor, tuple[Tensor, ...]]:
-        return training[torch.randint(len(training), (config.batch,), generator=rng)], ()
+        return gathers(torch.randint(config.n_gathers, (config.batch,), generator=rng)), ()
 
-    players, game = variants.wgan(draw, SIZE, config.width, config.learning_rate, rng)
+    return variants.wgan(draw, SIZE, config.width, config.learning_rate, rng)
+
+
+def _first(config: GathersConfig, n: int) -> Arrays:
+    """Return the curves of the first n steps, for which no other gathers are modelled."""
+    models = _earths(config)
+
+    def gathers(rows: Tensor) -> Tensor:
+        return torch.from_numpy(model_gathers(models[rows.numpy()]))[:, None]
+
+    return curves(list(train(*_players(config, gathers), n)))
+
+
+def _train(config: GathersConfig) -> Arrays:
+    models = _earths(config)
+    gathers = model_gathers(models)
+    real, judge, other = np.split(gathers, [config.n_gathers, config.n_gathers + config.n_held_out])
+    training = torch.from_numpy(real)[:, None]
+    players, game = _players(config, training.__getitem__)
     keep_memory()
     untrained = _sample(players.generator, config.n_held_out, torch_rng(config.seed, 11))
     steps = list(train(players, game, config.iterations))
     samples = _sample(players.generator, config.n_held_out, torch_rng(config.seed, 11))
     width = metrics.median_distance(judge)
-    arrays = {
-        name: np.array([getattr(s, name) for s in steps], dtype=np.float32) for name in CURVES
-    }
+    arrays = curves(steps)
     for label, each in (("generated", samples), ("untrained", untrained), ("floor", other)):
         directions = np.random.default_rng([config.seed, 20])
         density, coverage = metrics.density_coverage(judge, each)
@@ -189,6 +205,11 @@ class Gathers(OneTraining[GathersConfig]):
     title = "Shot gathers from a Wasserstein GAN"
     question = "Can the game that makes traces make two-dimensional shot gathers?"
     Config = GathersConfig
+    seconds = 8.0
+
+    def first(self, config: GathersConfig, n: int) -> Arrays:
+        """Return the curves of the first n steps."""
+        return _first(config, n)
 
     def train(self, config: GathersConfig) -> Arrays:
         """Return the training, its losses and what it makes."""

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import nn
 
 from geolib.gans import wgan
 from geolib.metrics import traces
@@ -25,14 +26,17 @@ from geolib.runs.store import Store
 from geolib.runs.study import Study
 from geolib.runs.tables import markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units, select
+from geolib.studies.wgan_traces import recheck, training
 from geolib.studies.wgan_traces import study as trained
-from geolib.studies.wgan_traces import training
 from geolib.studies.wgan_traces.config import QualityConfig
-from geolib.studies.wgan_traces.data import SAMPLING, dataset
+from geolib.studies.wgan_traces.data import SAMPLING, dataset, part_of
 from geolib.studies.wgan_traces.units import Epoch
 
 #: The generator's networks that are judged, by the words of the units: the last and the averaged.
 PARTS = {"epoch": "generator", "mean": "mean"}
+
+#: Seconds of a recheck, measured on one core: all traces are modelled for a floor.
+FLOOR_SECONDS, JUDGING_SECONDS = 25.0, 10.0
 
 
 class Floor(Single):
@@ -109,25 +113,47 @@ class Quality(Study[QualityConfig]):
                     fake, known = known[:n], known[n:]
                 else:
                     assert isinstance(unit, (Shown, Tested))
-                    fake = _drawn(config, store, unit)
-                rng = np.random.default_rng([config.seed, 30])
-                found = traces.compare(real, fake, known, SAMPLING, rng)
-                found["classifier_accuracy"] = traces.classifier_accuracy(real, fake, rng)
-                yield unit, {label: np.array(interval) for label, interval in found.items()}
+                    kept = training.load_networks(store, unit.number)
+                    blank = wgan.make_generator(rng=torch.Generator())
+                    fake = _drawn(config, unit, training.fill(blank, kept, PARTS[unit.part]))
+                yield unit, _judged(config, real, fake, known)
 
     def recheck(
         self, config: QualityConfig, unit: Unit, arrays: Arrays, seconds: float
     ) -> Recheck | None:
-        """Return how a unit is rechecked: a floor whole, the others follow from the training."""
-        return whole(self, config, unit, arrays, seconds) if isinstance(unit, Floor) else None
+        """Return how a unit is rechecked: a floor whole, an epoch by a generator that is shipped.
+
+        Of other epochs, and of averaged generators, no networks are shipped.
+        """
+        if isinstance(unit, Floor):
+            return whole(self, config, unit, arrays, FLOOR_SECONDS)
+        assert isinstance(unit, (Shown, Tested))
+        path = recheck.networks(config.training()).get(unit.number)
+        if path is None or unit.part != "epoch":
+            return None
+
+        def again() -> Arrays:
+            networks = wgan.load_pretrained(path)
+            part = 2 if isinstance(unit, Tested) else 1
+            real = part_of(config.training(), part, networks.scale)
+            # The training set is not modelled, so that nobody is the nearest of it.
+            made = _judged(config, real, _drawn(config, unit, networks.generator), real)
+            return {name: made[name] for name in stored}
+
+        stored = {name: value for name, value in arrays.items() if name != "nearest"}
+        return Recheck("its traces drawn and judged again", JUDGING_SECONDS, stored, again)
 
 
-def _drawn(config: QualityConfig, store: Store, unit: Shown | Tested) -> np.ndarray:
-    kept = training.load_networks(store, unit.number)
-    blank = wgan.make_generator(rng=torch.Generator())
-    network = training.fill(blank, kept, PARTS[unit.part])
+def _drawn(config: QualityConfig, unit: Shown | Tested, network: nn.Module) -> np.ndarray:
     rng = training.torch_rng(config.seed, 15, unit.number)
     return wgan.sample(network, config.n_held_out, rng, config.latent_low)
+
+
+def _judged(config: QualityConfig, real: np.ndarray, fake: np.ndarray, known: np.ndarray) -> Arrays:
+    rng = np.random.default_rng([config.seed, 30])
+    found = traces.compare(real, fake, known, SAMPLING, rng)
+    found["classifier_accuracy"] = traces.classifier_accuracy(real, fake, rng)
+    return {label: np.array(interval) for label, interval in found.items()}
 
 
 def interval(arrays: Mapping[str, np.ndarray], name: str) -> Measure:

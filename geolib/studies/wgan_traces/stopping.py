@@ -98,9 +98,7 @@ class Rehearsal:
         return [metrics.mmd2(self.real, part, self.width) for part in parts]
 
 
-def first_epoch(
-    config: Scale, seed: int, arrays: Arrays, seconds: float, gain: float = 1.0
-) -> Recheck:
+def first_epoch(config: Scale, seed: int, arrays: Arrays, gain: float = 1.0) -> Recheck:
     """Return the recheck of a training by the discrepancy of its first epoch."""
 
     def again() -> Arrays:
@@ -109,7 +107,8 @@ def first_epoch(
         mmd2, swd = rehearsal.discrepancy(rehearsal.draw(12, epoch))
         return {"mmd2": np.array([mmd2]), "swd": np.array([swd])}
 
-    expected = seconds / config.n_epochs + 15  # modelling the traces and judging them
+    # Measured on one core: a step, and before and after them the modelling and judging of traces.
+    expected = 0.25 * config.n_traces / config.batch + 3
     return beginning("its first epoch", expected, arrays, {"mmd2": 1, "swd": 1}, again)
 
 
@@ -210,7 +209,7 @@ class Stopping(Study[StoppingConfig]):
     ) -> Recheck | None:
         """Return how a unit is rechecked: by its first epoch."""
         assert isinstance(unit, Training)
-        return first_epoch(config, unit.seed, arrays, seconds)
+        return first_epoch(config, unit.seed, arrays)
 
     def measures(self, config: StoppingConfig, units: Units) -> dict[str, Measure]:
         """Return how often each rule stops too early: the discrepancy still halves after it."""

@@ -79,7 +79,6 @@ def facts(units: Units) -> dict[str, str]:
         "gap": number("score_gap", factor=-1),
         "gap_interval": ends,
         "silence": number("zero_minus_real", factor=-1),
-        "held_out": number("held_out_gap").removeprefix("-"),
         "hiss": f"{hiss(run[-1]['spectrum'], units[DATA.name]['spectrum']):.0f}",
         **_scored(run),
         **_faint(run, units[DATA.name]["traces"]),

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from geolib.gans import wgan
 from geolib.runs.measure import Measure
-from geolib.runs.recheck import Recheck, whole
+from geolib.runs.recheck import Recheck
 from geolib.runs.store import Arrays, Store
 from geolib.runs.study import Study
 from geolib.runs.unit import Unit, Units, select, under
-from geolib.studies.wgan_traces import sidelights, tables, training
+from geolib.studies.wgan_traces import recheck, sidelights, tables, training
 from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, TracesConfig
 from geolib.studies.wgan_traces.data import N_STEPS, SOURCE_ROW, SPACING, dataset
 from geolib.studies.wgan_traces.gallery import (
     LOOKED_AT,
     N_ANIMATED,
-    N_HISTORY,
     PER_TRACE,
     Gallery,
     Reference,
@@ -96,27 +93,16 @@ class WganTraces(Study[TracesConfig]):
     ) -> Recheck | None:
         """Return how a unit is rechecked.
 
-        The data whole, the first epoch by its first steps, and the epoch whose networks are shipped
-        by what they draw; the others follow from the epochs before them alone.
+        The data by their earths, an epoch whose networks are shipped by what these draw, the first
+        one of another training by its first steps; other epochs follow from those before alone.
         """
         if not isinstance(unit, Epoch):
-            return whole(self, config, unit, arrays, seconds)
-        networks = wgan.load_pretrained()
-        of_shipped = config == replace(self.Config.preset("paper"), precision="bfloat16")
-        if of_shipped and unit.number == networks.epoch:
-
-            def drawn() -> Arrays:
-                rng = training.torch_rng(config.seed, 11)
-                traces = wgan.sample(networks.generator, N_HISTORY, rng, low=config.latent_low)
-                return {"samples": traces[: len(arrays["samples"]), 0]}
-
-            stored = {"samples": arrays["samples"]}
-            return Recheck("what its generator draws", 2.0, stored, drawn)
+            return recheck.modelled(config, arrays)
+        networks = recheck.networks(config)
+        if unit.number in networks:
+            return recheck.epoch(config, networks[unit.number], arrays)
         if unit.number == 1:
-            one = replace(config, n_epochs=1)
-            return training.first_steps(
-                seconds, arrays, lambda _: dict(self.compute(one, [unit]))[unit]
-            )
+            return recheck.first_steps(config, arrays)
         return None
 
     def measures(self, config: TracesConfig, units: Units) -> dict[str, Measure]:
