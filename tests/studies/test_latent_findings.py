@@ -264,7 +264,7 @@ def test_a_readers_run_is_told_without_the_precomputed_results(story):
 
 def test_titles_of_progress_and_cost_have_one_message_that_follows_the_runs(story):
     assert story.success_title() == f"{NARROW.capitalize()}: Adam and Gauss-Newton fit more often with true rays"
-    told = "For the same solves a pooled search fits more often than Adam"
+    told = "After its 9,504 solves the pooled search fits in 39 of 40, Adam in 45 of 80"
     assert story.searches_title() == f"{told} (true rays, {NARROW})"
     ends = {
         "adam": {"true rays, width 16": (9, Measure.count(1, 8)), "scrambled, width 16": (9, Measure.count(2, 8))},

@@ -119,10 +119,11 @@ class Compared(Told):
         solves = pool_solves(N_LATENT)
         if findings.stopped(self.units, "consistent")["Adam"] < solves:
             return "What a fit costs"
-        pooled, adam = np.isfinite(found["pooled"]).mean(), (found["Adam"] <= solves).mean()
-        more = {1: "more often than", 0: "as often as", -1: "less often than"}
-        told = more[int(np.sign(pooled - adam))]
-        return f"For the same solves a pooled search fits {told} Adam (true rays, {self.label})"
+        pooled, adam = _of(found["pooled"], np.inf), _of(found["Adam"], solves)
+        return (
+            f"After its {solves:,} solves the pooled search fits in {pooled}, Adam in {adam} "
+            f"(true rays, {self.label})"
+        )
 
 
 def _about(solves: float) -> str:

@@ -88,7 +88,7 @@ def caption(drawn: Mapping[str, Sequence[Mapping[str, np.ndarray]]]) -> str:
         f"Binary model {model} of width {PosteriorConfig().width} (each width has true models of "
         f"its own) with noise {noise}. Beside the truth, for either kind of "
         "rays, the probability that a cell is channel, and its entropy: 0 where the data decide, "
-        f"1 bit where channel is as probable as not.{told}"
+        f"1 bit where channel is as probable as not; the sampler's intervals are too narrow.{told}"
     )
 
 

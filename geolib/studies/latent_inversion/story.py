@@ -301,8 +301,8 @@ class Story(Compared):
         every = f"all {scaled} have" if scaled == images else f"{scaled} have"
         return text + (
             " This may be why the paper's Table 1 has right images with wrong latents. Of "
-            f"{images} images that we recovered ({self.label}), {exact} have the right latent, and "
-            f"{every} it up to a factor."
+            f"{images} images that we recovered ({self.label}, the image itself as data), {exact} "
+            f"have the right latent, and {every} it up to a factor."
         )
 
     def latents_title(self) -> str:

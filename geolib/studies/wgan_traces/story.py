@@ -20,6 +20,8 @@ Run = Sequence[Mapping[str, np.ndarray]]
 
 #: What stands in a sentence for the number of a run that is not there.
 NOT_RUN = "(not run)"
+#: The epoch from which the late part of the losses is told.
+LATE = 40
 
 #: The epochs at which the paper shows traces.
 SHOWN = (1, 5, 20, 47, 100)
@@ -67,6 +69,7 @@ def facts(units: Units) -> dict[str, str]:
         "generator": f"{wgan.n_parameters(wgan.make_generator(rng=torch.Generator())):,}",
         "critic": f"{wgan.n_parameters(wgan.make_critic(rng=torch.Generator())):,}",
         "correlation": number("loss_correlation").replace("-", "−"),
+        "correlation_late": _correlation(run[LATE - 1 :]),
         "correlation_from_1": number("loss_correlation_from_1").replace("-", "−"),
         "swings_from_3": number("swing_ratio_from_3", ".1f"),
         "first_loss": f"{run[0]['critic_loss'].mean():.0f}",
@@ -230,6 +233,16 @@ def polarity_shares(run: Run) -> dict[int, Measure]:
         if (signs != 0).any():
             found[epoch] = Measure.count(int((signs > 0).sum()), int((signs != 0).sum()))
     return found
+
+
+def _correlation(run: Sequence[Mapping[str, np.ndarray]]) -> str:
+    """Return the correlation of both losses' epoch means, with its sign."""
+    if len(run) < 3:
+        return NOT_RUN
+    pair = [
+        [float(arrays[f"{name}_loss"].mean()) for arrays in run] for name in ("generator", "critic")
+    ]
+    return f"{np.corrcoef(pair)[0, 1]:+.2f}".replace("-", "−")
 
 
 def shown_epochs(run: Run) -> list[int]:
