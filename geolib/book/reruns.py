@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geolib import __version__, _checks, studies
 from geolib.runs import locks, paths
 from geolib.runs.config import PRESETS, Config, plain
@@ -205,21 +207,47 @@ def run(
             ]
             record = _record(study, config, notebooks.read(executed[0]).metadata["geolib"])
             taken = {**record["provenance"], "seconds": record["seconds"]}
-            notebooks.append(
-                executed[-1], records.section({"This run": records.facts(config, [taken])})
-            )
+            left = _left_beside(study, config, units, Path(draft))
+            facts = records.facts(config, [taken]) | _files(config, left)
+            notebooks.append(executed[-1], records.section({"This run": facts}))
             rendered = standalone.render_together(executed, study.title, study)
-            left = [
-                Path(shutil.copyfile(found, Path(draft) / left))
-                for left, place in study.leaves.items()
-                for found in units.glob(f"{name}/*/{place}")
-            ]
             (folder / RECORD).unlink(missing_ok=True)  # it vouches for the others
             for made in (*executed, *rendered, *left):
                 os.replace(made, folder / made.name)
             write_atomic(folder / RECORD, json.dumps(record, indent=1).encode())
         shutil.rmtree(units, ignore_errors=True)
     return folder / executed[0].name, folder / rendered[0].name
+
+
+def _left_beside(study: AnyStudy, config: Config, units: Path, draft: Path) -> list[Path]:
+    """Write what the run leaves beside its page, which is taken away with its units otherwise."""
+    left = [
+        Path(shutil.copyfile(found, draft / name))
+        for name, place in study.leaves.items()
+        for found in units.glob(f"{study.name}/*/{place}")
+    ]
+    if study.name in studies.OWN:
+        known = studies.run(study, config, folder=units, only_finished=True).units
+        for name, values in study.arrays(config, known).items():
+            np.save(draft / name, values)
+            left.append(draft / name)
+    return left
+
+
+def _files(config: Config, left: Sequence[Path]) -> dict[str, str]:
+    """Return which files were given, by their content, and which lie beside the page."""
+    told = {}
+    if given := config.files():
+        digests = {Path(path).name: _digest(Path(path)) for path in dict.fromkeys(given)}
+        told["Files, SHA-256"] = ", ".join(f"{name} `{sha}`" for name, sha in digests.items())
+    if left:
+        told["Beside this page"] = ", ".join(f"`{path.name}`" for path in left)
+    return told
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _record(study: AnyStudy, config: Config, executed: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """The reader's own files: each is checked before anything is computed from it, and nothing in one is executed.
 
 NumPy's `.npy` (never with pickled objects), raw little-endian float32 (`.f32`, `.bin`, `.raw`) whose shape is told,
-SEG-Y (`.sgy`, `.segy`, by segyio), grey pictures (`.png`) and tables (`.csv`) with a line of names.
+SEG-Y (`.sgy`, `.segy`, by segyio) and grey pictures (`.png`); tables are read by `geolib.datasets.tables`.
 """
 
 from __future__ import annotations
 
-import csv
 import importlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,13 +23,9 @@ LARGEST = 2**31
 RAW, SEGY = (".f32", ".bin", ".raw"), (".sgy", ".segy")
 #: Least and greatest seismic velocity that is taken for one, m/s.
 SLOWEST, FASTEST = 200.0, 12_000.0
-#: Least and greatest mean velocity of a radar wave in the ground, m/ns.
-RADAR = (0.03, 0.3)
 UNITS = {"m/s": 1.0, "km/s": 1000.0}
 #: Longest sampling interval that is taken for one, s.
 LONGEST = 0.1
-#: Spacings by which positions that are rounded, in centimetres say, may be beside their grid point.
-ON = 1e-3
 
 
 def find(name: str, path: Any, kinds: Sequence[str]) -> Path:
@@ -56,7 +51,9 @@ def find(name: str, path: Any, kinds: Sequence[str]) -> Path:
     return found
 
 
-def array(name: str, path: Any, n_axes: int | Sequence[int], shape: Sequence[int] | None = None) -> np.ndarray:
+def array(
+    name: str, path: Any, n_axes: int | Sequence[int], shape: Sequence[int] | None = None, *, of_traces: bool = False
+) -> np.ndarray:
     """Return the finite real numbers of a file, float64, with so many axes.
 
     Parameters
@@ -69,18 +66,20 @@ def array(name: str, path: Any, n_axes: int | Sequence[int], shape: Sequence[int
         Axes that it must have, or may.
     shape : sequence of int, optional
         What it must be; a raw file needs it, and SEG-Y for three axes.
+    of_traces : bool
+        Its last axis is time: dead traces may hold what is no number (`live`).
 
     Raises
     ------
     TypeError, ValueError
         If the file is missing, of another kind or shape, too large, empty, or holds what is no finite number.
     """
-    found = find(name, path, (".npy", *RAW, *SEGY))
+    # A raw file of one axis has no shape that would be told, and SEG-Y has two.
+    found = find(name, path, (".npy", *RAW, *SEGY) if shape is not None or n_axes != 1 else (".npy",))
     kind, allowed = found.suffix.lower(), (n_axes,) if isinstance(n_axes, int) else tuple(n_axes)
     if kind in RAW:
         if shape is None:
-            others = "NumPy (.npy) or SEG-Y" if max(allowed) > 1 else "NumPy (.npy)"
-            raise ValueError(f"{name} must tell its shape; {found} is raw and does not. Give {others}.")
+            raise ValueError(f"{name} must tell its shape; {found} is raw and does not. Give NumPy (.npy) or SEG-Y.")
         if found.stat().st_size != 4 * math.prod(shape):
             raise ValueError(
                 f"{name} must hold {math.prod(shape)} float32 numbers for shape {tuple(shape)}; "
@@ -98,6 +97,25 @@ def array(name: str, path: Any, n_axes: int | Sequence[int], shape: Sequence[int
         raise ValueError(f"{name} must have {axes} axes; {found} has shape {values.shape}. Reshape it, or tell it.")
     with np.errstate(all="ignore"):  # of bytes in another order; what is no number is refused next
         values = values.astype(np.float64)
+    return live(name, values) if of_traces else _checked(name, values)
+
+
+def live(name: str, traces: np.ndarray) -> np.ndarray:
+    """Return traces (..., nt) with zero for dead ones, which are constant or hold what is no finite number.
+
+    Raises
+    ------
+    ValueError
+        If half of them or more hold what is no finite number: it is the file that is wrong then.
+    """
+    broken = ~np.isfinite(traces).all(-1)
+    if 2 * np.count_nonzero(broken) >= broken.size:
+        return _checked(name, traces)
+    whole = np.where(broken[..., None], 0.0, traces)
+    return np.where((np.ptp(whole, axis=-1) > 0)[..., None], whole, 0.0)
+
+
+def _checked(name: str, values: np.ndarray) -> np.ndarray:
     _checks.finite(name, values, "Correct the file.")
     return values
 
@@ -142,41 +160,6 @@ def _segy(name: str, path: Path) -> np.ndarray:
     return values
 
 
-def table(name: str, path: Any, columns: Sequence[str], optional: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """Return the columns of a `.csv` file of finite numbers, by name.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the file is no such table, a column is missing or unknown, or an entry is no finite number; the line is told.
-    """
-    found = find(name, path, (".csv",))
-    try:
-        with found.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if any(entry.strip() for entry in row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{name} must be a table of text; {found} is none ({error}). Save it as CSV.") from None
-    head = [entry.strip() for entry in rows[0]] if rows else []
-    wrong = sorted(set(columns) - set(head)) or sorted(set(head) - {*columns, *optional})
-    if wrong or len(set(head)) < len(head):
-        also = f" and maybe {', '.join(optional)}" if optional else ""
-        raise ValueError(
-            f"{name} must have columns {', '.join(columns)}{also}; the first line of {found} is "
-            f"{_checks.shown(','.join(head))}. Name them so."
-        )
-    if len(rows) < 2:
-        raise ValueError(f"{name} must have at least one row below its names; {found} has none. Add one.")
-    values = np.empty((len(rows) - 1, len(head)))
-    for number, row in enumerate(rows[1:], 2):
-        try:
-            values[number - 2] = [float(entry) for entry in row]
-        except ValueError:
-            values[number - 2] = math.nan
-        if not np.isfinite(values[number - 2]).all():
-            raise ValueError(f"{name} must hold {len(head)} finite numbers a row; row {number} of {found} is {row}.")
-    return dict(zip(head, values.T, strict=True))
-
-
 def velocity(name: str, path: Any, *, unit: str = "m/s", shape: Sequence[int] | None = None) -> np.ndarray:
     """Return a velocity model (nz, nx) in m/s; in SEG-Y each trace is a column.
 
@@ -198,7 +181,7 @@ def velocity(name: str, path: Any, *, unit: str = "m/s", shape: Sequence[int] | 
     if not SLOWEST <= low <= high <= FASTEST:
         for other, factor in UNITS.items():
             if SLOWEST <= model.min() * factor <= model.max() * factor <= FASTEST:
-                remedy = f"They look like {other}: say so by its unit."
+                remedy = f"They look like {other}: say so by its unit, -p velocity_unit {other}."
                 break
         else:
             remedy = "Correct the file, or cut out air."
@@ -257,143 +240,3 @@ def _png(name: str, path: Path) -> np.ndarray:
             return np.asarray(picture.convert("L") if picture.mode == "P" else picture).astype(np.float64)
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{name} must be a grey picture; {path} is none ({error}). Convert it to .npy.") from None
-
-
-class Geometry(NamedTuple):
-    """Positions (depth, distance) in m: one source and the receivers of each shot."""
-
-    sources: np.ndarray  # (n_shots, 1, 2)
-    receivers: np.ndarray  # (n_shots, n_receivers, 2)
-
-
-def geometry(name: str, path: Any) -> Geometry:
-    """Return sources and receivers of a table with a row for each trace: shot by shot, in the order of the gathers.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `table`; also if shots differ in their number of receivers, or one has two sources.
-    """
-    found = table(name, path, ("shot", "source_depth", "source_x", "receiver_depth", "receiver_x"))
-    shots, first, counts = np.unique(found["shot"], return_index=True, return_counts=True)
-    if (counts != counts[0]).any():
-        uneven = int(shots[np.argmax(counts != counts[0])])
-        raise ValueError(
-            f"{name} must have as many receivers in every shot; shot {uneven} has another number than "
-            f"shot {int(shots[0])}. Fill up with dead traces."
-        )
-    order = np.concatenate([np.flatnonzero(found["shot"] == shots[i]) for i in np.argsort(first)])
-    sources, receivers = (
-        np.stack([found[f"{end}_depth"], found[f"{end}_x"]], -1)[order].reshape(len(shots), -1, 2)
-        for end in ("source", "receiver")
-    )
-    if (sources != sources[:, :1]).any():
-        raise ValueError(f"{name} must have one source in each shot; it has more. Number them as shots.")
-    return Geometry(sources[:, :1], receivers)
-
-
-def places(name: str, positions: np.ndarray, spacings: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
-    """Return positions in m as grid indices, float64; row i lies at depth i times the spacing in depth.
-
-    A position that is within `ON` spacings of a grid point lies on it.
-
-    Raises
-    ------
-    ValueError
-        If a position lies off the model.
-    """
-    found = positions / np.array(spacings)
-    points = np.rint(found)
-    found = np.where(np.abs(found - points) <= ON, points, found)
-    off = ((found < 0) | (found > np.array(shape) - 1)).any(-1)
-    if off.any():
-        depth, x = positions[off][0]
-        extent = " by ".join(f"{(n - 1) * spacing:g}" for n, spacing in zip(shape, spacings, strict=True))
-        raise ValueError(
-            f"{name} must lie on the model of {extent} m; one is at depth {depth:g} m, distance {x:g} m. "
-            "Check spacing and units."
-        )
-    return found
-
-
-def by_shots(name: str, path: Any) -> np.ndarray:
-    """Return the rows of a table of geometry, shot by shot, as `geometry` takes them.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `geometry`.
-    """
-    known = geometry(name, path)
-    shots = table(name, path, ("shot", "source_depth", "source_x", "receiver_depth", "receiver_x"))["shot"]
-    _, first, number = np.unique(shots, return_index=True, return_inverse=True)
-    return np.argsort(first[number.ravel()], kind="stable").reshape(known.receivers.shape[:2])
-
-
-class Traveltimes(NamedTuple):
-    """Rays between two boreholes: depths in m, times and their deviations in ns, and x of the ends (m) where told."""
-
-    source_depth: np.ndarray
-    receiver_depth: np.ndarray
-    time: np.ndarray
-    deviation: np.ndarray | None
-    source_x: np.ndarray | None
-    receiver_x: np.ndarray | None
-
-
-def traveltimes(name: str, path: Any, *, distance: float, depth: float, width: float) -> Traveltimes:
-    """Return the rays of a table: source_depth, receiver_depth (m), time (ns), maybe deviation (ns), and maybe x (m).
-
-    Parameters
-    ----------
-    name, path
-        The parameter and its file.
-    distance : float
-        Between boreholes that are vertical: where the table has no source_x and receiver_x, m.
-    depth, width : float
-        Of the model, m; x counts from its left edge.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `table`; also if a ray leaves the model, a time is none of a radar wave, or a deviation is not positive.
-    """
-    places = ("source_x", "receiver_x")
-    found = table(name, path, ("source_depth", "receiver_depth", "time"), ("deviation", *places))
-    if len(set(places) & set(found)) == 1:
-        there, missing = sorted(places, key=lambda column: column not in found)
-        raise ValueError(
-            f"{name} must have both {' and '.join(places)}, or neither; {path} has {there} alone. Add {missing}."
-        )
-    if "source_x" not in found and distance > width:
-        raise ValueError(
-            f"distance must be at most the model's {width:g} m; got {distance:g}. Take larger cells, or give {name} "
-            "with source_x and receiver_x."
-        )
-    for end in ("source", "receiver"):
-        _must_be_within(name, end, found[f"{end}_depth"], found.get(f"{end}_x"), (depth, width))
-    if (found["time"] <= 0).any():
-        raise ValueError(f"{name} must have positive times; got {found['time'].min():g} ns. Correct the picks.")
-    across = found["source_x"] - found["receiver_x"] if "source_x" in found else distance
-    mean = np.hypot(across, found["source_depth"] - found["receiver_depth"]) / found["time"]
-    if mean.min() < RADAR[0] or mean.max() > RADAR[1]:
-        raise ValueError(
-            f"{name} must give mean velocities of {RADAR[0]:g} to {RADAR[1]:g} m/ns; they are {mean.min():.3g} to "
-            f"{mean.max():.3g}. Give times in ns and positions in m."
-        )
-    deviation = found.get("deviation")
-    if deviation is not None and (deviation <= 0).any():
-        raise ValueError(f"{name} must have positive deviations; got {deviation.min():g} ns. Correct them.")
-    return Traveltimes(*(found.get(column) for column in Traveltimes._fields))  # type: ignore[arg-type]
-
-
-def _must_be_within(name: str, end: str, depth: np.ndarray, x: np.ndarray | None, extent: tuple[float, float]) -> None:
-    """Refuse ends of rays outside the model, by the row of the table as it stands in the file without empty lines."""
-    for what, values, most in (("depth", depth, extent[0]), ("x", x, extent[1])):
-        if values is None or (values.min() >= 0 and values.max() <= most):
-            continue
-        row = int(np.argmax((values < 0) | (values > most)))
-        raise ValueError(
-            f"{name} must have {end}_{what} between 0 and {most:g} m, in the model; row {row + 2} has {values[row]:g}. "
-            "Check its unit, or take larger cells."
-        )

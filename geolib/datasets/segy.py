@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geolib import _checks
-from geolib.datasets import files
+from geolib.datasets import files, tables
 
 #: Share of a line's length by which a position may lie beside it.
 BESIDE = 0.01
@@ -28,7 +28,7 @@ class Gathers(NamedTuple):
     """Shot gathers with their positions; shots of fewer receivers are filled up with dead traces."""
 
     data: np.ndarray  # (n_shots, n_receivers, nt)
-    geometry: files.Geometry
+    geometry: tables.Geometry
     interval: float | None  # s; None where the headers have none
 
 
@@ -78,8 +78,7 @@ def gathers(name: str, path: Any, *, top: float = 0.0, origin: Sequence[float] =
     """
     found = files.find(name, path, files.SEGY)
     traces, headers = _opened(name, found, _traces)
-    _checks.finite(name, traces, "Correct the file.")
-    words = headers.words
+    traces, words = files.live(name, traces), headers.words
     traces[np.isin(words["kind"], _DEAD)] = 0
     used = ~np.isin(words["kind"], _AUXILIARY)
     if not used.any():
@@ -92,7 +91,7 @@ def gathers(name: str, path: Any, *, top: float = 0.0, origin: Sequence[float] =
     order = _by_shots(words["record"], sources)
     places = np.stack([sources[order], receivers[order]])
     data = traces[order] * _first_time(order)[..., None]
-    return Gathers(data, files.Geometry(places[0][:, :1], places[1]), _interval(name, words))
+    return Gathers(data, tables.Geometry(places[0][:, :1], places[1]), _interval(name, words))
 
 
 def interval_of(name: str, path: Any) -> float | None:
@@ -217,7 +216,7 @@ def _first_time(order: np.ndarray) -> np.ndarray:
     return np.where(filled, 0.0, 1.0)
 
 
-def write(path: Path, data: np.ndarray, geometry: files.Geometry, interval: float) -> Path:
+def write(path: Path, data: np.ndarray, geometry: tables.Geometry, interval: float) -> Path:
     """Write shot gathers as SEG-Y with IEEE floats, positions in centimetres; return the path.
 
     Parameters

@@ -62,14 +62,21 @@ def panels(
     spacing: float | tuple[float, ...] = 10.0,
     title: str = "",
     limits: tuple[float, float] = (1.5, 4.7),
+    places: Mapping[str, Sequence[np.ndarray]] | None = None,
 ) -> Figure:
-    """Return the figure of several velocity models under one colour bar (km/s), each named by its key."""
+    """Return the figure of several velocity models under one colour bar (km/s), each named by its key.
+
+    `places` are sources and receivers, depth and distance (n, 2) in m, by the model that they are marked on.
+    """
     rows = -(-len(models) // columns)
     figure, axes = new_figure(rows, columns, height=1.35 * rows + 0.5)
     for ax in axes[len(models) :]:
         ax.remove()
     for ax, (name, model) in zip(axes, models.items(), strict=False):
         velocity(ax, model, spacing, limits).set_title(name)
+        marked = zip((places or {}).get(name, ()), ("*", "v"), ("vermilion", "black"), (6, 3), strict=False)
+        for where, marker, color, size in marked:
+            ax.plot(where[:, 1] / 1000, where[:, 0] / 1000, marker, color=COLORS[color], markersize=size, clip_on=False)
         ax.label_outer()
     headline(figure, title)
     figure.colorbar(axes[0].images[-1], ax=axes[: len(models)], label="velocity (km/s)", shrink=0.8)
@@ -277,13 +284,22 @@ def gathers(shots: np.ndarray, dt: float, spacing: float, title: str = "") -> Fi
     return figure
 
 
-def fitted(observed: np.ndarray, found: np.ndarray, dt: float, spacing: float) -> Figure:
-    """Return the figure of an observed gather (n_receivers, nt), beside that of a model, and their difference."""
+def fitted(observed: np.ndarray, found: np.ndarray, dt: float, alive: np.ndarray | None = None) -> Figure:
+    """Return the figure of an observed gather (n_receivers, nt), beside that of a model, and their difference.
+
+    Traces are in a row by their number, for receivers may lie anywhere. Those that are not `alive` are left white where
+    they were observed.
+    """
     figure, axes = new_figure(1, 3, height=3.0)
-    for ax, title, gather in zip(axes, ("observed", "found", "rest"), (observed, found, observed - found), strict=True):
+    live = observed if alive is None else np.where(alive[:, None], observed, np.nan)
+    limit = 0.1 * float(np.nanmax(np.abs(live), initial=1e-30))
+    extent = (0.5, len(observed) + 0.5, observed.shape[1] * dt, 0)
+    for ax, title, gather in zip(axes, ("observed", "found", "rest"), (live, found, live - found), strict=True):
         # The rest is drawn on the scale of the data.
-        shot_gather(ax, gather, dt, spacing, 0.1 * float(np.abs(observed).max() / max(np.abs(gather).max(), 1e-30)))
-        ax.set_title(title)
+        ax.imshow(gather.T, aspect="auto", cmap=SIGNED_MAP, vmin=-limit, vmax=limit, extent=extent)
+        ax.set(title=title, xlabel="trace", ylabel="time (s)")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.grid(False)
         ax.label_outer()
     return figure
 

@@ -115,6 +115,10 @@ class Study(ABC, Generic[C]):
         """Return the numbers that the ledger asks for, from whatever units there are."""
         return {}
 
+    def arrays(self, config: C, units: Units) -> dict[str, Any]:
+        """Return by name (`.npy`) the arrays that a run leaves beside its page."""
+        return {}
+
     def published(self, values: Mapping[str, Sequence[int]]) -> dict[str, Measure]:
         """Return what the paper's own numbers, by claim, say of one another."""
         return {}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from geolib._runtime import write_atomic
-from geolib.datasets import files, segy
+from geolib.datasets import segy, tables
 from geolib.datasets.channels import procedural_channels
 from geolib.datasets.velocity import smooth
 from geolib.inversion import crosshole
@@ -41,7 +41,7 @@ def survey(folder: Path) -> list[Path]:
     late = gathers[..., nt // 3 :]
     gathers = gathers + 0.1 * late.std() * rng.standard_normal(gathers.shape)
     gathers[[0, 2, 5], [4, 11, 20]] = 0
-    geometry = files.Geometry(spacing * np.array(sources), spacing * np.array(receivers))
+    geometry = tables.Geometry(spacing * np.array(sources), spacing * np.array(receivers))
     rows = [
         (shot, *geometry.sources[shot - 1, 0].tolist(), *receiver)
         for shot, places in enumerate(geometry.receivers.tolist(), 1)

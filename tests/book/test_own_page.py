@@ -2,11 +2,13 @@
 
 import ast
 import csv
+import hashlib
 import json
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from geolib import cli, studies
@@ -70,6 +72,13 @@ OWN = {
 }
 
 
+LEFT = {
+    "rnn_fwi": ["model-cg.npy", "wavelet.npy"],
+    "latent_inversion": ["models-adam.npy", "models-gauss-newton.npy", "models-search.npy", "probability.npy"],
+    "wgan_traces": ["generated.npy"],
+}
+
+
 def measured(given):
     """Return what a run is put beside others by: misfits, and errors of models where the truth is known."""
     if "velocity" in given:
@@ -92,6 +101,11 @@ def test_a_page_of_own_data_tells_of_nothing_else(chapter, tmp_path, monkeypatch
     assert told.count("memory: a gradient takes up to about ") == 1
     assert told.count("training: ") == ("training_image" in given) == Path("out/weights.safetensors").is_file()
     (page,) = Path("out").glob("*.html")
+    left = {path.name: np.load(path) for path in Path("out").glob("*.npy")}
+    assert set(left) == set(LEFT[chapter]) - (
+        {"models-gauss-newton.npy", "probability.npy"} if "width=2" in given else set()
+    )
+    assert all(np.isfinite(values).all() and values.any() for values in left.values())
     assert page.stem in studies.OWN
     record = json.loads(Path("out/run.json").read_text())
     assert record["study"] == page.stem and set(record["measures"]) == measured(given)
@@ -103,6 +117,8 @@ def test_a_page_of_own_data_tells_of_nothing_else(chapter, tmp_path, monkeypatch
     text = re.sub(r"<[^>]+>", " ", body)
     assert ("misfit, Gauss-Newton" in text) == ("Gauss-Newton: 124 solves" in told) == ("gn_iterations=2" in given)
     assert ("model error (m/s)" in text) == (": truth, start" in text) == ("truth" in given)
+    assert all(name in text.partition("Beside this page")[2] for name in left)
+    assert hashlib.sha256(Path(given.split()[0].partition("=")[2]).read_bytes()).hexdigest() in text
     for author in ("Laloy", "Niu", "Sun et al", "Marmousi"):
         assert author not in text
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from geolib.datasets import files, weights
+from geolib.datasets import files, tables, weights
 
 
 @pytest.fixture
@@ -114,26 +114,47 @@ def test_what_is_no_number_in_this_order_of_bytes_is_refused_without_a_warning(m
         files.array("v", made("v.npy", b"no array at all"), 2)
 
 
+def test_dead_traces_are_constant_or_broken_and_of_half_it_is_the_file():
+    traces = np.sin(np.arange(40.0)).reshape(4, 10)
+    traces[1, 3], traces[2] = np.inf, -5.0
+    found = files.live("d", traces)
+    np.testing.assert_array_equal(found.any(1), [True, False, False, True])
+    np.testing.assert_array_equal(found[[0, 3]], traces[[0, 3]])
+    traces[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"d must be finite; got 2 NaN"):
+        files.live("d", traces)
+
+
 HEAD = "shot,source_depth,source_x,receiver_depth,receiver_x\n"
 
 
 def test_geometry_keeps_the_order_of_the_shots(made):
     rows = "7,10,50,10,0\n7,10,50,10,20\n3,10,80,10,40\n3,10,80,10,60\n"
-    found = files.geometry("g", made("g.csv", HEAD + rows))
+    found = tables.geometry("g", made("g.csv", HEAD + rows))
     np.testing.assert_array_equal(found.sources, [[[10, 50]], [[10, 80]]])
     np.testing.assert_array_equal(found.receivers[..., 1], [[0, 20], [40, 60]])
-    np.testing.assert_array_equal(files.places("g", found.sources, (10.0, 10.0), (5, 9)), [[[1, 5]], [[1, 8]]])
+    np.testing.assert_array_equal(tables.places("g", found.sources, (10.0, 10.0), (5, 9)), [[[1, 5]], [[1, 8]]])
     with pytest.raises(ValueError, match=r"g must lie on the model of 40 by 60 m; one is at depth 10 m, distance 80 m"):
-        files.places("g", found.sources, (10.0, 10.0), (5, 7))
+        tables.places("g", found.sources, (10.0, 10.0), (5, 7))
 
 
 def test_places_are_on_a_grid_point_or_as_far_from_it_as_they_are_given():
     positions = np.array([[[6.68, 30.0], [4.0, 34.0], [0.004, 79.996]]])
-    found = files.places("g", positions, (10 / 3, 10.0), (4, 9))
+    found = tables.places("g", positions, (10 / 3, 10.0), (4, 9))
     np.testing.assert_allclose(found, [[[2.004, 3], [1.2, 3.4], [0.0012, 8]]], atol=1e-12)
     assert found[0, 0, 1] == 3 and found[0, 2, 1] == 8
     with pytest.raises(ValueError, match=r"g must lie on the model of 10 by 80 m; one is at depth -1 m"):
-        files.places("g", np.array([[[-1.0, 5.0]]]), (10 / 3, 10.0), (4, 9))
+        tables.places("g", np.array([[[-1.0, 5.0]]]), (10 / 3, 10.0), (4, 9))
+
+
+def test_a_table_may_have_other_columns_capitals_and_semicolons(made):
+    rows = "Receiver_X;elevation;SHOT;source_depth;source_x;receiver_depth\n\n9;low;1;0;3;2\n"
+    found = tables.geometry("g", made("g.csv", rows))
+    np.testing.assert_array_equal(found.sources, [[[0, 3]]])
+    np.testing.assert_array_equal(found.receivers, [[[2, 9]]])
+    with pytest.raises(ValueError, match=r"t must have columns .* is 'source_depth,receiver_depth,time,devation'"):
+        columns = {"distance": 6.0, "depth": 12.0, "width": 6.0}  # a misspelt one is not left out unseen
+        tables.traveltimes("t", made("t.csv", "source_depth,receiver_depth,time,devation\n1,2,80,3\n"), **columns)
 
 
 @pytest.mark.parametrize(
@@ -141,16 +162,16 @@ def test_places_are_on_a_grid_point_or_as_far_from_it_as_they_are_given():
     [
         ("shot,x\n1,2\n", r"g must have columns shot, source_depth, .*; the first line of .* is 'shot,x'"),
         (HEAD, r"g must have at least one row below its names"),
-        (HEAD + "1,10,50,10\n", r"g must hold 5 finite numbers a row; row 2 of .* is \['1', '10', '50', '10'\]"),
-        (HEAD + "1,10,50,10,nan\n", r"row 2"),
-        (HEAD + "1,10,50,10,deep\n", r"row 2"),
+        (HEAD + "1,10,50,10\n", r"g must hold 5 entries a row, finite .*; line 2 of .* is \['1', '10', '50', '10'\]"),
+        (HEAD + "1,10,50,10,nan\n", r"line 2"),
+        (HEAD + "\n\n1,10,50,10,deep\n", r"line 4"),
         (HEAD + "1,0,0,0,0\n1,0,0,0,9\n2,0,0,0,0\n", r"shot 2 has another number than shot 1\. Fill up with dead"),
         (HEAD + "1,0,0,0,0\n1,0,5,0,9\n", r"g must have one source in each shot"),
     ],
 )
 def test_a_table_that_is_none_is_refused(made, text, message):
     with pytest.raises(ValueError, match=message):
-        files.geometry("g", made("g.csv", text))
+        tables.geometry("g", made("g.csv", text))
 
 
 TIMES = "source_depth,receiver_depth,time\n"
@@ -158,11 +179,11 @@ PLACES = "source_depth,receiver_depth,time,source_x,receiver_x\n"
 
 
 def test_rays_may_be_any_and_have_deviations(made):
-    found = files.traveltimes("t", made("t.csv", TIMES + "1,2,80\n3,3,75\n"), distance=6.0, depth=12.0, width=6.0)
+    found = tables.traveltimes("t", made("t.csv", TIMES + "1,2,80\n3,3,75\n"), distance=6.0, depth=12.0, width=6.0)
     np.testing.assert_array_equal(found.time, [80, 75])
     assert found.deviation is None
     text = "time,deviation,receiver_depth,source_depth\n80,0.5,2,1\n"
-    found = files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0, width=6.0)
+    found = tables.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0, width=6.0)
     assert (found.source_depth[0], found.receiver_depth[0], found.deviation[0]) == (1, 2, 0.5)
     assert found.source_x is None and found.receiver_x is None
 
@@ -170,17 +191,17 @@ def test_rays_may_be_any_and_have_deviations(made):
 def test_boreholes_may_be_anywhere_in_the_model(made):
     # Two metres apart, which takes 25 ns; the distance of vertical boreholes is none of this table's.
     text = PLACES + "1,2,25,0.5,2.5\n0,12,160,0,6\n"
-    found = files.traveltimes("t", made("t.csv", text), distance=60.0, depth=12.0, width=6.0)
+    found = tables.traveltimes("t", made("t.csv", text), distance=60.0, depth=12.0, width=6.0)
     np.testing.assert_array_equal([found.source_x, found.receiver_x], [[0.5, 0], [2.5, 6]])
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (TIMES + "1,2,80\n1,13,80\n", r"t must have receiver_depth between 0 and 12 m, in the model; row 3 has 13\."),
-        (TIMES + "-1,2,80\n", r"t must have source_depth between 0 and 12 m, .*; row 2 has -1\. Check its unit"),
-        (PLACES + "1,2,80,0,6\n1,2,80,6.1,6\n", r"t must have source_x between 0 and 6 m, .*; row 3 has 6\.1\."),
-        (PLACES + "1,2,80,0,-0.5\n", r"t must have receiver_x between 0 and 6 m, .*; row 2 has -0\.5\."),
+        (TIMES + "1,2,80\n1,13,80\n", r"t must have receiver_depth between 0 and 12 m, in the model; line 3 has 13\."),
+        (TIMES + "-1,2,80\n", r"t must have source_depth between 0 and 12 m, .*; line 2 has -1\. Check its unit"),
+        (PLACES + "1,2,80,0,6\n1,2,80,6.1,6\n", r"t must have source_x between 0 and 6 m, .*; line 3 has 6\.1\."),
+        (PLACES + "1,2,80,0,-0.5\n", r"t must have receiver_x between 0 and 6 m, .*; line 2 has -0\.5\."),
         (PLACES + "1,2,80,0,0.5\n", r"mean velocities of 0\.03 to 0\.3 m/ns; they are 0\.014"),
         (PLACES.replace(",source_x", "") + "1,2,80,5\n", r"both source_x and receiver_x, .* alone\. Add source_x"),
         (PLACES.replace(",receiver_x", "") + "1,2,80,5\n", r"or neither; .*t\.csv has source_x alone\. Add receiver_x"),
@@ -191,7 +212,7 @@ def test_boreholes_may_be_anywhere_in_the_model(made):
 )
 def test_times_of_no_radar_wave_are_refused(made, text, message):
     with pytest.raises(ValueError, match=message):
-        files.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0, width=6.0)
+        tables.traveltimes("t", made("t.csv", text), distance=6.0, depth=12.0, width=6.0)
 
 
 FACIES = np.where(np.arange(12).reshape(3, 4) % 5 == 0, 180, 30)

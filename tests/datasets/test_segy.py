@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from geolib.datasets import files, segy
+from geolib.datasets import segy, tables
 
 segyio = pytest.importorskip("segyio")
 FIELD = segyio.TraceField
@@ -17,7 +17,7 @@ DATA = np.arange(2 * 3 * 40, dtype=np.float32).reshape(2, 3, 40) + 1
 
 @pytest.fixture
 def file(tmp_path):
-    return segy.write(tmp_path / "g.sgy", DATA, files.Geometry(SOURCES, RECEIVERS), 2e-3)
+    return segy.write(tmp_path / "g.sgy", DATA, tables.Geometry(SOURCES, RECEIVERS), 2e-3)
 
 
 def change(path, **words):
@@ -102,10 +102,14 @@ def test_what_is_no_segy_and_what_is_not_finite_is_refused(file, tmp_path):
         segy.gathers("g", tmp_path / "bad.sgy")
     data = DATA.copy()
     data[0, 0, 0] = np.nan
+    known = tables.Geometry(SOURCES, RECEIVERS)
+    found = segy.gathers("g", segy.write(tmp_path / "n.sgy", data, known, 2e-3)).data
+    assert not found[0, 0].any() and np.count_nonzero(found.any(-1)) == 5  # one is dead, of half it is the file
+    data[0, :, 0] = np.nan
     with pytest.raises(ValueError, match=r"g must be finite"):
-        segy.gathers("g", segy.write(tmp_path / "n.sgy", data, files.Geometry(SOURCES, RECEIVERS), 2e-3))
+        segy.gathers("g", segy.write(tmp_path / "n.sgy", data, tables.Geometry(SOURCES, RECEIVERS), 2e-3))
     with pytest.raises(ValueError, match=r"interval must be 1 to 32767 whole microseconds; got 1\.5e-06 s"):
-        segy.write(tmp_path / "i.sgy", DATA, files.Geometry(SOURCES, RECEIVERS), 1.5e-6)
+        segy.write(tmp_path / "i.sgy", DATA, tables.Geometry(SOURCES, RECEIVERS), 1.5e-6)
     assert not list(tmp_path.glob(".*"))
     with segyio.open(file, "r+", ignore_geometry=True) as opened:
         opened.bin.update({segyio.BinField.Format: 77})

@@ -1,5 +1,6 @@
 """Own data in: the survey that files make, the page's numbers, and what identifies results."""
 
+import importlib
 import re
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from scipy.stats import norm
 
 from geolib import _runtime, cli, studies
 from geolib.book import reruns
-from geolib.datasets import files, segy, velocity
+from geolib.datasets import segy, tables, velocity
 from geolib.datasets.channels import procedural_channels
 from geolib.gans import sgan
 from geolib.inversion import crosshole
@@ -113,6 +114,46 @@ def test_a_truth_beside_gathers_judges_models_and_changes_none(gathers, tmp_path
     assert any("cycles" in row.check for row in fwi.certificate(told).rows)
 
 
+def test_constant_and_broken_traces_are_dead_and_the_survey_is_told(gathers, tmp_path):
+    made = fwi.problem(gathers)
+    told = fwi.surveyed(gathers, made)
+    assert told.startswith(f"**2** shots of **5** traces, 150 samples every 4 ms, of each of which {made.finer} are")
+    assert "**1** dead, " in told and "turned over" in told and "Shot" not in told  # an impulse is a Ricker's opposite
+    data = np.load(gathers.gathers)
+    data[0, 1, 7], data[1, 0], data[1, 3] = np.nan, 3.0, 0.0
+    np.save(gathers.gathers, -data)
+    made = fwi.problem(gathers)
+    assert made.alive.tolist() == [[True, False, True, True, True], [False, True, True, False, True]]
+    told = fwi.surveyed(gathers, made)
+    assert made.strength > 0 and "**3** dead, " in told and "turned over" not in told
+    data[1] *= 100
+    np.save(gathers.gathers, data)
+    told = fwi.surveyed(gathers, fwi.problem(gathers))
+    assert re.search(r"\*\*Shot 2 is [\d.]+ times as strong as shot 1: ", told)
+    # Where half of the traces are broken it is the file that is wrong.
+    data[0] = np.nan
+    np.save(gathers.gathers, data)
+    with pytest.raises(ValueError, match=r"gathers must be finite; got 750 NaN"):
+        fwi.problem(gathers)
+
+
+def test_what_a_run_leaves_is_the_model_of_which_all_its_numbers_speak(gathers):
+    np.save(gathers.gathers, 1e6 * np.load(gathers.gathers))  # beside Adam's epsilon derivatives count
+    config = replace(gathers, optimisers=("adam", "lbfgs"), iterations=3, rate=400.0)
+    made, units = fwi.problem(config), studies.run(fwi.STUDY, config).units
+    measures, left = fwi.STUDY.measures(config, units), fwi.STUDY.arrays(config, units)
+    assert set(left) == {"model-adam.npy", "model-lbfgs.npy", "wavelet.npy"}
+    for method in config.optimisers:
+        first = units[f"own-{method}"]["misfit"][0]
+        share = made.objective(left[f"model-{method}.npy"])[0] / first
+        assert measures[f"{method}.misfit"].value == pytest.approx(share, rel=1e-4)
+        assert f"| {share:.3g} |" in fwi.table(fwi.named(units))
+    adam = units["own-adam"]["misfit"]
+    assert adam[-1] > 1.5 * adam.min()  # which was told of a model that nobody got
+    # The wavelet is sampled as the gathers are, so that it may be given.
+    assert len(left["wavelet.npy"]) == 150
+
+
 def test_the_gradient_without_dead_traces_is_that_of_its_misfit(gathers):
     made = fwi.problem(gathers)
     model = made.start.astype(np.float64) * 1.01
@@ -155,7 +196,10 @@ def test_positions_count_as_they_are_given_and_rows_may_lie_closer_than_columns(
     coarse, fine = made
     assert coarse.survey.grid.spacings == (8.0, 10.0) and fine.survey.grid.spacings == (8.0, 5.0)
     assert coarse.survey.receiver_positions[0, :, 1].tolist() == [7.5, 11.0, 13.5, 18.0]
-    assert fwi.receiver_spacing(coarse) == fwi.receiver_spacing(fine) == 35.0
+    for made_ in (coarse, fine):
+        sources, receivers = fwi.places(made_)
+        np.testing.assert_allclose(sources, [[16, 45]])
+        np.testing.assert_allclose(receivers, [[8, 75], [8, 110], [8, 135], [8, 180]])
     # A source of one column is half as strong where columns are half as wide.
     error = (coarse.observed - 2 * fine.observed).norm() / coarse.observed.norm()
     nearest = replace(coarse.survey, receiver_positions=coarse.survey.receiver_positions.round())
@@ -443,7 +487,7 @@ def test_boreholes_are_where_the_table_says_or_centred(tmp_path):
         tomography.rays(tomography.OwnConfig(traveltimes=str(path), distance=60.0))
     with pytest.raises(ValueError, match=r"distance must be at most the model's 6 m; got 60"):
         tomography.OwnConfig(distance=60.0)
-    with pytest.raises(ValueError, match=r"traveltimes must have receiver_x between 0 and 6 m, .*; row 3 has 7\."):
+    with pytest.raises(ValueError, match=r"traveltimes must have receiver_x between 0 and 6 m, .*; line 3 has 7\."):
         made(lambda line: f"{line},1,{7 if line == lines[1] else 5}")
 
 
@@ -479,7 +523,7 @@ def test_traces_of_any_length_keep_their_time(tmp_path):
     same = traces.data(traces.OwnConfig(traces=str(tmp_path / "t.npy")))
     assert same.dt == pytest.approx(4.0 / 499)  # nobody told
     if pytest.importorskip("segyio"):
-        places = files.Geometry(np.zeros((70, 1, 2)), np.ones((70, 1, 2)))
+        places = tables.Geometry(np.zeros((70, 1, 2)), np.ones((70, 1, 2)))
         path = segy.write(tmp_path / "t.sgy", wave[:, None], places, 0.002)
         same = traces.data(traces.OwnConfig(traces=str(path)))
         assert same.dt == pytest.approx(2.0 / 499)
@@ -652,3 +696,11 @@ def test_units_alone_say_their_memory_too(gathers, tmp_path, capsys):
     options += ["-p", "dt", "0.004", "-p", "iterations", "1", "-p", "optimisers", "cg"]
     assert cli.main(["study", "fwi_own", *options, "--folder", str(tmp_path / "runs")]) == 0
     assert capsys.readouterr().out.startswith("memory: a gradient takes up to about ")
+
+
+def test_the_certificate_of_each_page_is_in_the_memory_that_is_told(gathers, monkeypatch):
+    module = importlib.import_module("geolib.studies.rnn_fwi.given")
+    assert module.certificate_bytes(fwi.problem(gathers).survey) > module.gradient_bytes(fwi.problem(gathers).survey)
+    monkeypatch.setattr(module, "certificate_bytes", lambda survey, **_: 2**60)
+    with pytest.raises(ValueError, match=r"the survey must fit into this machine's .* Take a coarser grid or fewer"):
+        gathers.ready()

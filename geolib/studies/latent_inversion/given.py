@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 
 from geolib._runtime import kept_bytes, within_memory
-from geolib.datasets import files
+from geolib.datasets import tables
 from geolib.datasets.weights import must_fit, state_dict
 from geolib.gans import sgan
 from geolib.gans.fast import inference
@@ -230,13 +230,13 @@ def rays(config: OwnConfig) -> Rays:
     Raises
     ------
     TypeError, ValueError
-        If the file is refused (`files.traveltimes`).
+        If the file is refused (`tables.traveltimes`).
     """
     found = None
     if config.traveltimes:
         depth, width = (n * config.cell for n in SHAPE)
         known = {"distance": config.distance, "depth": depth, "width": width}
-        found = files.traveltimes("traveltimes", config.traveltimes, **known)
+        found = tables.traveltimes("traveltimes", config.traveltimes, **known)
     sources, receivers = _ends(config, found)
     matrix = crosshole.path_lengths(sources, receivers, SHAPE, config.cell).astype(np.float32)
     deviation = np.full(matrix.shape[0], config.noise)
@@ -245,7 +245,7 @@ def rays(config: OwnConfig) -> Rays:
     return Rays(sources, receivers, matrix, None if found is None else found.time, deviation)
 
 
-def _ends(config: OwnConfig, found: files.Traveltimes | None) -> tuple[np.ndarray, np.ndarray]:
+def _ends(config: OwnConfig, found: tables.Traveltimes | None) -> tuple[np.ndarray, np.ndarray]:
     """Return depth and x (m) of each ray's source and receiver, shape (n_rays, 2)."""
     if found is not None:
         depths = found.source_depth, found.receiver_depth

@@ -143,6 +143,18 @@ class OwnLatent(Study[OwnConfig]):
             least["search"] = units["search"]["misfits"].min()
         return {f"{name}.misfit": Measure(float(misfit)) for name, misfit in least.items()}
 
+    def arrays(self, config: OwnConfig, units: Units) -> dict[str, np.ndarray]:
+        """Return each method's models, best first, and how probable channel is in each cell."""
+        found = {
+            f"models-{name.lower()}.npy": run["images"][np.argsort(run["misfit"].min(1))]
+            for name, run in descents(units).items()
+        }
+        if "search" in units:
+            found["models-search.npy"] = units["search"]["images"]
+        if "posterior" in units:
+            found["probability.npy"] = units["posterior"]["probability"]
+        return found
+
 
 def _starts(config: OwnConfig, rng: np.random.Generator) -> Tensor:
     """Return first latents (n, 15), the first that a generator draws."""

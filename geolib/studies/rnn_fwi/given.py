@@ -11,10 +11,11 @@ import torch
 from scipy.signal import resample_poly
 
 from geolib._runtime import within_memory
-from geolib.datasets import files, segy
+from geolib.datasets import files, segy, tables
 from geolib.inversion import words
 from geolib.runs.config import Config, file_param, param
 from geolib.waves import Boundary, Grid, Survey, between, gradient_bytes, longest_step, ricker
+from geolib.waves.memory import certificate_bytes
 from geolib.waves.survey import space_order_of
 
 #: An inversion may make the earth so much slower or faster than its start.
@@ -117,12 +118,14 @@ class OwnConfig(Config):
         self.told()
 
     def told(self) -> list[str]:
-        """Return how much memory a gradient takes; more than there is is refused."""
+        """Return how much memory a gradient or the certificate takes; too much is refused."""
         read = given(self)
         survey, remedy = read.survey, "Take a coarser grid or fewer shots."
         gathers = 4 * survey.n_shots * survey.receiver_locations.shape[1] * survey.nt
         # Observed, resampled, of the model, and what dead traces are filled up with.
         needed = gradient_bytes(survey, space_order=self.space_order) + 4 * gathers
+        # Each page begins with a certificate, which keeps more.
+        needed = max(needed, certificate_bytes(survey, space_order=self.space_order) + gathers)
         return [within_memory("the survey", needed, remedy)]
 
 
@@ -130,13 +133,14 @@ class OwnConfig(Config):
 class Given:
     """What the files say, checked: survey, model, gathers or None, and the truth if it is known.
 
-    Nothing is computed yet.
+    Nothing is computed yet. Of the gathers' samples each became `finer`.
     """
 
     survey: Survey
     model: np.ndarray
     observed: torch.Tensor | None
     truth: np.ndarray | None
+    finer: int = 1
 
 
 def given(config: OwnConfig) -> Given:
@@ -181,12 +185,12 @@ def given(config: OwnConfig) -> Given:
     survey = between(points, sources, receivers)
     survey.check_velocity(torch.from_numpy(model).float(), config.space_order)
     if read is None:
-        return Given(survey, model, None, model)
+        return Given(survey, model, None, model, finer)
     if not read.data.any():
         raise ValueError("gathers must hold a live trace; all are zero. Check the file.")
     _must_be_bearable("gathers", read.data)
     finely = resample_poly(read.data, finer, 1, axis=-1).astype(np.float32)
-    return Given(survey, model, torch.from_numpy(finely), truth)
+    return Given(survey, model, torch.from_numpy(finely), truth, finer)
 
 
 def _truth(config: OwnConfig, shape: tuple[int, ...]) -> np.ndarray:
@@ -209,7 +213,7 @@ def _read(config: OwnConfig) -> segy.Gathers | None:
         return None
     if not config.geometry:
         return segy.gathers("gathers", path, top=config.datum, origin=config.origin)
-    known = files.geometry("geometry", config.geometry)
+    known = tables.geometry("geometry", config.geometry)
     told = segy.interval_of("gathers", path) if path.suffix.lower() in files.SEGY else None
     return segy.Gathers(_gathers(config, path, known.receivers.shape[:2]), known, told)
 
@@ -222,15 +226,23 @@ def _must_fit(n_shots: int, n_receivers: int, nt: int) -> None:
 
 
 def _places(
-    config: OwnConfig, shape: tuple[int, int], known: files.Geometry | None
+    config: OwnConfig, shape: tuple[int, int], known: tables.Geometry | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the positions (n_shots, n, 2) of sources and receivers in grid indices."""
     if known is None and config.geometry:
-        known = files.geometry("geometry", config.geometry)
+        known = tables.geometry("geometry", config.geometry)
     if known:
         name = "geometry" if config.geometry else "positions in gathers"
+        remedy = "Check spacing and units."
+        if not config.geometry:  # headers count from where the surveyor did
+            remedy = (
+                "Say where its first point is: -p origin X,Y as in the headers and -p datum "
+                "ELEVATION; or check spacing."
+            )
         _must_be_metres(name, known, config.spacings, shape)
-        sources, receivers = (files.places(name, each, config.spacings, shape) for each in known)
+        sources, receivers = (
+            tables.places(name, each, config.spacings, shape, remedy) for each in known
+        )
         return sources, receivers
     columns = np.linspace(0, shape[1] - 1, config.shots + 2)[1:-1].round()
     sources, receivers = (
@@ -244,17 +256,17 @@ def _gathers(config: OwnConfig, path: Path, known: tuple[int, int]) -> np.ndarra
     n_traces = known[0] * known[1]
     if path.suffix.lower() in files.RAW:
         samples = path.stat().st_size // 4 // n_traces if path.is_file() else 0
-        found = files.array("gathers", path, 2, (n_traces, samples))
+        found = files.array("gathers", path, 2, (n_traces, samples), of_traces=True)
     else:
         axes = (2,) if path.suffix.lower() in files.SEGY else (2, 3)
-        found = files.array("gathers", path, axes)
+        found = files.array("gathers", path, axes, of_traces=True)
     if found.shape[:-1] not in (known, (n_traces,)):
         raise ValueError(
             f"gathers must have the {known[0]} shots and {known[1]} receivers of geometry; "
             f"they have shape {found.shape}. Correct one of the two."
         )
     if found.ndim == 2:
-        found = np.take(found, files.by_shots("geometry", config.geometry), axis=0)
+        found = np.take(found, tables.by_shots("geometry", config.geometry), axis=0)
     return found
 
 
@@ -273,7 +285,7 @@ def _wavelet(config: OwnConfig, dt: float, nt: int, finer: int) -> torch.Tensor:
 
 
 def _must_be_metres(
-    name: str, known: files.Geometry, spacings: tuple[float, float], shape: tuple[int, int]
+    name: str, known: tables.Geometry, spacings: tuple[float, float], shape: tuple[int, int]
 ) -> None:
     """Check that positions of several traces are no kilometres: within a cell, and fit as km."""
     every = np.concatenate([each.reshape(-1, 2) for each in known])

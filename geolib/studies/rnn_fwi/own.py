@@ -21,19 +21,31 @@ from geolib.studies.rnn_fwi.problems import Problem
 from geolib.studies.rnn_fwi.tables import LABELS
 from geolib.waves import Certificate, certify, estimate_wavelet, misfit_and_gradient, propagate
 
+#: Times that a shot may be as strong as another before the page says so.
+APART = 10.0
+
 
 @dataclass(frozen=True)
 class Own(Problem):
     """A problem of own data: dead traces count nothing, and the truth may be unknown.
 
     Gathers that were given have `alive`. A truth beside them judges models and does nothing else:
-    what is tried is bounded by the velocity's file (`bounds`, m/s), not by it.
+    what is tried is bounded by the velocity's file (`bounds`, m/s), not by it. Of each sample that
+    the file has, `finer` are computed; the wavelet was multiplied by `strength`.
     """
 
     alive: torch.Tensor | None = None
     known: bool = True
     space_order: int = 4
     bounds: tuple[float, float] | None = None
+    finer: int = 1
+    strength: float = 1.0
+
+    @property
+    def wavelet(self) -> np.ndarray:
+        """The wavelet of the first shot, sampled as the gathers' file is."""
+        found: np.ndarray = self.survey.source_amplitudes[0, 0, :: self.finer].numpy()
+        return found
 
     def objective(self, model: np.ndarray) -> tuple[float, np.ndarray]:
         """Return misfit and gradient at a model, without dead traces."""
@@ -68,7 +80,16 @@ def problem(config: OwnConfig) -> Own:
         dz, dx = config.spacings
         first = smooth(model, config.smoothing, config.frozen, dx / dz).astype(np.float32)
         limits = _bounds(first, model)
-        return Own(survey, data, model, first, config.frozen, space_order=order, bounds=limits)
+        return Own(
+            survey,
+            data,
+            model,
+            first,
+            config.frozen,
+            space_order=order,
+            bounds=limits,
+            finer=read.finer,
+        )
     alive = data.abs().amax(-1) > 0
     if config.source == "estimated":
         found = estimate_wavelet(torch.from_numpy(start), survey, data, space_order=order)
@@ -79,7 +100,19 @@ def problem(config: OwnConfig) -> Own:
     survey = replace(survey, source_amplitudes=survey.source_amplitudes * strength)
     known, truth = read.truth is not None, model if read.truth is None else read.truth
     limits = _bounds(start, model)
-    return Own(survey, data, truth, start, config.frozen, alive, known, order, limits)
+    return Own(
+        survey,
+        data,
+        truth,
+        start,
+        config.frozen,
+        alive,
+        known,
+        order,
+        limits,
+        read.finer,
+        strength,
+    )
 
 
 def _bounds(start: np.ndarray, model: np.ndarray) -> tuple[float, float]:
@@ -114,7 +147,7 @@ class OwnFwi(Study[OwnConfig]):
     """Inversions of the reader's own data."""
 
     name = "fwi_own"
-    version = 2  # positions count as they are given, not as the nearest grid point
+    version = 3  # constant traces are dead, and units hold wavelet and what the model leaves
     title = "Full-waveform inversion of your own data"
     Config = OwnConfig
     kinds = (Descent,)
@@ -153,6 +186,8 @@ class OwnFwi(Study[OwnConfig]):
                     "observed": made.observed[0].numpy(),
                     "fitted": fitted[0].numpy(),
                     "message": np.array(found.message),
+                    "wavelet": made.wavelet,
+                    "left": np.array(_left(unit.method, found.misfit)),
                     **errors,
                     **({"truth": made.truth.astype(np.float32)} if made.known else {}),
                 },
@@ -162,11 +197,22 @@ class OwnFwi(Study[OwnConfig]):
         """Return the misfit's share that each optimiser left, and its model's error if known."""
         found = {}
         for unit, run in select(units, Descent).items():
-            share = run["misfit"].min() / run["misfit"][0]
-            found[f"{unit.method}.misfit"] = Measure(float(share))
+            found[f"{unit.method}.misfit"] = Measure(float(run["left"]))
             if "error" in run:
                 found[f"{unit.method}.error"] = Measure(float(run["error"][-1]))
         return found
+
+    def arrays(self, config: OwnConfig, units: Units) -> dict[str, np.ndarray]:
+        """Return the models, and the wavelet as another run may take it."""
+        runs = select(units, Descent)
+        models = {f"model-{unit.method}.npy": run["model"] for unit, run in runs.items()}
+        return models | {"wavelet.npy": next(iter(runs.values()))["wavelet"]}
+
+
+def _left(method: str, misfit: np.ndarray) -> float:
+    """Return the share of the start's misfit that the model has which a descent returns."""
+    standing = misfit.min() if method in words.SEARCH_METHODS else misfit[-1]
+    return float(standing / max(misfit[0], 1e-300))
 
 
 def named(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
@@ -174,15 +220,40 @@ def named(units: Units) -> dict[str, Mapping[str, np.ndarray]]:
     return {LABELS[unit.method]: arrays for unit, arrays in select(units, Descent).items()}
 
 
-def receiver_spacing(made: Own) -> float:
-    """Return the mean distance of neighbouring receivers of the first shot, m."""
-    _, receivers = made.survey.PLACES
-    columns = getattr(made.survey, receivers)[0, :, -1]
-    return (
-        made.survey.grid.spacings[-1]
-        * float(columns.max() - columns.min())
-        / max(1, len(columns) - 1)
+def places(made: Own) -> list[np.ndarray]:
+    """Return where sources and receivers are, each once: depth and distance (m), (n, 2) each."""
+    spacings = np.array(made.survey.grid.spacings)
+    both = (getattr(made.survey, name).flatten(0, 1).numpy() for name in made.survey.PLACES)
+    return [np.unique(each * spacings, axis=0) for each in both]
+
+
+def surveyed(config: OwnConfig, made: Own) -> str:
+    """Return what the survey is, and what in its amplitudes should be looked at."""
+    survey, (n_shots, n_receivers) = made.survey, made.survey.receiver_locations.shape[:2]
+    interval = survey.dt * made.finer
+    told = (
+        f"**{n_shots}** shots of **{n_receivers}** traces, {survey.nt // made.finer} samples every "
+        f"{1000 * interval:.4g} ms"
     )
+    if made.finer > 1:
+        told += f", of each of which {made.finer} are computed"
+    if made.alive is None:
+        return f"{told}; the gathers are computed from the velocity."
+    dead = int((~made.alive).sum())
+    told += f"; **{dead}** dead, which count nothing. The wavelet was multiplied by "
+    told += f"{made.strength:.3g} to fit the data best at the start."
+    if made.strength < 0 and config.source != "estimated":
+        told += " **It was turned over: check the polarity of data and wavelet.**"
+    power = torch.where(made.alive[..., None], made.observed, 0).square().sum((1, 2))
+    shots = (power / made.alive.sum(1).clamp_min(1)).sqrt()
+    if (least := float(shots.min())) * APART < float(shots.max()):
+        weakest, strongest = int(shots.argmin()) + 1, int(shots.argmax()) + 1
+        more = f"{float(shots.max()) / least:.3g} times" if least else "infinitely"
+        told += (
+            f" **Shot {strongest} is {more} as strong as shot {weakest}: the misfit is that of the "
+            "strong ones; scale them.**"
+        )
+    return told
 
 
 def table(runs: Mapping[str, Mapping[str, np.ndarray]]) -> str:
@@ -193,7 +264,7 @@ def table(runs: Mapping[str, Mapping[str, np.ndarray]]) -> str:
         [
             name,
             len(run["misfit"]) - 1,
-            f"{run['misfit'].min() / run['misfit'][0]:.3g}",
+            f"{float(run['left']):.3g}",
             *(
                 f"{error[0]:.0f} to {error[-1]:.0f}"
                 for error in [run.get("error")]

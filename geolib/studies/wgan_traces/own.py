@@ -91,7 +91,7 @@ def data(config: OwnConfig) -> Data:
     """
     if not config.traces:
         raise ValueError("traces must name a file; none is given. Add -p traces FILE.")
-    found = files.array("traces", config.traces, 2)
+    found = files.array("traces", config.traces, 2, of_traces=True)
     found = found[np.ptp(found, axis=1) > 0]
     if len(found) < max(FEWEST, 2 * config.batch):
         raise ValueError(
@@ -153,6 +153,10 @@ class OwnTraces(Study[OwnConfig]):
                 drawn = wgan.sample(network, half, rng, settings.latent_low)[:, 0]
                 judged = _compared(config, made, drawn, made.training)
                 yield Epoch(number), under("curve.", kept) | {"traces": drawn, **judged}
+
+    def arrays(self, config: OwnConfig, units: Units) -> dict[str, np.ndarray]:
+        """Return the last generated traces, in the amplitudes of the file."""
+        return {"generated.npy": last(units)["traces"] * np.float32(data(config).scale)}
 
 
 def _compared(config: OwnConfig, made: Data, fake: np.ndarray, known: np.ndarray) -> Arrays:
