@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from geolib.datasets import fetch
 from geolib.gans import sgan
 from geolib.inversion import crosshole
 from geolib.inversion.gauss_newton import forward_mode
+from geolib.runs.tables import markdown
 from geolib.studies.latent_inversion.world import World
 
 #: The released true model with its traveltimes, with and without noise.
@@ -71,6 +73,17 @@ def generator_facts(world: World, draws: int = 16, points: int = 31) -> dict[str
     facts["landscape_published"] = np.stack(scrambled)
     facts["axes"] = np.stack([axes for _, axes in grids])
     return facts
+
+
+def scales_markdown(facts: Mapping[str, np.ndarray]) -> str:
+    """Return as a table how much factors on a latent change its image."""
+    scales, changes = facts["scales"], facts["scale_change"]
+    rows = [
+        [f"{scale:.2f}", f"{change:.4f}", f"{100 * change / facts['redraw_change']:.2f} %"]
+        for scale, change in zip(scales, changes, strict=True)
+    ]
+    heads = ["Factor on z", "Mean pixel change", "Of that to another draw"]
+    return markdown(heads, rows, "rrr")
 
 
 def released_misfit() -> np.ndarray:

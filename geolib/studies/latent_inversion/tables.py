@@ -317,3 +317,29 @@ def curves(units: Units, method: str) -> dict[str, list[tuple[np.ndarray, np.nda
         rays: [(a["iteration"], a["running_best"]) for a in most(units, order, "binary", method)]
         for order, rays in ORDERS.items()
     }
+
+
+def printed_counts(published: Mapping[str, Sequence[int]]) -> str:
+    """Return what the paper's own tables say of its strategies and of its two models.
+
+    Parameters
+    ----------
+    published : mapping
+        What is printed, by claim.
+    """
+    counts = {claim: row for claim, row in published.items() if ".s1-" in claim or ".s2-" in claim}
+    sums = [
+        sum(row[1] for claim, row in counts.items() if f".{table}.s{strategy}-1000-" in claim)
+        for table in ("table2", "table3")
+        for strategy in (1, 2)
+    ]
+    first = [claim for claim in counts if claim.split("-")[2] == "I"]
+    pairs = [(counts[claim], counts[claim.replace("-I-", "-II-", 1)]) for claim in first]
+    both = [(a, b) for one, two in pairs for a, b in zip(one, two, strict=True) if a or b]
+    ahead, behind = (sum(sign * (a - b) > 0 for a, b in both) for sign in (1, -1))
+    return (
+        f"**Section 4.2.** At 1,000 iterations and 1.1 strategies 1 and 2 have {sums[0]} and "
+        f"{sums[1]} of 400 in Table 2, {sums[2]} and {sums[3]} in Table 3. Of {len(both)} counts "
+        f"of which not both are zero, model I is ahead of model II in {ahead}, level in "
+        f"{len(both) - ahead - behind} and behind in {behind}."
+    )
