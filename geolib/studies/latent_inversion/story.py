@@ -237,7 +237,8 @@ class Story(Compared):
             if fits.any() and not fits.all():
                 told.append(
                     f"{ORDERS[order]}: {100 * np.median(share[fits]):.1f} % in the {fits.sum()} "
-                    f"trials that fit, {100 * np.median(share[~fits]):.0f} % in the other {(~fits).sum()}"
+                    f"trials that fit, {100 * np.median(share[~fits]):.0f} % in the other "
+                    f"{(~fits).sum()}"
                 )
         if not told:
             return "No trial of this run fits, or all do: nothing can be compared."
