@@ -114,9 +114,12 @@ def _config(options: argparse.Namespace) -> Config:
     """Return what the options set; a wrong call is refused here, before what computes is loaded."""
     try:
         named = [name for name, _ in options.changes]
-        options.study = studies.asked_for(options.study, named)  # with a file of the reader's, that of own data
+        file = getattr(options, "file", None)
+        given = reruns.read_parameters(file) if file else {}
+        # With a file of the reader's, that of own data, wherever it is named.
+        options.study = studies.asked_for(options.study, [*named, *given])
         kind = studies.config_of(options.study)
-        given = reruns.read_parameters(options.file, options.study) if getattr(options, "file", None) else {}
+        given = reruns.read_parameters(file, options.study) if file else {}
         reruns.check_once(named)
         config = kind.preset(options.preset, **{**given, **dict(options.changes)})
         config.ready()
@@ -157,6 +160,12 @@ def _params(options: argparse.Namespace) -> int:
         print(f"{row['name']} ({row['type']}): {row['help']}")
         quick, paper = (f"{plain(row[preset])}{unit}" for preset in ("default", "paper"))
         print(f"    quick {quick}, paper {paper}  {allowed}".rstrip())
+    for own, (chapter, asking) in studies.OWN.items():
+        if chapter == options.study:
+            files = ", ".join(f"-p {name} FILE" for name in asking)
+            print(
+                f"Your own data: geolib run {chapter} with {files}; geolib params {own} lists all that goes with them."
+            )
     return 0
 
 

@@ -141,7 +141,9 @@ def _rerunning(command: Command) -> None:
         "geolib run rnn_fwi -p iterations 50   # or -p iterations=50\n"
         "geolib run wgan_traces --preset paper --out my-run\n"
         "geolib run rnn_fwi -f mine.yml -p frequency 8   # or -f reruns/rnn_fwi-1f2e3d4c/run.json\n"
-        "geolib run latent_inversion -p trials 4 --jobs 4",
+        "geolib run latent_inversion -p trials 4 --jobs 4\n"
+        "geolib run rnn_fwi -p velocity mine.npy -p spacing 10   # your own data; its parameters:\n"
+        "geolib params fwi_own   # or latent_own (traveltimes), traces_own (traces)",
     )
     _study(sub, companions=False)
     _configuration(sub)

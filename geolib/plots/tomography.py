@@ -69,6 +69,23 @@ def models(images: Mapping[str, np.ndarray], spacing: float = CELL, title: str =
     return figure
 
 
+def residuals(time: np.ndarray, fit: np.ndarray, deviation: np.ndarray, depth: np.ndarray) -> Figure:
+    """Return the figure of picked times (ns) against those of a model, and of what is left by the rays' mean depth (m).
+
+    What is left is in deviations of the times; the band holds two.
+    """
+    figure, axes = new_figure(1, 2, height=2.8, sharey=False)
+    ends = [float(min(time.min(), fit.min())), float(max(time.max(), fit.max()))]
+    axes[0].plot(ends, ends, color=COLORS["grey"], linewidth=1)
+    axes[0].plot(time, fit, ".", color=COLORS["blue"], markersize=3)
+    axes[0].set(xlabel="picked time (ns)", ylabel="time of the model (ns)")
+    axes[1].axvspan(-2, 2, color=COLORS["grey"], alpha=0.2, linewidth=0)
+    axes[1].plot((time - fit) / deviation, depth, ".", color=COLORS["blue"], markersize=3)
+    axes[1].set(xlabel="picked less modelled (deviations)", ylabel="mean depth (m)")
+    axes[1].invert_yaxis()
+    return figure
+
+
 def draw_ray(ax: Axes, model: np.ndarray, lengths: np.ndarray, title: str) -> Axes:
     """Draw the cells in which a ray has length, on a pale model, both (nz, nx), in the title's colour; return `ax`."""
     cells(ax, model, title, cmap="Greys", vmin=-0.2, vmax=2.5)

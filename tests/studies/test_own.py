@@ -17,6 +17,7 @@ from geolib.datasets.channels import procedural_channels
 from geolib.gans import sgan
 from geolib.inversion import crosshole
 from geolib.metrics import facies
+from geolib.plots import tomography as plots
 from geolib.studies import examples
 from geolib.studies.latent_inversion import checkpoints, given, learnt
 from geolib.studies.latent_inversion import own as tomography
@@ -265,6 +266,13 @@ def test_a_file_asks_for_the_study_of_own_data(capsys, tmp_path):
     assert studies.asked_for("latent_inversion", ["weights"]) == "latent_own"
     assert cli.main(["run", "rnn_fwi", "-p", "velocity", str(tmp_path / "none.npy")]) == 2
     assert "velocity must be a file; " in capsys.readouterr().err
+    file = tmp_path / "own.json"
+    file.write_text('{"velocity": "none.npy", "spacing": 5}')  # so does its name in a file of parameters
+    assert cli.main(["run", "rnn_fwi", "-f", str(file)]) == 2
+    assert "velocity must be a file; " in capsys.readouterr().err
+    file.unlink()
+    assert cli.main(["params", "rnn_fwi"]) == 0
+    assert "Your own data: geolib run rnn_fwi with -p velocity FILE, " in capsys.readouterr().out
     assert not list(tmp_path.iterdir())
 
 
@@ -704,3 +712,44 @@ def test_the_certificate_of_each_page_is_in_the_memory_that_is_told(gathers, mon
     monkeypatch.setattr(module, "certificate_bytes", lambda survey, **_: 2**60)
     with pytest.raises(ValueError, match=r"the survey must fit into this machine's .* Take a coarser grid or fewer"):
         gathers.ready()
+
+
+def test_times_that_no_image_can_give_are_told_and_where_most_are_refused(tmp_path):
+    (path,) = examples.make("traveltimes", tmp_path)
+    heads, *lines = path.read_text().splitlines()
+    config = tomography.OwnConfig(traveltimes=str(path), width=16)
+    read = given.rays(config)
+    assert not given.beyond(config, read).any() and not given.told_of(config, read)
+    config.ready()
+
+    def picked(count):
+        """Write as many times as are nearly twice too long, of a mean velocity that no mixture has."""
+        cells = [line.split(",") for line in lines]
+        cells = [[*row[:2], f"{1.8 * float(row[2])}", row[3]] if n < count else row for n, row in enumerate(cells)]
+        path.write_text("\n".join([heads, *map(",".join, cells)]))
+
+    picked(3)
+    assert given.beyond(config, given.rays(config)).nonzero()[0].tolist() == [0, 1, 2]
+    assert " **3 of them are 4 deviations or more beyond " in given.told_of(config, given.rays(config))
+    config.ready()
+    picked(len(lines))
+    with pytest.raises(ValueError, match=r"traveltimes must be such as images of 0\.06 and 0\.08 m/ns .* -p inside"):
+        config.ready()
+    replace(config, inside=0.03, outside=0.04).ready()
+
+
+def test_the_fit_that_is_drawn_is_that_of_the_best_start():
+    run = {"misfit": np.array([[3.0, 2.0], [2.5, 1.5]]), "fit": np.eye(2), "time": np.ones(2), "deviation": np.ones(2)}
+    _, fit, _, misfit = tomography.fit({"descent": run})
+    assert misfit == 1.5 and fit.tolist() == [0, 1]
+    figure = plots.residuals(np.array([70.0, 80]), np.array([71.0, 80]), np.array([0.5, 1]), np.array([1.0, 3]))
+    np.testing.assert_allclose(figure.axes[1].lines[0].get_xydata(), [[-2, 1], [0, 3]])
+
+
+def test_traces_beyond_the_memory_are_refused_before_they_are_read(tmp_path, monkeypatch):
+    np.save(tmp_path / "t.npy", np.random.default_rng(0).standard_normal((70, 400)).astype(np.float32))
+    config = traces.OwnConfig(traces=str(tmp_path / "t.npy"))
+    monkeypatch.setattr(traces, "data", lambda config: pytest.fail("it was read"))
+    monkeypatch.setattr(_runtime, "machine_bytes", lambda: 32 * 70 * 400 - 1)
+    with pytest.raises(ValueError, match=r"traces must fit into this machine's .* Give fewer traces, or shorter ones"):
+        config.ready()

@@ -24,6 +24,8 @@ from geolib.studies.latent_inversion.world import N_LATENT, SOLVES, weights_path
 
 #: Rows and columns of the model.
 SHAPE = crosshole.Crosshole().shape
+#: Deviations beyond which a time is none that an image can give; of normal errors one in 30,000.
+FAR = 4.0
 #: Tensors of the authors' `netG_epoch_36.pth`, by the place of each layer, and their names here.
 AUTHORS = {
     **{f"main.{3 * layer}.weight": f"up.{layer}.weight" for layer in range(5)},
@@ -134,7 +136,7 @@ class OwnConfig(Config):
     def ready(self) -> None:
         """Read and check every file, and the memory that is needed."""
         learnt.image(self.training_image, self.threshold)
-        rays(self)
+        _must_be_possible(self, rays(self))
         self.memory()
 
     def told(self) -> list[str]:
@@ -222,6 +224,42 @@ class Rays:
             for name, x in ends.items()
         )
         return " and ".join(told)
+
+
+def beyond(config: OwnConfig, read: Rays) -> np.ndarray:
+    """Return which times no image can give, by `FAR` deviations or more: all in one facies."""
+    if read.time is None:
+        return np.zeros(len(read.deviation), dtype=bool)
+    length = np.asarray(read.matrix.sum(1)).ravel()
+    slow, fast = sorted((config.inside, config.outside))
+    early = length / fast - read.time
+    late = read.time - length / slow
+    found: np.ndarray = np.maximum(early, late) >= FAR * read.deviation
+    return found
+
+
+def _must_be_possible(config: OwnConfig, read: Rays) -> None:
+    far = beyond(config, read)
+    if 2 * np.count_nonzero(far) <= len(far) or read.time is None:
+        return
+    mean = np.asarray(read.matrix.sum(1)).ravel() / read.time
+    slow, fast = sorted((config.inside, config.outside))
+    raise ValueError(
+        f"traveltimes must be such as images of {slow:g} and {fast:g} m/ns give; "
+        f"{np.count_nonzero(far)} of {len(far)} are {FAR:g} deviations or more beyond, and their "
+        f"mean velocities {mean.min():.3g} to {mean.max():.3g} m/ns. Give -p inside and -p outside."
+    )
+
+
+def told_of(config: OwnConfig, read: Rays) -> str:
+    """Return a caution where no image can give some of the times; else nothing."""
+    far = int(np.count_nonzero(beyond(config, read)))
+    if not far:
+        return ""
+    return (
+        f" **{far} of them are {FAR:g} deviations or more beyond what either facies alone would "
+        "give: no image explains these. Check picks, deviations, `inside` and `outside`.**"
+    )
 
 
 def rays(config: OwnConfig) -> Rays:

@@ -315,6 +315,14 @@ def pictures(units: Units, name: str = "Adam") -> dict[str, np.ndarray]:
     return shown
 
 
+def fit(units: Units) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Return the picked times, those of Adam's best start, deviations (ns), and its misfit."""
+    run = units["descent"]
+    reached = run["misfit"].min(1)
+    best = int(reached.argmin())
+    return run["time"], run["fit"][best], run["deviation"], float(reached[best])
+
+
 def ends(units: Units) -> str:
     """Return a table of the models that the search found: misfit, and cells unlike the best's."""
     run = units["search"]

@@ -52,12 +52,13 @@ class OwnConfig(Config):
             )
 
     def ready(self) -> None:
-        """Read and check the file, and the memory that is needed."""
-        data(self)
+        """Check the memory that is needed, then read and check the file."""
         self.told()
+        data(self)
 
     def told(self) -> list[str]:
-        """Return how much memory a step takes; more than there is is refused."""
+        """Return how much memory a step takes; more than there is is refused, so is the file's."""
+        within_memory("traces", _file_bytes(self), "Give fewer traces, or shorter ones.")
         rng = torch.Generator()
         with torch.device("meta"):
             latents = torch.empty(self.batch, *wgan.draw_latents(1, rng.manual_seed(0)).shape[1:])
@@ -69,6 +70,21 @@ class OwnConfig(Config):
         weights = sum(p.nbytes for network in networks for p in network.parameters())
         # The critic's penalty goes through its derivative; Adam keeps three more of each weight.
         return [within_memory("a batch", 4 * kept + 4 * weights, "Take a smaller batch.")]
+
+
+def _file_bytes(config: OwnConfig) -> int:
+    """Return about how much memory it takes to read and resample the file, by its size alone."""
+    path = Path(config.traces)
+    if not config.traces or not path.is_file():
+        return 0  # `data` says so
+    numbers = path.stat().st_size // 4  # of float32, as SEG-Y has them
+    if path.suffix.lower() == ".npy":
+        try:
+            numbers = np.load(path, mmap_mode="r", allow_pickle=False).size
+        except (ValueError, OSError, EOFError):
+            return 0
+    # In float64: as read, without dead ones, and spectra while they are resampled.
+    return 32 * numbers
 
 
 @dataclass(frozen=True)

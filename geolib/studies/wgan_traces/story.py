@@ -242,7 +242,7 @@ def _correlation(run: Sequence[Mapping[str, np.ndarray]]) -> str:
     pair = [
         [float(arrays[f"{name}_loss"].mean()) for arrays in run] for name in ("generator", "critic")
     ]
-    return f"{np.corrcoef(pair)[0, 1]:+.2f}".replace("-", "−")
+    return f"{float(stats.pearsonr(*pair).statistic):+.2f}".replace("-", "−")
 
 
 def shown_epochs(run: Run) -> list[int]:
