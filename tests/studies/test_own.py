@@ -139,7 +139,6 @@ def test_constant_and_broken_traces_are_dead_and_the_survey_is_told(gathers, tmp
 
 
 def test_what_a_run_leaves_is_the_model_of_which_all_its_numbers_speak(gathers):
-    np.save(gathers.gathers, 1e6 * np.load(gathers.gathers))  # beside Adam's epsilon derivatives count
     config = replace(gathers, optimisers=("adam", "lbfgs"), iterations=3, rate=400.0)
     made, units = fwi.problem(config), studies.run(fwi.STUDY, config).units
     measures, left = fwi.STUDY.measures(config, units), fwi.STUDY.arrays(config, units)
@@ -153,6 +152,24 @@ def test_what_a_run_leaves_is_the_model_of_which_all_its_numbers_speak(gathers):
     assert adam[-1] > 1.5 * adam.min()  # which was told of a model that nobody got
     # The wavelet is sampled as the gathers are, so that it may be given.
     assert len(left["wavelet.npy"]) == 150
+
+
+@pytest.mark.parametrize("method", ["gd", "adam", "cg", "lbfgs"])
+def test_the_unit_of_the_data_changes_no_model(gathers, method):
+    """Line searches stayed at the start where amplitudes were small, and so did Adam where they were smaller."""
+    data = np.load(gathers.gathers)
+    slower = MODEL * np.where(DEPTH > 8, 0.95, 1).astype(np.float32)
+    np.save(gathers.velocity, slower)
+    config, found = replace(gathers, optimisers=(method,), iterations=6, rate=2.0), []
+    for factor in (1e-6, 1e6):
+        np.save(gathers.gathers, factor * data)
+        (run,) = studies.run(fwi.STUDY, config).units.values()
+        found.append(run["model"] - slower)
+        assert run["left"] < 0.999
+        exact = fwi.problem(config).objective(run["model"])[0] / run["misfit"][0]
+        assert float(run["left"]) == pytest.approx(exact, rel=1e-3)
+    assert np.abs(found[0]).max() > 1e-2
+    np.testing.assert_allclose(found[0], found[1], atol=0.05 * np.abs(found[0]).max())
 
 
 def test_the_gradient_without_dead_traces_is_that_of_its_misfit(gathers):
@@ -735,7 +752,7 @@ def test_times_that_no_image_can_give_are_told_and_where_most_are_refused(tmp_pa
     picked(len(lines))
     with pytest.raises(ValueError, match=r"traveltimes must be such as images of 0\.06 and 0\.08 m/ns .* -p inside"):
         config.ready()
-    replace(config, inside=0.03, outside=0.04).ready()
+    replace(config, inside=0.03, outside=0.05).ready()
 
 
 def test_the_fit_that_is_drawn_is_that_of_the_best_start():

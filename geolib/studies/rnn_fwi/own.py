@@ -147,7 +147,7 @@ class OwnFwi(Study[OwnConfig]):
     """Inversions of the reader's own data."""
 
     name = "fwi_own"
-    version = 3  # constant traces are dead, and units hold wavelet and what the model leaves
+    version = 3  # constant traces are dead, derivatives are scaled, units hold the wavelet
     title = "Full-waveform inversion of your own data"
     Config = OwnConfig
     kinds = (Descent,)
@@ -162,10 +162,11 @@ class OwnFwi(Study[OwnConfig]):
         """Yield misfits, models and, where the truth is known, errors."""
         made = problem(config)
         watch = (lambda model: (made.error(model),)) if made.known else None
+        objective, scale = _scaled(made)
         for unit in units:
             assert isinstance(unit, Descent)
             found = descent.minimize(
-                made.objective,
+                objective,
                 made.start,
                 unit.method,
                 iterations=config.iterations,
@@ -180,7 +181,7 @@ class OwnFwi(Study[OwnConfig]):
             yield (
                 unit,
                 {
-                    "misfit": found.misfit,
+                    "misfit": found.misfit * scale,
                     "model": found.model,
                     "start": made.start,
                     "observed": made.observed[0].numpy(),
@@ -207,6 +208,22 @@ class OwnFwi(Study[OwnConfig]):
         runs = select(units, Descent)
         models = {f"model-{unit.method}.npy": run["model"] for unit, run in runs.items()}
         return models | {"wavelet.npy": next(iter(runs.values()))["wavelet"]}
+
+
+def _scaled(made: Own) -> tuple[descent.Objective, float]:
+    """Return the objective over its largest derivative at the start, and that.
+
+    Adam's epsilon and the first steps of line searches are made for derivatives of about one: with
+    data of small numbers they stay where they are.
+    """
+    _, first = made.objective(made.start)
+    scale = float(np.abs(first).max()) or 1.0
+
+    def objective(model: np.ndarray) -> tuple[float, np.ndarray]:
+        misfit, gradient = made.objective(model)
+        return misfit / scale, gradient / scale
+
+    return objective, scale
 
 
 def _left(method: str, misfit: np.ndarray) -> float:
