@@ -527,7 +527,7 @@ def test_a_training_on_own_traces_is_judged_beside_its_floor(tmp_path):
     (path,) = examples.make("traces", tmp_path)
     config = traces.OwnConfig(traces=str(path), epochs=1, interval=0.004)
     made = traces.data(config)
-    assert len(made.training) == 166 and len(made.unseen) == 32  # of 200, two are dead
+    assert len(made.training) == 166 and len(made.unseen) == 32 and made.dead == 2  # of 200
     assert np.abs(made.training).mean() == pytest.approx(0.1, rel=1e-5)
     units = studies.run(traces.STUDY, config, folder=tmp_path / "runs").units
     assert list(units) == ["data", "epoch-0001"] and units["epoch-0001"]["traces"].shape == (32, 499)
