@@ -616,7 +616,7 @@ def test_memory_is_told_before_and_too_much_is_refused_before_a_kernel(kind, gat
     monkeypatch.setattr(fwi, "propagate", None)
     config.ready()
     monkeypatch.setattr(_runtime, "machine_bytes", lambda: 2**16)
-    with pytest.raises(ValueError, match=r"must fit into this machine's 0 MiB; a gradient needs [\d,]+ MiB\. Take "):
+    with pytest.raises(ValueError, match=r"must fit into this machine's 0 MiB; .* needs? [\d,]+ MiB\. Take "):
         config.ready()
 
 
@@ -740,5 +740,7 @@ def test_traces_beyond_the_memory_are_refused_before_they_are_read(tmp_path, mon
     config = traces.OwnConfig(traces=str(tmp_path / "t.npy"))
     monkeypatch.setattr(traces, "data", lambda config: pytest.fail("it was read"))
     monkeypatch.setattr(_runtime, "machine_bytes", lambda: 32 * 70 * 400 - 1)
-    with pytest.raises(ValueError, match=r"traces must fit into this machine's .* Give fewer traces, or shorter ones"):
+    with pytest.raises(
+        ValueError, match=r"traces must fit into this machine's .*; to resample them needs .* Take fewer traces"
+    ):
         config.ready()

@@ -58,7 +58,8 @@ class OwnConfig(Config):
 
     def told(self) -> list[str]:
         """Return how much memory a step takes; more than there is is refused, so is the file's."""
-        within_memory("traces", _file_bytes(self), "Give fewer traces, or shorter ones.")
+        fewer = "Take fewer traces, or shorter ones."
+        within_memory("traces", _file_bytes(self), fewer, "to resample them")
         rng = torch.Generator()
         with torch.device("meta"):
             latents = torch.empty(self.batch, *wgan.draw_latents(1, rng.manual_seed(0)).shape[1:])
