@@ -104,8 +104,8 @@ def machine_bytes() -> int:
     return min(known)
 
 
-def within_memory(name: str, needed: float, remedy: str) -> str:
-    """Return one line on the memory that a gradient takes, in bytes, beside what there is.
+def within_memory(name: str, needed: float, remedy: str, what: str = "a gradient") -> str:
+    """Return one line on the memory that a gradient takes, or what else does, in bytes, beside what there is.
 
     Raises
     ------
@@ -115,10 +115,8 @@ def within_memory(name: str, needed: float, remedy: str) -> str:
     has = machine_bytes()
     told = f"{needed / 2**20:,.0f} MiB"
     if needed > has:
-        raise ValueError(
-            f"{name} must fit into this machine's {has / 2**20:,.0f} MiB; a gradient needs {told}. {remedy}"
-        )
-    return f"memory: a gradient takes up to about {told} of this machine's {has / 2**20:,.0f} MiB"
+        raise ValueError(f"{name} must fit into this machine's {has / 2**20:,.0f} MiB; {what} needs {told}. {remedy}")
+    return f"memory: {what} takes up to about {told} of this machine's {has / 2**20:,.0f} MiB"
 
 
 def kept_bytes(function: Callable[[], Any]) -> int:

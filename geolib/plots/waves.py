@@ -76,7 +76,13 @@ def panels(
         velocity(ax, model, spacing, limits).set_title(name)
         marked = zip((places or {}).get(name, ()), ("*", "v"), ("vermilion", "black"), (6, 3), strict=False)
         for where, marker, color, size in marked:
-            ax.plot(where[:, 1] / 1000, where[:, 0] / 1000, marker, color=COLORS[color], markersize=size, clip_on=False)
+            look: dict[str, Any] = {
+                "markersize": size,
+                "clip_on": False,
+                "markeredgecolor": "white",
+                "markeredgewidth": 0.3,
+            }
+            ax.plot(where[:, 1] / 1000, where[:, 0] / 1000, marker, color=COLORS[color], **look)
         ax.label_outer()
     headline(figure, title)
     figure.colorbar(axes[0].images[-1], ax=axes[: len(models)], label="velocity (km/s)", shrink=0.8)

@@ -528,7 +528,7 @@ def test_a_training_on_own_traces_is_judged_beside_its_floor(tmp_path):
     (path,) = examples.make("traces", tmp_path)
     config = traces.OwnConfig(traces=str(path), epochs=1, interval=0.004)
     made = traces.data(config)
-    assert len(made.training) == 166 and len(made.unseen) == 32  # of 200, two are dead
+    assert len(made.training) == 166 and len(made.unseen) == 32 and made.dead == 2  # of 200
     assert np.abs(made.training).mean() == pytest.approx(0.1, rel=1e-5)
     units = studies.run(traces.STUDY, config, folder=tmp_path / "runs").units
     assert list(units) == ["data", "epoch-0001"] and units["epoch-0001"]["traces"].shape == (32, 499)
@@ -644,7 +644,7 @@ def test_memory_is_told_before_and_too_much_is_refused_before_a_kernel(kind, gat
     monkeypatch.setattr(fwi, "propagate", None)
     config.ready()
     monkeypatch.setattr(_runtime, "machine_bytes", lambda: 2**16)
-    with pytest.raises(ValueError, match=r"must fit into this machine's 0 MiB; a gradient needs [\d,]+ MiB\. Take "):
+    with pytest.raises(ValueError, match=r"must fit into this machine's 0 MiB; .* needs? [\d,]+ MiB\. Take "):
         config.ready()
 
 
@@ -768,5 +768,5 @@ def test_traces_beyond_the_memory_are_refused_before_they_are_read(tmp_path, mon
     config = traces.OwnConfig(traces=str(tmp_path / "t.npy"))
     monkeypatch.setattr(traces, "data", lambda config: pytest.fail("it was read"))
     monkeypatch.setattr(_runtime, "machine_bytes", lambda: 32 * 70 * 400 - 1)
-    with pytest.raises(ValueError, match=r"traces must fit into this machine's .* Give fewer traces, or shorter ones"):
+    with pytest.raises(ValueError, match=r"traces must fit into .*; to resample them needs .* Take fewer traces"):
         config.ready()

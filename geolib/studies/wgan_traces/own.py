@@ -58,7 +58,8 @@ class OwnConfig(Config):
 
     def told(self) -> list[str]:
         """Return how much memory a step takes; more than there is is refused, so is the file's."""
-        within_memory("traces", _file_bytes(self), "Give fewer traces, or shorter ones.")
+        fewer = "Take fewer traces, or shorter ones."
+        within_memory("traces", _file_bytes(self), fewer, "to resample them")
         rng = torch.Generator()
         with torch.device("meta"):
             latents = torch.empty(self.batch, *wgan.draw_latents(1, rng.manual_seed(0)).shape[1:])
@@ -89,12 +90,16 @@ def _file_bytes(config: OwnConfig) -> int:
 
 @dataclass(frozen=True)
 class Data:
-    """Traces (n, 499), divided by `scale`, to train on and to judge by; their interval `dt`, s."""
+    """Traces (n, 499), divided by `scale`, to train on and to judge by; their interval `dt`, s.
+
+    Of the file's traces `dead` were left out.
+    """
 
     training: np.ndarray
     unseen: np.ndarray
     scale: float
     dt: float
+    dead: int
 
 
 def data(config: OwnConfig) -> Data:
@@ -108,7 +113,7 @@ def data(config: OwnConfig) -> Data:
     if not config.traces:
         raise ValueError("traces must name a file; none is given. Add -p traces FILE.")
     found = files.array("traces", config.traces, 2, of_traces=True)
-    found = found[np.ptp(found, axis=1) > 0]
+    n_given, found = len(found), found[found.any(axis=1)]
     if len(found) < max(FEWEST, 2 * config.batch):
         raise ValueError(
             f"traces must hold at least {max(FEWEST, 2 * config.batch)} that vary; it has "
@@ -124,7 +129,7 @@ def data(config: OwnConfig) -> Data:
     known = made[order[unseen:]]
     scale = amplitude_scale(known)
     known, rest = ((part / scale).astype(np.float32) for part in (known, made[order[:unseen]]))
-    return Data(known, rest, scale, dt)
+    return Data(known, rest, scale, dt, n_given - len(found))
 
 
 class OwnTraces(Study[OwnConfig]):
