@@ -244,10 +244,11 @@ class Prior(Study[PriorConfig]):
     ) -> Recheck | None:
         """Return how a training is rechecked: by its first updates."""
         assert isinstance(unit, Training)
-        share = seconds * FOLLOWED / unit.iterations
+        # Measured on one core: many were trained on a GPU, whose seconds are not a reader's.
+        expected = 2 + 3e-4 * unit.batch * unit.width**2
         how = f"the first {FOLLOWED} updates of its training"
         kept = {"losses": FOLLOWED}
-        return beginning(how, share + 2, arrays, kept, lambda: _first_losses(config, unit))
+        return beginning(how, expected, arrays, kept, lambda: _first_losses(config, unit))
 
     def measures(self, config: PriorConfig, units: Units) -> dict[str, Measure]:
         """Return for each kind of training its best checkpoint's score, mean over trainings."""
