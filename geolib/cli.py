@@ -123,17 +123,10 @@ def _config(options: argparse.Namespace) -> Config:
         reruns.check_once(named)
         config = kind.preset(options.preset, **{**given, **dict(options.changes)})
         config.ready()
-        _check_scheduler(options)
+        scheduler.check_variable(options)
         return config
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
-
-
-def _check_scheduler(options: argparse.Namespace) -> None:
-    """Refuse an address of the environment that is none, where it would be asked."""
-    elsewhere = getattr(options, "scheduler", None) or getattr(options, "jobs", 1) > 1
-    if not elsewhere and (address := os.environ.get(scheduler.VARIABLE)):
-        scheduler.check_address(address)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -160,12 +153,8 @@ def _params(options: argparse.Namespace) -> int:
         print(f"{row['name']} ({row['type']}): {row['help']}")
         quick, paper = (f"{plain(row[preset])}{unit}" for preset in ("default", "paper"))
         print(f"    quick {quick}, paper {paper}  {allowed}".rstrip())
-    for own, (chapter, asking) in studies.OWN.items():
-        if chapter == options.study:
-            files = ", ".join(f"-p {name} FILE" for name in asking)
-            print(
-                f"Your own data: geolib run {chapter} with {files}; geolib params {own} lists all that goes with them."
-            )
+    for line in studies.own_data(options.study):
+        print(line)
     return 0
 
 
@@ -269,7 +258,7 @@ def _sweep(options: argparse.Namespace) -> int:
         grid = reruns.grid(studies.config_of(options.study), options.preset, options.changes)
         for _, config in grid:
             config.ready()
-        _check_scheduler(options)
+        scheduler.check_variable(options)
     except (ValueError, TypeError) as error:
         raise UsageError(error) from None
     study = _find(options)
@@ -303,7 +292,7 @@ def _sweep(options: argparse.Namespace) -> int:
 def _book(options: argparse.Namespace) -> int:
     from geolib.book import build
 
-    _check_scheduler(options)
+    scheduler.check_variable(options)
     first = build.build(force=options.force, execute=not options.no_execute, say=lambda line: print(line, flush=True))
     print(f"open {first.as_uri()}")
     return 0

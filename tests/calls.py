@@ -27,7 +27,7 @@ from geolib.gans import losses, sgan, theory, train, tricks, variants, weights, 
 from geolib.gans.fast import inference
 from geolib.inversion import crosshole, descent, dream, gauss_newton, latent, posterior, search
 from geolib.metrics import facies, images, samples, traces
-from geolib.waves import absorbing, shots
+from geolib.waves import absorbing, memory, shots
 
 PARTS = (waves, importlib.import_module("geolib.gans"), geolib.inversion, geolib.datasets, geolib.metrics)
 #: Public, and nothing that a user calls with values of their own: what is a result, a piece of a network, or a helper
@@ -68,11 +68,10 @@ APART = {
     "geolib.waves.certify.Row",
     "geolib.waves.certify.Certificate",
     # What the configurations read a reader's file by; tests/datasets/test_files.py gives them wrong ones.
-    *(
-        f"geolib.datasets.files.{name}"
-        for name in ["find", "array", "table", "velocity", "geometry", "places", "traveltimes"]
-    ),
-    *(f"geolib.datasets.files.{name}" for name in ["facies", "segyio", "Geometry", "Traveltimes", "by_shots"]),
+    *(f"geolib.datasets.files.{name}" for name in ["find", "array", "velocity"]),
+    *(f"geolib.datasets.files.{name}" for name in ["facies", "segyio", "live"]),
+    *(f"geolib.datasets.tables.{name}" for name in ["read", "geometry", "places", "by_shots", "traveltimes"]),
+    *(f"geolib.datasets.tables.{name}" for name in ["Geometry", "Traveltimes"]),
     *(f"geolib.datasets.weights.{name}" for name in ["state_dict", "must_fit"]),
     *(f"geolib.datasets.segy.{name}" for name in ["Gathers", "gathers", "interval_of", "write"]),
 }
@@ -281,6 +280,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
         "backend": "eager",
     },
     waves.gradient_bytes: lambda: {"survey": _wave()["survey"], "space_order": 2},
+    memory.certificate_bytes: lambda: {"survey": _wave()["survey"], "space_order": 2},
     waves.workspace_bytes: lambda: {"survey": _wave()["survey"], "space_order": 2},
     waves.longest_step: lambda: {"grid": waves.Grid((8, 9), 10.0), "velocity": 2000.0, "space_order": 2},
     waves.survey.space_order_of: lambda: {"value": 4},
@@ -473,6 +473,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     samples.nearest: lambda: _named("training", "samples"),
     samples.amplitude_spectrum: lambda: {**_named("traces"), "dt": 0.004},
     samples.first_event: lambda: {**_named("traces"), "dt": 0.004, "share": 0.5},
+    traces.loudness: lambda: {**_named("real", "fake"), "rng": _rng(), "n_resamples": 3},
     traces.compare: lambda: {**_named("real", "fake", "training"), "dt": 0.004, "rng": _rng(), "n_resamples": 3},
     traces.classifier_accuracy: lambda: {**_named("real", "fake"), "rng": _rng()},
     losses.Loss: lambda: {"critic": lambda real, fake: 0, "generator": lambda fake: 0},

@@ -190,8 +190,17 @@ def _row(
     reached = [
         choice for choice, each in alternatives.items() if each == shown or choice in against
     ]
+    # Bars and readings of one single run say nothing of another run.
+    tried = 0 if claim.unvaried else len(alternatives)
+    robust = {
+        "verdict": state(verdict_, tried, len(turns), len(reached)),
+        "alternatives": alternatives,
+        "turns_with": turns,
+        "reached_by": reached,
+    }
     trials = max((m.independent for m in found), default=claim.planned)
     source = [sources[name] for name in claim.measure if name in sources]
+    note = _note(claim, verdict_, mine, found)
     values = {
         **{name: getattr(claim, name) for name in (*_SAME, "differs")},
         "published": _one(claim.published),
@@ -201,29 +210,11 @@ def _row(
         "n": found[0].n if complete else None,
         "verdict": verdict_,
         "power": round(min(powers), 4) if powers else None,
-        "robust": None
-        if verdict_ == "not run"
-        else {
-            # Bars and readings of one single run say nothing of another run.
-            "verdict": state(
-                verdict_, 0 if claim.unvaried else len(alternatives), len(turns), len(reached)
-            ),
-            "alternatives": alternatives,
-            "turns_with": turns,
-            "reached_by": reached,
-        },
+        "robust": None if verdict_ == "not run" else robust,
         "refuted_by": claim.refuted_by or _refuted_by(claim, trials),
         "figure": claim.figure or None,
         "record": source[0] if source else None,
-        "note": " ".join(
-            filter(
-                None,
-                [
-                    filled.fill(_note(claim, verdict_, mine, found), measures),
-                    _opposed(shown, against),
-                ],
-            )
-        ),
+        "note": " ".join(filter(None, [filled.fill(note, measures), _opposed(shown, against)])),
     }
     return {key: values[key] for key in KEYS}
 

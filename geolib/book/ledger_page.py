@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from geolib import studies
-from geolib.book import chapters, ledger, links, notebooks, records, verify
+from geolib.book import chapters, filled, ledger, links, notebooks, records, verify
 from geolib.runs import paths
 from geolib.runs.tables import markdown
 
@@ -116,7 +116,11 @@ def claims(name: str, rows: Rows, files: Sequence[records.Shipped]) -> str:
 def _changed(name: str) -> dict[str, str]:
     """Return by claim why its rule was changed after results were seen, where it was."""
     claims = [claim for claim in ledger.load(paths.ledger()) if claim.paper == name]
-    return {each.id: each.changed_after_results for each in claims if each.changed_after_results}
+    found = {each.id: each.changed_after_results for each in claims if each.changed_after_results}
+    if any(map(filled.places, found.values())):
+        measures = studies.shipped_measures(studies.get(name))
+        return {claim: filled.fill(text, measures) for claim, text in found.items()}
+    return found
 
 
 def _experiments(name: str) -> dict[str, str]:

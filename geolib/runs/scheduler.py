@@ -179,6 +179,13 @@ def _begin() -> None:
     surroundings.end_with_parent()
 
 
+def check_variable(options: argparse.Namespace) -> None:
+    """Refuse an address of the environment that is none, where these options would have it asked."""
+    elsewhere = getattr(options, "scheduler", None) or getattr(options, "jobs", 1) > 1
+    if not elsewhere and (address := os.environ.get(VARIABLE)):
+        check_address(address)
+
+
 def check_address(address: str) -> str:
     """Return the address of a scheduler if it has the form of one.
 

@@ -109,6 +109,17 @@ def asked_for(name: str, parameters: Iterable[str]) -> str:
     return name
 
 
+def own_data(chapter: str) -> list[str]:
+    """Return how a reader's own data enter a chapter, a line for each page of them."""
+    return [
+        f"Your own data: geolib run {chapter} with "
+        f"{', '.join(f'-p {name} FILE' for name in asking)}; "
+        f"geolib params {own} lists all that goes with them."
+        for own, (whose, asking) in OWN.items()
+        if whose == chapter
+    ]
+
+
 def module_of(name: str) -> str:
     """Return the name of the module that holds a study or companion."""
     return f"geolib.studies.{_PLACES[name][0]}"

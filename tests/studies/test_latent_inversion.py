@@ -448,7 +448,7 @@ def test_diagnostics_tell_chains_that_agree_from_those_that_do_not():
 def test_each_method_is_sent_to_its_search(world, monkeypatch):
     monkeypatch.setattr(latent_facts, "generator_facts", lambda _: "facts")
     monkeypatch.setattr(latent_effects, "compare", lambda *_: "effects")
-    monkeypatch.setattr(searches, "globally", lambda _, unit: unit.method)
+    monkeypatch.setattr(searches, "globally", lambda _, unit, __: unit.method)
     monkeypatch.setattr(searches, "pooled", lambda *_: "pool")
     config = study.Config(methods=ALONE, cases=("binary",))
     found = run(config, study.names(config), world)
