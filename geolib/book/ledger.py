@@ -70,7 +70,8 @@ KEYS = {
     "before it was run, unless a number of trials is planned",
     "robust": "null before it was run; else `verdict` (robust, unconfirmed, fragile, untested or "
     "open), `alternatives`, a verdict for each other choice that was run, `turns_with`, the "
-    "choices that turn it, and `reached_by`, those that reach it by themselves",
+    "choices that turn it, `reached_by`, those that reach it by themselves, and `opposed_by`, "
+    "those that the paper leaves open and that make it mixed",
     "refuted_by": "what would have refuted it",
     "differs": "how what judges it differs from the paper's own",
     "figure": "name of the figure or table that shows it; null where none does, and the note says "
@@ -197,6 +198,7 @@ def _row(
         "alternatives": alternatives,
         "turns_with": turns,
         "reached_by": reached,
+        "opposed_by": against,
     }
     trials = max((m.independent for m in found), default=claim.planned)
     source = [sources[name] for name in claim.measure if name in sources]

@@ -174,7 +174,7 @@ def page(files: Sequence[Shipped], judged: Sequence[Mapping[str, Any]]) -> str:
     judged : sequence of dict
         The rows of `ledger.judge`, to which each file leads that they rest on.
     """
-    known = provenance.history()
+    known = provenance.whole_history()
     commits = [_made_by(record) for found in files for record in found.results.records.values()]
     parts = [_gone(commits, known)]
     parts += [_results(found, links.of_record(judged, found.path.name), known) for found in files]

@@ -253,7 +253,7 @@ def scorecard(paper: str, claims: Sequence[str] = ()) -> Markdown:
     lines = []
     for row in rows:
         link = links.claim(row["id"], row["verdict"], "../")
-        if turns := verify.turning(row):
+        if row["robust"] and (turns := row["robust"]["opposed_by"]):
             more = f" and {len(turns) - 1} more" if len(turns) > 1 else ""
             link += f": turns with “{turns[0]}”{more}"
         lines.append([row["claim"], verify.listed(row["published"]), verify.ours(row), link])

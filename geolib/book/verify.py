@@ -204,12 +204,6 @@ def reached(robust: Mapping[str, Any]) -> str:
     return f"reached with {len(robust['reached_by'])} of {many} alternative{'s' * (many != 1)}"
 
 
-def turning(row: Mapping[str, Any]) -> list[str]:
-    """Return the choices that the paper leaves open and that make a row mixed: its note ends so."""
-    _, open_, told = row["note"].rpartition("The paper leaves it open: ")
-    return re.findall("“([^”]*)”", told) if open_ and row["verdict"] == "mixed" else []
-
-
 def _robustness(robust: Mapping[str, Any]) -> str:
     told = [STATES[robust["verdict"]]]
     if robust["verdict"] in FIRM:

@@ -44,15 +44,15 @@ def commit() -> str:
 
 
 def history() -> frozenset[str]:
-    """Return the commits that lead to the present one; none where the code is under no version control.
+    """Return the commits that lead to the present one; none where the code is under no version control."""
+    found = surroundings.git(Path(__file__).parent, "rev-list", "HEAD") if commit() != "unknown" else None
+    return frozenset((found or "").split())
 
-    None either in a shallow clone, which holds the last few alone.
-    """
-    here = Path(__file__).parent
-    cut = surroundings.git(here, "rev-parse", "--is-shallow-repository")
-    if commit() == "unknown" or (cut or "").strip() == "true":
-        return frozenset()
-    return frozenset((surroundings.git(here, "rev-list", "HEAD") or "").split())
+
+def whole_history() -> frozenset[str]:
+    """Return `history`; none in a shallow clone, which holds the last few commits alone."""
+    cut = surroundings.git(Path(__file__).parent, "rev-parse", "--is-shallow-repository")
+    return frozenset() if (cut or "").strip() == "true" else history()
 
 
 def _processor() -> str:

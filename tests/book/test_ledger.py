@@ -68,6 +68,7 @@ def test_a_verdict_that_another_choice_turns_is_fragile():
         "alternatives": {"seed 2": "reproduced", "other": "reproduced", "strict": "not reproduced"},
         "turns_with": ["strict"],
         "reached_by": ["seed 2", "other"],
+        "opposed_by": [],
     }
     (row,) = claims.judge([replace(entry, robust={})], ours, {"seed 2": {"m": Measure(0.9)}})
     assert row["robust"]["verdict"] == "untested"  # one alternative is none
@@ -112,7 +113,7 @@ def test_a_row_says_that_no_alternative_was_tried_and_what_mixed_and_robust_are(
         readings=("bar",),
     )
     (row,) = claims.judge([entry], {"m": Measure(0.7), "a": Measure(0.8), "b": Measure(0.9)})
-    assert (row["verdict"], row["robust"]["verdict"]) == ("mixed", "robust")
+    assert (row["verdict"], row["robust"]["verdict"]) == ("mixed", "robust") and row["robust"]["opposed_by"] == ["bar"]
     assert "*Mixed* and *robust*" in ledger_page.claims("gan_101", [row], [])
 
 
@@ -250,6 +251,7 @@ def test_rows_of_the_ledger_have_the_documented_types(judged):
             "alternatives",
             "turns_with",
             "reached_by",
+            "opposed_by",
         }
         assert row["verdict"] != "reproduced" or row["power"] is None or row["power"] >= rules.ENOUGH
         assert all(row[key] is None or isinstance(row[key], str) for key in ("figure", "record"))

@@ -33,11 +33,11 @@ def test_the_page_of_records_shows_a_file(tmp_path):
 def test_a_commit_that_the_history_lacks_is_marked_and_counted(tmp_path, monkeypatch):
     file = shipped(tmp_path)
     file.results.records["b"]["commit"] = "b" * 40 + "+changes"
-    monkeypatch.setattr(records.provenance, "history", lambda: frozenset({"b" * 40}))
+    monkeypatch.setattr(records.provenance, "whole_history", lambda: frozenset({"b" * 40}))
     page = records.page([file], [])
     assert "Behind the commits of 1 of the 2 runs stands an asterisk" in page
     assert "| `aaaaaaaaa`\\* |" in page and "| `bbbbbbbbb+` |" in page
-    monkeypatch.setattr(records.provenance, "history", frozenset)  # no git
+    monkeypatch.setattr(records.provenance, "whole_history", frozenset)  # no git
     page = records.page([file], [])
     assert "is unknown here" in page and "\\*" not in page
 

@@ -197,11 +197,11 @@ def wasserstein(found: Measures) -> str:
     if "wgan.distance_ratio" not in found:
         return "The Wasserstein GAN was not run."
     ratio, floor = found["wgan.distance_ratio"], found["wgan.floor_ratio"]
-    near = f"Its samples are {with_interval(floor)} times as far from the data as other real ones"
+    near = f"They are {with_interval(floor)} times as far from the data as other real ones"
     if clear(ratio).startswith("undecided"):
         return (
-            f"{ratio.n} seeds cannot tell the two games apart: it ends at {with_interval(ratio)} "
-            f"of the minimax game's distance from the data. {near}."
+            f"{ratio.n} seeds cannot tell the two games apart: its samples end at "
+            f"{with_interval(ratio)} of the minimax game's distance from the data. {near}."
         )
     return (
         f"Its samples end at {with_interval(ratio)} of the minimax game's distance from the "

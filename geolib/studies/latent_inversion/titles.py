@@ -147,10 +147,10 @@ def minima(facts: Mapping[str, np.ndarray]) -> str:
     """Return how many minima the misfit has on its maps, scrambled and with true rays."""
     maps = {"scrambled": facts["landscape_published"], "true rays": facts["landscape"]}
     told = [
-        f"{local_minima(near)} near the truth and {local_minima(whole)} over the box {rays}"
+        f"{rays} {local_minima(near)} and {local_minima(whole)}"
         for rays, (whole, near) in maps.items()
     ]
-    return f"Local minima: {'; '.join(told)}"
+    return f"Local minima near the truth and over the box: {', '.join(told)}"
 
 
 def found(ends: Mapping[int, Trials]) -> str:
