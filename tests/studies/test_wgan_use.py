@@ -97,3 +97,16 @@ def test_a_small_run_of_one_size_and_one_seed_is_told_once():
     told = use_words.told(study.measures(study.Config(), results.units), 1.0)
     assert told.count("With 20 labelled traces") == 1 and "(1 training of each kind)" in told
     assert "−0" not in told and " to " not in told
+
+
+def test_more_seeds_train_where_labels_are_fewest_and_the_text_says_so():
+    config = study.Config(labelled=(50, 500), n_seeds=1, n_scarce=3)
+    extra = [unit for unit in study.units(config) if isinstance(unit, use.Picker) and unit.seed > 1]
+    assert {(unit.n, unit.seed) for unit in extra} == {(50, 2), (50, 3)} and len(extra) == 6
+    assert study.units(study.Config(labelled=(50, 500), n_seeds=3)) == study.units(
+        study.Config(labelled=(50, 500), n_seeds=3, n_scarce=2)
+    )
+    right = {"time_error": np.zeros(4, np.float32), "polarity_right": np.ones(4, bool)}
+    units = {unit.name: right for unit in study.units(config)}
+    units["rule"] |= {"share": np.array(0.1), "labelled_share": np.array(1.0)}
+    assert "1 training of each kind, 3 with 50 labels" in use_words.told(study.measures(config, units), 1.0)

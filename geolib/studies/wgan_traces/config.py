@@ -226,6 +226,13 @@ class UseConfig(config.Config):
     n_seeds: int = config.param(
         1, "Trainings of each, from seeds of their own", paper=5, low=1, extent=True
     )
+    n_scarce: int = config.param(
+        1,
+        "Trainings where labels are fewest, by which the ledger judges; at least n_seeds",
+        paper=17,
+        low=1,
+        extent=True,
+    )
     steps: int = config.param(3, "Steps of the picker's training", paper=600, low=1, high=100_000)
     batch: int = config.param(8, "Traces in a batch", paper=64, low=2, high=4096)
     learning_rate: float = config.param(2e-3, "Learning rate of Adam", low=0, high=1)

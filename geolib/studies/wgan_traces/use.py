@@ -279,7 +279,12 @@ class Use(Study[UseConfig]):
             found += [
                 Picker(s, n, seed) for n in config.labelled for s in ("real", "altered", "both")
             ]
-        return found
+        # More seeds where the claim is made: the smallest size alone, to spare the others' cost.
+        return found + [
+            Picker(s, min(config.labelled), seed)
+            for seed in range(config.n_seeds + 1, config.n_scarce + 1)
+            for s in ("real", "altered", "both")
+        ]
 
     def inputs(self, config: UseConfig, unit: Unit) -> Sequence[str]:
         """Return the generator's file."""

@@ -41,11 +41,13 @@ def told(measures: Measures, labelled: float) -> str:
     """
     counts, rows, alone = drawn(measures)
     count = measures["use_generated"].n or 1
+    scarce = measures[f"use_gain_over_real_{counts[0]}"].n or 1
+    more = f", {scarce} with {counts[0]:,} labels" if scarce != count else ""
     sentences = [
         f"The rule labels {percent(measures['use_rule'].value)} of unseen modelled traces right, "
         f"without noise; of generated traces it can label {percent(labelled)}, how many of these "
         "rightly nobody knows. A picker that has seen generated traces only is right in "
-        f"{percent(alone[0])} ({_trainings(count)} of each kind)."
+        f"{percent(alone[0])} ({_trainings(count)} of each kind{more})."
     ]
     for place in sorted({0, len(counts) - 1}):
         n = counts[place]
