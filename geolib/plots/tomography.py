@@ -69,20 +69,26 @@ def models(images: Mapping[str, np.ndarray], spacing: float = CELL, title: str =
     return figure
 
 
-def residuals(time: np.ndarray, fit: np.ndarray, deviation: np.ndarray, depth: np.ndarray) -> Figure:
-    """Return the figure of picked times (ns) against those of a model, and of what is left by the rays' mean depth (m).
+def residuals(time: np.ndarray, fits: Mapping[str, np.ndarray], deviation: np.ndarray, depth: np.ndarray) -> Figure:
+    """Return the figure of picked times (ns) against those of models, and of what is left by the rays' mean depth (m).
 
-    What is left is in deviations of the times; the band holds two.
+    A row for each of `fits`, whose times (ns) are by name. What is left is in deviations of the times; the band holds
+    two.
     """
-    figure, axes = new_figure(1, 2, height=2.8, sharey=False)
-    ends = [float(min(time.min(), fit.min())), float(max(time.max(), fit.max()))]
-    axes[0].plot(ends, ends, color=COLORS["grey"], linewidth=1)
-    axes[0].plot(time, fit, ".", color=COLORS["blue"], markersize=3)
-    axes[0].set(xlabel="picked time (ns)", ylabel="time of the model (ns)")
-    axes[1].axvspan(-2, 2, color=COLORS["grey"], alpha=0.2, linewidth=0)
-    axes[1].plot((time - fit) / deviation, depth, ".", color=COLORS["blue"], markersize=3)
-    axes[1].set(xlabel="picked less modelled (deviations)", ylabel="mean depth (m)")
-    axes[1].invert_yaxis()
+    figure, axes = new_figure(len(fits), 2, height=0.6 + 2.2 * len(fits), sharex="col", sharey="col")
+    axes = np.reshape(axes, (-1, 2))
+    everything = np.concatenate([time, *fits.values()])
+    ends = [float(everything.min()), float(everything.max())]
+    for (name, fit), (left, right) in zip(fits.items(), axes, strict=True):
+        left.plot(ends, ends, color=COLORS["grey"], linewidth=1)
+        left.plot(time, fit, ".", color=COLORS["blue"], markersize=3)
+        left.set(title=name, ylabel="time of the model (ns)")
+        right.axvspan(-2, 2, color=COLORS["grey"], alpha=0.2, linewidth=0)
+        right.plot((time - fit) / deviation, depth, ".", color=COLORS["blue"], markersize=3)
+        right.set(ylabel="mean depth (m)")
+    axes[-1, 0].set_xlabel("picked time (ns)")
+    axes[-1, 1].set_xlabel("picked less modelled (deviations)")
+    right.invert_yaxis()
     return figure
 
 

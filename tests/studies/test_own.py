@@ -755,12 +755,24 @@ def test_times_that_no_image_can_give_are_told_and_where_most_are_refused(tmp_pa
     replace(config, inside=0.03, outside=0.05).ready()
 
 
-def test_the_fit_that_is_drawn_is_that_of_the_best_start():
+def test_the_fits_that_are_drawn_are_those_of_each_methods_best_model():
     run = {"misfit": np.array([[3.0, 2.0], [2.5, 1.5]]), "fit": np.eye(2), "time": np.ones(2), "deviation": np.ones(2)}
-    _, fit, _, misfit = tomography.fit({"descent": run})
-    assert misfit == 1.5 and fit.tolist() == [0, 1]
-    figure = plots.residuals(np.array([70.0, 80]), np.array([71.0, 80]), np.array([0.5, 1]), np.array([1.0, 3]))
+    units = {
+        "descent": run,
+        "newton": {**run, "misfit": run["misfit"][::-1]},
+        "search": {"misfits": np.array([1.0, 4]), "fit": np.array([[5.0, -5], [0, 0]])},
+    }
+    found = {name: fit.tolist() for name, fit in tomography.fits(units).items()}
+    expected = {"Adam, misfit 1.50": [0, 1], "Gauss-Newton, misfit 1.50": [1, 0], "search, misfit 1.00": [5, -5]}
+    assert found == expected
+    assert "are 0 by Adam, 0 by Gauss-Newton and 2 by search of 2 times" in tomography.beyond(units)
+    fits = {"one": np.array([71.0, 80]), "other": np.array([70.0, 81])}
+    figure = plots.residuals(np.array([70.0, 80]), fits, np.array([0.5, 1]), np.array([1.0, 3]))
     np.testing.assert_allclose(figure.axes[1].lines[0].get_xydata(), [[-2, 1], [0, 3]])
+    np.testing.assert_allclose(figure.axes[3].lines[0].get_xydata(), [[0, 1], [-1, 3]])
+    assert [ax.get_title() for ax in figure.axes[::2]] == ["one", "other"]
+    low, high = figure.axes[1].get_ylim()
+    assert low > high, "depth grows downwards"
 
 
 def test_traces_beyond_the_memory_are_refused_before_they_are_read(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from geolib.runs.journal import Remembered
 from geolib.runs.measure import Measure
 from geolib.runs.store import Store
 from geolib.runs.study import Study
-from geolib.runs.tables import markdown
+from geolib.runs.tables import listed, markdown
 from geolib.runs.unit import Arrays, Single, Unit, Units
 from geolib.studies.latent_inversion import learnt
 from geolib.studies.latent_inversion.given import (
@@ -93,7 +93,7 @@ class OwnLatent(Study[OwnConfig]):
     """Two descents from many starts, a search and a sampler, on the reader's own traveltimes."""
 
     name = "latent_own"
-    version = 3  # descent and search hold their solves
+    version = 4  # every method's models hold the times that they give
     title = "Your own traveltimes in a generator's latent space"
     Config = OwnConfig
     kinds = (Single,)
@@ -169,11 +169,8 @@ def _descent(physics: Physics) -> Arrays:
     data = physics.data.expand(config.starts, -1)
     enough = torch.ones(config.starts)  # as good as the errors of the times
     found = latent.adam(physics.scaled, data, start, draws, rate=config.rate, enough=enough)
-    with torch.no_grad():
-        fit = physics.times(found.best_latent).numpy()
     return {
         "misfit": found.misfit.numpy(),
-        "fit": fit,
         "time": np.asarray(physics.time),
         "deviation": physics.rays.deviation,
         "solves": SOLVES["adam"] * found.visits.numpy(),
@@ -233,7 +230,11 @@ def _search(physics: Physics) -> Arrays:
 
 def _images(physics: Physics, latents: Tensor) -> Arrays:
     with torch.no_grad():
-        return {"images": physics.images(latents).numpy(), "latents": latents.numpy()}
+        return {
+            "images": physics.images(latents).numpy(),
+            "latents": latents.numpy(),
+            "fit": physics.times(latents).numpy(),
+        }
 
 
 def _posterior(physics: Physics) -> Arrays:
@@ -256,6 +257,8 @@ def _posterior(physics: Physics) -> Arrays:
     }
 
 
+#: Share of normal errors that lies beyond two deviations.
+TWO_DEVIATIONS = 0.0455
 #: Names of the descents, by their units.
 DESCENTS = {"descent": "Adam", "newton": "Gauss-Newton"}
 
@@ -315,12 +318,29 @@ def pictures(units: Units, name: str = "Adam") -> dict[str, np.ndarray]:
     return shown
 
 
-def fit(units: Units) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Return the picked times, those of Adam's best start, deviations (ns), and its misfit."""
-    run = units["descent"]
-    reached = run["misfit"].min(1)
-    best = int(reached.argmin())
-    return run["time"], run["fit"][best], run["deviation"], float(reached[best])
+def fits(units: Units) -> dict[str, np.ndarray]:
+    """Return the times (ns) of each method's best model, by method and misfit."""
+    found = {}
+    for name, run in descents(units).items():
+        reached = run["misfit"].min(1)
+        found[f"{name}, misfit {reached.min():.2f}"] = run["fit"][reached.argmin()]
+    if "search" in units:
+        run = units["search"]
+        found[f"search, misfit {run['misfits'][0]:.2f}"] = run["fit"][0]
+    return found
+
+
+def beyond(units: Units) -> str:
+    """Return how many times each method's best model leaves more than two deviations off."""
+    time, deviation = units["descent"]["time"], units["descent"]["deviation"]
+    counts = [
+        f"{int((np.abs(time - fit) > 2 * deviation).sum())} by {name.split(',')[0]}"
+        for name, fit in fits(units).items()
+    ]
+    return (
+        f"More than two deviations off are {listed(counts)} of {len(time)} times; normal errors "
+        f"would leave about {round(TWO_DEVIATIONS * len(time))}."
+    )
 
 
 def ends(units: Units) -> str:
