@@ -35,8 +35,13 @@ DRAFT = "book/papers/.executing-killed"
 NUMERIC = {"datasets", "gans", "inversion", "metrics", "studies", "waves"}
 
 
+def place(item) -> tuple[str, ...]:
+    """Return the folders below this one, and the module, in which a test is."""
+    return item.path.relative_to(ROOT / "tests").with_suffix("").parts
+
+
 def pytest_itemcollected(item):
-    if item.path.parent.name in NUMERIC:
+    if place(item)[0] in NUMERIC:
         item.add_marker("numeric")
 
 
@@ -49,7 +54,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         shared = [each for found in item._fixtureinfo.name2fixturedefs.values() for each in found]
         if any(each.scope == "module" for each in shared) and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.xdist_group("/".join(place(item))))
     if getattr(config.option, "loadgroup", False):
         items.sort(key=begins)
 
@@ -63,7 +68,7 @@ def begins(item) -> int:
 
 
 def pytest_runtest_setup(item):
-    if item.path.parent.name == "plots":  # whatever a test before has set
+    if place(item)[0] == "plots":  # whatever a test before has set
         import matplotlib
 
         matplotlib.rcdefaults()

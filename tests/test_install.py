@@ -12,10 +12,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from test_cli import ODD, QUICKEST
 
 from geolib import studies
 from geolib.book import notebooks
+from tests.test_cli import ODD, QUICKEST
 
 ROOT = Path(__file__).parents[1]
 # A home and a place for temporary files that are none, a language with decimal commas, an unknown time zone.

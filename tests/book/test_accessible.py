@@ -1,7 +1,8 @@
 """axe-core finds what it must; the desktop visit of `test_browser` asks it about every page."""
 
 import pytest
-from visits import violations, violations_by_theme
+
+from tests.book.visits import violations, violations_by_theme
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("axe")]
 

@@ -12,7 +12,6 @@ import nbformat
 import numpy as np
 import pytest
 import yaml
-from conftest import DRAFT
 from PIL import Image
 
 from geolib import studies
@@ -20,6 +19,7 @@ from geolib.book import build as builder
 from geolib.book import chapters, ledger_page, links, mathematics, notebooks, records, staleness
 from geolib.datasets import frozen
 from geolib.runs import locks, paths
+from tests.conftest import DRAFT
 
 pytestmark = [pytest.mark.book, pytest.mark.xdist_group("book")]
 ROOT = paths.checkout()

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
-from visits import VIEWS, change_to, names, violations_by_theme
 
 from geolib import studies
 from geolib.book import standalone
+from tests.book.visits import VIEWS, change_to, names, violations_by_theme
 
 pytestmark = [pytest.mark.browser, pytest.mark.book]
 

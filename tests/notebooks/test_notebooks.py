@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import nbformat
-import nbval_tolerance
 import pytest
-from nbval_tolerance import equal
 from papermill import inspect_notebook
 
 from geolib import studies
 from geolib.book import chapters, notebooks
 from geolib.runs import paths
+from tests.notebooks import nbval_tolerance
+from tests.notebooks.nbval_tolerance import equal
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -4,11 +4,10 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 from geolib.book import labs
+from tests.conftest import ROOT
 
-pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
 LABS = sorted(

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import computed
 
 from geolib import studies
 from geolib.book import ledger as claims
@@ -35,6 +34,7 @@ from geolib.studies.latent_inversion.units import (
     group,
 )
 from geolib.studies.latent_inversion.world import N_LATENT, World, weights_path
+from tests.conftest import computed
 
 SMALL = study.Config(adam_iterations=4, gn_iterations=2, trials=2, dream_runs=64)
 

@@ -4,13 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 from geolib.book import labs
 from geolib.book.labs import _data
 from geolib.plots import style
+from tests.conftest import ROOT
 
-pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 RNG = np.random.default_rng(3)
 ARRAYS = {
@@ -27,7 +26,7 @@ WEIGHTS = RNG.normal(size=(3, 4, 2)) * np.array([1.0, 10.0, 0.1, 0.0])[:, None]
 @pytest.fixture
 def demo(site, open_lab):
     folder = site / "_static" / "lab"
-    (folder / "demo.js").write_text((ROOT / "tests" / "lab" / "demo.js").read_text())
+    (folder / "demo.js").write_text((ROOT / "tests" / "book" / "labs" / "demo.js").read_text())
     entries = {name: _data.encode(*pair) for name, pair in ARRAYS.items()}
     entries["weights"] = _data.quantise(WEIGHTS, axis=1)
     (folder / "data" / "demo.js").write_bytes(labs.script("demo", {**entries, "list": [1, {"a": "text"}]}))

@@ -6,15 +6,15 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
 
 from geolib import studies
 from geolib.book import labs
 from geolib.book.labs import wgan_traces as data
 from geolib.gans import wgan
 from geolib.metrics.samples import amplitude_spectrum, first_event
+from tests.book.labs.conftest import PAGE
+from tests.conftest import ROOT
 
-pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
 ROUND = 2.0**-23
@@ -178,8 +178,6 @@ def test_every_shipped_epoch_has_a_script_of_its_own(two_epochs):
 
 
 def test_the_latent_stays_where_the_epoch_changes(two_epochs, site, chrome, tmp_path):
-    from lab_page import PAGE  # a plugin, which pytest loads first
-
     shutil.copytree(site / "_static", tmp_path / "_static")
     for name, entries in two_epochs.items():
         (tmp_path / "_static" / "lab" / "data" / f"{name}.js").write_bytes(labs.script(name, entries))

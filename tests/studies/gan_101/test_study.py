@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from conftest import computed
 from scipy import stats
 
 from geolib import studies
@@ -21,6 +20,7 @@ from geolib.studies.gan_101.study import STUDY as study
 from geolib.studies.gan_101.tricks import STUDY as TRICKS
 from geolib.studies.gan_101.tricks import jointly
 from geolib.studies.gan_101.units import Theory, Variant
+from tests.conftest import computed
 
 TINY = {
     "n_samples": 400,

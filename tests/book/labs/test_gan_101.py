@@ -6,7 +6,6 @@ import pytest
 from geolib.book.labs import gan_101 as lab
 from geolib.gans import theory
 
-pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
 

@@ -9,7 +9,6 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import computed
 
 from geolib import studies
 from geolib.book import ledger as claims
@@ -21,6 +20,7 @@ from geolib.studies.wgan_traces import data as wgan_data
 from geolib.studies.wgan_traces import gallery, tables
 from geolib.studies.wgan_traces import training as wgan_training
 from geolib.studies.wgan_traces.study import STUDY as study
+from tests.conftest import computed
 
 TINY = {"n_traces": 12, "batch": 8, "seed": 3}
 

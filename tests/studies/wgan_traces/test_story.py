@@ -244,3 +244,10 @@ def test_two_number_formats_are_far_apart_or_not():
     assert appendix.arithmetic_change(near) == pytest.approx(1 / 68)
     assert appendix.arithmetic_change({"float32": run(70.0, 2.0), "bfloat16": run(170.0, 2.0)}) > 1
     assert "| 1 | critic loss | 70 | 71 | -68 |" in appendix.arithmetic(near)
+
+
+def test_the_first_traces_are_told_by_their_scores():
+    every = "The critic scores every modelled trace shown above every generated one"
+    assert story.shown_message(np.array([-1.6, -0.9]), np.array([-0.8, -0.1])) == every
+    told = story.shown_message(np.array([-1.6, -0.9]), np.array([-1.0, -0.1]))
+    assert told == "The critic scores the modelled trace higher in 3 of the 4 pairs"

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, once
 
 from geolib.book import build, labs
 from geolib.runs import paths
+from tests.conftest import ROOT, once
 
 SOURCES = ROOT / "book" / "_static" / "lab"
 PAGE = """<!DOCTYPE html><html data-theme="{theme}"><head><meta charset="utf-8"><title>{name}</title>

@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from conftest import computed
 from matplotlib.figure import Figure
 
 from geolib import studies
@@ -23,6 +22,7 @@ from geolib.studies.rnn_fwi import curves, descents, measures, otherwise, proble
 from geolib.studies.rnn_fwi import theory as _rnn_theory
 from geolib.studies.rnn_fwi.study import STUDY as study
 from geolib.waves import Grid, Survey, propagate, ricker
+from tests.conftest import computed
 
 TINY = study.Config(iterations=3, gd_rates=(0.4,), optimisers=("gd", "lbfgs"), experiments=("1d",))
 

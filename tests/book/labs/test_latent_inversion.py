@@ -10,7 +10,6 @@ from geolib.inversion.crosshole import CELL_ORDERS, Crosshole, ray_matrix
 from geolib.studies.latent_inversion.config import LatentConfig
 from geolib.studies.latent_inversion.world import World
 
-pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
 #: Single precision's round-off; geolib's generator has it, the page computes in double precision.

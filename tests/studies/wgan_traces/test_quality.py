@@ -2,7 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import computed
+
+from tests.conftest import computed
 
 pytest.importorskip("sklearn")
 

@@ -1,8 +1,8 @@
 import numpy as np
-from conftest import computed
 
 from geolib import studies
 from geolib.studies.rnn_fwi.starts import STUDY as study
+from tests.conftest import computed
 
 SMALL = {"optimisers": ("gd", "cg"), "gd_rates": (0.2, 0.4), "iterations": 3}
 

@@ -1,6 +1,5 @@
 """Own data that is not what it seems: each is refused in one clear line before anything is computed."""
 
-import io
 import warnings
 
 import numpy as np
@@ -8,9 +7,7 @@ import pytest
 
 from geolib import _runtime, cli
 from geolib.datasets import segy, tables
-from geolib.studies import examples
 from geolib.studies.rnn_fwi import given, own
-from geolib.studies.wgan_traces import own as traces
 
 MODEL = np.full((20, 30), 2000.0)
 HEAD = "shot,source_depth,source_x,receiver_depth,receiver_x\n"
@@ -97,8 +94,6 @@ def test_milliseconds_taken_for_seconds_are_refused(values):
     refused(values, told, dt=1)
     refused(values, r"dt must be at most 0\.1 s; got 1\. Give it in seconds", dt=1, wavelet="w.npy")
     assert own.OwnConfig(**values | {"dt": 0.1, "wavelet": "w.npy"}).dt == 0.1  # 8 Hz is not this source's
-    with pytest.raises(ValueError, match=r"interval must be at most 0\.1 s; got 4\. Give it in seconds, not millisec"):
-        traces.OwnConfig(interval=4)
     assert own.OwnConfig(frequency=0.01, dt=1.0).dt == 1  # of waves as long as the earth's
 
 
@@ -150,22 +145,3 @@ def test_a_warning_is_said_once_and_an_interrupted_certificate_keeps_nothing(val
     told = capsys.readouterr().err
     assert told.count("spacing should give the shortest wavelength") == 1
     assert told.endswith("geolib: interrupted; the same command begins anew\n")
-
-
-def test_an_example_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
-    def fails(handle):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(_runtime.os, "fsync", fails)
-    for write in (
-        lambda: examples._arrays(tmp_path, {"a": MODEL}),
-        lambda: examples._table(tmp_path / "a.csv", ("x",), [(1,)]),
-    ):
-        with pytest.raises(OSError, match="No space"):
-            write()
-    assert not list(tmp_path.iterdir())
-    monkeypatch.undo()
-    examples._table(tmp_path / "a.csv", ("x", "y"), [(1, 2.5)])
-    assert (tmp_path / "a.csv").read_bytes() == b"x,y\r\n1,2.5\r\n"
-    examples._arrays(tmp_path, {"a": MODEL})
-    np.testing.assert_array_equal(np.load(io.BytesIO((tmp_path / "a.npy").read_bytes())), MODEL)

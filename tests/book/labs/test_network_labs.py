@@ -5,7 +5,6 @@ import io
 
 import pytest
 
-pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
 

@@ -6,7 +6,6 @@ import pytest
 from geolib.book.labs import latent_inversion as data
 from geolib.inversion import search as package
 
-pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
 #: Both sides compute in double precision; a kernel regression with ridges of a tenth and more loses few digits.

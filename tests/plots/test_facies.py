@@ -1,10 +1,10 @@
-"""Figures of the adversarial chapter: what they say where runs are missing, and what is drawn where."""
+"""Figures of patches and of tricks: what they say where runs are missing, and what is drawn where."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from geolib.plots import distributions, facies
+from geolib.plots import facies
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +21,6 @@ def test_a_variant_that_was_not_run_is_said_to_be_missing():
     assert texts(facies.album(None, ("real",), "Not run.")) == ["Not run."]
     assert texts(facies.sketch(facies.convergence, None, title="t")) == ["Not run with these parameters."]
     assert texts(facies.effects({}, "No tricks were run.")) == ["No tricks were run."]
-    figure, axes = plt.subplots(1, 2)
-    shifts = np.linspace(0, 10, 41)
-    push = {"shifts": shifts, "saturating": np.exp(-shifts), "non_saturating": shifts + 0.1}
-    distributions.pushes(axes, push, [])
-    assert "The Wasserstein GAN was not run\nwith these parameters." in texts(figure)
-    assert {"minimax", "non-saturating", "Wasserstein"} <= set(texts(figure))
 
 
 def test_patches_are_labelled_by_row_and_column():
@@ -37,19 +31,6 @@ def test_patches_are_labelled_by_row_and_column():
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["0.1", "0.2", "0.3"]
     fewer = facies.album(unit, ("real", "made"), "title", ["0.1", "0.2"], above="code", most=2)
     assert fewer.axes[0].get_xlabel() == "code" and fewer.axes[0].images[0].get_array().shape == (8, 2 * 9 - 1)
-
-
-def test_pushes_of_all_seeds_are_drawn_with_their_mean():
-    _, axes = plt.subplots(1, 2)
-    shifts = np.linspace(0, 10, 41)
-    push = {"shifts": shifts, "saturating": np.exp(-shifts), "non_saturating": shifts + 0.1}
-    lines = [
-        {"gaps": np.array([1.0, 2.0]), "wasserstein_push": np.ones(2), "js_push": np.full(2, x)} for x in (1e-3, 3e-3)
-    ]
-    distributions.pushes(axes, push, lines)
-    drawn = [line.get_ydata()[0] for line in axes[1].lines]
-    assert drawn == pytest.approx([1, 1, 1, 2e-3, 1e-3, 3e-3])
-    assert axes[1].get_ylabel() == "push on the generator"
 
 
 def row(verdict, mean):
@@ -107,24 +88,3 @@ def test_a_trick_has_its_own_place_in_every_panel():
     assert low > 2 and high < 0  # every trick is seen
     figure.draw_without_rendering()
     assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
-
-
-def test_ends_of_trainings_are_named_with_their_distance():
-    unit = {
-        "x": np.linspace(-1, 1, 5),
-        "target": np.ones(5),
-        "densities": np.ones((2, 5)),
-        "curves": np.ones((2, 5)),
-        "optimal": np.ones((2, 5)),
-        "frames": np.array([0, 9]),
-        "history": np.array([[1, 0.6], [1, 0.02]]),
-    }
-    figure = distributions.ends({"Alone": unit}, "message")
-    assert figure.axes[0].get_title(loc="left") == "Alone: 0.02 nats from the data" or (
-        figure.axes[0].get_title() == "Alone: 0.02 nats from the data"
-    )
-    figure = distributions.moments(unit, "message")
-    assert figure.get_suptitle() == "message"
-    first, last = figure.axes[0], figure.axes[-1]
-    titles = [axis.get_title(loc="left") or axis.get_title() for axis in (first, last)]
-    assert titles == ["step 0: 0.6 nats from the data", "step 9: 0.02 nats from the data"]

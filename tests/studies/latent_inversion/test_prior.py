@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import computed
 
 from geolib import studies
 from geolib.datasets import channels
@@ -10,6 +9,7 @@ from geolib.gans import sgan
 from geolib.runs.store import Store
 from geolib.studies.latent_inversion import checkpoints, config, prior
 from geolib.studies.latent_inversion.prior import STUDY as study
+from tests.conftest import computed
 
 SMALL = study.Config(recipes=("working", "published"))
 #: A training image whose parts still hold patches of 129 pixels and whose blocks do.

@@ -7,7 +7,6 @@ import torch
 from geolib.inversion import descent
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
 
-pytest_plugins = ("lab_page",)
 pytestmark = pytest.mark.browser
 
 # Both sum the same terms in another order; 1000 steps and a factor of a hundred over round-off.

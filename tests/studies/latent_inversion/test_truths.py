@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import computed
 
 from geolib import studies
 from geolib.runs.measure import Measure
 from geolib.studies.latent_inversion import truths
 from geolib.studies.latent_inversion.units import SCENARIOS
 from geolib.studies.latent_inversion.world import World
+from tests.conftest import computed
 
 study = studies.get("latent_truths")
 SMALL = study.Config(width=16, n_models=6, n_starts=2, adam_iterations=20)

@@ -1,12 +1,12 @@
 """Single choices with the published rays: which there are, along which rays, and what they say."""
 
 import numpy as np
-from conftest import computed
 
 from geolib import studies
 from geolib.studies.latent_inversion import choices, effects
 from geolib.studies.latent_inversion.units import Comparison, Scrambled
 from geolib.studies.latent_inversion.world import World
+from tests.conftest import computed
 
 study = studies.get("latent_choices")
 SMALL = study.Config(width=16, effect_trials=1, effect_iterations=2)
