@@ -7,13 +7,13 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from geolib import _checks, studies
 from geolib.book import filled, ledger, links, rules, said
 from geolib.book.claims import Claim, ids
 from geolib.runs import paths
+from geolib.runs.config import PRESETS
 from geolib.runs.measure import Measure
 from geolib.runs.study import AnyStudy
 
@@ -63,13 +63,15 @@ def _shipped(part: AnyStudy, sources: Mapping[str, tuple[Measure, str]]) -> bool
 def check_spelling(study: str, claims: Sequence[Claim], found: Iterable[str]) -> None:
     """Refuse a claim's measure that is no more than a misspelt one of those found.
 
-    What is not computed yet is not found either: a name counts as misspelt where one word of it is
-    none in the study's code and nearly that in the same place of a name that is found.
+    What is not computed yet is not found either: a name counts as misspelt where it differs from
+    one that is found by one word, nearly that, which stands in no name of a measure that is found
+    or of a unit that the study or a companion declares, computed or not.
     """
-    package = Path(studies.__file__).parent / study
-    code = " ".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
-    words, known = set(_words(code)), [(name, _words(name)) for name in found]
-    names = {name for name, _ in known}
+    known = [(name, _words(name)) for name in found]
+    names, words = {name for name, _ in known}, {word for _, parts in known for word in parts}
+    for part in (studies.get(study), *studies.companions(study)):
+        for preset in PRESETS:
+            words.update(*map(_words, part.names(part.Config.preset(preset))))
     for claim in claims:
         asked = [claim.measure] if isinstance(claim.measure, str) else claim.measure
         for name in asked if claim.paper == study else ():

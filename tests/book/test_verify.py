@@ -24,6 +24,7 @@ FOUND = ("lbfgs.evaluations", "adam_misfit.marmousi", "table1.I")
         ("lbfg.evaluations", "lbfgs.evaluations"),
         ("adam_misfitt.marmousi", "adam_misfit.marmousi"),
         ("adam_misfit.marmuosi", "adam_misfit.marmousi"),
+        ("lbfgs.evaluation", "lbfgs.evaluations"),  # a word of the code, and of no unit or measure
     ],
 )
 def test_a_misspelt_measure_is_refused(wrong, right):
@@ -36,6 +37,16 @@ def test_a_misspelt_measure_is_refused(wrong, right):
 def test_what_is_not_computed_yet_is_not_misspelt(waiting):
     verify.check_spelling("rnn_fwi", [claim(waiting, "table1.I")], FOUND)
     verify.check_spelling("gan_101", [claim("lbfgs.evaluatons")], FOUND)  # a claim of another paper
+
+
+def test_what_a_unit_still_to_be_run_is_named_by_is_not_misspelt():
+    def asks(name):
+        mine = SimpleNamespace(id="a", paper="latent_inversion", measure=(name,))
+        verify.check_spelling("latent_inversion", [mine], ["fits.adam10000"])
+
+    asks("fits.adam100")
+    with pytest.raises(ValueError, match=r"got 'fits\.adam1001'\. Did you mean 'fits\.adam10000'\?"):
+        asks("fits.adam1001")
 
 
 def test_a_unit_of_no_study_is_told(tmp_path, monkeypatch, capsys):
