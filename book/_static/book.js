@@ -69,6 +69,14 @@
     frame.classList.toggle("goes-on-right", right);
   }
 
+  // Where a phone says a figure's message as text, the drawing's own is cut off above; its height is told by a class.
+  function cut(image) {
+    var cell = image.closest(".cell"), title = cell && cell.previousElementSibling;
+    if (title && title.matches("span.target, span[id]:empty")) { title = title.previousElementSibling; }
+    var found = title && /(?:^| )phone-title(?: .*)? cut-(\d+)/.exec(title.className);
+    if (found) { image.style.setProperty("--cut", found[1] + "px"); }
+  }
+
   // On a phone a figure keeps the size that its letters are made for, and moves sideways in a frame.
   function framed(image, button) {
     var frame = document.createElement("div"), number = image.closest("figure");
@@ -77,6 +85,7 @@
     frame.dataset.name = (number ? number.textContent.trim() : image.alt) + ", scrolls sideways";
     frame.addEventListener("scroll", function () { edge(frame); }, { passive: true });
     frame.appendChild(button);
+    cut(image);
     // A picture has two pixels where a drawing or a film has one.
     function own() {
       var pixels = /\.png$/.test(image.src) ? 2 : 1;

@@ -146,7 +146,7 @@ def complete(
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
     label = notebook.cells[0].source.partition("\n# ")[0]
     data = _take_numbers(root, name, notebook)
-    _title(notebook)
+    notebooks.lift_titles(notebook)
     _lead_back(notebook)
     said = [records.foot(found["provenance"], mine).strip(), *_warning(found, mine)]
     said.append(f"Cite this page: {about.cite(title)}")
@@ -244,26 +244,6 @@ def _take_numbers(root: Path, name: str, notebook: Any) -> bool:
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop("text/csv", None)
     return bool(found)
-
-
-def _title(notebook: Any) -> None:
-    """Put above each figure its message as text, for phones, where the drawing's own is cut."""
-    import nbformat
-
-    cells: list[Any] = []
-    for cell in notebook.cells:
-        found = [
-            output.get("metadata", {}).get("geolib", {}).get("title", "")
-            for output in cell.get("outputs", ())
-        ]
-        if "figure" in cell.metadata.get("mystnb", {}) and any(found):
-            text = f":::{{div}} phone-title\n{''.join(found)}\n:::"
-            line = nbformat.v4.new_markdown_cell(text)
-            # A target stays with its figure: on a wide page the line is not shown.
-            place = len(cells) - bool(cells and cells[-1].id.startswith("proof-"))
-            cells.insert(place, nbformat.from_dict({**line, "id": f"title-{cell.id}"}))
-        cells.append(cell)
-    notebook.cells = cells
 
 
 def _lead_back(notebook: Any) -> None:

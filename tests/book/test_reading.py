@@ -332,18 +332,23 @@ def test_a_figure_s_message_stands_above_it_for_phones_and_is_read_once():
     ax.set_title("What one  sees")
     message = style.bundle(figure)[1]
     plt.close(figure)
-    assert message == {"geolib": {"title": "What one sees"}}
+    cut = message["geolib"].pop("cut")  # a line of letters
+    assert message == {"geolib": {"title": "What one sees"}} and 10 < cut < 30
     cell = nbformat.v4.new_code_cell("figure", metadata={"mystnb": {"figure": {"name": "fig-x", "caption": "See."}}})
     cell.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg/>"}, metadata=message)]
     made = nbformat.v4.new_notebook(cells=[cell])
     before = reading.words(made)
-    chapters._title(made)
+    notebooks.lift_titles(made)
     assert made.cells[0].source == ":::{div} phone-title\nWhat one sees\n:::" and made.cells[1].source == "figure"
     assert reading.words(made) == before
     target = nbformat.from_dict({**nbformat.v4.new_markdown_cell("(label)="), "id": "proof-x"})
     made.cells = [target, cell]
-    chapters._title(made)
+    notebooks.lift_titles(made)
     assert [each.cell_type for each in made.cells] == ["markdown", "markdown", "code"] and made.cells[1] == target
+    cell.outputs[0].metadata["geolib"]["cut"] = cut
+    made.cells = [cell]
+    notebooks.lift_titles(made)
+    assert made.cells[0].source.startswith(f":::{{div}} phone-title cut-{cut}\n") and reading.words(made) == before
     sheet = (paths.checkout() / "book" / "_static" / "house.css").read_text(encoding="utf-8")
     assert sheet.index(".phone-title { display: none") < sheet.index(".phone-title { display: block")
 
