@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.book import about, links, notebooks, reading, records, staleness
+from geolib.book import about, ledger, links, notebooks, reading, records, staleness
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
 from geolib.runs.study import AnyStudy
@@ -67,6 +67,7 @@ def write(
     found: Mapping[str, Any],
     files: Sequence[records.Shipped],
     proofs: set[str],
+    verdicts: Mapping[str, str] | None = None,
 ) -> None:
     """Write `book/papers/NAME.ipynb`, a chapter or an appendix, from its executed notebook.
 
@@ -82,6 +83,8 @@ def write(
         All shipped results.
     proofs : set of str
         The ids of the cells that errata point to.
+    verdicts : mapping, optional
+        By claim what became of it, to be told below the figures that show it.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def write(
             cells.append(nbformat.from_dict({**target, "id": f"proof-{cell.id}"}))
         cells.append(cell)
     notebook.cells = cells
-    complete(root, name, notebook, found, files)
+    complete(root, name, notebook, found, files, verdicts)
     path = root / "book" / "papers" / f"{name}.ipynb"
     content = nbformat.writes(notebook).encode()
     if not path.is_file() or path.read_bytes() != content:
@@ -120,6 +123,7 @@ def complete(
     notebook: Any,
     found: Mapping[str, Any],
     files: Sequence[records.Shipped],
+    verdicts: Mapping[str, str] | None = None,
 ) -> None:
     """Give a notebook what a page has besides: a line below its title, links, a foot.
 
@@ -138,6 +142,8 @@ def complete(
         Its state.
     files : sequence of Shipped
         All shipped results.
+    verdicts : mapping, optional
+        By claim what became of it.
     """
     import nbformat
 
@@ -147,7 +153,7 @@ def complete(
     label = notebook.cells[0].source.partition("\n# ")[0]
     data = _take_numbers(root, name, notebook)
     notebooks.lift_titles(notebook)
-    _lead_back(notebook)
+    _lead_back(notebook, verdicts)
     said = [records.foot(found["provenance"], mine).strip(), *_warning(found, mine)]
     said.append(f"Cite this page: {about.cite(title)}")
     text = f"(cite-{name})=\n:::{{div}} foot-line\n{' '.join(said)}\n:::\n"
@@ -246,15 +252,16 @@ def _take_numbers(root: Path, name: str, notebook: Any) -> bool:
     return bool(found)
 
 
-def _lead_back(notebook: Any) -> None:
+def _lead_back(notebook: Any, verdicts: Mapping[str, str] | None) -> None:
     """Put below each figure and table that shows claims a line that leads to them."""
     import nbformat
 
     claims, cells = links.by_figure(), []
+    sentences = {claim.id: claim.claim for claim in ledger.load(paths.ledger())}
     for cell in notebook.cells:
         cells.append(cell)
         if found := [each for name in links.shown_by(cell) for each in claims.get(name, ())]:
-            line = nbformat.v4.new_markdown_cell(links.under_figure(found))
+            line = nbformat.v4.new_markdown_cell(links.under_figure(found, sentences, verdicts))
             cells.append(nbformat.from_dict({**line, "id": f"shows-{cell.id}"}))
     notebook.cells = cells
 

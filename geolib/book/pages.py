@@ -21,7 +21,6 @@ from geolib.book import (
     reading,
     records,
     speed,
-    verify,
 )
 from geolib.runs import paths, tables
 from geolib.runs.tables import markdown
@@ -35,7 +34,10 @@ _LETTER = re.compile(r"(?:\$|\{math\}`)([A-Za-z])(?:\$|`)")
 
 
 def generate(
-    executed: Path, states: Mapping[str, Mapping[str, Any]], files: Sequence[records.Shipped]
+    executed: Path,
+    states: Mapping[str, Mapping[str, Any]],
+    files: Sequence[records.Shipped],
+    judged: Mapping[str, Sequence[dict[str, Any]]],
 ) -> dict[str, bytes]:
     """Return the content of every generated file by its name.
 
@@ -48,9 +50,10 @@ def generate(
         The state of each chapter (`chapters.state`).
     files : sequence of Shipped
         The shipped results.
+    judged : mapping
+        By paper its claims (`verify.rows`).
     """
     modules = {name: studies.get(name) for name in studies.NAMES}
-    judged = verify.rows()
     today = datetime.datetime.now(datetime.UTC).date()
     made = {
         "claims_summary.md": ledger_page.summary(judged),
