@@ -191,8 +191,22 @@ def test_a_card_of_the_gallery_shows_a_whole_sentence(caption, shown):
 
 def test_the_glossary_has_the_words_that_chapters_use():
     text = (paths.checkout() / "book" / "glossary.md").read_text(encoding="utf-8")
-    for word in ("run", "ledger", "fragile", "robust", "unconfirmed", "Taylor test", "R1"):
-        assert f"\n\n{word}\n  " in text, word
+    found = re.findall(r"(?m)^(\S.*)\n  ", text)
+    used = {"run", "ledger", "fragile", "robust", "unconfirmed", "Taylor test", "R1", "DREAM(ZS)", "RMSprop", "Adagrad"}
+    assert used | {"matched filter", "doublet", "straight-through estimator", "rank correlation"} <= set(found)
+
+    def plain(word: str) -> str:
+        return re.sub(r"[^a-z0-9 ]", "", word.lower().replace("-", " "))
+
+    assert found == sorted(found, key=plain)
+
+
+def test_pages_that_lead_on_say_where_to():
+    for name in ("yourself", "behind", "appendices"):
+        text = (paths.checkout() / "book" / f"{name}.md").read_text(encoding="utf-8")
+        lines = text.splitlines()
+        leads = [number for number, line in enumerate(lines) if re.fullmatch(r"\{(?:doc|ref)\}`[\w-]+`", line)]
+        assert len(leads) >= 4 and all(lines[number + 1].startswith(": ") for number in leads), name
 
 
 def test_appendices_stand_in_the_order_of_their_chapters():
