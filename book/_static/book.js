@@ -17,6 +17,13 @@
     });
   }
 
+  // On paper a link's address is printed behind it, unless it is what the link shows.
+  function bare() {
+    document.querySelectorAll('.bd-article a.external[href^="http"]').forEach(function (link) {
+      if (link.href.indexOf(link.textContent.trim().replace(/^doi:/, "")) >= 0) { link.classList.add("bare"); }
+    });
+  }
+
   // A list may hold nothing but its entries; here it holds links to them as well.
   function lists() {
     document.querySelectorAll(".citation-list[role=list]").forEach(function (list) { list.removeAttribute("role"); });
@@ -207,6 +214,7 @@
     pictures();
     names();
     lists();
+    bare();
     columns();
     enlarge();
     gallery();

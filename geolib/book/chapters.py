@@ -159,12 +159,14 @@ def complete(
     text = f"(cite-{name})=\n:::{{div}} foot-line\n{' '.join(said)}\n:::\n"
     if name == study.pages[-1]:  # the table is for those who read on to the appendix
         text = f"{_record(study, found['provenance'], mine)}\n{text}"
+    if cited := about.works(notebook):
+        text = f":::{{div}} print-line works\n**Works cited**\n\n{cited}\n:::\n\n{text}"
     closing = nbformat.v4.new_markdown_cell(text)
     notebook.cells.append(nbformat.from_dict({**closing, "id": "record"}))
     # Counted on the finished page, as the first page does.
     minutes = 0
     for _ in range(2):  # the line that tells them is on the page
-        line = about.line(study, name, minutes, data)
+        line = about.line(study, name, title, minutes, data)
         notebook.cells[0].source = f"{label}\n# {title}\n\n{line}\n{rest}"
         minutes = reading.minutes(notebook)
 

@@ -282,6 +282,18 @@ def test_a_chapter_s_head_leads_to_its_paper_and_says_of_a_report_where_it_appea
     assert all("](https://doi.org/" in head or "` in " in head for head in heads.values())
 
 
+def test_on_paper_a_chapter_says_how_to_cite_it_and_what_it_cites(files, tmp_path):
+    found = notebooks.read(paths.notebook("rnn_fwi"))
+    notebooks.tidy(found)
+    chapters.complete(tmp_path, "rnn_fwi", found, {"state": "current", "why": "", "provenance": EXECUTED}, files)
+    head = found.cells[0].source
+    assert ":::{div} print-line\nHow to cite: The geolib developers" in head and studies.get("rnn_fwi").title in head
+    assert "The paper: {cite:t}`sun2020`, <https://doi.org/10.1190/geo2019-0138.1>." in head
+    works = about.works(found).split("\n\n")
+    assert [work.split(".")[0] for work in works][1].startswith("Jian Sun") and "doi:10.1190/geo2019-0138.1" in works[1]
+    assert "**Works cited**" in found.cells[-1].source and about.works(notebook("No work.")) == ""
+
+
 def test_every_paper_is_in_the_references():
     known = paths.bibliography().read_text(encoding="utf-8")
     for study in map(studies.get, studies.NAMES):
