@@ -216,7 +216,7 @@ def failed(path: Path) -> bool:
 
 _FOLDED = {
     "injected-parameters": ("hide-input", "Parameters changed for this run"),
-    "solution": ("hide-cell", "Solution"),
+    "solution": ("hide-cell", "Solution in code"),
 }
 
 

@@ -107,6 +107,7 @@ class Figure:
     alternative: str
     kind: str
     content: bytes
+    title: str = ""
 
 
 def figures(notebook: Path) -> list[Figure]:
@@ -121,6 +122,8 @@ def figures(notebook: Path) -> list[Figure]:
             isinstance(text, str) for text in (figure["name"], figure["caption"], alternative)
         ):
             raise ValueError("name, caption and alt of a figure must be text")
+        titles = [out.get("metadata", {}).get("geolib", {}).get("title") for out in cell["outputs"]]
+        title = next(filter(None, titles), "")
         images = {
             kind: data
             for output in cell["outputs"]
@@ -132,7 +135,7 @@ def figures(notebook: Path) -> list[Figure]:
                 raw = "".join(content).encode() if kind == "svg+xml" else base64.b64decode(content)
                 ending = kind.removesuffix("+xml")
                 said = _LETTER.sub(r"*\1*", _DOWNLOAD.sub("", figure["caption"]))
-                found.append(Figure(figure["name"], said, alternative, ending, raw))
+                found.append(Figure(figure["name"], said, alternative, ending, raw, title))
                 break
     return found
 
@@ -157,7 +160,7 @@ def _plain(caption: str) -> str:
 
 
 def _gallery(title: str, shown: Sequence[Figure]) -> str:
-    """Return the figures of a paper as cards, a picture each and its caption's first sentence."""
+    """Return the figures of a paper as cards, a picture each, its message and what it shows."""
     cards = [
         f""":::{{grid-item-card}}
 :link: {figure.name}
@@ -165,6 +168,8 @@ def _gallery(title: str, shown: Sequence[Figure]) -> str:
 :link-alt: {_plain(figure.caption)}
 :img-top: /_generated/{figure.name}.{figure.kind}
 :img-alt: {figure.alternative}
+
+{f"**{figure.title}**" if figure.title else ""}
 
 {_shown(figure.caption)}
 :::
