@@ -17,6 +17,13 @@
     });
   }
 
+  // On paper a link's address is printed behind it, unless it is what the link shows.
+  function bare() {
+    document.querySelectorAll('.bd-article a.external[href^="http"]').forEach(function (link) {
+      if (link.href.indexOf(link.textContent.trim().replace(/^doi:/, "")) >= 0) { link.classList.add("bare"); }
+    });
+  }
+
   // A list may hold nothing but its entries; here it holds links to them as well.
   function lists() {
     document.querySelectorAll(".citation-list[role=list]").forEach(function (list) { list.removeAttribute("role"); });
@@ -69,6 +76,14 @@
     frame.classList.toggle("goes-on-right", right);
   }
 
+  // Where a phone says a figure's message as text, the drawing's own is cut off above; its height is told by a class.
+  function cut(image) {
+    var cell = image.closest(".cell"), title = cell && cell.previousElementSibling;
+    if (title && title.matches("span.target, span[id]:empty")) { title = title.previousElementSibling; }
+    var found = title && /(?:^| )phone-title(?: .*)? cut-(\d+)/.exec(title.className);
+    if (found) { image.style.setProperty("--cut", found[1] + "px"); }
+  }
+
   // On a phone a figure keeps the size that its letters are made for, and moves sideways in a frame.
   function framed(image, button) {
     var frame = document.createElement("div"), number = image.closest("figure");
@@ -77,10 +92,13 @@
     frame.dataset.name = (number ? number.textContent.trim() : image.alt) + ", scrolls sideways";
     frame.addEventListener("scroll", function () { edge(frame); }, { passive: true });
     frame.appendChild(button);
+    cut(image);
     // A picture has two pixels where a drawing or a film has one.
     function own() {
       var pixels = /\.png$/.test(image.src) ? 2 : 1;
       image.style.setProperty("--own", image.naturalWidth / pixels + "px");
+      // What leads down from the middle is seen from there.
+      if (image.closest("#fig-house")) { frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2; }
       focus();
     }
     if (image.complete && image.naturalWidth) { own(); } else { image.addEventListener("load", own); }
@@ -198,6 +216,7 @@
     pictures();
     names();
     lists();
+    bare();
     columns();
     enlarge();
     gallery();

@@ -64,6 +64,32 @@ def paper(study: AnyStudy) -> str:
     return f"the paper, {{cite:t}}`{study.paper}`{where}, a report without DOI"
 
 
+# A citation of a page: by its role, the keys of its works.
+_CITED = re.compile(r"\{cite:[tp]\}`([^`]*)`")
+
+
+def works(notebook: Any) -> str:
+    """Return the works that a notebook cites, in words, by author; nothing where it cites none.
+
+    On paper there is no page of references to go to.
+    """
+    from pybtex.database import parse_file
+    from pybtex.plugin import find_plugin
+
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    texts += ["".join(output.get("data", {}).get("text/markdown", "")) for output in outputs]
+    keys = {k.strip() for text in texts for found in _CITED.findall(text) for k in found.split(",")}
+    if not keys:
+        return ""
+    known = parse_file(str(paths.bibliography()))
+    style = find_plugin("pybtex.style.formatting", "unsrt")()
+    backend = find_plugin("pybtex.backends", "plaintext")()
+    cited = [known.entries[key] for key in sorted(keys)]
+    cited.sort(key=lambda entry: entry.persons["author"][0].last_names)
+    return "\n\n".join(made.text.render(backend) for made in style.format_entries(cited))
+
+
 def page() -> str:
     """Return the closing lines of the first page."""
     found, rows = citation(), []
@@ -89,13 +115,14 @@ def told(study: AnyStudy, minutes: int) -> str:
     return f"{read} · {paper(study)}" if study.paper else read
 
 
-def line(study: AnyStudy, name: str, minutes: int, has_data: bool) -> str:
+def line(study: AnyStudy, name: str, title: str, minutes: int, has_data: bool) -> str:
     """Return the line below a page's title: minutes, paper, citation, downloads; and in print."""
     parts = [told(study, minutes), f"[cite this page](#cite-{name})"]
     parts.append(f"{{download}}`notebook </papers/{name}.ipynb>`")
     if has_data:
         parts.append(f"{{download}}`figures' data </{DATA}/{name}.zip>`")
-    printed = f"{cite()} On {{cite:t}}`{study.paper}`."
+    address = f", <{study.address}>" if study.address else ""
+    printed = f"How to cite: {cite(title)} The paper: {{cite:t}}`{study.paper}`{address}."
     return (
         f":::{{div}} chapter-line\n{' · '.join(parts)}\n:::\n\n"
         f":::{{div}} print-line\n{printed}\n:::\n"

@@ -143,13 +143,15 @@ def _say(line: str) -> None:
 
 
 def _generate(root: Path, states: dict[str, dict[str, Any]]) -> None:
-    from geolib.book import ledger_page, pages
+    from geolib.book import ledger_page, pages, verify
 
-    files, proofs = records.shipped(), ledger_page.proofs()
+    files, proofs, judged = records.shipped(), ledger_page.proofs(), verify.rows()
+    verdicts = {row["id"]: row["verdict"] for rows in judged.values() for row in rows}
     for name, found in states.items():
-        chapters.write(root, name, found, files, proofs[name])
+        chapters.write(root, name, found, files, proofs[name], verdicts)
     folder = root / "book" / "_generated"
-    for name, content in pages.generate(root / "book" / "papers", states, files).items():
+    made = pages.generate(root / "book" / "papers", states, files, judged)
+    for name, content in made.items():
         if not (folder / name).is_file() or (folder / name).read_bytes() != content:
             write_atomic(folder / name, content)
 

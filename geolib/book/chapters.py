@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib import studies
-from geolib.book import about, links, notebooks, reading, records, staleness
+from geolib.book import about, ledger, links, notebooks, reading, records, staleness
 from geolib.runs import paths
 from geolib.runs.store import write_atomic
 from geolib.runs.study import AnyStudy
@@ -67,6 +67,7 @@ def write(
     found: Mapping[str, Any],
     files: Sequence[records.Shipped],
     proofs: set[str],
+    verdicts: Mapping[str, str] | None = None,
 ) -> None:
     """Write `book/papers/NAME.ipynb`, a chapter or an appendix, from its executed notebook.
 
@@ -82,6 +83,8 @@ def write(
         All shipped results.
     proofs : set of str
         The ids of the cells that errata point to.
+    verdicts : mapping, optional
+        By claim what became of it, to be told below the figures that show it.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def write(
             cells.append(nbformat.from_dict({**target, "id": f"proof-{cell.id}"}))
         cells.append(cell)
     notebook.cells = cells
-    complete(root, name, notebook, found, files)
+    complete(root, name, notebook, found, files, verdicts)
     path = root / "book" / "papers" / f"{name}.ipynb"
     content = nbformat.writes(notebook).encode()
     if not path.is_file() or path.read_bytes() != content:
@@ -120,6 +123,7 @@ def complete(
     notebook: Any,
     found: Mapping[str, Any],
     files: Sequence[records.Shipped],
+    verdicts: Mapping[str, str] | None = None,
 ) -> None:
     """Give a notebook what a page has besides: a line below its title, links, a foot.
 
@@ -138,6 +142,8 @@ def complete(
         Its state.
     files : sequence of Shipped
         All shipped results.
+    verdicts : mapping, optional
+        By claim what became of it.
     """
     import nbformat
 
@@ -146,19 +152,21 @@ def complete(
     title, _, rest = notebook.cells[0].source.partition("\n# ")[2].partition("\n")
     label = notebook.cells[0].source.partition("\n# ")[0]
     data = _take_numbers(root, name, notebook)
-    _title(notebook)
-    _lead_back(notebook)
+    notebooks.lift_titles(notebook)
+    _lead_back(notebook, verdicts)
     said = [records.foot(found["provenance"], mine).strip(), *_warning(found, mine)]
     said.append(f"Cite this page: {about.cite(title)}")
     text = f"(cite-{name})=\n:::{{div}} foot-line\n{' '.join(said)}\n:::\n"
     if name == study.pages[-1]:  # the table is for those who read on to the appendix
         text = f"{_record(study, found['provenance'], mine)}\n{text}"
+    if cited := about.works(notebook):
+        text = f":::{{div}} print-line works\n**Works cited**\n\n{cited}\n:::\n\n{text}"
     closing = nbformat.v4.new_markdown_cell(text)
     notebook.cells.append(nbformat.from_dict({**closing, "id": "record"}))
     # Counted on the finished page, as the first page does.
     minutes = 0
     for _ in range(2):  # the line that tells them is on the page
-        line = about.line(study, name, minutes, data)
+        line = about.line(study, name, title, minutes, data)
         notebook.cells[0].source = f"{label}\n# {title}\n\n{line}\n{rest}"
         minutes = reading.minutes(notebook)
 
@@ -246,35 +254,16 @@ def _take_numbers(root: Path, name: str, notebook: Any) -> bool:
     return bool(found)
 
 
-def _title(notebook: Any) -> None:
-    """Put above each figure its message as text, for phones, where the drawing's own is cut."""
-    import nbformat
-
-    cells: list[Any] = []
-    for cell in notebook.cells:
-        found = [
-            output.get("metadata", {}).get("geolib", {}).get("title", "")
-            for output in cell.get("outputs", ())
-        ]
-        if "figure" in cell.metadata.get("mystnb", {}) and any(found):
-            text = f":::{{div}} phone-title\n{''.join(found)}\n:::"
-            line = nbformat.v4.new_markdown_cell(text)
-            # A target stays with its figure: on a wide page the line is not shown.
-            place = len(cells) - bool(cells and cells[-1].id.startswith("proof-"))
-            cells.insert(place, nbformat.from_dict({**line, "id": f"title-{cell.id}"}))
-        cells.append(cell)
-    notebook.cells = cells
-
-
-def _lead_back(notebook: Any) -> None:
+def _lead_back(notebook: Any, verdicts: Mapping[str, str] | None) -> None:
     """Put below each figure and table that shows claims a line that leads to them."""
     import nbformat
 
     claims, cells = links.by_figure(), []
+    sentences = {claim.id: claim.claim for claim in ledger.load(paths.ledger())}
     for cell in notebook.cells:
         cells.append(cell)
         if found := [each for name in links.shown_by(cell) for each in claims.get(name, ())]:
-            line = nbformat.v4.new_markdown_cell(links.under_figure(found))
+            line = nbformat.v4.new_markdown_cell(links.under_figure(found, sentences, verdicts))
             cells.append(nbformat.from_dict({**line, "id": f"shows-{cell.id}"}))
     notebook.cells = cells
 

@@ -190,7 +190,7 @@ def way(row: Mapping[str, Any], preset: Mapping[str, Any], units: int, address: 
         f"`book/results/{study}-paper.nc`.",
         "A measure": "From the runs that there are, the study makes a number with its 95 % "
         f"interval: {verify.ours(row)}, {to('runs.measure')}.",
-        "A claim": f"{row['place']}: {row['claim']} The paper prints "
+        "A claim": f"{row['place']}: {row['claim'].rstrip('.')}. The paper prints "
         f"{verify.listed(row['published'])}. The rule that compares the two "
         f"is written by hand in `book/ledger/{study}.yml`.",
         "A verdict": f"The rule judges the measure: *{row['verdict']}*, {to('book.ledger')}.",

@@ -73,11 +73,27 @@ def shown_by(cell: Any) -> list[str]:
     return [name for name in (figure.get("name"), *tables) if name]
 
 
-def under_figure(claims: Sequence[str]) -> str:
-    """Return the folded line that leads from a figure or a table of a chapter to its claims."""
-    links = ", ".join(claim(identity, folder="../") for identity in claims)
+def under_figure(
+    claims: Sequence[str],
+    sentences: Mapping[str, str] | None = None,
+    verdicts: Mapping[str, str] | None = None,
+) -> str:
+    """Return the folded line that leads from a figure or a table of a chapter to its claims.
+
+    Parameters
+    ----------
+    claims : sequence of str
+        Their ids.
+    sentences, verdicts : mapping, optional
+        By id what a claim says, and what became of it; without them its id is shown, and nothing.
+    """
+    items = []
+    for identity in claims:
+        verdict = (verdicts or {}).get(identity, "")
+        link = claim(identity, (sentences or {}).get(identity, ""), "../")
+        items.append(f"<li>{link}{f': <em>{verdict}</em>' if verdict else ''}</li>")
     summary = f"<summary>Shows {counted(len(claims))}</summary>"
-    return f":::{{div}} {LINE}\n<details>{summary}{links}</details>\n:::"
+    return f":::{{div}} {LINE}\n<details>{summary}<ul>{''.join(items)}</ul></details>\n:::"
 
 
 def of_record(judged: Iterable[Mapping[str, Any]], file: str) -> dict[str, list[str]]:

@@ -216,7 +216,7 @@ def failed(path: Path) -> bool:
 
 _FOLDED = {
     "injected-parameters": ("hide-input", "Parameters changed for this run"),
-    "solution": ("hide-cell", "Solution"),
+    "solution": ("hide-cell", "Solution in code"),
 }
 
 
@@ -256,6 +256,25 @@ def tidy(notebook: Any) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+
+
+def lift_titles(notebook: Any) -> None:
+    """Put above each figure its message as text, for phones, where the drawing's own is cut off."""
+    import nbformat
+
+    cells: list[Any] = []
+    for cell in notebook.cells:
+        found = [out.get("metadata", {}).get("geolib", {}) for out in cell.get("outputs", ())]
+        said = next((about for about in found if about.get("title")), None)
+        if said and "figure" in cell.metadata.get("mystnb", {}):
+            cut = f" cut-{said['cut']}" if "cut" in said else ""
+            text = f":::{{div}} phone-title{cut}\n{said['title']}\n:::"
+            line = nbformat.v4.new_markdown_cell(text)
+            # A target stays with its figure: on a wide page the line is not shown.
+            place = len(cells) - bool(cells and cells[-1].id.startswith("proof-"))
+            cells.insert(place, nbformat.from_dict({**line, "id": f"title-{cell.id}"}))
+        cells.append(cell)
+    notebook.cells = cells
 
 
 def _says_nothing(output: Any) -> bool:

@@ -21,7 +21,6 @@ from geolib.book import (
     reading,
     records,
     speed,
-    verify,
 )
 from geolib.runs import paths, tables
 from geolib.runs.tables import markdown
@@ -35,7 +34,10 @@ _LETTER = re.compile(r"(?:\$|\{math\}`)([A-Za-z])(?:\$|`)")
 
 
 def generate(
-    executed: Path, states: Mapping[str, Mapping[str, Any]], files: Sequence[records.Shipped]
+    executed: Path,
+    states: Mapping[str, Mapping[str, Any]],
+    files: Sequence[records.Shipped],
+    judged: Mapping[str, Sequence[dict[str, Any]]],
 ) -> dict[str, bytes]:
     """Return the content of every generated file by its name.
 
@@ -48,9 +50,10 @@ def generate(
         The state of each chapter (`chapters.state`).
     files : sequence of Shipped
         The shipped results.
+    judged : mapping
+        By paper its claims (`verify.rows`).
     """
     modules = {name: studies.get(name) for name in studies.NAMES}
-    judged = verify.rows()
     today = datetime.datetime.now(datetime.UTC).date()
     made = {
         "claims_summary.md": ledger_page.summary(judged),
@@ -104,6 +107,7 @@ class Figure:
     alternative: str
     kind: str
     content: bytes
+    title: str = ""
 
 
 def figures(notebook: Path) -> list[Figure]:
@@ -118,6 +122,8 @@ def figures(notebook: Path) -> list[Figure]:
             isinstance(text, str) for text in (figure["name"], figure["caption"], alternative)
         ):
             raise ValueError("name, caption and alt of a figure must be text")
+        titles = [out.get("metadata", {}).get("geolib", {}).get("title") for out in cell["outputs"]]
+        title = next(filter(None, titles), "")
         images = {
             kind: data
             for output in cell["outputs"]
@@ -129,7 +135,7 @@ def figures(notebook: Path) -> list[Figure]:
                 raw = "".join(content).encode() if kind == "svg+xml" else base64.b64decode(content)
                 ending = kind.removesuffix("+xml")
                 said = _LETTER.sub(r"*\1*", _DOWNLOAD.sub("", figure["caption"]))
-                found.append(Figure(figure["name"], said, alternative, ending, raw))
+                found.append(Figure(figure["name"], said, alternative, ending, raw, title))
                 break
     return found
 
@@ -154,7 +160,7 @@ def _plain(caption: str) -> str:
 
 
 def _gallery(title: str, shown: Sequence[Figure]) -> str:
-    """Return the figures of a paper as cards, a picture each and its caption's first sentence."""
+    """Return the figures of a paper as cards, a picture each, its message and what it shows."""
     cards = [
         f""":::{{grid-item-card}}
 :link: {figure.name}
@@ -162,6 +168,8 @@ def _gallery(title: str, shown: Sequence[Figure]) -> str:
 :link-alt: {_plain(figure.caption)}
 :img-top: /_generated/{figure.name}.{figure.kind}
 :img-alt: {figure.alternative}
+
+{f"**{figure.title}**" if figure.title else ""}
 
 {_shown(figure.caption)}
 :::

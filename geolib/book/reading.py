@@ -15,7 +15,7 @@ PACE, LOOK = 200, 0.25
 _NOT_PROSE = re.compile(
     r"^```\w[^\n]*\n.*?^```$"  # code
     # On paper only; links alone, folded; what the figure below says too.
-    r"|^:{3}\{div\} (?:print-line|ledger-line|phone-title)\n.*?^:{3}$"
+    r"|^:{3}\{div\} (?:print-line|ledger-line|phone-title)\b[^\n]*\n.*?^:{3}$"
     r"|\$\$.*?\$\$(?:[ \t]*\([\w-]+\))?|\$[^$\n]+\$"  # equations
     r"|^\([\w-]+\)=$|^:{3,}[^\n]*$|^`{3,}[^\n]*$|^:\w[\w-]*:[^\n]*$"  # directives
     r"|^\|[^\n]*\|$"  # rows of tables

@@ -48,10 +48,14 @@ html body code { background: var(--code); color: inherit; }
 mjx-container { overflow-x: auto; max-width: 100%; }
 div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
 @media (max-width: 600px) { pre { white-space: pre-wrap; overflow-wrap: anywhere; } }
+div.phone-title { display: none; }
 figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: var(--quiet); }
 @media (max-width: 600px) { /* a drawing keeps its letters and moves sideways below its caption */
   figure { overflow-x: auto; } figure img[src^="data:image/svg"] { max-width: none; }
   figcaption { position: sticky; left: 0; }
+  /* its message stands above it as text, in place of the drawing's own */
+  div.phone-title { display: block; font-weight: 600; margin: 1.5rem 0 -1rem; }
+  figure img { margin-top: calc(-1px * var(--cut, 0)); }
 }
 html body div.admonition { border: 0; border-left: 4px solid var(--edge); }
 html body div.admonition { background: var(--note); color: inherit; }
@@ -81,6 +85,10 @@ html_css_files = ["page.css"]
 bibtex_bibfiles = {bibliography!r}
 bibtex_reference_style = "author_year"
 """
+# A figure after its message as text, which tells how much of the drawing says the same.
+_CUT = re.compile(
+    r'(<div class="phone-title cut-(\d+) [^>]*>(?:(?!<img|phone-title).)*)<img', re.DOTALL
+)
 _TITLE = re.compile(r"^# .*$", re.MULTILINE)
 _REFERENCES = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
 
@@ -115,6 +123,7 @@ def render_together(
         names = [path.stem for path in executed]
         for path in executed:
             content = notebooks.read(path)
+            notebooks.lift_titles(content)
             closing = [] if study is None else [_head_and_foot(content, study)]
             if bibliography and any("{cite" in cell.source for cell in content.cells):
                 # Without a list of references a citation is shown as nothing.
@@ -144,7 +153,7 @@ def render_together(
             raise RuntimeError(f"page of {names[0]} could not be rendered: {error}") from None
         made = [path.with_suffix(".html") for path in executed]
         for page in made:
-            text = inline(target / page.name)
+            text = _CUT.sub(r'\1<img style="--cut: \2"', inline(target / page.name))
             # What scrolls on a phone is reached by keyboard.
             write_atomic(page, text.replace("<figure ", '<figure tabindex="0" ').encode())
     return made

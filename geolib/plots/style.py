@@ -15,6 +15,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from geolib.plots.absent import absent
 from geolib.plots.data import table
@@ -203,8 +204,9 @@ def bundle(figure: Figure, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     found : dict
         By kind of content.
     about : dict
-        ``geolib`` with the figure's message (``title``) and, where panels are empty, ``absent``, why, and ``shown``,
-        how many are not.
+        ``geolib`` with the figure's message (``title``), the height of what a page may cut off where it says the
+        message itself (``cut``, pixels of a page) and, where panels are empty, ``absent``, why, and ``shown``, how many
+        are not.
     """
     found: dict[str, Any] = {"text/csv": numbers} if (numbers := table(figure)) else {}
     text = svg(figure)
@@ -212,16 +214,27 @@ def bundle(figure: Figure, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     reasons, shown = absent(figure)
     about = {"absent": reasons, "shown": shown} if reasons else {}
     if message := _message(figure):
-        about["title"] = message
+        about["title"] = " ".join(message.get_text().split())
+        if cut := _height(figure, message):
+            about["cut"] = cut
     return found, {"geolib": about} if about else {}
 
 
-def _message(figure: Figure) -> str:
-    """Return the message of a figure in one line: what stands above it, or the title of its only panel."""
-    text = figure.get_suptitle()
-    if not text and len(figure.axes) == 1:
-        text = figure.axes[0].get_title(loc="left") or figure.axes[0].get_title()
-    return " ".join(text.split())
+def _message(figure: Figure) -> Text | None:
+    """Return the text that is a figure's message: what stands above it, or the title of its only panel."""
+    if text := figure.get_suptitle():
+        return next(each for each in figure.texts if each.get_text() == text)
+    titles = [figure.axes[0]._left_title, figure.axes[0].title] if len(figure.axes) == 1 else []
+    return next((each for each in titles if each.get_text()), None)
+
+
+def _height(figure: Figure, message: Text) -> int:
+    """Return how far a message reaches from the upper edge of a saved figure, in a page's pixels, if it leads there."""
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    own = message.get_window_extent(renderer)
+    top = figure.get_tightbbox(renderer).y1
+    leads = top - own.y1 / figure.dpi < POINTS / 72
+    return round(96 * (top + mpl.rcParams["savefig.pad_inches"] - own.y0 / figure.dpi)) if leads else 0
 
 
 def svg(figure: Figure) -> str:

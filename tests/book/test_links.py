@@ -96,6 +96,8 @@ def test_the_line_below_a_figure_says_how_many_and_is_no_prose():
     line = links.under_figure(["rnn_fwi.a_b", "rnn_fwi.c"])
     assert "<summary>Shows 2 statements of the ledger</summary>" in line
     assert led(line) == ["claim-rnn-fwi-a-b", "claim-rnn-fwi-c"] and 'href="../' in line
+    said = links.under_figure(["x.y"], {"x.y": "A < B"}, {"x.y": "mixed"})
+    assert '#claim-x-y">A &lt; B</a>: <em>mixed</em></li>' in said  # its sentence and verdict, and no raw id
     assert "Shows 1 statement of the ledger<" in links.under_figure(["x.y"])
     cell = nbformat.v4.new_markdown_cell(line)
     assert reading.words(nbformat.v4.new_notebook(cells=[cell])) == 0

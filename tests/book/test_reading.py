@@ -191,8 +191,22 @@ def test_a_card_of_the_gallery_shows_a_whole_sentence(caption, shown):
 
 def test_the_glossary_has_the_words_that_chapters_use():
     text = (paths.checkout() / "book" / "glossary.md").read_text(encoding="utf-8")
-    for word in ("run", "ledger", "fragile", "robust", "unconfirmed", "Taylor test", "R1"):
-        assert f"\n\n{word}\n  " in text, word
+    found = re.findall(r"(?m)^(\S.*)\n  ", text)
+    used = {"run", "ledger", "fragile", "robust", "unconfirmed", "Taylor test", "R1", "DREAM(ZS)", "RMSprop", "Adagrad"}
+    assert used | {"matched filter", "doublet", "straight-through estimator", "rank correlation"} <= set(found)
+
+    def plain(word: str) -> str:
+        return re.sub(r"[^a-z0-9 ]", "", word.lower().replace("-", " "))
+
+    assert found == sorted(found, key=plain)
+
+
+def test_pages_that_lead_on_say_where_to():
+    for name in ("yourself", "behind", "appendices"):
+        text = (paths.checkout() / "book" / f"{name}.md").read_text(encoding="utf-8")
+        lines = text.splitlines()
+        leads = [number for number, line in enumerate(lines) if re.fullmatch(r"\{(?:doc|ref)\}`[\w-]+`", line)]
+        assert len(leads) >= 4 and all(lines[number + 1].startswith(": ") for number in leads), name
 
 
 def test_appendices_stand_in_the_order_of_their_chapters():
@@ -268,6 +282,18 @@ def test_a_chapter_s_head_leads_to_its_paper_and_says_of_a_report_where_it_appea
     assert all("](https://doi.org/" in head or "` in " in head for head in heads.values())
 
 
+def test_on_paper_a_chapter_says_how_to_cite_it_and_what_it_cites(files, tmp_path):
+    found = notebooks.read(paths.notebook("rnn_fwi"))
+    notebooks.tidy(found)
+    chapters.complete(tmp_path, "rnn_fwi", found, {"state": "current", "why": "", "provenance": EXECUTED}, files)
+    head = found.cells[0].source
+    assert ":::{div} print-line\nHow to cite: The geolib developers" in head and studies.get("rnn_fwi").title in head
+    assert "The paper: {cite:t}`sun2020`, <https://doi.org/10.1190/geo2019-0138.1>." in head
+    works = about.works(found).split("\n\n")
+    assert [work.split(".")[0] for work in works][1].startswith("Jian Sun") and "doi:10.1190/geo2019-0138.1" in works[1]
+    assert "**Works cited**" in found.cells[-1].source and about.works(notebook("No work.")) == ""
+
+
 def test_every_paper_is_in_the_references():
     known = paths.bibliography().read_text(encoding="utf-8")
     for study in map(studies.get, studies.NAMES):
@@ -332,18 +358,23 @@ def test_a_figure_s_message_stands_above_it_for_phones_and_is_read_once():
     ax.set_title("What one  sees")
     message = style.bundle(figure)[1]
     plt.close(figure)
-    assert message == {"geolib": {"title": "What one sees"}}
+    cut = message["geolib"].pop("cut")  # a line of letters
+    assert message == {"geolib": {"title": "What one sees"}} and 10 < cut < 30
     cell = nbformat.v4.new_code_cell("figure", metadata={"mystnb": {"figure": {"name": "fig-x", "caption": "See."}}})
     cell.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg/>"}, metadata=message)]
     made = nbformat.v4.new_notebook(cells=[cell])
     before = reading.words(made)
-    chapters._title(made)
+    notebooks.lift_titles(made)
     assert made.cells[0].source == ":::{div} phone-title\nWhat one sees\n:::" and made.cells[1].source == "figure"
     assert reading.words(made) == before
     target = nbformat.from_dict({**nbformat.v4.new_markdown_cell("(label)="), "id": "proof-x"})
     made.cells = [target, cell]
-    chapters._title(made)
+    notebooks.lift_titles(made)
     assert [each.cell_type for each in made.cells] == ["markdown", "markdown", "code"] and made.cells[1] == target
+    cell.outputs[0].metadata["geolib"]["cut"] = cut
+    made.cells = [cell]
+    notebooks.lift_titles(made)
+    assert made.cells[0].source.startswith(f":::{{div}} phone-title cut-{cut}\n") and reading.words(made) == before
     sheet = (paths.checkout() / "book" / "_static" / "house.css").read_text(encoding="utf-8")
     assert sheet.index(".phone-title { display: none") < sheet.index(".phone-title { display: block")
 

@@ -34,7 +34,7 @@ def told(second: Units) -> str:
     seeds = sorted({unit.seed for unit in select(part, Trick, data=DATA)})
     return (
         f"On *channel patches* the plain recipe ends at {with_interval(reached)} of its first "
-        f"distance{_swept(second)}.{_chosen(second)} So we ask what frees it. "
+        f"distance.{_swept(second)}{_chosen(second)} So we ask what frees a training. "
         f"With seeds {seeds[0]} to {seeds[-1]}, which nobody had seen, {plain} of {n} plain "
         "trainings end at half of it or below:"
         f"\n\n{_table(second, found)}\n\n"
@@ -59,7 +59,7 @@ def _table(second: Units, found: Mapping[str, tuple[int, int]]) -> str:
 
 
 def _swept(units: Units) -> str:
-    """Return how many plain trainings of the sweep halve their first distance, as a clause."""
+    """Return how many plain trainings of the sweep halve their first distance, as a sentence."""
     runs = [
         (unit.rate, halves(run["trace"], run["trace"]))
         for unit, run in select(units, Swept, data=DATA).items()
@@ -71,8 +71,8 @@ def _swept(units: Units) -> str:
     for rate, halved in runs:
         by_rate[rate] = by_rate.get(rate, 0) + halved
     seeds, best = len(runs) // len(by_rate), max(by_rate, key=by_rate.__getitem__)
-    most = f"at most {by_rate[best]} (at {best:g})" if by_rate[best] else "none"
-    return f"; of {seeds} at each of {len(by_rate)} rates in a sweep {most} halved it"
+    most = f"at most {by_rate[best]} halved it (at {best:g})" if by_rate[best] else "none halved it"
+    return f" In a sweep of {len(by_rate)} rates with {seeds} trainings each {most}."
 
 
 def _chosen(second: Units) -> str:
@@ -81,8 +81,8 @@ def _chosen(second: Units) -> str:
     if not others:
         return ""
     return (
-        f" One seed of that sweep had chosen the rate, so the table has plain at {listed(others)} "
-        "as well."
+        " Our rate had been chosen by one of these trainings, so the table has plain at "
+        f"{listed(others)} as well."
     )
 
 

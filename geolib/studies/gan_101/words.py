@@ -297,7 +297,7 @@ def code(found: Measures) -> str:
         return "InfoGAN was not run."
     with_it, without = found["infogan.correlation"], found["infogan.correlation_without"]
     return (
-        "The rank correlation of code and channel proportion (its size; 1: one order) is "
+        "The {term}`rank correlation` of code and channel proportion (its size; 1: one order) is "
         f"{with_interval(with_it)}, and {with_interval(without)} without the reward{_of(with_it)}."
     )
 

@@ -292,7 +292,8 @@ def test_on_channels_new_seeds_tell_what_frees_a_training():
     }
     told = trick_words.tricks(trained(0.9), seen | new | sweep, 5, TricksConfig())
     assert (
-        "ends at 0.91 of its first distance; of 1 at each of 2 rates in a sweep at most 1 (at 0.002) halved it" in told
+        "ends at 0.91 of its first distance. In a sweep of 2 rates with 1 trainings each at most 1 halved it (at 0.002)"
+        in told
     )
     assert "With seeds 12 to 17, which nobody had seen, 0 of 6 plain trainings end at half of it or below:" in told
     assert "| plain | 0 of 6 |\n| batch norm | 6 of 6 |\n| faster D | 0 of 6 |" in told
