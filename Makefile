@@ -43,11 +43,9 @@ format: $(STAMP)  ## put the code into the house format
 	$(BIN)/ruff format .
 
 paper: $(STAMP)  ## complete the paper-scale runs, resuming what is there (days on two cores), and ship them
-	@# What `-paper.nc` holds of two studies is of an earlier paper preset, in bfloat16, and stays.
 	names=$$($(BIN)/python -c 'from geolib import studies; print(*studies.NAMES, *studies.COMPANIONS)') || exit 1; \
 	for study in $$names; do \
-	  case $$study in wgan_traces|wgan_quality) label='--as float32';; *) label=;; esac; \
-	  $(BIN)/geolib publish $$study --preset paper $$label || exit 1; done
+	  $(BIN)/geolib publish $$study --preset paper || exit 1; done
 
 bench: $(STAMP)  ## measure speed side by side with the alternatives (wants a quiet machine)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -197,7 +197,7 @@ def _compute(options: argparse.Namespace) -> int:
         study,
         config,
         folder=options.folder,
-        reuse=(*_reuse(options, study, config), *PRESETS[::-1]),
+        reuse=(*_reuse(options, study, config), *study.at_hand),
         address=options.scheduler,
         jobs=options.jobs,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from geolib import studies
 from geolib.book import ledger, verify
 from geolib.book.about import settings
 from geolib.runs import paths
@@ -187,7 +188,7 @@ def way(row: Mapping[str, Any], preset: Mapping[str, Any], units: int, address: 
         f"{to(f'studies.{study}')}.",
         "A file": "Each is saved as it is done, with a checksum, its commit and its versions: "
         f"{to('runs.store')}. What was published are {units} runs in "
-        f"`book/results/{study}-paper.nc`.",
+        f"`book/results/{study}-{studies.get(study).shown}.nc`.",
         "A measure": "From the runs that there are, the study makes a number with its 95 % "
         f"interval: {verify.ours(row)}, {to('runs.measure')}.",
         "A claim": f"{row['place']}: {row['claim'].rstrip('.')}. The paper prints "
@@ -211,7 +212,7 @@ def page(
     judged : mapping
         The judged claims of each study.
     presets : mapping
-        Parameters and number of runs of each study's shipped paper-scale run.
+        Parameters and number of runs of each study's shipped file that its chapter shows.
 
     Raises
     ------

@@ -71,7 +71,9 @@ def generate(
     )
     content = {name: text.encode() for name, text in made.items()}
     runs = {
-        f.path.stem.removesuffix("-paper"): (f.results.config, len(f.results.units)) for f in files
+        f.study.name: (f.results.config, len(f.results.units))
+        for f in files
+        if f.path.stem == f"{f.study.name}-{f.study.shown}"
     }
     content |= house.page(judged, {name: runs[name] for name in modules if name in runs})
     gallery = []

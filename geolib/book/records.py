@@ -13,7 +13,7 @@ from typing import Any
 from geolib import studies
 from geolib.book import links
 from geolib.runs import audit, paths, provenance, store, surroundings
-from geolib.runs.config import Config, plain
+from geolib.runs.config import PRESETS, Config, plain
 from geolib.runs.study import AnyStudy
 from geolib.runs.tables import duration, markdown, span
 
@@ -64,6 +64,17 @@ class Shipped:
     def anchor(self) -> str:
         """Label of its section on the page of records."""
         return f"record-{self.path.stem}"
+
+    @property
+    def command(self) -> str:
+        """What computes the runs of these parameters that the file lacks, and puts them there."""
+        label = self.path.stem.rpartition("-")[2]
+        preset = label if label in PRESETS else "paper"
+        usual = self.study.Config.preset(preset).as_dict()
+        words = [f"geolib publish {self.study.name} --preset {preset}"]
+        for name, value in self.config.as_dict().items():
+            words += [f"-p {name} {plain(value)}"] if value != usual[name] else []
+        return " ".join([*words, *([] if label == preset else [f"--as {label}"])])
 
     @property
     def dates(self) -> list[str]:
@@ -254,6 +265,8 @@ def _results(found: Shipped, claims: Mapping[str, Sequence[str]], known: Collect
     records = found.results.records
     about = {"Runs": str(len(records)), **facts(found.config, list(records.values()))}
     about |= {"State": f"{BADGES[found.state]} {found.explained()}.", "Key": f"`{found.key}`"}
+    if found.state == "current":
+        about["Extended by"] = f"`{found.command}`"
     resting = links.counted(sum(map(len, claims.values())))
     about["What rests on it"] = resting
     parameters = [(f"`{name}`", plain(value)) for name, value in found.results.config.items()]

@@ -18,7 +18,7 @@ import numpy as np
 
 from geolib import __version__, _checks, studies
 from geolib.runs import locks, paths
-from geolib.runs.config import PRESETS, Config, plain
+from geolib.runs.config import Config, plain
 from geolib.runs.store import load, write_atomic
 from geolib.runs.study import AnyStudy
 from geolib.runs.tables import duration
@@ -86,8 +86,8 @@ def expected(study: AnyStudy, config: Config) -> str:
     if reference := _reference(study, config):
         return reference
     units = study.names(config)
-    for preset in PRESETS:
-        path = paths.shipped(name, preset)
+    for label in study.at_hand:
+        path = paths.shipped(name, label)
         results, key = load(path) if path.is_file() else (None, "")
         if results is not None and key == studies.key(study, config):
             known: dict[str, list[float]] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geolib.runs import audit, inputs, locks, paths
-from geolib.runs.config import PRESETS, Config
+from geolib.runs.config import Config
 from geolib.runs.provenance import history
 from geolib.runs.runner import key, reused, run
 from geolib.runs.store import Damaged, Results, load, move_aside, save
@@ -62,7 +62,7 @@ def publish(
     """
     path = paths.shipped(study.name, preset)
     _earlier(study, config, path)  # refused before anything is computed
-    labels = (preset, *reuse, *PRESETS[::-1])
+    labels = (preset, *reuse, *study.at_hand)
     results = run(study, config, folder=folder, reuse=labels, only_finished=only_finished, address=address, jobs=jobs)
     if not results.units:
         raise ValueError(f"folder must hold a finished unit to be published; {folder} does not. Run the study first.")
@@ -130,13 +130,13 @@ def _earlier(study: AnyStudy, config: Config, path: Path) -> Results | None:
     return results
 
 
-def shipped(study: AnyStudy, preset: str = "paper") -> Results | None:
-    """Return the shipped results of a preset, or None if there are none.
+def shipped(study: AnyStudy, label: str = "") -> Results | None:
+    """Return the results shipped under a name, by default those that the study says are shown; None if there are none.
 
     A process reads a file once as long as it stays what it is, and returns a copy: a build or a test asks for some of
     them a hundred times.
     """
-    path = paths.shipped(study.name, preset)
+    path = paths.shipped(study.name, label or study.shown)
     if not path.is_file():
         return load(path)[0] if os.path.lexists(path) else None  # a folder or a dangling link is damage, not absence
     there = path.stat()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from geolib.runs import paths
-from geolib.runs.config import Config
+from geolib.runs.config import PRESETS, Config
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
 from geolib.runs.unit import Arrays, Unit, Units
@@ -37,6 +37,9 @@ class Study(ABC, Generic[C]):
         Its frozen configuration with presets.
     kinds : tuple of type
         Its kinds of units, in the order in which a name is tried.
+    shown : str
+        Name of the shipped file that chapter and ledger read where they name none. Another one than that of the paper
+        preset, as long as it is further.
     files : tuple of str
         Public data that it reads, names in `geolib.datasets.fetch.FILES`.
     dims : mapping
@@ -57,6 +60,7 @@ class Study(ABC, Generic[C]):
     version: ClassVar[int] = 1
     Config: type[C]
     kinds: ClassVar[tuple[type[Unit], ...]]
+    shown: ClassVar[str] = "paper"
     files: ClassVar[tuple[str, ...]] = ()
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     leaves: ClassVar[Mapping[str, str]] = {}
@@ -72,6 +76,11 @@ class Study(ABC, Generic[C]):
         appendix = f"{self.name}{APPENDIX}"
         has = (paths.notebooks() / f"{appendix}.ipynb").is_file()
         return (self.name, appendix) if has else (self.name,)
+
+    @property
+    def at_hand(self) -> tuple[str, ...]:
+        """Names of the shipped files from which units that fit are taken unasked."""
+        return tuple(dict.fromkeys((self.shown, *PRESETS[::-1])))
 
     def names(self, config: C) -> list[str]:
         """Return the names of a configuration's units."""

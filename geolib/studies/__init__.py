@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from geolib import _checks
 from geolib.runs import paths
-from geolib.runs.config import PRESETS, Config
+from geolib.runs.config import Config
 from geolib.runs.measure import Measure
 from geolib.runs.publishing import check_reuse, publish, shipped
 from geolib.runs.runner import key, recompute, run, whole_key
@@ -148,8 +148,8 @@ def shipped_measures(study: AnyStudy) -> dict[str, Measure]:
 def shipped_sources(study: AnyStudy) -> dict[str, tuple[Measure, str]]:
     """Return the measures of what is shipped of a study and its companions, each with its file.
 
-    The paper preset wins over the quick; measures of a file of another name have that in front, as
-    in ``width64.table1.I.image``.
+    The file that a study shows (`Study.shown`) wins over that of the quick preset; measures of a
+    file of another name have that in front, as in ``width64.table1.I.image``.
     """
     return _sources(study)[0]
 
@@ -163,7 +163,7 @@ def shipped_both(
 
 
 def _sources(study: AnyStudy) -> tuple[dict[str, tuple[Measure, str]], dict[str, Results]]:
-    """Return what is measured, and the results of the paper preset by study."""
+    """Return what is measured, and the results that are shown by study."""
     found: dict[str, tuple[Measure, str]] = {}
     read: dict[str, Results] = {}
     for part in (*companions(study.name), study):
@@ -171,16 +171,17 @@ def _sources(study: AnyStudy) -> tuple[dict[str, tuple[Measure, str]], dict[str,
         labels = sorted(
             path.stem.removeprefix(head) for path in paths.results().glob(f"{head}*.nc")
         )
-        others = [label for label in labels if label not in PRESETS]
-        for label in (*PRESETS, *others):
+        usual = ("quick", part.shown)
+        others = [label for label in labels if label not in usual]
+        for label in (*usual, *others):
             results = shipped(part, label)
             if results is not None:
-                if label == "paper":
+                if label == part.shown:
                     read[part.name] = results
                 for unit in results.units:
                     _must_be_of(part, unit, f"{head}{label}.nc")
                 made = part.measures(part.Config.stored(results.config), results.units)
-                front = "" if label in PRESETS else f"{label}."
+                front = "" if label in usual else f"{label}."
                 found |= {
                     f"{front}{name}": (measure, f"{head}{label}.nc")
                     for name, measure in made.items()

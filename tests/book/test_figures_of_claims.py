@@ -8,8 +8,8 @@ import pytest
 
 from geolib import studies
 from geolib.book import ledger
+from geolib.book.chapters import RESULTS
 from geolib.runs import paths
-from geolib.runs.config import PRESETS
 
 #: What is written over and under a figure draws nothing.
 WORDS = ("suptitle", "headline", "caption")
@@ -17,8 +17,9 @@ WORDS = ("suptitle", "headline", "caption")
 
 @functools.cache
 def named():
-    """Labels of shipped results that are not those of a preset."""
-    return {path.stem.split("-", 1)[1] for path in paths.results().glob("*-*.nc")} - set(PRESETS)
+    """Labels of shipped results that are not those which a study shows where none is named."""
+    files = [path.stem.split("-", 1) for path in paths.results().glob("*-*.nc")]
+    return {label for name, label in files if label not in ("quick", studies.get(name).shown)}
 
 
 def labels(tree, known):
@@ -84,6 +85,13 @@ def test_a_claim_points_to_a_figure_that_is_drawn_from_what_judges_it(shown):
         if claim.figure and lacks:
             wrong[claim.id] = (claim.figure, lacks)
     assert not wrong
+
+
+def test_the_results_that_a_figure_leads_to_are_shipped():
+    for page in studies.pages():
+        cells = nbformat.read(paths.notebook(page), as_version=4).cells
+        tags = {tag for cell in cells for tag in cell.metadata.get("tags", ()) if tag.startswith(RESULTS)}
+        assert all((paths.results() / f"{tag.removeprefix(RESULTS)}.nc").is_file() for tag in tags), (page, tags)
 
 
 def test_what_a_figure_is_drawn_from_is_followed_through_names():

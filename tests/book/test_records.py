@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from geolib import studies
+from geolib import cli, studies
 from geolib.book import records
 from geolib.runs import audit, paths, store
 from geolib.runs.config import plain
@@ -98,3 +98,19 @@ def test_the_table_of_drifts_has_a_row_for_each_setting_and_a_column_for_each_no
     assert lines[4:6] == ["| as it is | none | none |", "| another | 3 of 12, 4e-03 | — |"]
     assert "Measured on a processor; 2026\u201111\u201128; commits `012345678`." in lines
     assert "| another | `A=2`, `B=x` |" in lines
+
+
+def test_the_command_of_a_record_goes_on_with_that_very_file(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(studies, "publish", lambda study, config, label, **_: asked.append((study, config, label)))
+    for file in records.shipped():
+        program, *words = file.command.split()
+        assert program == "geolib" and cli.main([*words, "--folder", str(tmp_path)]) == 0
+        study, config, label = asked.pop()
+        assert paths.shipped(study.name, label) == file.path and config == file.config
+        assert studies.key(study, config) == file.key
+        assert f"| Extended by | `{file.command}` |" in records.page([file], [])
+
+
+def test_a_file_of_another_version_has_no_command(tmp_path):
+    assert "| Extended by |" not in records.page([shipped(tmp_path, key="v0-0")], [])

@@ -135,12 +135,12 @@ def test_every_shipped_file_is_as_it_was_published():
 #: What cannot be rechecked, by file and kind, and how many: only the end of a chaotic course is shipped of each.
 ENDS = {
     # Epochs between those whose networks are shipped: of these there are losses, scores and traces, no state.
-    ("wgan_traces-paper.nc", "Epoch"): 98,
-    ("wgan_traces-float32.nc", "Epoch"): 13,
+    ("wgan_traces-bfloat16.nc", "Epoch"): 98,
+    ("wgan_traces-paper.nc", "Epoch"): 13,
     ("wgan_traces-init002.nc", "Epoch"): 29,
     # Their networks are not shipped: epochs 10 to 80, and averaged generators of all.
-    ("wgan_quality-paper.nc", "Shown"): 11,
-    ("wgan_quality-paper.nc", "Tested"): 1,
+    ("wgan_quality-bfloat16.nc", "Shown"): 11,
+    ("wgan_quality-bfloat16.nc", "Tested"): 1,
     # Measures of a trained GAN, whose training has left no trace.
     ("gan_101-paper.nc", "Variant"): 60,
     # Times, which no machine repeats.
@@ -200,7 +200,7 @@ def test_a_wrong_call_is_told_in_one_line(capsys):
 
 
 def test_an_epoch_is_checked_by_its_networks_and_one_changed_number_is_found(shipped):
-    (file,) = (each for each in shipped if each.path.name == "wgan_traces-float32.nc")
+    (file,) = (each for each in shipped if each.path.name == "wgan_traces-paper.nc")
     recheck = file.recheck("epoch-0002")
     again = recheck.compute()
     assert {"samples", "score_zero"} == again.keys()
@@ -209,5 +209,5 @@ def test_an_epoch_is_checked_by_its_networks_and_one_changed_number_is_found(shi
     changed[0, np.abs(changed[0]).argmax()] *= 1.5
     assert difference(changed, again["samples"]) > recheck.tolerance
     # Of the training in bfloat16 the same epoch has no networks: they would draw others.
-    (other,) = (each for each in shipped if each.path.name == "wgan_traces-paper.nc")
+    (other,) = (each for each in shipped if each.path.name == "wgan_traces-bfloat16.nc")
     assert other.recheck("epoch-0002") is None and other.recheck("epoch-0100") is not None

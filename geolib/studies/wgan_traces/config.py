@@ -114,7 +114,6 @@ class Scale(config.Config):
     precision: str = config.param(
         "float32",
         "Arithmetic of the critic's convolutions",
-        paper="bfloat16",
         choices=PRECISIONS,
         former="bfloat16",
     )
@@ -192,7 +191,6 @@ class ConditionalConfig(config.Config):
     precision: str = config.param(
         "float32",
         "Arithmetic of the critic's convolutions",
-        paper="bfloat16",
         choices=PRECISIONS,
         former="bfloat16",
     )

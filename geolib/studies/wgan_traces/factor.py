@@ -137,6 +137,7 @@ class Factor(Study[FactorConfig]):
     title = "The factor of the normalisation"
     question = "Is ten times the mean amplitude crucial for convergence?"
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {"mmd2": ("epoch",), "swd": ("epoch",)}
+    shown = "bfloat16"  # all three factors; the preset's float32 lacks the hundred
     Config = FactorConfig
     kinds = (Training,)
 

@@ -74,6 +74,7 @@ class Quality(Study[QualityConfig]):
     title = "Generated traces under every measure"
     question = "How far are the generated traces from unseen real ones, and how sure is that?"
     version = trained.STUDY.version
+    shown = trained.STUDY.shown
     Config = QualityConfig
     kinds = (Floor, Shown, Tested)
     sequential = True

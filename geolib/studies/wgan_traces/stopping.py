@@ -190,6 +190,7 @@ class Stopping(Study[StoppingConfig]):
     name = "wgan_stopping"
     title = "The stopping rule at reduced scale"
     question = "Does the rule stop on noise?"
+    shown = "bfloat16"  # in the preset's float32 nothing is trained yet
     Config = StoppingConfig
     kinds = (Training,)
 

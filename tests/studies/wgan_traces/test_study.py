@@ -14,6 +14,7 @@ from geolib import studies
 from geolib.book import ledger as claims
 from geolib.gans import wgan
 from geolib.runs import paths, store
+from geolib.runs.config import PRESETS
 from geolib.runs.measure import Measure
 from geolib.runs.store import Store, read_unit
 from geolib.studies.wgan_traces import data as wgan_data
@@ -124,12 +125,18 @@ def test_paper_preset_is_the_papers():
     assert (paper.n_traces, paper.batch, paper.critic_steps) == (10_000, 64, 2)
     assert (paper.learning_rate, paper.penalty_weight) == (1e-4, 10.0)
     assert wgan_training.BETAS[0] == 0.5
-    assert paper.precision == study.Config().precision == "float32"  # nothing chooses bfloat16 by itself
+
+
+@pytest.mark.parametrize("name", [*studies.NAMES, *studies.COMPANIONS])
+def test_nothing_chooses_bfloat16_by_itself(name):
+    for preset in PRESETS:
+        found = studies.config_of(name).preset(preset).as_dict().get("precision", "float32")
+        assert "bfloat16" not in found
 
 
 @pytest.mark.parametrize(
     ("label", "key"),
-    [("paper", "v2-19d88844622fabf6"), ("init002", "v2-6c3d7b3526d254c6")],
+    [("bfloat16", "v2-19d88844622fabf6"), ("init002", "v2-6c3d7b3526d254c6")],
 )
 def test_what_was_shipped_in_bfloat16_loads_under_its_key(label, key):
     results, found = store.load(paths.shipped("wgan_traces", label))
@@ -138,9 +145,10 @@ def test_what_was_shipped_in_bfloat16_loads_under_its_key(label, key):
     assert dataclasses.replace(shipped, precision="float32").key() != shipped.key()
 
 
-def test_a_run_in_float32_does_not_replace_the_shipped_one(tmp_path):
+def test_a_run_in_bfloat16_does_not_replace_the_shipped_one(tmp_path):
+    changed = study.Config.preset("paper", precision="bfloat16")
     with pytest.raises(ValueError, match=r"wgan_traces-paper.nc must hold .* publish under another name \(--as\)"):
-        studies.publish(study, study.Config.preset("paper"), "paper", folder=tmp_path, only_finished=True)
+        studies.publish(study, changed, "paper", folder=tmp_path, only_finished=True)
 
 
 def test_epochs_extend_a_run(undisturbed, tmp_path):
@@ -327,8 +335,8 @@ def test_a_deviation_of_0_2_is_below_the_default_of_the_function_that_sets_one(u
 
 
 def test_noise_as_strong_as_the_traces_is_told_from_them_and_weaker_noise_is_not():
-    epoch = studies.shipped(study, "paper").units["epoch-0100"]
-    traces = studies.shipped(study, "paper").units["data"]["traces"].astype(float)
+    epoch = studies.shipped(study).units["epoch-0100"]
+    traces = studies.shipped(study).units["data"]["traces"].astype(float)
     noise = torch.randn(64, 1, wgan.N_SAMPLES, generator=torch.Generator().manual_seed(0)).numpy()
     critic, real = wgan.load_pretrained().critic, epoch["score_validation"]
     rms = np.float32(np.sqrt(np.square(traces).mean()))
@@ -348,7 +356,7 @@ def test_every_claim_names_a_measure_that_can_come(undisturbed):
             arrays[name] = rng.random(3)
         arrays |= {"improvement_p": np.array(0.5), "score_history": np.concatenate([[9.0], np.ones(299)])}
     known = set(study.measures(config(4), {"data": undisturbed["data"], **run}))
-    open_ones = {"float32.factor_1_to_ten_best", "factor_100_to_ten_best"}  # of the companion that varies the factor
+    open_ones = {"paper.factor_1_to_ten_best", "factor_100_to_ten_best"}  # of the companion that varies the factor
     open_ones |= {f"use_gain_over_{rival}_50" for rival in ("real", "altered")}  # of the one that trains pickers
     assert {name for claim in ledger for name in claim.measure} - known <= open_ones
 
