@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +203,8 @@ def way(row: Mapping[str, Any], preset: Mapping[str, Any], units: int, address: 
 
 
 def page(
-    judged: Mapping[str, list[dict[str, Any]]], presets: Mapping[str, tuple[dict[str, Any], int]]
+    judged: Mapping[str, Sequence[dict[str, Any]]],
+    presets: Mapping[str, tuple[dict[str, Any], int]],
 ) -> dict[str, bytes]:
     """Return what the page "How this is built" takes in: the picture and the way of one number.
 

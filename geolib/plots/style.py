@@ -224,7 +224,9 @@ def _message(figure: Figure) -> Text | None:
     """Return the text that is a figure's message: what stands above it, or the title of its only panel."""
     if text := figure.get_suptitle():
         return next(each for each in figure.texts if each.get_text() == text)
-    titles = [figure.axes[0]._left_title, figure.axes[0].title] if len(figure.axes) == 1 else []
+    # Matplotlib gives the text of a title on the left by name, the artist as an attribute alone.
+    ax = figure.axes[0] if len(figure.axes) == 1 else None
+    titles = [ax._left_title, ax.title] if ax is not None else []  # type: ignore[attr-defined]
     return next((each for each in titles if each.get_text()), None)
 
 

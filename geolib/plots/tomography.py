@@ -76,19 +76,18 @@ def residuals(time: np.ndarray, fits: Mapping[str, np.ndarray], deviation: np.nd
     two.
     """
     figure, axes = new_figure(len(fits), 2, height=0.6 + 2.2 * len(fits), sharex="col", sharey="col")
-    axes = np.reshape(axes, (-1, 2))
     everything = np.concatenate([time, *fits.values()])
     ends = [float(everything.min()), float(everything.max())]
-    for (name, fit), (left, right) in zip(fits.items(), axes, strict=True):
+    for (name, fit), left, right in zip(fits.items(), axes[::2], axes[1::2], strict=True):
         left.plot(ends, ends, color=COLORS["grey"], linewidth=1)
         left.plot(time, fit, ".", color=COLORS["blue"], markersize=3)
         left.set(title=name, ylabel="time of the model (ns)")
         right.axvspan(-2, 2, color=COLORS["grey"], alpha=0.2, linewidth=0)
         right.plot((time - fit) / deviation, depth, ".", color=COLORS["blue"], markersize=3)
         right.set(ylabel="mean depth (m)")
-    axes[-1, 0].set_xlabel("picked time (ns)")
-    axes[-1, 1].set_xlabel("picked less modelled (deviations)")
-    right.invert_yaxis()
+    axes[-2].set_xlabel("picked time (ns)")
+    axes[-1].set_xlabel("picked less modelled (deviations)")
+    axes[-1].invert_yaxis()
     return figure
 
 
