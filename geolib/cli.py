@@ -299,12 +299,9 @@ def _book(options: argparse.Namespace) -> int:
 
 
 def _certify(options: argparse.Namespace) -> int:
-    from geolib.studies.rnn_fwi import given, own
-
-    options.study = own.STUDY.name
+    options.study = "fwi_own"
     config = _config(options)
-    assert isinstance(config, given.OwnConfig)
-    found = own.certificate(config)
+    found = studies.get(options.study).lends["certificate"](config)
     print(found)
     return 1 if found.faults else 0
 

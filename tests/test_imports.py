@@ -64,6 +64,13 @@ def test_imports_flow_one_way():
     assert wrong == []
 
 
+def test_a_study_is_reached_through_the_registry():
+    packages = {f"geolib.studies.{path.parent.name}" for path in (PACKAGE / "studies").glob("*/__init__.py")}
+    found = {(path, name) for path in sources() if part_of(path) != "studies" for name in imported(path)}
+    wrong = [(path, name) for path, name in found if ".".join(name.split(".")[:3]) in packages]
+    assert [f"{path.relative_to(PACKAGE)} imports {name}" for path, name in sorted(wrong)] == []
+
+
 def modules_that_import(paths, root=PACKAGE.parent):
     """By module, those that it imports, within functions too: what hides there is a circle all the same."""
     names = {".".join(p.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): p for p in paths}

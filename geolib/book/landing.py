@@ -78,9 +78,8 @@ def surprises() -> Iterator[Surprise]:
 
 def _game(units: Units) -> Surprise:
     from geolib.plots import landing, style
-    from geolib.studies.gan_101.theory import BILINEAR_RATE
 
-    unit = units["bilinear"]
+    unit, rate = units["bilinear"], studies.get("gan_101").lends["bilinear_rate"]
     row = unit["methods"].tolist().index("simultaneous")
     steps = unit["distance"].shape[1] - 1
     figure, (ax,) = style.new_figure(width=2.4, height=1.75)
@@ -89,7 +88,7 @@ def _game(units: Units) -> Surprise:
     away = float(f"{last / first:.3g}")
     sentence = (
         "In the simplest adversarial game, plain gradient steps run away from the solution: after "
-        f"{steps} of them, at a rate of {BILINEAR_RATE:g}, the players are {away:,.0f} times as "
+        f"{steps} of them, at a rate of {rate:g}, the players are {away:,.0f} times as "
         "far from it."
     )
     alternative = "A path that spirals outwards around the solution of a game."
@@ -98,16 +97,16 @@ def _game(units: Units) -> Surprise:
 
 def _collapse(units: Units) -> Surprise:
     from geolib.plots import landing, style
-    from geolib.studies.wgan_traces import gallery, tables
 
     study = studies.get("wgan_traces")
     usual = studies.shipped(study, "init002")
-    printed, other = tables.epochs(units), tables.epochs(usual.units if usual else units)
+    printed, other = map(study.lends["epochs"], (units, usual.units if usual else units))
     count = min(len(printed), len(other))
     real = units["data"]["traces"]
-    spreads = [tables.spread(e["samples"][: gallery.N_ANIMATED], real) for e in other[:count]]
+    spread, drawn = study.lends["spread"], study.lends["drawn"]
+    spreads = [spread(epoch["samples"][:drawn], real) for epoch in other[:count]]
     narrow = int(np.argmin(spreads))
-    collapsed = sum(spread < 0.1 for spread in spreads)
+    collapsed = sum(each < 0.1 for each in spreads)
     figure, axes = style.new_figure(1, 2, width=2.4, height=1.75)
     color = style.PALETTE["generated"]
     landing.stacked(axes[0], printed[narrow]["samples"][:5], color, "deviation 0.2")
@@ -146,13 +145,12 @@ def _fits(units: Units) -> Surprise:
 
 def _misfit(units: Units) -> Surprise:
     from geolib.plots import landing, style
-    from geolib.studies.rnn_fwi import told
 
     plain, heavy = units["1d-gd-0.4-f64"], units["1d-momentum-0.8-f64"]
     ratio = plain["misfit"][-1] / heavy["misfit"][-1]
     figure, (ax,) = style.new_figure(width=2.4, height=1.75)
     models = [("gradient descent", plain["model"]), ("momentum", heavy["model"])]
-    among = told.alike_title(told.everything(units))
+    among = studies.get("rnn_fwi").lends["alike"](units)
     rows = landing.worst_interface(plain["truth"], plain["model"], heavy["model"])
     landing.depth_profiles(ax, plain["truth"], models, rows)
     sentence = (

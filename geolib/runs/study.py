@@ -47,6 +47,9 @@ class Study(ABC, Generic[C]):
     leaves : mapping
         Files that a run leaves beside its page, by name: their places in the folder in which
         `compute` keeps state.
+    lends : mapping
+        What the book's first page and laboratories and the command line use of it beside its
+        results, by name.
     sequential : bool
         Units build on one another: they are computed in one process, and `compute` keeps state in
         the run's folder.
@@ -64,6 +67,7 @@ class Study(ABC, Generic[C]):
     files: ClassVar[tuple[str, ...]] = ()
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     leaves: ClassVar[Mapping[str, str]] = {}
+    lends: ClassVar[Mapping[str, Any]] = {}
     sequential: ClassVar[bool] = False
 
     @abstractmethod

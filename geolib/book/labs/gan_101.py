@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geolib import studies
 from geolib.book.labs._data import encode
 from geolib.gans.losses import NON_SATURATING, SATURATING, WASSERSTEIN, gradient_penalty, r1_penalty
 from geolib.gans.train import Game, Players, train
 from geolib.gans.variants import Scores, adam, dense, initialise, leaky
-from geolib.studies.gan_101.theory import TARGET
 
+TARGET = studies.get("gan_101").lends["target"]
 WIDTH, BATCH = 24, 128
 # Shares, means and standard deviations of what the reader can choose; the first is the chapter's.
 DATA = {

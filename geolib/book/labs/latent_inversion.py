@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from geolib import studies
 from geolib.book.labs._data import encode
 from geolib.inversion import gauss_newton, latent, search
 from geolib.inversion.crosshole import CELL_ORDERS
-from geolib.studies.latent_inversion.config import LatentConfig
-from geolib.studies.latent_inversion.world import N_LATENT, World
 
+STUDY = studies.get("latent_inversion")
+N_LATENT: int = STUDY.lends["n_latent"]
 WIDTH = 16
 KINDS = ("binary", "continuous", "surrogate")
 NOISES = (1, 2)
@@ -22,7 +23,7 @@ NOISES = (1, 2)
 
 def scripts() -> dict[str, dict[str, Any]]:
     """Return the laboratory's script: weights (half precision), true latents, errors, a check."""
-    world = World(LatentConfig(width=WIDTH), "cpu")
+    world = small_world()
     weights = {name: encode(value, "f2") for name, value in world.network.state_dict().items()}
     truths = {str(model): encode(value[0]) for model, value in world.true_latents.items()}
     return {
@@ -36,10 +37,15 @@ def scripts() -> dict[str, dict[str, Any]]:
     }
 
 
-def errors(world: World, noise: int) -> np.ndarray:
+def small_world() -> Any:
+    """Return the study's world with the generator that runs in the page."""
+    return STUDY.lends["world"](STUDY.Config(width=WIDTH), "cpu")
+
+
+def errors(world: Any, noise: int) -> np.ndarray:
     """Return the errors (ns), shape (576,), that the study adds to traveltimes."""
     rng = np.random.default_rng([world.config.seed, 2, noise])
-    return world.config.noise * rng.standard_normal(576)
+    return float(world.config.noise) * rng.standard_normal(576)
 
 
 def ours() -> dict[str, Any]:
@@ -58,7 +64,7 @@ def ours() -> dict[str, Any]:
     }
 
 
-def check(world: World) -> dict[str, Any]:
+def check(world: Any) -> dict[str, Any]:
     """Return the package's answer to a latent: model, times, misfits, gradients, one update."""
     start, model = _clear(world)
     cases = {
@@ -80,7 +86,7 @@ class _NoChance:
         return np.ones(size)
 
 
-def _proposed(world: World) -> dict[str, np.ndarray]:
+def _proposed(world: Any) -> dict[str, np.ndarray]:
     """Return models (normal numbers), and what our search proposes from them without chance."""
     models = np.random.default_rng(9).standard_normal((80, N_LATENT))
     data, rms = world.observed("consistent", "continuous", 1, 1)
@@ -97,7 +103,7 @@ def _proposed(world: World) -> dict[str, np.ndarray]:
     }
 
 
-def _clear(world: World) -> tuple[Tensor, Tensor]:
+def _clear(world: Any) -> tuple[Tensor, Tensor]:
     """Return a latent, and its model, no cell of which round-off would turn at the threshold."""
     generator = torch.Generator().manual_seed(0)
     for _ in range(1000):
@@ -111,7 +117,7 @@ def _clear(world: World) -> tuple[Tensor, Tensor]:
     )
 
 
-def _case(world: World, order: str, kind: str, start: Tensor) -> dict[str, Any]:
+def _case(world: Any, order: str, kind: str, start: Tensor) -> dict[str, Any]:
     data, rms = world.observed(order, kind, 1, 1)
     moving = start.clone().requires_grad_(True)
     times = world.simulate(order, kind, moving)
@@ -119,7 +125,7 @@ def _case(world: World, order: str, kind: str, start: Tensor) -> dict[str, Any]:
     draws = torch.zeros(1, 3, N_LATENT)
     stepped = latent.adam(lambda z: world.simulate(order, kind, z), data, start, draws)
 
-    def simulate(normal: Tensor) -> Tensor:
+    def simulate(normal: Tensor) -> Any:
         return world.simulate(order, kind, latent.to_uniform(normal))
 
     found = {"times": times.detach()[0], "gradient": slope[0], "adam": stepped.last_latent[0]}

@@ -10,11 +10,10 @@ import torch
 from geolib import studies
 from geolib.book.labs._data import encode
 from geolib.inversion import descent
-from geolib.studies.rnn_fwi.descents import BOUNDS
-from geolib.studies.rnn_fwi.problems import Problem, problem_1d
-from geolib.studies.rnn_fwi.study import STUDY
 from geolib.waves import Boundary, Grid, Survey, misfit_and_gradient, propagate, ricker
 
+STUDY = studies.get("rnn_fwi")
+problem_1d, BOUNDS = STUDY.lends["problem"], STUDY.lends["bounds"]
 # One step of each method at a rate at which it moves every cell by something.
 RATES = {
     "gd": 0.4,
@@ -129,7 +128,7 @@ def line() -> dict[str, Any]:
     }
 
 
-def _updated(problem: Problem, method: str, rate: float) -> np.ndarray:
+def _updated(problem: Any, method: str, rate: float) -> np.ndarray:
     found = descent.minimize(
         problem.objective, problem.start, method, iterations=UPDATES, rate=rate, bounds=BOUNDS
     )

@@ -10,17 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from geolib import studies
-from geolib.book.labs import rnn_fwi
+from geolib.book.labs import latent_inversion, rnn_fwi
 from geolib.book.labs import wgan_traces as traces_lab
 from geolib.gans import wgan
 from geolib.plots import style
 from geolib.runs.unit import Arrays
-from geolib.studies.latent_inversion.config import LatentConfig
-from geolib.studies.latent_inversion.world import World
 from geolib.waves import misfit_and_gradient, propagate
-
-#: Width of the generator that runs in the page.
-WIDTH = 16
 
 
 def _unit(study: str, name: str) -> Arrays:
@@ -91,7 +86,7 @@ def tank() -> Figure:
 
 def search() -> Figure:
     """Draw images of the generator on the way from one latent to another."""
-    world = World(LatentConfig(width=WIDTH), device="cpu")
+    world = latent_inversion.small_world()
     first, last = (world.true_latents[model][0].numpy() for model in (1, 2))
     figure, axes = style.new_figure(1, 5, height=2.6)
     for ax, share in zip(axes, np.linspace(0, 1, 5), strict=True):

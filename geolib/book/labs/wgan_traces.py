@@ -15,10 +15,9 @@ from geolib.book.labs._data import encode, quantise
 from geolib.gans import weights, wgan
 from geolib.metrics import samples as metrics
 from geolib.runs import paths
-from geolib.studies.wgan_traces import again
-from geolib.studies.wgan_traces import data as wgan_data
-from geolib.studies.wgan_traces.study import STUDY
 
+STUDY = studies.get("wgan_traces")
+SAMPLING = STUDY.lends["sampling"]
 SEED = 1
 #: Draws on which the error of the eight bits is taken, and real traces that are shown.
 DRAWS, SHOWN = 200, 40
@@ -58,9 +57,7 @@ def network(path: Path) -> dict[str, Any]:
     with torch.no_grad():
         traces, ours = full.generator(latents).numpy(), reduced.generator(latents).numpy()
     scores, rounded = wgan.score(full.critic, traces), wgan.score(reduced.critic, ours)
-    signs, ours_signs = (
-        metrics.first_event(each, wgan_data.SAMPLING)[1] for each in (traces, ours)
-    )
+    signs, ours_signs = (metrics.first_event(each, SAMPLING)[1] for each in (traces, ours))
     return {
         "weights": entries,
         "file": path.name,
@@ -78,7 +75,7 @@ def network(path: Path) -> dict[str, Any]:
             "trace": encode(ours[0, 0]),
             "score": float(rounded[0]),
             "spectrum": encode(
-                metrics.amplitude_spectrum(np.repeat(ours[0], 2, axis=0), wgan_data.SAMPLING)[1]
+                metrics.amplitude_spectrum(np.repeat(ours[0], 2, axis=0), SAMPLING)[1]
             ),
             "positive": float((ours_signs > 0).mean()),
         },
@@ -113,7 +110,7 @@ def unpack(entry: dict[str, Any]) -> np.ndarray:
 def real_traces(n: int) -> np.ndarray:
     """Return the first n traces of the chapter's validation set, float32 of shape (n, 499)."""
     kept, config = _chapter()
-    return again.modelled(config, kept, n)
+    return np.asarray(STUDY.lends["modelled"](config, kept, n))
 
 
 def real() -> dict[str, Any]:

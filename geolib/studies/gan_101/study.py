@@ -82,6 +82,10 @@ class Gan101(Study[GanConfig]):
     Config = GanConfig
     kinds = (Theory, Trick, Variant)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
+    lends: ClassVar[Mapping[str, object]] = {
+        "target": theory.TARGET,
+        "bilinear_rate": theory.BILINEAR_RATE,
+    }
 
     def units(self, config: GanConfig) -> list[Unit]:
         """Return theory, then the tricks with the plain recipe, then the variants."""

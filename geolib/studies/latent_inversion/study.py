@@ -31,7 +31,7 @@ from geolib.studies.latent_inversion.units import (
     group,
     scenarios,
 )
-from geolib.studies.latent_inversion.world import World
+from geolib.studies.latent_inversion.world import N_LATENT, World
 
 DIMS = {
     "marks": ("mark",),
@@ -64,6 +64,7 @@ class LatentInversion(Study[LatentConfig]):
     )
     files = (channels.FILE, facts.RELEASED)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
+    lends: ClassVar[Mapping[str, object]] = {"world": World, "n_latent": N_LATENT}
     Config = LatentConfig
     kinds = (Facts, Comparison, Trial)
 

@@ -151,6 +151,7 @@ class OwnFwi(Study[OwnConfig]):
     title = "Full-waveform inversion of your own data"
     Config = OwnConfig
     kinds = (Descent,)
+    lends: ClassVar[Mapping[str, object]] = {"certificate": certificate}
 
     def units(self, config: OwnConfig) -> list[Unit]:
         """Return an inversion for each optimiser."""

@@ -10,8 +10,9 @@ from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, select
-from geolib.studies.rnn_fwi import descents, measures, otherwise, recheck
+from geolib.studies.rnn_fwi import descents, measures, otherwise, recheck, told
 from geolib.studies.rnn_fwi.config import FwiConfig, rates
+from geolib.studies.rnn_fwi.problems import problem_1d
 from geolib.studies.rnn_fwi.units import (
     EXTRAS,
     METHODS,
@@ -73,6 +74,11 @@ class RnnFwi(Study[FwiConfig]):
     )
     files = ("marmousi_vp_1601x401.f32",)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
+    lends: ClassVar[Mapping[str, object]] = {
+        "problem": problem_1d,
+        "bounds": descents.BOUNDS,
+        "alike": lambda units: told.alike_title(told.everything(units)),
+    }
     Config = FwiConfig
     kinds = (Part, Curvature, Block, Steps, Line, Extra)
 

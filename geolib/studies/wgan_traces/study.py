@@ -15,9 +15,9 @@ from geolib.runs.recheck import Recheck
 from geolib.runs.store import Arrays, Store
 from geolib.runs.study import Study
 from geolib.runs.unit import Unit, Units, select, under
-from geolib.studies.wgan_traces import recheck, sidelights, tables, training
+from geolib.studies.wgan_traces import again, recheck, sidelights, tables, training
 from geolib.studies.wgan_traces.config import AMPLITUDE_FACTOR, TracesConfig
-from geolib.studies.wgan_traces.data import N_STEPS, SOURCE_ROW, SPACING, dataset
+from geolib.studies.wgan_traces.data import N_STEPS, SAMPLING, SOURCE_ROW, SPACING, dataset
 from geolib.studies.wgan_traces.gallery import (
     LOOKED_AT,
     N_ANIMATED,
@@ -49,6 +49,13 @@ class WganTraces(Study[TracesConfig]):
     version = 2
     shown = "bfloat16"  # all hundred epochs; of the preset's float32 there are twenty
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
+    lends: ClassVar[Mapping[str, object]] = {
+        "epochs": tables.epochs,
+        "spread": tables.spread,
+        "drawn": N_ANIMATED,
+        "modelled": again.modelled,
+        "sampling": SAMPLING,
+    }
     sequential = True
     Config = TracesConfig
     kinds = (type(DATA), Epoch)

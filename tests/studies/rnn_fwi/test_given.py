@@ -139,7 +139,7 @@ def test_a_warning_is_said_once_and_an_interrupted_certificate_keeps_nothing(val
         own.given(config)  # warns again, at another place
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(own, "certificate", interrupted)
+    monkeypatch.setitem(own.STUDY.lends, "certificate", interrupted)
     options = ["certify", "-p", "velocity", values["velocity"], "-p", "frequency", "60", "-p", "seconds", "0.3"]
     assert cli.main(options) == 1
     told = capsys.readouterr().err
