@@ -55,7 +55,7 @@ figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: var(--quiet);
   figcaption { position: sticky; left: 0; }
   /* its message stands above it as text, in place of the drawing's own */
   div.phone-title { display: block; font-weight: 600; margin: 1.5rem 0 -1rem; }
-  figure img { margin-top: calc(-1px * var(--cut, 0)); }
+  figure img[src^="data:image/svg"] { margin-top: calc(-1px * var(--cut, 0)); }
 }
 html body div.admonition { border: 0; border-left: 4px solid var(--edge); }
 html body div.admonition { background: var(--note); color: inherit; }

@@ -177,6 +177,18 @@ def test_the_page_of_a_rerun_names_whom_it_cites(tmp_path):
     assert not re.search(r"<p>[^<]*\[\]", text)
 
 
+def test_the_page_of_a_rerun_says_a_figure_s_message_as_text_and_cuts_off_the_drawing_s_own(tmp_path):
+    shown = {"figure": {"name": "fig-x", "caption": "See."}, "image": {"alt": "A line."}}
+    cell = nbformat.v4.new_code_cell("figure", metadata={"mystnb": shown})
+    about = {"geolib": {"title": "What one sees", "cut": 16}}
+    drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"/>'
+    cell.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": drawing}, metadata=about)]
+    title = nbformat.v4.new_markdown_cell("# Title")
+    nbformat.write(nbformat.v4.new_notebook(cells=[title, cell]), tmp_path / "x.ipynb")
+    text = pages.render_together([tmp_path / "x.ipynb"], "Title")[0].read_text()
+    assert re.search(r"phone-title cut-16[^>]*>\s*<p>What one sees</p>", text) and '<img style="--cut: 16"' in text
+
+
 def test_the_page_of_a_rerun_has_minutes_paper_foot_and_a_dark_theme(tmp_path):
     study = studies.get("rnn_fwi")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("(x)=\n# My title\n\nWords.")])
