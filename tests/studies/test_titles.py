@@ -6,7 +6,7 @@ import pytest
 from geolib import studies
 from geolib.runs.measure import Measure
 from geolib.studies.gan_101 import ablation
-from geolib.studies.latent_inversion import prior
+from geolib.studies.latent_inversion import facies, prior
 from geolib.studies.latent_inversion import titles as latent
 from geolib.studies.rnn_fwi import titles as waves
 from geolib.studies.wgan_traces import story
@@ -38,10 +38,10 @@ def test_generators_break_channels_as_those_drawn_do():
 
 
 def test_the_first_traces_are_told_by_their_scores():
-    every = "The critic scores every modelled trace shown above every generated one"
+    every = "Every modelled trace here scores above every generated one"
     assert story.shown_message(np.array([-1.6, -0.9]), np.array([-0.8, -0.1])) == every
     told = story.shown_message(np.array([-1.6, -0.9]), np.array([-1.0, -0.1]))
-    assert told == "The critic scores the modelled trace higher in 3 of the 4 pairs"
+    assert told == "The modelled trace scores higher in 3 of the 4 pairs here"
 
 
 def descent(misfit, error):
@@ -103,13 +103,13 @@ def test_trials_that_fit_are_counted_by_model():
 def test_which_images_are_closer_and_which_trainings_end_in_noise():
     curves = {"training-image": np.array([1.0, 0.0, 2.0]), "near": 1.1, "far": 2.0}
     judged = {
-        name: {f"curve.{what}": np.multiply.outer(value, np.ones(4)) for what in latent.CURVES}
+        name: {f"curve.{what}": np.multiply.outer(value, np.ones(4)) for what in facies.CURVES}
         for name, value in curves.items()
     }
     told = latent.closer(judged, {"generator": "near", "other": "far"})
-    assert told.startswith("Closer to the training image: the generator by the variogram down, the variogram along and")
+    assert told == "The generator is closer to the training image in 3 of 3 curves"
     units = {prior.Training("published", 16, 16, 900, 0).name: {"score": np.array([1.0, 2.0])}}
-    assert latent.noise(units, ("working", "published")) == "1 of 1 trainings end in noise: the paper's at width 16"
+    assert latent.noise(units, ("working", "published")) == "1 of 1 trainings end in noise"
     assert latent.noise({}, ("working",)) == "No training was run"
     found = [{"iteration": 8, "patterns": 3.0}, {"iteration": 64, "patterns": 2.0}]
     assert latent.learnt(found) == "After 64 updates: the misfit of patterns falls from 3.0 to 2.0"
@@ -118,7 +118,7 @@ def test_which_images_are_closer_and_which_trainings_end_in_noise():
 def test_titles_of_traces_hold_their_numbers():
     assert "; 75 % of their traces" in traces.draws({"event_polarity": np.array([1, 1, 1, -1])})
     judge = {"score_history": np.array([-9.0, -11.0]), "score_validation": np.array([-10.0, -10.0])}
-    assert traces.history(judge, 100).endswith("mean score is 1.0 below that of real traces")
+    assert traces.history(judge, 100).endswith(": the last generator is 1.0 below real traces")
     found = {"generated_depth": 4.2, "generated_depth_kept_back": 200.1}
     found |= {"gathers_moveout": 14.0, "gathers_moveout_floor": 4.0}
     measures = {name: Measure(value) for name, value in found.items()}
@@ -138,4 +138,4 @@ def test_a_rule_that_does_not_stop_is_counted(monkeypatch, epoch):
     rules = {"test": None, "test_impatient": epoch, "naive": 3}
     monkeypatch.setattr(traces.stopping, "rules", lambda _: rules)
     told = traces.stops({"a": {}, "b": {}})
-    assert "patience 10 stops 0 of 2" in told and ("after epoch 12" in told) == (epoch is not None)
+    assert told == f"Patience 10 stops 0 of 2 trainings, patience 3 stops {0 if epoch is None else 2} of 2"
