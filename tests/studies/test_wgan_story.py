@@ -137,7 +137,7 @@ def test_later_lobes_that_were_picked_are_counted():
     # Its velocity falls at the first reflector, so that the reflection begins positive; the pick is negative.
     velocity, _ = story.unseen_models(found, 6)
     assert velocity[row, 1] < velocity[row, 0] and found["event_polarity"][row] == -1
-    assert captions.data_caption(found, 6).endswith(f"so in trace {row + 1} from the top.")
+    assert captions.data_caption(found, 6).endswith(f"is picked (here trace {row + 1} from the top).")
     assert captions.data_caption(found, 2).endswith("is picked.")
 
 

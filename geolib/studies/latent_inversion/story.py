@@ -173,8 +173,8 @@ class Story(Compared):
         start = f"{varies[0].upper()}{varies[1:]}. The misfit has,"
         if near[1] > near[0] and spread["as_published"] < spread["consistent"]:
             start = (
-                "**Scrambling does two things.** First, it averages. A sum over cells from "
-                f"everywhere sees less of a channel: {varies}. So the same noise hides more. "
+                "**Scrambling does two things.** First, a sum over cells from everywhere averages "
+                f"channels out: {varies}. So the same noise hides more. "
                 "Second, it roughens the misfit. This has,"
             )
         return (

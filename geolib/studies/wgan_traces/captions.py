@@ -30,14 +30,14 @@ def settled(run: Run) -> dict[str, np.ndarray]:
 def losses_caption(run: Run) -> str:
     """Return what the figure of losses shows."""
     told = (
-        "Losses of generator and critic: the mean of each epoch, and the band that holds nine "
-        "tenths of its iterations. The axis is linear up to 10 and logarithmic beyond."
+        "losses of generator and critic: the mean of each epoch, and the band that holds nine "
+        "tenths of its iterations; linear up to 10, logarithmic beyond."
     )
     if not settled(run):
-        return told
+        return f"L{told[1:]}"
     return (
-        f"Left: {told[0].lower()}{told[1:]} Right: the same means from epoch {SETTLED} on, each "
-        "less its own mean and divided by its own standard deviation over these epochs."
+        f"Left: {told} Right: the means from epoch {SETTLED} on, each less its average and over "
+        "its standard deviation."
     )
 
 
@@ -78,13 +78,13 @@ def data_caption(data: Mapping[str, np.ndarray], n: int) -> str:
     """Return what the figure of earths, traces and events shows, of which the first n are drawn."""
     turned = second_lobes(data)
     told = (
-        "Left: random earths. Middle: their traces from top to bottom, in the same colours, each "
-        "over its own largest amplitude. Dot and sign: the event picked, the first extremum that "
-        "leaves the grey band of half of that amplitude, and its polarity. Right: time and "
-        f"polarity of the event in {turned.size:,} unseen traces. In {percent(turned.mean())} of "
-        "these a reflection's first lobe stays in the band and a later one is picked"
+        "Left: random earths. Middle: their traces in the same colours, each over its largest "
+        "amplitude. Dot: the event picked, the first extremum outside the grey band of half that "
+        "amplitude; beside it its sign. Right: time and sign of the event in "
+        f"{turned.size:,} unseen traces; in {percent(turned.mean())} of them a reflection's first "
+        "lobe stays in the band and a later one is picked"
     )
     rows = [str(row + 1) for row in np.flatnonzero(turned[:n])]
     if not rows:
         return f"{told}."
-    return f"{told}, so in trace{'s' * (len(rows) > 1)} {listed(rows)} from the top."
+    return f"{told} (here trace{'s' * (len(rows) > 1)} {listed(rows)} from the top)."
