@@ -32,6 +32,8 @@ _CAPTIONED = re.compile(r"^`{3,}\{table\} ([^\n]*)$", re.MULTILINE)
 def prose(notebook: Any) -> Iterator[str]:
     """Yield what a page says in sentences: its text, what cells print as text, and the captions."""
     for cell in notebook.cells:
+        if "solution" in cell.metadata.get("tags", ()):
+            continue  # folded, for who asks
         if cell.cell_type == "markdown":
             yield _plain(cell.source)
         shown = cell.metadata.get("mystnb", {})

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 from scipy.stats import binomtest
 
-from geolib.plots.style import COLORS, INK, color_of
+from geolib.plots.style import COLORS, GREY, INK, color_of
 from geolib.plots.tomography import draw_latents, draw_model, draw_nothing
 
 #: Dashes and marks of the generators, where a figure has several.
 _MARKS = {"width 64": ("--", "s"), "published": ("-", "D")}
 #: A share of fewer trials is drawn hollow, and no line leads to it.
 FEW = 10
+#: So far beyond the limit of a fit its enlarged panel goes.
+NEAR = 0.05
 #: Where the axis of solves ends.
 _LAST = 1e6
 
@@ -57,34 +60,49 @@ def draw_progress(ax: Axes, series: Mapping[str, Mapping[int, Any]], title: str)
     return ax
 
 
-def draw_recovery(ax: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]], limit: float, title: str) -> Axes:
-    """Draw the share of wrong cells of models over their WRMSE, a mark for each trial, and how many fit; return `ax`.
+def draw_recovery(
+    axes: Sequence[Axes], series: Mapping[str, tuple[np.ndarray, np.ndarray]], limit: float
+) -> Sequence[Axes]:
+    """Draw the share of wrong cells of models over their WRMSE, a mark for each trial; return the axes.
 
     Parameters
     ----------
-    ax : Axes
-        Where.
+    axes : sequence of Axes
+        Two: of all trials, and of those near the limit, enlarged.
     series : mapping
         By label, WRMSE and share of wrong cells.
     limit : float
         WRMSE up to which a model counts as a fit.
-    title : str
-        What the panel tells.
     """
+    whole, close = axes
+    _draw_wrong(whole, series, limit, "all trials")
+    whole.set_xscale("log")
+    whole.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
+    whole.minorticks_off()
+    whole.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _draw_wrong(close, series, limit, "those that fit, or nearly do")
+    near = [(m[m <= limit + NEAR], w[m <= limit + NEAR]) for m, w in series.values()]
+    misfits, wrong = (np.concatenate([pair[place] for pair in near]) for place in (0, 1))
+    if misfits.size:
+        left, top = misfits.min() - 0.1 * NEAR, 1.15 * max(wrong.max(), 0.01)
+        close.set(xlim=(left, limit + NEAR), ylim=(-0.05 * top, top))
+        whole.add_patch(Rectangle((left, -0.01), limit + NEAR - left, top + 0.01, fill=False, edgecolor=GREY, lw=0.8))
+    close.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    close.set_ylabel("")
+    if whole.collections:  # of a legend without a trial matplotlib would warn, on the reader's page
+        whole.figure.legend(*whole.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return axes
+
+
+def _draw_wrong(ax: Axes, series: Mapping[str, tuple[np.ndarray, np.ndarray]], limit: float, title: str) -> None:
     for label, (misfit, wrong) in series.items():
         if misfit.size:
             fits = f"{label}, {int((misfit <= limit).sum())} of {misfit.size} fit"
             mark = next((mark for key, (_, mark) in _MARKS.items() if key in label), "o")
             look: dict[str, Any] = {"color": color_of(label), "marker": mark, "s": 26, "alpha": 0.7}
-            sns.scatterplot(x=misfit, y=wrong, ax=ax, label=fits, **look)
+            sns.scatterplot(x=misfit, y=wrong, ax=ax, label=fits, legend=False, **look)
     ax.axvline(limit, color=INK, lw=0.8, ls=":")
-    ax.set(title=title, xlabel="best WRMSE", ylabel="cells with the wrong facies", xscale="log")
-    ax.set_xticks([1, 1.5, 2, 3, 5], ["1", "1.5", "2", "3", "5"])
-    ax.minorticks_off()
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    if ax.collections:  # of a legend without a trial matplotlib would warn, on the reader's page
-        ax.legend(loc="upper right")
-    return ax
+    ax.set(title=title, xlabel="best WRMSE", ylabel="cells with the wrong facies")
 
 
 def draw_solves(

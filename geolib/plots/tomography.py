@@ -145,7 +145,8 @@ def draw_by_rays(ax: Axes, curves: Mapping[str, Sequence[tuple[np.ndarray, np.nd
     if not any(curves.values()):
         return draw_nothing(ax, f"{title}:\nnone was run")
     for (rays, found), color in zip(curves.items(), ("blue", "brown"), strict=True):
-        draw_misfits(ax, found, title, color, f"{rays}, {len(found)} trials")
+        if found:
+            draw_misfits(ax, found, title, color, f"{rays}, {len(found)} trials")
     ax.legend()
     return ax
 

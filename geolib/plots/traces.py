@@ -52,27 +52,47 @@ def models(ax: Axes, velocity: np.ndarray, thickness: np.ndarray) -> Axes:
     return ax
 
 
-def wiggles(
-    ax: Axes,
-    traces: np.ndarray,
-    dt: float,
-    color: str | None = None,
-    events: tuple[np.ndarray, np.ndarray] | None = None,
-) -> Axes:
-    """Draw traces `(n, nt)` sampled at `dt` seconds, one below the other, each in a colour of its own or all in one.
-
-    Of `events`, times (s) and polarities, each trace's is marked with its sign.
-    """
+def wiggles(ax: Axes, traces: np.ndarray, dt: float, color: str | None = None) -> Axes:
+    """Draw traces `(n, nt)` sampled at `dt` seconds, one below the other, each in a colour of its own or all in one."""
     step = 1.2 * np.abs(traces).max()
     for index, trace in enumerate(traces):
         own = color or _APART[index % len(_APART)]
         ax.plot(np.arange(trace.size) * dt, trace - index * step, color=own, lw=0.9)
-        if events is not None and events[1][index]:
-            time, sign = events[0][index], "+" if events[1][index] > 0 else "−"
-            ax.plot(time, trace[round(time / dt)] - index * step, ".", color=own, ms=6)
-            where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-            ax.annotate(sign, (1, -index * step), (3, 0), color=own, weight="bold", va="center", **where)
     ax.set(xlabel="time (s)", yticks=[], xlim=(0, traces.shape[1] * dt))
+    return ax
+
+
+def picked(ax: Axes, traces: np.ndarray, dt: float, events: tuple[np.ndarray, np.ndarray], share: float = 0.5) -> Axes:
+    """Draw traces `(n, nt)` as `wiggles` does, each over its own largest amplitude, with its first event.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where.
+    traces : (n, nt) ndarray
+        Sampled at `dt` seconds.
+    dt : float
+        Seconds.
+    events : (times, polarities)
+        Of each trace, in seconds, and +1, -1 or, where there is none, 0; its sign is written beside it.
+    share : float
+        Of the largest amplitude, from which an extremum is an event: the grey band ends there.
+    """
+    size = np.abs(traces).max(axis=1, keepdims=True)
+    shown = traces / np.where(size > 0, size, 1.0)
+    wiggles(ax, shown, dt)
+    for index, (time, sign) in enumerate(zip(*events, strict=False)):
+        if index >= len(shown):
+            break
+        level, own = -1.2 * index * np.abs(shown).max(), _APART[index % len(_APART)]
+        ax.axhspan(level - share, level + share, color=FLOOR, alpha=0.2, lw=0)
+        if sign:
+            ax.plot(time, shown[index][round(time / dt)] + level, "o", color=own, ms=5)
+            where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+            ax.annotate("+" if sign > 0 else "−", (1, level), (3, 0), color=own, weight="bold", va="center", **where)
+    # What comes later is smaller, and not needed to judge a pick.
+    last = np.nanmax(np.where(events[1] != 0, events[0], 0.0)[: len(shown)])
+    ax.set_xlim(0, min(last + 0.5, traces.shape[1] * dt))
     return ax
 
 
@@ -111,6 +131,16 @@ def loss_curves(ax: Axes, curves: Mapping[str, np.ndarray], per_epoch: int) -> A
     ax.yaxis.set_major_locator(FixedLocator(sorted({sign * tick for sign in (1, -1) for tick in ticks})))
     ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}".replace("-", "−"))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    return ax
+
+
+def departures(ax: Axes, curves: Mapping[str, np.ndarray], first: int) -> Axes:
+    """Draw how far two losses' epoch means are from their own means, in deviations, from an epoch on; return `ax`."""
+    for label, values in curves.items():
+        ax.plot(first + np.arange(values.size), values, color=_BY_LABEL[label], label=label)
+    ax.axhline(0, color=INK, lw=0.6)
+    ax.set(xlabel="epoch", ylabel="standard deviations off its mean")
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     return ax
 
 

@@ -240,6 +240,8 @@ def test_what_cells_print_is_read_too():
     made = {"geolib": {"caption": "Five words, made from numbers."}}
     drawn.outputs = [nbformat.v4.new_output("display_data", {"image/svg+xml": "<svg/>"}, metadata=made)]
     assert reading.words(found) == 5 + 5
+    asked = nbformat.v4.new_code_cell("answer", metadata={"tags": ["solution"]}, outputs=printed.outputs)
+    assert reading.words(nbformat.v4.new_notebook(cells=[asked])) == 0  # folded
     numbered = "````{table} Two words\n:name: tbl-x\n\n| a |\n|---|\n| b |\n````"
     printed.outputs[0].data["text/markdown"] = numbered
     assert reading.words(found) == 2 + 5
@@ -412,6 +414,23 @@ def test_a_letter_in_a_caption_of_the_gallery_needs_no_mathematics(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "page.ipynb")
     (found,) = pages.figures(tmp_path / "page.ipynb")
     assert found.caption == "Length of *z* and *x*, at $z^2$."
+
+
+def test_a_solution_says_its_answer_before_its_code():
+    from docutils import nodes, utils
+
+    from geolib.book import answers
+
+    document = utils.new_document("page")
+    for tag in ("tag_solution", "tag_remove-input"):
+        cell, fold = nodes.container(classes=["cell", tag]), nodes.container()
+        fold += [nodes.container(nb_element="cell_code_source"), nodes.container(nb_element="cell_code_output")]
+        cell += fold
+        document += cell
+    answers.turn(document)
+    kinds = [[part["nb_element"] for part in cell.children[0].children] for cell in document.children]
+    assert kinds == [["cell_code_output", "cell_code_source"], ["cell_code_source", "cell_code_output"]]
+    assert "geolib.book.answers" in (paths.checkout() / "_config.yml").read_text(encoding="utf-8")
 
 
 def test_figures_of_an_appendix_are_numbered_after_their_chapter():

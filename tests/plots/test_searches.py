@@ -49,16 +49,19 @@ def test_nothing_to_draw_leaves_an_empty_panel(axes):
     draw.draw_progress(axes, {"published": {}}, "title")
     assert not axes.lines and axes.get_legend() is None
     with warnings.catch_warnings(action="error"):
-        draw.draw_recovery(axes, {"scrambled": (np.empty(0), np.empty(0))}, 1.01, "title")
-    assert absent(axes.figure) == ([""], 0)
+        draw.draw_recovery([axes, axes.figure.add_subplot()], {"scrambled": (np.empty(0), np.empty(0))}, 1.01)
+    assert absent(axes.figure)[1] == 0
 
 
 def test_recovery_shows_each_trial_and_the_limit(axes):
     series = {"scrambled": (np.array([1.0, 2.0]), np.array([0.0, 0.2])), "true rays": (np.empty(0), np.empty(0))}
-    draw.draw_recovery(axes, series, 1.01, "title")
-    assert axes.collections[0].get_offsets().tolist() == [[1.0, 0.0], [2.0, 0.2]]
-    assert axes.lines[0].get_xdata()[0] == 1.01 and axes.get_xscale() == "log"
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["scrambled, 1 of 2 fit"]
+    whole, close = draw.draw_recovery([axes, axes.figure.add_subplot()], series, 1.01)
+    for panel in (whole, close):
+        assert panel.collections[0].get_offsets().tolist() == [[1.0, 0.0], [2.0, 0.2]]
+        assert panel.lines[0].get_xdata()[0] == 1.01
+    assert whole.get_xscale() == "log" and close.get_xlim()[1] == 1.01 + draw.NEAR
+    (legend,) = axes.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["scrambled, 1 of 2 fit"]
 
 
 def test_a_search_that_misses_keeps_its_staircase_below_the_top(axes):

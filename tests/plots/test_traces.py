@@ -54,10 +54,19 @@ def test_one_set_of_events_needs_no_legend(ax):
 def test_each_trace_has_the_sign_of_its_first_event(ax):
     shown = np.zeros((3, 499))
     shown[:, 50] = [1.0, -1.0, 0.0]
-    traces.wiggles(ax, shown, 0.004, events=(np.array([0.2, 0.2, 0.0]), np.array([1, -1, 0])))
+    shown[0] *= 3.0  # each over its own largest amplitude
+    traces.picked(ax, shown, 0.004, (np.array([0.2, 0.2, 0.0]), np.array([1, -1, 0])))
     assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("+", 0), ("−", -1.2)]
-    dots = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "."]
+    dots = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"]
     assert np.allclose(dots, [(0.2, 1.0), (0.2, -1.0 - 1.2)])
+    # The band within which no extremum is an event is as high as one amplitude.
+    assert len(ax.patches) == 3 and ax.patches[1].get_height() == pytest.approx(1.0)
+    assert ax.get_xlim() == (0, pytest.approx(0.7))
+
+
+def test_losses_that_have_come_to_rest_are_drawn_from_their_epoch_on(ax):
+    traces.departures(ax, {"critic": np.array([-1.0, 1.0]), "generator": np.array([1.0, -1.0])}, 40)
+    assert ax.lines[0].get_xdata().tolist() == [40, 41]
 
 
 def test_losses_have_a_tick_on_either_side_of_zero(ax):

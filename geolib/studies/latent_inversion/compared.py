@@ -65,14 +65,16 @@ class Compared(Told):
         wide = any(select(self.wide, Trial, method=method) for method in ("dream", "pool"))
         return "\n\n".join(
             [
-                f"**Another search: yes, with {self.label}.** Our *pooled search* draws {POOL} "
-                f"latents and descends from the best {stages} by {{term}}`Levenberg-Marquardt`, on "
-                f"the uncut model and at last on the binary one: {solves:,} solves. It fits in "
-                f"**{pool[0]}** runs with true rays and in {pool[1]} scrambled. Strategy 1 fits in "
-                f"{adam[0]} and {adam[1]} after as many solves. (Which of the differences helps we "
-                f"have not tested.) DREAM(ZS) fits in {_of(dream, np.inf)} runs over both "
-                f"orders, after {_about(dream.min())} to {_about(dream.max())} solves."
-                f"{self.advice()}",
+                f"**Another search: yes, with {self.label}.** Our {{term}}`pooled search` draws "
+                f"{POOL} latents and descends from the best {stages} by "
+                "{term}`Levenberg-Marquardt`, on the uncut model and at last on the binary one.",
+                f"- **Pooled**, {solves:,} solves: **{pool[0]}** runs fit with true rays, "
+                f"{pool[1]} scrambled.\n"
+                f"- **Strategy 1**, as many solves: {adam[0]} and {adam[1]}. (Which difference "
+                "helps we have not tested.)\n"
+                f"- **DREAM(ZS)**: {_of(dream, np.inf)} over both orders, after "
+                f"{_about(dream.min())} to {_about(dream.max())} solves.",
+                *([advice] if (advice := self.advice()) else []),
                 self.unseen() if wide else f"With {WIDE} neither was run. {self.unseen('was')}",
             ]
         )
@@ -88,11 +90,12 @@ class Compared(Told):
         if not hits or hits == hard.size or not there.size:
             return ""
         return (
-            f" Scrambled, pooling fits {_of(easy, np.inf)} with model I and {_of(hard, np.inf)} "
-            "with II. There repeated pooling takes some "
-            f"{_about(pool_solves(N_LATENT) * hard.size / hits)} solves a fit, and DREAM(ZS) took "
-            f"{listed([_about(each) for each in np.sort(there)])} ({_of(there, np.inf)} runs). So "
-            "pool first; what to do where that fails these few runs do not say."
+            f"Scrambled, pooling fits {_of(easy, np.inf)} with model I and {_of(hard, np.inf)} "
+            "with II. For II it would take some "
+            f"{_about(pool_solves(N_LATENT) * hard.size / hits)} solves a fit, repeated until it "
+            f"fits; DREAM(ZS) took {listed([_about(each) for each in np.sort(there)])} "
+            f"({_of(there, np.inf)} runs). So pool first. What to do where that fails these few "
+            "runs do not say."
         )
 
     def unseen(self, was: str = f"was run with {WIDE}") -> str:
@@ -120,10 +123,7 @@ class Compared(Told):
         if findings.stopped(self.units, "consistent")["Adam"] < solves:
             return "What a fit costs"
         pooled, adam = _of(found["pooled"], np.inf), _of(found["Adam"], solves)
-        return (
-            f"After its {solves:,} solves the pooled search fits in {pooled}, Adam in {adam} "
-            f"(true rays, {self.label})"
-        )
+        return f"True rays, {solves:,} solves: pooled fits {pooled}, Adam {adam}"
 
 
 def _about(solves: float) -> str:

@@ -36,16 +36,15 @@ class Story(Compared):
             len(select(each, Trial, operator="image")) for each in (self.units, self.wide)
         )
         return (
-            "Trials are of two, named by *width*, the number of filters in the last hidden "
-            "layer:\n\n"
+            "Our trials use two, named by their {term}`width`, the number of filters in the last "
+            "hidden layer:\n\n"
             f"- **{WIDE.capitalize()}** is as near as we come to the paper: its width, loss, batch "
             f"size and number of updates.\n- **{NARROW.capitalize()}** is half as wide, trained by "
             "a recipe of our own.\n\n"
             "A third, of width 16, serves in one comparison and a sampler's test.\n\n"
-            "{numref}`tbl-latent_inversion-runs` counts the runs of either; a dash: none. Not in "
-            f"it are inversions of an image ({whole} trials of {NARROW}, {other} of {WIDE}), "
-            f"{others} trials on other true models ({NARROW}), and short comparisons of choices, "
-            "among them the width."
+            "{numref}`tbl-latent_inversion-runs` counts our runs. It leaves out inversions of an "
+            f"image ({whole} trials of {NARROW}, {other} of {WIDE}), {others} trials on other "
+            f"true models ({NARROW}), and short comparisons of choices, among them the width."
         )
 
     def answer(self) -> str:
@@ -166,21 +165,23 @@ class Story(Compared):
         """Return what scrambling does to the data's spread and to the misfit near the truth."""
         near = [self._minima(order, 1) for order in ORDERS]
         whole = [self._minima(order, 0) for order in ORDERS]
-        why, rougher, before = "", "The misfit: on", ""
+        varies = (
+            f"from model to model a scrambled traveltime varies by {spread['as_published']:.1f} "
+            f"ns, a true one by {spread['consistent']:.1f} ns (standard deviation, mean of the "
+            "rays)"
+        )
+        start = f"{varies[0].upper()}{varies[1:]}. The misfit has,"
         if near[1] > near[0] and spread["as_published"] < spread["consistent"]:
-            before = "**Scrambling does two things.** "
-            why = (
-                " A sum over cells from everywhere averages channels out, so the same noise hides "
-                "more."
+            start = (
+                "**Scrambling does two things.** First, a sum over cells from everywhere averages "
+                f"channels out: {varies}. So the same noise hides more. "
+                "Second, it roughens the misfit. This has,"
             )
-            rougher = "And the misfit is rougher: on"
         return (
-            f"{before}From model to model a scrambled traveltime varies by "
-            f"{spread['as_published']:.1f} ns, a true one by {spread['consistent']:.1f} ns "
-            f"(standard deviation, mean of the rays).{why} {rougher} a grid near the truth it has "
-            f"{near[1]} local minima scrambled and {near[0]} with true rays; over the whole box "
-            f"{whole[1]} and {whole[0]} ({{numref}}`fig-latent_inversion-landscape`: one slice, "
-            f"through one true model).{self._wide_minima()}{self.rough()}"
+            f"{start} on a grid near the truth, {near[1]} local minima scrambled and {near[0]} "
+            f"with true rays; over the whole box {whole[1]} and {whole[0]} "
+            "({numref}`fig-latent_inversion-landscape`: one slice, through one true model)."
+            f"{self._wide_minima()}{self.rough()}"
         )
 
     def rough(self) -> str:
@@ -195,11 +196,11 @@ class Story(Compared):
         return (
             f"\n\n**Does this roughness stop Adam?** Hardly: of the {len(failed)} scrambled trials "
             f"that fail {sum(end > top for end in failed)} end above a WRMSE of {top:.2f}, the "
-            "rough map's maximum. (Elsewhere our grid is too coarse to see it.) Nor does the cut, "
-            f"which Adam's gradient skips: of continuous models {adam[0]} trials fit with true "
-            f"rays and {adam[1]} scrambled, of binary ones {cut[0]} and {cut[1]}. "
-            "(Gauss-Newton, whose differences feel the cut, gains without it: "
-            f"{gauss[0]} and {gauss[1]}, against {stepped[0]} and {stepped[1]}.) What does is open."
+            "highest on the rough map. (Elsewhere our grid is too coarse to see roughness.) Does "
+            f"the cut? Hardly either: without it {adam[0]} trials fit with true rays and "
+            f"{adam[1]} scrambled, with it {cut[0]} and {cut[1]}. (Gauss-Newton, whose differences "
+            f"feel the cut, gains without it: {gauss[0]} and {gauss[1]}, against {stepped[0]} and "
+            f"{stepped[1]}.) What stops Adam is open."
         )
 
     def _both(self, method: str, case: str) -> list[Measure]:
@@ -226,8 +227,7 @@ class Story(Compared):
     def landscape_title(self) -> str:
         """Return the message of the maps of the misfit."""
         near = [self._minima(order, 1) for order in ORDERS]
-        text = f"Near the truth: {near[0]} local minima with true rays, {near[1]} scrambled"
-        return f"{text} ({self.label})"
+        return f"Minima near the truth: {near[0]} with true rays, {near[1]} scrambled"
 
     def recovery(self, wrong: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
         """Return how many cells are wrong where a trial fits and where it does not."""
@@ -266,10 +266,7 @@ class Story(Compared):
         )
         if not best:
             return "Best and worst trials"
-        return (
-            f"The best trials have {max(best):.1f} % or less of model I's cells wrong, the worst "
-            f"up to {max(worst):.1f} %"
-        )
+        return f"Wrong cells: at most {max(best):.1f} % at best, up to {max(worst):.1f} % at worst"
 
     def recovery_title(self, wrong: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> str:
         """Return the message of the figure of recovery, from what is drawn."""
@@ -285,8 +282,8 @@ class Story(Compared):
         facts = self.units[GENERATOR.name]
         change = facts["scale_change"].max() / facts["redraw_change"]
         text = (
-            "The latent is another matter. Layers without bias pass a factor of $z$ on until a "
-            "normalisation divides it out: $G(cz) \\approx G(z)$. A factor from 1/4 to 4 changes "
+            "**The latent is another matter.** Layers without bias pass a factor of $z$ on until "
+            "a normalisation divides it out: $G(cz) \\approx G(z)$. A factor from 1/4 to 4 changes "
             f"the image by at most {100 * change:.1f} % of the difference between two draws "
             "({numref}`fig-latent_inversion-spectrum`)."
         )

@@ -64,32 +64,23 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def closer(judged: Units, rivals: Mapping[str, str]) -> str:
     """Return which of two sets of images is closer to the training image, by each curve."""
-    won: dict[str, list[str]] = {rival: [] for rival in rivals}
+    won: dict[str, int] = dict.fromkeys(rivals, 0)
     for what in facies.CURVES:
         mean = judged["training-image"][f"curve.{what}"][0]
         off = {
             rival: float(np.abs(judged[name][f"curve.{what}"] - mean).mean())
             for rival, name in rivals.items()
         }
-        won[min(off, key=off.__getitem__)].append(CURVES[what])
-    told = [f"the {rival} by {listed(which)}" for rival, which in won.items() if which]
-    return f"Closer to the training image: {'; '.join(told)}"
-
-
-#: What the title calls the curves of `facies.CURVES`.
-CURVES = {
-    "down": "the variogram down",
-    "along": "the variogram along",
-    "connected, down": "connectivity",
-}
+        won[min(off, key=off.__getitem__)] += 1
+    best = max(won, key=won.__getitem__)
+    return (
+        f"The {best} is closer to the training image in {won[best]} of {len(facies.CURVES)} curves"
+    )
 
 
 def checkpoint(quality: Sequence[Mapping[str, float]], chosen: int) -> str:
     """Return which checkpoint was chosen, of how many."""
-    return (
-        f"Of {len(quality)} checkpoints the one after {chosen:,} iterations has the smallest sum "
-        "of misfits"
-    )
+    return f"Of {len(quality)} checkpoints that after {chosen:,} iterations is the best"
 
 
 def learnt(checkpoints: Sequence[Mapping[str, float]]) -> str:
@@ -103,18 +94,14 @@ def learnt(checkpoints: Sequence[Mapping[str, float]]) -> str:
 
 
 def noise(trainings: Units, recipes: Sequence[str]) -> str:
-    """Return which of the trainings drawn end in noise."""
-    ended, count = [], 0
+    """Return how many of the trainings drawn end in noise."""
+    ended = count = 0
     for recipe in recipes:
         for width in PriorConfig.preset("paper").widths:
             arrays = trainings.get(prior.Training(recipe, width, 16, 900, 0).name)
             count += arrays is not None
-            if arrays is not None and not float(arrays["score"][-1]) <= prior.NOISE:
-                ended.append(f"{prior.NAMES[recipe]} at width {width}")
-    if not count:
-        return "No training was run"
-    which = f": {listed(ended)}" if ended else ""
-    return f"{len(ended)} of {count} trainings end in noise{which}"
+            ended += arrays is not None and not float(arrays["score"][-1]) <= prior.NOISE
+    return f"{ended} of {count} trainings end in noise" if count else "No training was run"
 
 
 def _fits(trials: Trials) -> str:
@@ -122,17 +109,16 @@ def _fits(trials: Trials) -> str:
 
 
 def reached(units: Units, width: str) -> str:
-    """Return how many binary trials of a generator's width come within 1 % of the noise level."""
-    told = []
+    """Return how many binary trials of strategy 1 fit, else of strategy 2, with one generator."""
     for number, method in enumerate(("adam", "gn"), 1):
         counts = [
-            f"{_fits(trials)} {rays}"
+            f"{_fits(trials)} with {rays}" if rays == "true rays" else f"{_fits(trials)} {rays}"
             for order, rays in ORDERS.items()
             if (trials := tables.most(units, order, "binary", method))
         ]
         if counts:
-            told.append(f"strategy {number}: {', '.join(counts)}")
-    return f"Trials that fit, {width}, {'; '.join(told)}" if told else "No binary trial was run"
+            return f"Strategy {number} fits, {width}: {', '.join(counts)}"
+    return "No binary trial was run"
 
 
 def disagree(fits: Mapping[tuple[str, int], tuple[np.ndarray, int]]) -> str:
@@ -144,13 +130,9 @@ def disagree(fits: Mapping[tuple[str, int], tuple[np.ndarray, int]]) -> str:
 
 
 def minima(facts: Mapping[str, np.ndarray]) -> str:
-    """Return how many minima the misfit has on its maps, scrambled and with true rays."""
-    maps = {"scrambled": facts["landscape_published"], "true rays": facts["landscape"]}
-    told = [
-        f"{rays} {local_minima(near)} and {local_minima(whole)}"
-        for rays, (whole, near) in maps.items()
-    ]
-    return f"Local minima near the truth and over the box: {', '.join(told)}"
+    """Return how many minima the misfit has near the truth, with true rays and scrambled."""
+    near, other = (local_minima(facts[f"landscape{end}"][1]) for end in ("", "_published"))
+    return f"Minima near the truth: {near} with true rays, {other} scrambled"
 
 
 def found(ends: Mapping[int, Trials]) -> str:
@@ -167,18 +149,17 @@ def wrong(world: World, truths: Mapping[int, np.ndarray], latents: Mapping[int, 
     for model, latent in latents.items():
         share = float(((world.image(latent) >= 0.5) != truths[model]).mean())
         told.append(f"{100 * share:.1f} % for {ROMAN[model]}")
-    return f"Cells that are wrong in what was found: {', '.join(told)}" if told else "Not run"
+    return f"Wrong cells in what was found: {', '.join(told)}" if told else "Not run"
 
 
 def regression(searched: Units) -> str:
-    """Return how many truths the search by regression fits, and within how many solves."""
+    """Return how many truths the search by regression fits."""
     told = []
     for order, rays in ORDERS.items():
         solves, _ = search.solved(searched, order, "binary")
         if solves.size:
             told.append(f"{int(np.isfinite(solves).sum())} of {solves.size} {rays}")
-    end = int(stopped(searched))
-    return f"Within {end:,} solves regression fits {', '.join(told)}" if told else "Not searched"
+    return f"Regression fits {', '.join(told)}" if told else "Not searched"
 
 
 def stopped(searched: Units) -> float:

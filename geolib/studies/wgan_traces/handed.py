@@ -68,7 +68,7 @@ def loudness(config: TracesConfig, networks: wgan.Pretrained, n: int = 1000) -> 
 
 
 def missed(units: Units, loud: Interval) -> str:
-    """Return in one sentence by how much the handed-out traces miss those of the test set.
+    """Return by how much the handed-out traces miss those of the test set.
 
     Parameters
     ----------
@@ -85,16 +85,19 @@ def missed(units: Units, loud: Interval) -> str:
     late, late_floor = (1000 * float(each["event_time"][0]) for each in (own, floor))
     off, off_floor = (100 * float(each["spectrum"][0]) for each in (own, floor))
     return (
-        f"Against unseen real traces those handed out begin positive {_points(share)} points more "
-        f"often, arrive {late:.0f} ms off (real ones {late_floor:.0f}), differ in mean spectrum by "
-        f"{off:.0f} % ({off_floor:.0f}), and are {loud.value:.2f} times as loud ({loud.low:.2f} to "
+        f"They begin with a positive swing {_points(share)} often than computed ones that no "
+        f"network has seen. The times of their first events are {late:.0f} ms off, their mean "
+        f"spectrum {off:.0f} %; two sets of computed traces differ by {late_floor:.0f} ms and "
+        f"{off_floor:.0f} %. They are {loud.value:.2f} times as loud ({loud.low:.2f} to "
         f"{loud.high:.2f})."
     )
 
 
 def _points(share: Measure) -> str:
-    low, high = (100 * (value or 0) for value in (share.low, share.high))
-    return f"{100 * share.value:.0f} ({low:.0f} to {high:.0f})".replace("-", "−")
+    low, high = sorted(np.sign(share.value) * 100 * (end or 0) for end in (share.low, share.high))
+    ends = f"({low:.0f} to {high:.0f})".replace("-", "−")
+    more = "less" if share.value < 0 else "more"
+    return f"{abs(100 * share.value):.0f} percentage points {ends} {more}"
 
 
 def gaps(units: Units) -> dict[str, str]:

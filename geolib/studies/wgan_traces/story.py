@@ -20,8 +20,8 @@ Run = Sequence[Mapping[str, np.ndarray]]
 
 #: What stands in a sentence for the number of a run that is not there.
 NOT_RUN = "(not run)"
-#: The epoch from which the late part of the losses is told.
-LATE = 40
+#: The epoch from which the losses have come to rest, and are told apart.
+SETTLED = 40
 
 #: The epochs at which the paper shows traces.
 SHOWN = (1, 5, 20, 47, 100)
@@ -69,7 +69,7 @@ def facts(units: Units) -> dict[str, str]:
         "generator": f"{wgan.n_parameters(wgan.make_generator(rng=torch.Generator())):,}",
         "critic": f"{wgan.n_parameters(wgan.make_critic(rng=torch.Generator())):,}",
         "correlation": number("loss_correlation").replace("-", "−"),
-        "correlation_late": _correlation(run[LATE - 1 :]),
+        "correlation_late": _correlation(run[SETTLED - 1 :]),
         "correlation_from_1": number("loss_correlation_from_1").replace("-", "−"),
         "swings_from_3": number("swing_ratio_from_3", ".1f"),
         "first_loss": f"{run[0]['critic_loss'].mean():.0f}",
@@ -264,18 +264,27 @@ def losses_message(run: Run) -> str:
     )
     if len(critic) < 3:
         return "The losses of both networks"
+    mirrored = -0.5
+    early, late = (
+        float(np.corrcoef(critic[part], generator[part])[0, 1]) if len(critic[part]) > 2 else None
+        for part in (slice(SETTLED - 2), slice(SETTLED - 2, None))
+    )
+    if early is not None and late is not None and early < mirrored <= late:
+        return f"The losses mirror one another at first, not from epoch {SETTLED} on"
     r = float(np.corrcoef(critic, generator)[0, 1])
-    mirror = "mirror one another" if r < -0.5 else "do not mirror one another"
+    mirror = "mirror one another" if r < mirrored else "do not mirror one another"
     return f"From epoch 2 on the losses {mirror} (correlation {r:.2f})".replace("-", "−")
 
 
 def evolution_message(run: Run, data: Mapping[str, np.ndarray]) -> str:
-    """Return how far from real traces the last two epochs shown are."""
+    """Return whether the last epoch shown is closer to real traces than the one before."""
     distances = tables.curve(list(run), "swd") / data["floor_swd"].mean()
-    shown = shown_epochs(run)[-2:]
-    told = " and ".join(f"{distances[epoch - 1]:.1f}" for epoch in shown)
-    epochs = " and ".join(map(str, shown))
-    return f"Distance to real traces after epoch {epochs}: {told} times the floor"
+    *before, last = shown_epochs(run)
+    if not before:
+        return f"After epoch {last} traces are {distances[-1]:.1f} times the floor from real ones"
+    nearer = distances[last - 1] < distances[before[-1] - 1]
+    word = "closer to" if nearer else "no closer to"
+    return f"After epoch {last} traces are {word} real ones than after {before[-1]}"
 
 
 def quality_message(run: Run, data: Mapping[str, np.ndarray]) -> str:
@@ -284,7 +293,7 @@ def quality_message(run: Run, data: Mapping[str, np.ndarray]) -> str:
         not data[f"floor_{name}"].min() <= run[-1][name].mean() <= data[f"floor_{name}"].max()
         for name in tables.QUALITY
     ]
-    count = f"{sum(outside)} of {len(outside)} measures are outside what real traces reach"
+    count = f"{sum(outside)} of {len(outside)} measures miss what real traces reach"
     return f"At epoch {len(run)}, {count}"
 
 
@@ -293,8 +302,8 @@ def shown_message(generated: np.ndarray, modelled: np.ndarray) -> str:
     higher = int((modelled[:, None] > generated).sum())
     pairs = modelled.size * generated.size
     if higher == pairs:
-        return "The critic scores every modelled trace shown above every generated one"
-    return f"The critic scores the modelled trace higher in {higher} of the {pairs} pairs"
+        return "Every modelled trace here scores above every generated one"
+    return f"The modelled trace scores higher in {higher} of the {pairs} pairs here"
 
 
 def scores_message(arrays: Mapping[str, np.ndarray]) -> str:
@@ -316,15 +325,15 @@ def polarity_message(shares: Mapping[int, Measure], real: Measure) -> str:
     data, drifting = f"{100 * real.value:.0f} %", steady(shares)
     values = [100 * share.value for share in shares.values()]
     if len(values) == 1:
-        return f"Of the first events {values[0]:.0f} % are positive; in the data it is {data}"
+        return f"Of the first events {values[0]:.0f} % are positive; in the data {data}"
     if len(drifting) < STEADY:
-        ends = f"{min(values):.0f} and {max(values):.0f} %"
-        return f"The share of positive first events is between {ends}; in the data it is {data}"
+        ends = f"{min(values):.0f} to {max(values):.0f} %"
+        return f"First events: {ends} are positive; in the data {data}"
     first, last = (shares[drifting[place]].value for place in (0, -1))
     past = min(first, last) < real.value < max(first, last)
-    ends = f"{'rises' if last > first else 'falls'} from {100 * first:.0f} to {100 * last:.0f} %"
-    told = f"From epoch {drifting[0]} on the share of positive first events {ends}"
-    return f"{told}, past the data's {data}" if past else f"{told}; in the data it is {data}"
+    word = "rises" if last > first else "falls"
+    told = f"From epoch {drifting[0]} on the positive share {word} to {100 * last:.0f} %"
+    return f"{told}, past {data}" if past else f"{told}; in the data {data}"
 
 
 def ordered_message(found: Mapping[str, Measure]) -> str:

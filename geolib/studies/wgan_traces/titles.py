@@ -24,10 +24,7 @@ def history(judge: Arrays, epoch: int) -> str:
     """Return how far the last generator's scores are from real traces', under one critic."""
     gap = float(judge["score_history"][-1]) - float(judge["score_validation"].mean())
     word = "below" if gap < 0 else "above"
-    return (
-        f"Under the critic of epoch {epoch} the last generator's mean score is {abs(gap):.1f} "
-        f"{word} that of real traces"
-    )
+    return f"Critic of epoch {epoch}: the last generator is {abs(gap):.1f} {word} real traces"
 
 
 def events(last: Arrays, data: Arrays) -> str:
@@ -37,28 +34,22 @@ def events(last: Arrays, data: Arrays) -> str:
 
 
 def stops(units: Units) -> str:
-    """Return how many trainings each rule stops, and when."""
+    """Return how many trainings the test stops with either patience."""
     found = [stopping.rules(arrays) for arrays in units.values()]
-    told = []
-    for rule, name in (("test", "patience 10"), ("test_impatient", "patience 3")):
-        epochs = sorted(each[rule] or 0 for each in found if each[rule] is not None)
-        text = f"{len(epochs)} of {len(found)}"
-        if epochs:
-            text += f", at the earliest after epoch {epochs[0]}"
-        told.append(f"{name} stops {text}")
-    return f"The test with {'; with '.join(told)}"
+    many, few = (
+        f"{sum(each[rule] is not None for each in found)} of {len(found)}"
+        for rule in ("test", "test_impatient")
+    )
+    return f"Patience 10 stops {many} trainings, patience 3 stops {few}"
 
 
 def ordered(measures: Mapping[str, Measure]) -> str:
     """Return how well depths are met, and those that were kept from the training."""
     met, kept = (measures[f"generated_depth{end}"].value for end in ("", "_kept_back"))
-    return (
-        f"Half of the depths are met to {met:.0f} m; of those kept from the training, to "
-        f"{kept:.0f} m"
-    )
+    return f"Median error of depth: {met:.0f} m; {kept:.0f} m where none was trained on"
 
 
 def gathers(measures: Mapping[str, Measure]) -> str:
-    """Return how far the arrivals of generated gathers are from a parabola."""
+    """Return how far generated arrivals are from a parabola, over how far modelled ones are."""
     times = measures["gathers_moveout"].value / measures["gathers_moveout_floor"].value
-    return f"Generated arrivals stray {times:.1f} times as far from a parabola as modelled ones"
+    return f"Generated arrivals stray {times:.1f} times as far from a parabola"

@@ -79,31 +79,29 @@ def change(measures: Measures) -> str:
     return listed([between(place) for place in sorted({0, len(counts) - 1})])
 
 
-def lesson(measures: Measures) -> str:
-    """Return in half a sentence what generated traces change, from few labelled ones and many."""
-    counts = drawn(measures)[0]
-    gains = [
-        f"{_gain(measures[f'use_gain_over_real_{n}'])}, from {n:,} labelled ones"
-        for n in sorted({counts[0], counts[-1]})
-    ]
-    return "by " + "; by ".join(gains)
-
-
 def message(measures: Measures) -> str:
     """Return the figure's message: what generated traces add to few and to many labelled ones."""
-    return f"Mixed in, generated traces change right picks {lesson(measures)}"
+    counts = drawn(measures)[0]
+    told = []
+    for n in sorted({counts[0], counts[-1]}):
+        gain = measures[f"use_gain_over_real_{n}"]
+        sure = not (gain.low or 0.0) <= 0.0 <= (gain.high or 0.0)
+        found = f"{_points(gain.value)} points" if sure else "no clear change"
+        told.append(f"{found} with {n:,}{' traces' * (not told)}")
+    return f"Mixed in: {', '.join(told)}"
 
 
 def _trainings(count: int) -> str:
     return f"{count} training{'s' * (count != 1)}"
 
 
-def _gain(gain: Measure) -> str:
-    def points(value: float) -> str:
-        return f"{round(100 * value) + 0:+d}".replace("-", "−")
+def _points(value: float) -> str:
+    return f"{round(100 * value) + 0:+d}".replace("-", "−")
 
-    said = f"{points(gain.value)} points"
+
+def _gain(gain: Measure) -> str:
+    said = f"{_points(gain.value)} points"
     if gain.low is None or gain.high is None:
         return said
-    told = f"{said}, {points(gain.low)} to {points(gain.high)}"
+    told = f"{said}, {_points(gain.low)} to {_points(gain.high)}"
     return f"{told}, which may be chance" if gain.low < 0 < gain.high else told

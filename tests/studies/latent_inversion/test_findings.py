@@ -264,8 +264,7 @@ def test_a_readers_run_is_told_without_the_precomputed_results(story):
 
 def test_titles_of_progress_and_cost_have_one_message_that_follows_the_runs(story):
     assert story.success_title() == f"{NARROW.capitalize()}: Adam and Gauss-Newton fit more often with true rays"
-    told = "After its 9,504 solves the pooled search fits in 39 of 40, Adam in 45 of 80"
-    assert story.searches_title() == f"{told} (true rays, {NARROW})"
+    assert story.searches_title() == "True rays, 9,504 solves: pooled fits 39 of 40, Adam 45 of 80"
     ends = {
         "adam": {"true rays, width 16": (9, Measure.count(1, 8)), "scrambled, width 16": (9, Measure.count(2, 8))},
         "gn": {"true rays, width 16": (9, Measure.count(2, 8)), "scrambled, width 16": (9, Measure.count(2, 8))},
@@ -358,7 +357,7 @@ def test_the_best_and_the_worst_are_told_by_their_wrong_cells(story, world):
         "scrambled": [],
     }
     share = 100 * np.mean((world.image(truth) >= 0.5) != (world.image(other) >= 0.5))
-    told = f"The best trials have 0.0 % or less of model I's cells wrong, the worst up to {share:.1f} %"
+    told = f"Wrong cells: at most 0.0 % at best, up to {share:.1f} % at worst"
     assert story.ends_title(ends, world) == told
     assert story.ends_title({"true rays": []}, world) == "Best and worst trials"
 

@@ -27,8 +27,8 @@ def test_what_is_missed_is_told_with_what_real_traces_reach():
         "test-floor": {name: np.array(value) / 2 for name, value in own.items()},
     }
     told = handed.missed(units, Interval(0.9, 0.8, 1.1))
-    assert "begin positive 19 (14 to 23) points more often" in told and "18 ms off (real ones 9)" in told
-    assert "by 12 % (6)" in told and "0.90 times as loud (0.80 to 1.10)" in told
+    assert "19 percentage points (14 to 23) more often" in told and "18 ms off" in told and "by 9 ms" in told
+    assert "mean spectrum 12 %" in told and "and 6 %" in told and "0.90 times as loud (0.80 to 1.10)" in told
 
 
 def test_gaps_are_fractions_of_the_distance_to_silence():

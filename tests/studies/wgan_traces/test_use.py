@@ -79,9 +79,7 @@ def test_what_is_told_follows_the_gain():
     found = measures((0.1, 0.05, 0.15), (-0.03, -0.04, -0.02))
     counts, rows, alone = use_words.drawn(found)
     assert counts == [50, 500] and rows["both"].shape == (2, 3) and alone.tolist() == [0.6, 0.5, 0.7]
-    assert "+10 points, +5 to +15, from 50" in use_words.message(found)
-    assert "−3 points, −4 to −2, from 500" in use_words.message(found)
-    assert use_words.lesson(found).startswith("by +10 points, +5 to +15, from 50 labelled ones")
+    assert use_words.message(found) == "Mixed in: +10 points with 50 traces, −3 points with 500"
     both = use_words.change(found | {"use_both_50": Measure(0.6, 0.5, 0.7, 3)})
     few = "from 50 % to 60 % with 50 labelled traces (+10 points, +5 to +15)"
     assert both == f"{few} and from 50 % to 50 % with 500 labelled traces (−3 points, −4 to −2)"
@@ -89,7 +87,9 @@ def test_what_is_told_follows_the_gain():
     assert use_words.change(alone | {"use_both_50": Measure(0.6, 0.5, 0.7, 3)}) == few
     assert "With 500 labelled traces" in use_words.told(found, 0.9) and "3 trainings" in use_words.told(found, 0.9)
     assert "it can label 90 %" in use_words.told(found, 0.9) and "chance" not in use_words.told(found, 0.9)
-    assert "+1 points, −2 to +4, which may be chance" in use_words.lesson(measures((0.01, -0.02, 0.04), (0, 0, 0)))
+    unsure = measures((0.01, -0.02, 0.04), (0, 0, 0))
+    assert "+1 points, −2 to +4, which may be chance" in use_words.told(unsure, 0.9)
+    assert use_words.message(unsure) == "Mixed in: no clear change with 50 traces, no clear change with 500"
 
 
 def test_a_small_run_of_one_size_and_one_seed_is_told_once():
