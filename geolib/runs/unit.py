@@ -164,11 +164,6 @@ def select(units: Units, kind: type[U], **fields: Any) -> dict[U, Mapping[str, n
     }
 
 
-def names(units: Iterable[Unit]) -> list[str]:
-    """Return the names of units, each once, in order."""
-    return list(dict.fromkeys(unit.name for unit in units))
-
-
 def of_kind(kind: type[U], units: Iterable[Unit]) -> Iterator[U]:
     """Yield units that must all be of one kind; TypeError names one that is not."""
     for unit in units:

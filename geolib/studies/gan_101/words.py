@@ -12,10 +12,8 @@ from geolib.runs.unit import Units, select
 from geolib.studies.gan_101.ablation import with_interval
 from geolib.studies.gan_101.config import GanConfig
 from geolib.studies.gan_101.measures import best_accuracy, biases
-from geolib.studies.gan_101.telling import Telling
 from geolib.studies.gan_101.theory import BILINEAR_RATE
-from geolib.studies.gan_101.tricks import Swept
-from geolib.studies.gan_101.units import DATA, Theory, Trick, Variant
+from geolib.studies.gan_101.units import Trick, Variant
 
 #: The measure that a variant's picture is headed by.
 TITLED = {
@@ -42,27 +40,6 @@ def behind(units: Units, second: Units) -> str:
     return (
         f"{len(units) + len(second):,} runs stand behind this page; {tried:,} of them are "
         "trainings that compare tricks."
-    )
-
-
-def runs(units: Units, second: Units) -> str:
-    """Return how many runs there are of each kind: the chapter's own, and those of the sweep."""
-    seeds = {unit.seed for unit in select(units, Trick)}
-    again = {unit.seed for unit in select(units, Variant)}
-    text = (
-        f"This page speaks of {len(units) + len(second)} runs: {len(select(units, Theory))} on the "
-        f"equations and sketches, {len(select(units, Trick))} trainings with a trick or without "
-        f"(seeds: {len(seeds)}), {len(select(units, Variant))} of variants (seeds: {len(again)})"
-    )
-    if not second:
-        return f"{text}."
-    seeds_of = [{u.seed for u in select(second, Trick, data=data)} for data in DATA]
-    judging = listed(list(dict.fromkeys(str(len(each)) for each in seeds_of if each)))
-    rest = len(select(second, Telling))
-    return (
-        f"{text}, {len(select(second, Swept))} to sweep a rate{',' if rest else ' and'} "
-        f"{len(select(second, Trick))} with the swept rate (seeds: {judging})"
-        + (f" and {rest} of discriminators against a generator that rests." if rest else ".")
     )
 
 

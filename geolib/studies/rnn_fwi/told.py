@@ -22,9 +22,6 @@ from geolib.studies.rnn_fwi.curves import (
 )
 from geolib.studies.rnn_fwi.marmousi_measures import BUDGETS
 
-#: The paper's best rates, and the methods without one: the eight optimisers compared.
-BEST = ("gd-0.4", "momentum-0.8", "adagrad-40", "rmsprop-4", "adam-40", "cg", "lbfgs", "tnc")
-
 #: The paper's recommended rates, by a legend's text.
 RANGES = {"RMSprop": (1.0, 10.0), "Adagrad": (10.0, 100.0), "Adam": (10.0, 100.0)}
 
@@ -330,11 +327,6 @@ def limits(measures: Mapping[str, Measure]) -> dict[str, float]:
     """Return the rates at which theory expects a method to turn unstable, by a legend's text."""
     names = {"gd": "gd_rate_limit", "momentum": "momentum_rate_limit"}
     return {tables.LABELS[m]: measures[name].value for m, name in names.items() if name in measures}
-
-
-def best(units: Units) -> dict[str, Arrays]:
-    """Return the double-precision runs at the paper's best rates, by a legend's text."""
-    return tables.legend(units, *BEST)
 
 
 def everything(units: Units) -> dict[str, Arrays]:

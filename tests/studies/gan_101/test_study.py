@@ -394,8 +394,6 @@ def test_the_sweep_is_told_with_its_rates_and_its_seeds():
     told = trick_words.tricks({}, second | again, 5, TricksConfig())
     assert "The plain recipe is best at the rate 0.002, of 0.002 and 0.004 (seed 100, batches of 256 samples); " in told
     assert "seeds 0 to 7 judge. On the *mixture*" in told
-    counted = words.runs(second, second | again | resting(0.8, 0.9, 0.8, 12))
-    assert "2 to sweep a rate, 14 with the swept rate (seeds: 8) and 1 of discriminators" in counted
 
 
 def test_what_more_steps_bring_is_told_with_what_they_cost():
