@@ -98,7 +98,9 @@
       var pixels = /\.png$/.test(image.src) ? 2 : 1;
       image.style.setProperty("--own", image.naturalWidth / pixels + "px");
       // What leads down from the middle is seen from there.
-      if (image.closest("#fig-house")) { frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2; }
+      if (image.closest("#fig-house")) {
+        window.requestAnimationFrame(function () { frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2; });
+      }
       focus();
     }
     if (image.complete && image.naturalWidth) { own(); } else { image.addEventListener("load", own); }

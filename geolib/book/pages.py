@@ -37,7 +37,7 @@ def generate(
     executed: Path,
     states: Mapping[str, Mapping[str, Any]],
     files: Sequence[records.Shipped],
-    judged: Mapping[str, Sequence[dict[str, Any]]],
+    judged: Mapping[str, list[dict[str, Any]]],
 ) -> dict[str, bytes]:
     """Return the content of every generated file by its name.
 

@@ -51,11 +51,12 @@ div.highlight pre { background: #f4f4f6; padding: .6rem; font-size: .85rem; }
 div.phone-title { display: none; }
 figure { margin: 1.5rem 0; } figcaption { font-size: .9rem; color: var(--quiet); }
 @media (max-width: 600px) { /* a drawing keeps its letters and moves sideways below its caption */
-  figure { overflow-x: auto; } figure img[src^="data:image/svg"] { max-width: none; }
+  figure { overflow-x: auto; padding-top: 0 !important; }
+  figure img[src^="data:image/svg"] { max-width: none; }
   figcaption { position: sticky; left: 0; }
   /* its message stands above it as text, in place of the drawing's own */
   div.phone-title { display: block; font-weight: 600; margin: 1.5rem 0 -1rem; }
-  figure img[src^="data:image/svg"] { margin-top: calc(-1px * var(--cut, 0)); }
+  figure img[src^="data:image/svg"] { display: block; margin-top: calc(-1px * var(--cut, 0)); }
 }
 html body div.admonition { border: 0; border-left: 4px solid var(--edge); }
 html body div.admonition { background: var(--note); color: inherit; }

@@ -224,10 +224,9 @@ def _message(figure: Figure) -> Text | None:
     """Return the text that is a figure's message: what stands above it, or the title of its only panel."""
     if text := figure.get_suptitle():
         return next(each for each in figure.texts if each.get_text() == text)
-    # Matplotlib gives the text of a title on the left by name, the artist as an attribute alone.
-    ax = figure.axes[0] if len(figure.axes) == 1 else None
-    titles = [ax._left_title, ax.title] if ax is not None else []  # type: ignore[attr-defined]
-    return next((each for each in titles if each.get_text()), None)
+    only = figure.axes[0] if len(figure.axes) == 1 else None
+    said = only and (only.get_title(loc="left") or only.get_title())
+    return next((each for each in only.findobj(Text) if each.get_text() == said), None) if only and said else None
 
 
 def _height(figure: Figure, message: Text) -> int:
