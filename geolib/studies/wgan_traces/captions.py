@@ -71,7 +71,7 @@ def second_lobes(data: Mapping[str, np.ndarray]) -> np.ndarray:
     # Where velocity increases, a reflection begins negative.
     sign = -np.sign(np.diff(velocity, axis=1))[np.arange(len(own)), own]
     later = lag[np.arange(len(own)), own] > usual
-    return (polarity != 0) & (polarity != sign) & later
+    return np.asarray((polarity != 0) & (polarity != sign) & later)
 
 
 def data_caption(data: Mapping[str, np.ndarray], n: int) -> str:

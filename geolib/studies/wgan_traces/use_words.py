@@ -82,7 +82,7 @@ def change(measures: Measures) -> str:
 def message(measures: Measures) -> str:
     """Return the figure's message: what generated traces add to few and to many labelled ones."""
     counts = drawn(measures)[0]
-    told = []
+    told: list[str] = []
     for n in sorted({counts[0], counts[-1]}):
         gain = measures[f"use_gain_over_real_{n}"]
         sure = not (gain.low or 0.0) <= 0.0 <= (gain.high or 0.0)
