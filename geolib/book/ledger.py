@@ -202,7 +202,10 @@ def _row(
     }
     trials = max((m.independent for m in found), default=claim.planned)
     source = [sources[name] for name in claim.measure if name in sources]
-    note = _note(claim, verdict_, mine, found)
+    needed = [each.trials for each in mine.values() if each.trials]
+    if not needed and claim.planned:  # too few to tell how far they scatter: as it was planned
+        needed = [each.trials for each in plans.planned(claim, measures).values() if each.trials]
+    note = _note(claim, verdict_, needed, found)
     values = {
         **{name: getattr(claim, name) for name in (*_SAME, "differs")},
         "published": _one(claim.published),
@@ -231,9 +234,7 @@ def _refuted_by(claim: Claim, trials: int | None) -> str:
     return text if len(claim.decisive) == 1 else f"{text}, in any of {len(claim.decisive)} numbers"
 
 
-def _note(
-    claim: Claim, verdict_: str, mine: Mapping[str, rules.Judgement], found: Sequence[Measure]
-) -> str:
+def _note(claim: Claim, verdict_: str, needed: Sequence[int], found: Sequence[Measure]) -> str:
     parts = [claim.note]
     if claim.one_run:
         sampled = any(measure.low is not None for measure in found)
@@ -241,10 +242,8 @@ def _note(
         parts.append(f"{ONE_RUN[0].upper()}{ONE_RUN[1:]}{over}.")
     if verdict_ == "not run" and claim.planned:
         parts.append(f"Planned: {claim.planned} trials.")
-    if verdict_ in ("undecided", "not run"):
-        needed = [each.trials for each in mine.values() if each.trials]
-        if needed:
-            parts.append(f"About {max(needed)} independent trials would decide.")
+    if verdict_ in ("undecided", "not run") and needed:
+        parts.append(f"About {max(needed)} independent trials would decide.")
     if claim.tried:
         parts.append(f"Tried instead, and refuted: {claim.tried}")
     if claim.unvaried:

@@ -86,8 +86,7 @@ def residuals(time: np.ndarray, fits: Mapping[str, np.ndarray], deviation: np.nd
         right.plot((time - fit) / deviation, depth, ".", color=COLORS["blue"], markersize=3)
         right.set(ylabel="mean depth (m)")
     axes[-2].set_xlabel("picked time (ns)")
-    axes[-1].set_xlabel("picked less modelled (deviations)")
-    axes[-1].invert_yaxis()
+    axes[-1].set(xlabel="picked less modelled (deviations)", ylim=axes[-1].get_ylim()[::-1])
     return figure
 
 

@@ -271,7 +271,8 @@ def powerless(claim, row):
         return {"count": False, "some": row["ours"] != 0}.get(claim.rule, row["n"] is None)
     pairs = row["interval"] if isinstance(row["ours"], list) else [row["interval"]]
     decisive = [pair for name, pair in zip(claim.measure, pairs, strict=True) if name in claim.decisive]
-    if not any(None not in pair and pair[0] != pair[1] for pair in decisive):
+    # Of a median of few trials one end may be open.
+    if not any(pair != [None, None] and pair[0] != pair[1] for pair in decisive):
         return True
     # Of what exists, a shape or an identity the reverse is known only where trials are counted.
     if claim.judged_as in ("existence", "shape", "identity"):

@@ -28,6 +28,7 @@ SHIPPED = {
     ("latent_prior", "paper"): "v1-44a26d39c7295dca",
     ("latent_ablation", "width32"): "v1-ef12ac892fdd4063",
     ("latent_search", "paper"): "v1-b2a00d4ed1083a7d",
+    ("latent_truths", "width64"): "v1-aedbf5cf0c2d17e6",
     ("latent_truths", "paper"): "v1-68bb6308c0d55b35",
     ("latent_posterior", "paper"): "v2-e19a749ba6bf7e2f",
     ("rnn_fwi", "paper"): "v1-77abb6b65228cd94",

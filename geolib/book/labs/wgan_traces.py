@@ -134,4 +134,4 @@ def _chapter() -> tuple[Mapping[str, np.ndarray], Any]:
         raise ValueError(
             "the shipped results of wgan_traces must be there; they are not. Check book/results."
         )
-    return results.units["data"], STUDY.Config.from_namespace(results.config)
+    return results.units["data"], STUDY.Config.stored(results.config)
