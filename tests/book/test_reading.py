@@ -445,3 +445,10 @@ def test_figures_of_an_appendix_are_numbered_after_their_chapter():
     assert figures["papers/b"] == {"figure": {"x": (2, 1), "y": (2, 2)}}
     assert figures["papers/b_appendix"] == {"figure": {"u": ("A2", 1), "v": ("A2", 2)}, "table": {"t": ("A2", 1)}}
     assert figures["speed"] == {"figure": {"r": (1,), "s": (2,)}}
+
+
+@pytest.mark.parametrize("page", studies.pages())
+def test_the_caption_of_a_table_has_no_backtick(page):
+    """It stands in the first line of a fence of backticks, which another one ends: the table loses its name."""
+    for cell in nbformat.read(paths.notebook(page), as_version=4).cells:
+        assert "`" not in cell.metadata.get("mystnb", {}).get("table", {}).get("caption", ""), cell.id
