@@ -171,7 +171,7 @@ def _gallery(title: str, shown: Sequence[Figure]) -> str:
 :img-top: /_generated/{figure.name}.{figure.kind}
 :img-alt: {figure.alternative}
 
-{f"**{figure.title}**" if figure.title else ""}
+{f"**{_plain(figure.title)}**" if figure.title else ""}
 
 {_shown(figure.caption)}
 :::

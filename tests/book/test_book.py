@@ -298,7 +298,7 @@ def test_a_chapter_ends_with_its_record_and_marks_the_cells_that_prove(copy):
     page = "rnn_fwi_appendix"
     chapters.write(copy, page, chapters.state(copy, page), files, set())
     last = nbformat.read(copy / "book" / "papers" / f"{page}.ipynb", as_version=4).cells[-1].source
-    assert last.startswith("### The record of this page") and "](#record-rnn_fwi-paper)" in last
+    assert "### The record of this page" in last and "](#record-rnn_fwi-paper)" in last
     for fact in ("Runs", "Seeds", "Commits", "Versions", "Hardware", "Computing time", "Date"):
         assert f"| {fact} |" in last
     with pytest.raises(ValueError, match=r"the errata must name cells of rnn_fwi.ipynb; it has none with the id gone"):

@@ -55,7 +55,7 @@ def order(runs: Mapping[str, Arrays]) -> str:
     there = sorted((count, name) for name, count in counts.items() if np.isfinite(count))
     never = [name for name, count in counts.items() if not np.isfinite(count)]
     if not there:
-        return "None came to 1 % of the misfit"
+        return "No method came to 1 % of the misfit"
     told = f"{there[0][1]} is the first to come to 1 % of the misfit"
     if never:
         return f"{told}, {listed(never)} never {'does' if len(never) == 1 else 'do'}"

@@ -94,7 +94,8 @@ def test_the_search_on_unseen_truths_is_told_as_it_is_shipped(story):
         solves, _ = search.solved(studies.shipped(search.STUDY).units, operator, "binary")
         assert f"{(solves <= 10_000).sum()} of {solves.size} {rays} (" in story.unseen()
     assert dataclasses.replace(story, measures={}).unseen() == ""
-    assert "With width 64 neither was run. Another" in story.searches()
+    assert "With width 64 neither was run. Another" in dataclasses.replace(story, wide={}).searches()
+    assert "neither was run" not in story.searches()
     pooled = {Trial("consistent", "binary", "pool", 256, 1, 1, 0).name: {}}
     assert "neither was run" not in dataclasses.replace(story, wide=pooled).searches()
     # "Those that it learns from included": no truth's search is told what was simulated beforehand.

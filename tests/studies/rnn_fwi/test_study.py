@@ -450,7 +450,7 @@ def test_messages_are_made_from_what_is_drawn():
     assert told.order(runs) == f"{first}, TNC never does"
     assert told.order({name: runs[name] for name in ("Adam 40", "CG")}) == f"{first}, Adam 40 the last"
     assert told.order({"CG": runs["CG"]}) == first
-    assert told.order({"TNC": runs["TNC"]}) == "None came to 1 % of the misfit"
+    assert told.order({"TNC": runs["TNC"]}) == "No method came to 1 % of the misfit"
     rising = {**runs["CG"], "misfit": np.append(runs["CG"]["misfit"], 0.2)}
     gd = {"gradient descent 0.2": runs["CG"], "gradient descent 0.4": rising}
     assert told.settling(gd) == "The misfit falls at 0.2, rises again at 0.4"
@@ -640,12 +640,15 @@ def test_line_searches_that_stop_by_themselves_are_told_of_single_precision():
 
 
 def test_every_number_that_sentences_quote_is_there_and_no_other():
-    named = set()
+    named, answers = set(), set()
     for page in study.pages:
         for cell in json.loads(paths.notebook(page).read_text(encoding="utf-8"))["cells"]:
+            source = "".join(cell["source"])
             if cell["cell_type"] == "markdown":
-                named |= set(re.findall(r"\{glue:text\}`(\w+)`", "".join(cell["source"])))
-    assert named == set(quoted.QUOTED)
+                named |= set(re.findall(r"\{glue:text\}`(\w+)`", source))
+            else:  # what an exercise's code gives to the answer above it
+                answers |= set(re.findall(r"\"(exercise_\w+)\"", source))
+    assert answers and named == set(quoted.QUOTED) | answers
     shipped = studies.shipped(study)
     found = quoted.numbers(shipped.units, studies.shipped_measures(study))
     assert "(not run)" not in {found[name] for name in named}
