@@ -240,8 +240,10 @@ def _note(claim: Claim, verdict_: str, needed: Sequence[int], found: Sequence[Me
         sampled = any(measure.low is not None for measure in found)
         over = "; the interval is over its samples" if sampled else ""
         parts.append(f"{ONE_RUN[0].upper()}{ONE_RUN[1:]}{over}.")
-    if verdict_ == "not run" and claim.planned:
+    if claim.planned and verdict_ == "not run":
         parts.append(f"Planned: {claim.planned} trials.")
+    elif claim.planned and verdict_ == "undecided":
+        parts.append(f"In are {found[0].n} of {claim.planned} planned trials.")
     if verdict_ in ("undecided", "not run") and needed:
         parts.append(f"About {max(needed)} independent trials would decide.")
     if claim.tried:

@@ -15,6 +15,8 @@ from geolib.datasets import fetch
 Model = NDArray[np.float64]
 WATER = 1500.0
 """Velocity of sea water, m/s."""
+FILE = "marmousi_vp_1601x401.f32"
+"""The public file of the Marmousi model."""
 
 
 @checked(thicknesses=(0, None, "m"), velocities=(1e-9, None, "m/s"), spacing=(1e-12, None, "m"), nz=(1, None))
@@ -123,7 +125,7 @@ def marmousi(seed: int = 0) -> tuple[Model, str]:
     origin : str
         Where the model comes from, for captions and provenance.
     """
-    path = fetch.locate("marmousi_vp_1601x401.f32")
+    path = fetch.locate(FILE)
     if path is None:
         return marmousi_like(np.random.default_rng(seed)), f"procedural model like Marmousi (seed {seed})"
     grid = np.fromfile(path, dtype="<f4").reshape(1601, 401)

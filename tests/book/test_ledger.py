@@ -358,6 +358,11 @@ def test_a_claim_that_is_not_run_tells_the_power_of_its_plan():
     expected = rules.planned("between", [0, None], 0.2, 100, "comparison", near, 0.2)
     assert row["verdict"] == "not run" and row["power"] == round(expected.power, 4)
     assert f"Planned: 100 trials. About {expected.trials} independent trials would decide." in row["note"]
+    # Two of them give no spread: how many would decide is still that of the plan.
+    (begun,) = claims.judge([entry], like | {name: Measure(0.2, -math.inf, math.inf, 2) for name in ("m", "o")})
+    assert begun["verdict"] == "undecided"
+    told = f"In are 2 of 100 planned trials. About {expected.trials} independent trials would decide."
+    assert told in begun["note"]
     assert plans.planned(replace(entry, spread=half / rules.Z * 10), {})["m"].power == pytest.approx(expected.power)
     # A share's interval is Wilson's; of a ratio the logarithm has the spread.
     share = replace(entry, setting=[0, 0.1], effect=None, judged_as="number")

@@ -5,16 +5,9 @@ import numpy as np
 import pytest
 
 from geolib.plots import distributions
+from tests.plots.conftest import texts
 
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
-def texts(figure):
-    return [text.get_text() for axis in figure.axes for text in axis.texts]
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def test_a_variant_that_was_not_run_is_said_to_be_missing():

@@ -1,20 +1,12 @@
 """Figures of patches and of tricks: what they say where runs are missing, and what is drawn where."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from geolib.plots import facies
+from tests.plots.conftest import texts
 
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
-def texts(figure):
-    return [text.get_text() for axis in figure.axes for text in axis.texts]
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def test_a_variant_that_was_not_run_is_said_to_be_missing():

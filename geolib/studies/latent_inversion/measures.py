@@ -69,7 +69,7 @@ def measures(units: Units) -> dict[str, Measure]:
     for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
         made = {
             **pooled_measures(trials, operator, found.get("table1.all.image")),
-            **_descent(trials, operator),
+            **descent(trials, operator),
             **_search_measures(trials, operator),
         }
         found.update({f"{prefix}{name}": measure for name, measure in made.items()})
@@ -181,7 +181,7 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
     return found
 
 
-def _descent(trials: Units, operator: str) -> dict[str, Measure]:
+def descent(trials: Units, operator: str) -> dict[str, Measure]:
     """Return when strategies descend, their best, and how often a run poor after 2000 recovers."""
     named = list(select(trials, Trial, operator=operator).items())
     found: dict[str, Measure] = {}
@@ -229,11 +229,24 @@ def _descent(trials: Units, operator: str) -> dict[str, Measure]:
             if late:
                 recovered = sum(float(a["best"][-1]) <= LIMITS[-1] for a in late)
                 found[f"s1.late_recoveries_{limit:g}"] = Measure.count(recovered, len(late))
+        still = [a for _, a in mine if _still_sampled(a)]
+        if still:
+            recovered = sum(float(a["best"][-1]) <= LIMITS[-1] for a in still)
+            found["s1.late_recoveries_still"] = Measure.count(recovered, len(still))
         hits = [a for _, a in mine if a["best"][-1] <= LIMITS[-1]]
         if hits:
             lost = sum(float(a["best_if_stopped"]) > LIMITS[-1] for a in hits)
             found["s1.lost_to_early_stop"] = Measure.count(lost, len(hits))
     return found
+
+
+def _still_sampled(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Return whether a search that goes on has values above 2.5 as a rule in solves 2000 to 3000.
+
+    The median of these solves; a single value above it is what `late_recoveries` counts.
+    """
+    window = (arrays["iteration"] >= 2000) & (arrays["iteration"] < 3000) & _searching(arrays)
+    return bool(window.any() and np.median(arrays["trajectory"][window]) > 2.5)
 
 
 def _searching(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

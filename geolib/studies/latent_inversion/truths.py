@@ -16,7 +16,7 @@ from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck
 from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units, of_kind, select
-from geolib.studies.latent_inversion import recheck, trials
+from geolib.studies.latent_inversion import measures, recheck, trials
 from geolib.studies.latent_inversion.config import TruthsConfig, weights_name
 from geolib.studies.latent_inversion.study import DIMS
 from geolib.studies.latent_inversion.tables import LIMITS
@@ -93,8 +93,8 @@ class Truths(Study[TruthsConfig]):
         return recheck.trial(config, unit, arrays)
 
     def measures(self, config: TruthsConfig, units: Units) -> dict[str, Measure]:
-        """Return the share of trials that fit, bootstrapped over the true models."""
-        found = {}
+        """Return how trials descend, and the share that fits, bootstrapped over the true models."""
+        found: dict[str, Measure] = {}
         for prefix, operator in (("", "consistent"), ("as_published.", "as_published")):
             models: dict[int, list[bool]] = {}
             for trial, arrays in select(units, Trial, operator=operator).items():
@@ -103,6 +103,8 @@ class Truths(Study[TruthsConfig]):
                 found[f"{prefix}truths.s1.le{LIMITS[-1]}"] = Measure.clustered(
                     list(models.values())
                 )
+            descents = measures.descent(units, operator).items()
+            found |= {f"{prefix}truths.{name}": measure for name, measure in descents}
         return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from geolib.datasets import velocity
 from geolib.runs.measure import Measure
 from geolib.runs.recheck import Recheck, whole
 from geolib.runs.study import Study
@@ -72,7 +73,7 @@ class RnnFwi(Study[FwiConfig]):
         "If a wave solver is a recurrent network, which of deep learning's optimisers inverts it "
         "best, at which rate?"
     )
-    files = ("marmousi_vp_1601x401.f32",)
+    files = (velocity.FILE,)
     dims: ClassVar[Mapping[str, tuple[str, ...]]] = DIMS
     lends: ClassVar[Mapping[str, object]] = {
         "problem": problem_1d,

@@ -679,6 +679,17 @@ def test_descent_is_read_from_the_runs_of_its_own_order():
     assert "s1.late_recoveries_2.5" not in study.measures(SMALL, slow)
 
 
+@pytest.mark.parametrize(("values", "counted"), [([9, 3, 9], True), ([9, 2, 2], False), ([1, 3, 9], False)])
+def test_what_is_still_sampled_is_the_median_of_a_thousand_solves(values, counted):
+    """A value above the limit among lower ones is none, nor is any after one that fits."""
+    name = next(name for name in made_up(trials=1) if name.startswith("consistent-binary-adam10000"))
+    iteration, curve = np.array([2000, 2500, 2999, 9999]), np.array([*values, 1.0])
+    arrays = {"iteration": iteration, "trajectory": curve, "running_best": np.minimum.accumulate(curve)}
+    arrays |= {"best": np.array([1.0]), "best_if_stopped": np.array(9.0)}
+    found = study.measures(SMALL, {name: arrays})
+    assert found.get("s1.late_recoveries_still") == (tables.Measure.count(1, 1) if counted else None)
+
+
 def test_shares_are_pooled_over_scenarios_that_share_their_starts():
     found = study.measures(SMALL, made_up())
     # Every method of the made-up results ends alike: 2 of 20 in each scenario, at the same starts, and one image of 20.

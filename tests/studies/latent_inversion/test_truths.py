@@ -58,3 +58,16 @@ def test_shares_are_bootstrapped_over_the_true_models():
     share = study.measures(SMALL, made)["truths.s1.le1.01"]
     assert share == Measure.clustered([[True, True]] + [[False, False]] * 5)
     assert "as_published.truths.s1.le1.01" not in study.measures(SMALL, made)
+
+
+def test_descents_of_other_true_models_are_read_as_the_chapters_are():
+    shipped = studies.shipped(study, "width64")
+    found = study.measures(study.Config.stored(shipped.config), shipped.units)
+    late = found["as_published.truths.s1.late_recoveries_still"]
+    counted = []
+    for arrays in shipped.units.values():
+        rows = zip(arrays["iteration"], arrays["trajectory"], arrays["running_best"], strict=True)
+        values = sorted(value for number, value, least in rows if 2000 <= number < 3000 and least > 1.01)
+        if values and values[len(values) // 2] > 2.5:
+            counted.append(float(arrays["best"][-1]) <= 1.01)
+    assert late == Measure.count(sum(counted), len(counted)) and 0 < late.n < len(shipped.units)

@@ -668,6 +668,13 @@ def test_what_is_computed_again_is_compared_as_far_as_both_go(tiny):
     assert told.recheck(tiny.units, {}) == {} and told.recheck({}, before) == {}
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_gather_of_a_model_that_stands_in_is_not_compared(monkeypatch, tmp_path, there):
+    monkeypatch.setattr(told.fetch, "locate", lambda name: tmp_path / name if there else None)
+    units = {"gather": {"gather": np.ones(3)}, "hessian": {"estimates": np.ones(2)}}
+    assert len(told.recheck(units, units)) == 1 + there
+
+
 def test_the_printed_algorithm_ends_at_the_gradient_and_the_errata_say_how_far_its_middle_is_off():
     found = _rnn_theory.as_printed()
     assert found["last_line"] < 1e-12
@@ -726,6 +733,9 @@ def test_other_choices_judge_only_what_rests_on_them():
     assert "adam_fastest_of_five" in strict and "1d_gd_0.4_f64_roughness" not in strict
     assert strict["adam_fastest_of_five"] != base["adam_fastest_of_five"]
     assert "cg_model" in found["a well matched model is closer by a tenth"]
+    # A descent that never comes to a tenth of a per cent is judged, and not left out.
+    assert base["1d_rmsprop_4_f64_evaluations"].value < 200
+    assert strict["1d_rmsprop_4_f64_evaluations"].value == np.inf
 
 
 def test_the_erratum_on_adams_bound_quotes_what_is_measured():
