@@ -34,10 +34,12 @@ __all__ = [
     "VERDICTS",
     "Claim",
     "cell",
+    "choices",
     "errata",
     "judge",
     "load",
     "not_testable",
+    "opposed",
     "otherwise",
     "robustness",
     "side_by_side",
@@ -114,6 +116,23 @@ def turned(first: str, others: Mapping[str, str]) -> list[str]:
     return [label for label, other in others.items() if {first, other} <= firm and other != first]
 
 
+def opposed(first: str, read: Mapping[str, str]) -> list[str]:
+    """Return the readings that make a verdict mixed.
+
+    Those that turn it; of one that is undecided those that are decided, where they do not agree.
+    """
+    if first != "undecided":
+        return turned(first, read)
+    decided = {label: each for label, each in read.items() if each not in (first, "not run")}
+    return list(decided) if len(set(decided.values())) > 1 else []
+
+
+def choices(alternatives: Mapping[str, str]) -> int:
+    """Return how many choices of ours were made otherwise: parts of the seeds shown are one."""
+    parts = {"the first half of the seeds", "the second half of the seeds"}
+    return len(alternatives.keys() - parts) + bool(alternatives.keys() & parts)
+
+
 def state(verdict_: str, alternatives: int, turns: int, reached: int) -> str:
     """Return how firm a verdict is: open, untested, fragile, robust or unconfirmed.
 
@@ -122,11 +141,11 @@ def state(verdict_: str, alternatives: int, turns: int, reached: int) -> str:
     verdict_ : str
         One of `VERDICTS`; where it is undecided, all is *open*.
     alternatives, turns, reached : int
-        Other choices that were run; those that turn the verdict (one makes it *fragile*); those
-        that reach it by themselves (of one that is mixed by its readings: what is shown, or one of
-        these readings). Fewer than two choices leave it *untested*. Where none turns it at least
-        half have to reach it for *robust*; else most choices decide nothing, and it is
-        *unconfirmed*.
+        Other choices that were run (`choices`); those that turn the verdict (one makes it
+        *fragile*); those that reach it by themselves (of one that is mixed by its readings: what is
+        shown, or one of these readings). Fewer than two choices leave it *untested*. Where none
+        turns it at least half have to reach it for *robust*; else most choices decide nothing, and
+        it is *unconfirmed*.
     """
     if verdict_ == "undecided":
         return "open"
@@ -184,7 +203,7 @@ def _row(
     alternatives = robustness(claim, measures, variants)
     read = {choice: alternatives[choice] for choice in claim.readings if choice in alternatives}
     # A choice that the paper leaves open and that turns the verdict makes it mixed, not fragile.
-    against = turned(shown, read)
+    against = opposed(shown, read)
     verdict_ = "mixed" if against else shown
     turns = [choice for choice in turned(shown, alternatives) if choice not in read]
     # A reading that makes a verdict mixed is a part of it.
@@ -192,7 +211,7 @@ def _row(
         choice for choice, each in alternatives.items() if each == shown or choice in against
     ]
     # Bars and readings of one single run say nothing of another run.
-    tried = 0 if claim.unvaried else len(alternatives)
+    tried = 0 if claim.unvaried else choices(alternatives)
     robust = {
         "verdict": state(verdict_, tried, len(turns), len(reached)),
         "alternatives": alternatives,
@@ -219,7 +238,9 @@ def _row(
         "refuted_by": claim.refuted_by or _refuted_by(claim, trials),
         "figure": claim.figure or None,
         "record": source[0] if source else None,
-        "note": " ".join(filter(None, [filled.fill(note, measures), _opposed(shown, against)])),
+        "note": " ".join(
+            filter(None, [filled.fill(note, measures), _opposed(shown, read, against)])
+        ),
     }
     return {key: values[key] for key in KEYS}
 
@@ -257,11 +278,11 @@ def _note(claim: Claim, verdict_: str, needed: Sequence[int], found: Sequence[Me
     return " ".join(part for part in parts if part)
 
 
-def _opposed(shown: str, against: Sequence[str]) -> str:
+def _opposed(shown: str, read: Mapping[str, str], against: Sequence[str]) -> str:
     if not against:
         return ""
-    choices = ", ".join(f"“{choice}”" for choice in against)
-    return f"The paper leaves it open: {shown} as shown, otherwise with {choices}."
+    told = ", ".join(f"{read[choice]} with “{choice}”" for choice in against)
+    return f"The paper leaves it open: {shown} as shown, {told}."
 
 
 def side_by_side(

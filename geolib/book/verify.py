@@ -254,6 +254,8 @@ def case(judged: Sequence[dict[str, Any]], identity: str) -> str:
         "power": _power(row, claim),
         "robustness": _robustness(robust),
         **{f"  {choice}": verdict for choice, verdict in robust["alternatives"].items()},
+        # Named beforehand, and without a result as yet.
+        **{f"  {choice}": "not run" for choice in claim.robust.keys() - robust["alternatives"]},
         "differs": row["differs"],
         "shown by": row["figure"] or "—",
         "record": row["record"] or "—",

@@ -102,6 +102,29 @@ def test_a_verdict_that_most_other_choices_leave_open_is_unconfirmed():
     assert row["robust"]["verdict"] == "open"
 
 
+def test_an_undecided_verdict_is_mixed_where_readings_oppose_each_other():
+    names = {name: {"measure": name} for name in "abc"}
+    entry = replace(claim("between", [0, 1], ["x"]), robust=names, readings=("a", "b"))
+    ours = {"m": Measure(1, 0.5, 2), "a": Measure(0.5), "b": Measure(2.0), "c": Measure(1, 0.5, 2)}
+    (row,) = claims.judge([entry], ours)
+    assert (row["verdict"], row["robust"]["verdict"]) == ("mixed", "robust")
+    assert row["robust"]["opposed_by"] == ["a", "b"]
+    assert row["note"].endswith("undecided as shown, reproduced with “a”, not reproduced with “b”.")
+    # Readings that agree decide nothing that is shown as open, nor does another choice.
+    for other in (ours | {"b": Measure(0.6)}, ours | {"b": Measure(1, 0.5, 2), "c": Measure(2.0)}):
+        (row,) = claims.judge([entry], other)
+        assert (row["verdict"], row["robust"]["verdict"]) == ("undecided", "open")
+
+
+def test_both_halves_of_the_seeds_are_one_choice():
+    halves = {f"the {each} half of the seeds": {"m": Measure(0.9)} for each in ("first", "second")}
+    entry = claim("between", [0, 1], ["x"])
+    (row,) = claims.judge([entry], {"m": Measure(0.7)}, halves)
+    assert row["robust"]["verdict"] == "untested" and len(row["robust"]["alternatives"]) == 2
+    (row,) = claims.judge([entry], {"m": Measure(0.7)}, halves | {"elsewhere": {"m": Measure(0.8)}})
+    assert row["robust"]["verdict"] == "robust"
+
+
 def test_a_row_says_that_no_alternative_was_tried_and_what_mixed_and_robust_are():
     entry = claim("between", [0, 1], ["x"])
     (row,) = claims.judge([entry], {"m": Measure(0.7)})
@@ -142,7 +165,7 @@ def test_a_choice_that_the_paper_leaves_open_and_that_turns_a_verdict_makes_it_m
     ours, others = {"m": Measure(0.7)}, {"linear start": {"m": Measure(2.0)}}
     (row,) = claims.judge([replace(entry, readings=("linear start", "lax"))], ours, others)
     assert row["verdict"] == "mixed"
-    assert "reproduced as shown, otherwise with “linear start”." in row["note"]
+    assert "reproduced as shown, not reproduced with “linear start”." in row["note"]
     # What the paper leaves open is in the verdict; what is ours alone makes it fragile.
     assert row["robust"]["turns_with"] == ["strict"]
     (row,) = claims.judge([replace(entry, readings=("lax", "not run here"))], ours, others)
@@ -162,6 +185,14 @@ def judged(judged):
 def test_a_verdict_changes_on_purpose_only(judged):
     """Where it is meant, `python -m tests.references --verdicts` writes anew what is held."""
     assert references.verdicts({"all": judged}) == json.loads(references.VERDICTS.read_text())
+
+
+def test_a_case_names_choices_that_have_no_result_yet(judged):
+    told = verify.case(judged, "latent_inversion.dream.always")
+    row = next(row for row in judged if row["id"] == "latent_inversion.dream.always")
+    entry = next(entry for entry in claims.load(paths.ledger()) if entry.id == row["id"])
+    missing = entry.robust.keys() - row["robust"]["alternatives"]
+    assert missing and told.count("not run") == len(missing)
 
 
 def test_every_decided_claim_makes_its_case(judged):

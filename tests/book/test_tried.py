@@ -39,7 +39,6 @@ SETTINGS = {
     "rnn_fwi.rmsprop-4-smooth": "40",
     "rnn_fwi.rmsprop-4-fastest": "0.4 0.8 4 40",
     "rnn_fwi.adam-small": "4 40 100",
-    "rnn_fwi.best-rmsprop": "0.4 0.8 4 40",
     "rnn_fwi.momentum-200": "0.1",
     "rnn_fwi.adagrad-200": "0.4 4 1000",
     "rnn_fwi.rmsprop-200": "0.4 0.8",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 
@@ -177,6 +178,54 @@ def local_minima(grid: np.ndarray) -> int:
         grid, footprint=np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]]), mode="nearest"
     )
     return int((grid < around)[1:-1, 1:-1].sum())
+
+
+def depths(grid: np.ndarray) -> np.ndarray:
+    """Return how deep each minimum inside a grid lies below the lowest pass to a deeper one.
+
+    A plateau counts once. The deepest minimum of all has no pass: its depth is infinite.
+    """
+    rows, columns = grid.shape
+    values = grid.ravel()
+    above: dict[int, int] = {}  # of each point flooded so far, another of its basin
+
+    def lowest(point: int) -> int:
+        while above[point] != point:
+            point = above[point]
+        return point
+
+    found = {}
+    for point in map(int, np.argsort(values, kind="stable")):
+        row, column = divmod(point, columns)
+        around = [
+            r * columns + c
+            for r in range(max(row - 1, 0), min(row + 2, rows))
+            for c in range(max(column - 1, 0), min(column + 2, columns))
+        ]
+        basins = sorted({lowest(each) for each in around if each in above}, key=values.__getitem__)
+        above[point] = basins[0] if basins else point
+        if not basins:
+            found[point] = math.inf
+        for shallower in basins[1:]:
+            found[shallower] = values[point] - values[shallower]
+            above[shallower] = basins[0]
+    inside = [p for p in found if 0 < p // columns < rows - 1 and 0 < p % columns < columns - 1]
+    return np.array(sorted(found[point] for point in inside))
+
+
+def seen(grid: np.ndarray, share: float) -> int:
+    """Return the minima inside a grid that are deeper than a share of the grid's range."""
+    return int((depths(grid) > share * np.ptp(grid)).sum())
+
+
+def flat_area(grid: np.ndarray, share: float) -> float:
+    """Return the largest connected area, as a share, where neighbours differ less than so much.
+
+    So much is a share of the grid's range, over a point and its eight neighbours.
+    """
+    steps = ndimage.maximum_filter(grid, 3) - ndimage.minimum_filter(grid, 3)
+    areas, count = ndimage.label(steps < share * np.ptp(grid))
+    return float(np.bincount(areas.ravel())[1:].max() / grid.size) if count else 0.0
 
 
 def flat_share(grid: np.ndarray) -> float:

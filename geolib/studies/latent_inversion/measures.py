@@ -13,7 +13,7 @@ from geolib.inversion import crosshole
 from geolib.runs.measure import Measure
 from geolib.runs.unit import Units, select
 from geolib.studies.latent_inversion import effects
-from geolib.studies.latent_inversion.facts import flat_share, local_minima
+from geolib.studies.latent_inversion.facts import flat_area, flat_share, local_minima, seen
 from geolib.studies.latent_inversion.images import image_measures
 from geolib.studies.latent_inversion.pooled import pooled_measures
 from geolib.studies.latent_inversion.tables import (
@@ -81,7 +81,8 @@ def published_measures(published: Mapping[str, Sequence[int]]) -> dict[str, Meas
 
     How often model I beats model II, strictly, over all pairs that are not both zero and over those
     at 1.01 alone; and how much farther apart the models are under strategy 1 than under strategy 2
-    at the largest budgets, as a mean difference of counts of 100.
+    at the largest budgets, as a mean difference of counts of 100. And Fisher's test of Table 3's
+    counts at 1.01 with one noise against those with the other.
 
     Parameters
     ----------
@@ -114,7 +115,21 @@ def published_measures(published: Mapping[str, Sequence[int]]) -> dict[str, Meas
         if all(gaps):
             apart = float(np.mean(gaps[0]) - np.mean(gaps[1]))
             found[f"published.models_apart_s1_less_s2_at_{limit}"] = Measure(apart)
-    return found
+    return found | _published_noise(published)
+
+
+def _published_noise(published: Mapping[str, Sequence[int]]) -> dict[str, Measure]:
+    """Return how likely both noises' published counts are if the noise does not matter."""
+    from scipy import stats
+
+    counts: dict[str, list[int]] = {"I": [], "II": []}
+    for name, row in published.items():
+        if at := re.search(rf"table3\.s1-{MARKS[-1]}-I+-(I+)$", name):
+            counts[at[1]].append(row[-1])
+    if not all(counts.values()):
+        return {}
+    table = [[sum(fits), 100 * len(fits) - sum(fits)] for fits in counts.values()]
+    return {"published.table3.noise_p": Measure(float(stats.fisher_exact(table).pvalue))}
 
 
 def fitted(units: Units, operator: str) -> dict[str, Mapping[str, np.ndarray]]:
@@ -166,9 +181,7 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         for zoom, grid in zip(
             ("whole", "near"), grids, strict=False
         ):  # units of before 28 November 2026 have one order
-            found[f"{prefix}landscape.{zoom}.minima"] = Measure(float(local_minima(grid)))
-            found[f"{prefix}landscape.{zoom}.spikes"] = Measure(float(local_minima(-grid)))
-            found[f"{prefix}landscape.{zoom}.flat"] = Measure(flat_share(grid))
+            found |= {f"{prefix}landscape.{zoom}.{n}": m for n, m in _terrain(grid).items()}
     if facts["operator_misfit"].size:
         found["operator.consistent_misfit"] = Measure(float(facts["operator_misfit"][0]))
         found["operator.published_misfit"] = Measure(float(facts["operator_misfit"][1]))
@@ -179,6 +192,21 @@ def _facts(facts: Mapping[str, np.ndarray]) -> dict[str, Measure]:
         if facts.get(fact, np.empty(0)).size:  # units of before 20 November 2026 lack these
             found[name] = Measure(float(facts[fact].flat[0]))
     return found
+
+
+def _terrain(grid: np.ndarray) -> dict[str, Measure]:
+    """Return the minima, the spikes and the flat areas of a misfit, all of them and those seen."""
+    return {
+        "minima": Measure(float(local_minima(grid))),
+        "minima.hundredth": Measure(float(seen(grid, 0.01))),
+        "minima.fiftieth": Measure(float(seen(grid, 0.02))),
+        "spikes": Measure(float(local_minima(-grid))),
+        "spikes.hundredth": Measure(float(seen(-grid, 0.01))),
+        "spikes.fiftieth": Measure(float(seen(-grid, 0.02))),
+        "flat": Measure(flat_share(grid)),
+        "flat_area.hundredth": Measure(flat_area(grid, 0.01)),
+        "flat_area.twentieth": Measure(flat_area(grid, 0.05)),
+    }
 
 
 def descent(trials: Units, operator: str) -> dict[str, Measure]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from geolib.runs.measure import Measure
 from geolib.runs.unit import Units
 from geolib.studies.latent_inversion.tables import LIMITS, ROMAN, best_by
 from geolib.studies.latent_inversion.units import SCENARIOS
 
-#: The scenarios, pairs of true model and noise, that are pooled: all, both noises of model I, both
+#: The scenarios, pairs of true model and noise, that are pooled: all, both noises of a model, both
 #: models of a noise. And updates of either strategy at which shares are pooled: the three budgets
 #: of each.
 PARTS = {
     "": SCENARIOS,
     "-I": ((1, 1), (1, 2)),
+    "-II": ((2, 1), (2, 2)),
     "-noise-I": ((1, 1), (2, 1)),
     "-noise-II": ((1, 2), (2, 2)),
 }
@@ -40,10 +42,12 @@ def pooled_measures(
     dict of str to Measure
         ``table3.s1-10000.le1.01.pooled`` for each table, strategy, budget and limit of which every
         scenario has a trial; ``table3.s1_minus_s2`` at the largest budgets and
-        ``table3.s1_minus_s2_at_1000`` at 1.1; ``table3.noise_II_minus_I``;
-        ``table3.s2_minus_s1_model_I_at_1000`` at 1.2; ``thresholding.difference``, Table 2 less
-        Table 3 for strategy 1, and ``thresholding.model_I``, for strategy 2 and model I at 1.1;
-        ``table3.whole_minus_times``, the whole image less the traveltimes.
+        ``table3.s1_minus_s2_at_1000`` at 1.1; ``table3.noise_II_minus_I``, and
+        ``table3.noise_apart``, its amount;
+        ``table3.s2_minus_s1_model_I_at_1000`` at 1.2, and of model II;
+        ``thresholding.difference``, Table 2 less Table 3 for strategy 1, and
+        ``thresholding.model_I``, for strategy 2 and model I at 1.1; ``table3.whole_minus_times``,
+        the whole image less the traveltimes.
     """
     found: dict[str, Measure] = {}
     for table, case in (("table2", "continuous"), ("table3", "binary")):
@@ -104,10 +108,21 @@ def _differences(found: Mapping[str, Measure], image: Measure | None) -> dict[st
         pairs[f"{table}.whole_minus_times"] = (image, largest)
         noise = [share(f"{table}.s1-10000-noise-{each}.le1.01") for each in ("II", "I")]
         pairs[f"{table}.noise_II_minus_I"] = (noise[0], noise[1])
-        at_1000 = [share(f"{table}.s{strategy}-1000-I.le1.2") for strategy in (2, 1)]
-        pairs[f"{table}.s2_minus_s1_model_I_at_1000"] = (at_1000[0], at_1000[1])
-    return {
+        for model in ROMAN.values():
+            at_1000 = [share(f"{table}.s{strategy}-1000-{model}.le1.2") for strategy in (2, 1)]
+            pairs[f"{table}.s2_minus_s1_model_{model}_at_1000"] = (at_1000[0], at_1000[1])
+    differences = {
         name: Measure.difference(a, b)
         for name, (a, b) in pairs.items()
         if a is not None and b is not None
     }
+    for name in [name for name in differences if name.endswith(".noise_II_minus_I")]:
+        differences[name.replace("noise_II_minus_I", "noise_apart")] = _amount(differences[name])
+    return differences
+
+
+def _amount(difference: Measure) -> Measure:
+    """Return how far two shares are apart, whichever is the larger."""
+    ends = [difference.low or 0.0, difference.high or 0.0]
+    least = 0.0 if ends[0] <= 0 <= ends[1] else min(map(abs, ends))
+    return replace(difference, value=abs(difference.value), low=least, high=max(map(abs, ends)))

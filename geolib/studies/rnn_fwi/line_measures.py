@@ -153,6 +153,7 @@ def _plain(d: Descents) -> Rules:
         "gd_slower_at_0.2": lambda: d.at("gd", 0.2) > d.at("gd", 0.4),
         "gd_range_share": lambda: share([not lasting(r) for r in d.every("gd")]),
         "gd_not_acceptable": lambda: not d.better(d.best("gd")),
+        "gd_shows_not": lambda: not d.shows(d.best("gd")),
         "network_to_kernels": agreement,
     }
 

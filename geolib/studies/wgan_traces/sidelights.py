@@ -25,6 +25,7 @@ def measures(units: Units) -> dict[str, Measure]:
     deviations, run = default_deviations(), epochs(units)
     larger = sum(deviation > DCGAN for deviation in deviations)
     found = {f"default_larger_than_{DCGAN}": Measure.count(larger, len(deviations)), **_unpadded()}
+    found |= _told_apart(run)
     if len(run) < TRAINED:
         return found
     found |= _training(run)
@@ -34,6 +35,23 @@ def measures(units: Units) -> dict[str, Measure]:
             if "samples" in run[epoch - 1]:
                 loud = loudness(run[epoch - 1]["samples"], real)
                 found[f"epoch_{epoch}_loudness"] = Measure(loud)
+    return found
+
+
+def _told_apart(run: Sequence[Mapping[str, np.ndarray]]) -> dict[str, Measure]:
+    """Return how often a critic scores an unseen real trace above a generated one of its epoch.
+
+    And in how many epochs each loss is higher than in the one before.
+    """
+    found = {}
+    for epoch, arrays in enumerate(run, 1):
+        if "score_validation" in arrays:  # epochs that were tested
+            real, generated = (arrays[f"score_{each}"] for each in ("validation", "generated"))
+            ordered = stats.mannwhitneyu(real, generated).statistic
+            found[f"told_apart_{epoch}"] = Measure(float(ordered) / real.size / generated.size)
+    for player in ("critic", "generator") if len(run) > 1 else ():
+        rises = np.diff([float(arrays[f"{player}_loss"].mean()) for arrays in run]) > 0
+        found[f"{player}_loss_rises"] = Measure.count(int(rises.sum()), len(rises))
     return found
 
 

@@ -19,7 +19,7 @@ from geolib.runs import journal, paths, store
 from geolib.runs.tables import markdown
 from geolib.studies.latent_inversion import effects as latent_effects
 from geolib.studies.latent_inversion import facts as latent_facts
-from geolib.studies.latent_inversion import images, searches, tables
+from geolib.studies.latent_inversion import images, pooled, searches, tables
 from geolib.studies.latent_inversion import study as study_module
 from geolib.studies.latent_inversion import trials as descents
 from geolib.studies.latent_inversion.study import STUDY as study
@@ -744,7 +744,34 @@ def test_generator_facts(facts):
 
 def test_local_minima_are_counted():
     x = np.linspace(0, 4 * np.pi, 41)
-    assert latent_facts.local_minima(np.cos(x)[:, None] + np.cos(x)[None]) == 4
+    grid = np.cos(x)[:, None] + np.cos(x)[None]
+    assert latent_facts.local_minima(grid) == 4
+    assert latent_facts.depths(grid)[-1] == np.inf and len(latent_facts.depths(grid)) == 4
+
+
+def test_a_minimum_is_as_deep_as_the_pass_to_a_deeper_one():
+    grid = np.full((5, 9), 3.0)
+    grid[2, 1:8] = [0, 1, 2, 1.5, 2.5, 2.5, 1.75]  # basins of 0, 1.5 and 1.75, passes at 2 and 2.5
+    assert latent_facts.depths(grid).tolist() == [0.5, 0.75, np.inf]
+    assert latent_facts.seen(grid, 0.2) == 2 and latent_facts.seen(grid, 0.1) == 3  # of a range of 3
+    grid[2, 6:7] = 1.75  # a plateau is one minimum
+    assert latent_facts.depths(grid).tolist() == [0.5, 0.75, np.inf]
+    assert latent_facts.depths(np.add.outer(np.arange(5.0), np.arange(9.0))).size == 0  # it lies on the edge
+
+
+def test_a_flat_area_is_connected():
+    grid = np.add.outer(np.zeros(10), np.arange(10.0))  # range 9, steps of 2 over three columns
+    assert latent_facts.flat_area(grid, 0.01) == 0
+    grid[:, 6:] = 6
+    assert latent_facts.flat_area(grid, 0.01) == 0.3  # columns 7 to 9; column 6 has a step beside it
+    grid[:, 2:] = 2 + (np.arange(8) > 3)  # two areas of the same height, parted by a step
+    assert latent_facts.flat_area(grid, 0.01) == 0.3
+
+
+def test_shares_are_apart_either_way():
+    for low, value, high, least in ((0.1, 0.2, 0.3, 0.1), (-0.3, -0.2, -0.1, 0.1), (-0.3, -0.1, 0.1, 0)):
+        found = pooled._amount(tables.Measure(value, low, high, 40))
+        assert (found.low, found.value, found.high) == (least, abs(value), 0.3) and found.n == 40
 
 
 def test_every_claim_of_the_tables_names_a_measure_that_a_full_run_gives(facts):
