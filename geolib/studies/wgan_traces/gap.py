@@ -23,9 +23,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -178,17 +178,18 @@ def _row(units: Units, name: str, seeds: Sequence[int]) -> list[str]:
     held = np.mean([held_out_shares(arrays)[-1] for arrays in runs.values()])
     far = np.mean([distance(arrays)[-1] for arrays in runs.values()])
     told = "" if name == PUBLISHED else outcome(ratios(units, change, way))
-    quality = _mean([{q: a[q][-1, WAYS.index(way)] for q in QUALITY} for a in runs.values()])
+    at = WAYS.index(way)
+    quality = _mean([{q: float(a[q][-1, at]) for q in QUALITY} for a in runs.values()])
     label = SAMPLED.get(name) or CHANGES[change].label
     return [label, *shares, f"{held:.2f}", f"{far:.2g}", *_told(quality), told]
 
 
 def _real_row(runs: Sequence[Mapping[str, np.ndarray]], seeds: Sequence[int]) -> list[str]:
-    quality = _mean([{q: arrays[f"floor_{q}"] for q in QUALITY} for arrays in runs])
+    quality = _mean([{q: float(arrays[f"floor_{q}"]) for q in QUALITY} for arrays in runs])
     return ["traces trained on", *["—"] * (len(seeds) + 2), *_told(quality), ""]
 
 
-def _mean(found: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def _mean(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([each[name] for each in found])) for name in QUALITY}
 
 
@@ -233,7 +234,7 @@ class Gap(Study[GapConfig]):
     ) -> Recheck | None:
         """Return how a unit is rechecked: by the first steps of its training."""
         assert isinstance(unit, Training)
-        known = replace(config.training(unit.seed), **CHANGES[unit.change].settings)
+        known = CHANGES[unit.change].of(config.training(unit.seed))
         most = math.ceil(config.n_traces / config.batch)  # no more than its first epoch has
 
         def again(n: int) -> Arrays:

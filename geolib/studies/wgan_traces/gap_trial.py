@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -57,12 +56,16 @@ class Change:
     """
 
     label: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, float | str] = field(default_factory=dict)
     gain: float = 1.0
     activation_first: bool = False
     normal: bool = False
     decay: bool = False
     source: Source = waves.gaussian
+
+    def of(self, config: TracesConfig) -> TracesConfig:
+        """Return the parameters with those that it has otherwise."""
+        return TracesConfig.stored({**config.as_dict(), **self.settings})
 
     def latents(self, config: TracesConfig) -> training.Latents:
         """Return what draws the latents."""
@@ -103,7 +106,7 @@ class Trial:
     def __init__(self, config: GapConfig, change: str, seed: int) -> None:
         keep_memory()
         self.config, self.seed, self.change = config, seed, CHANGES[change]
-        self.settings = replace(config.training(seed), **self.change.settings)
+        self.settings = self.change.of(config.training(seed))
         data = dataset(self.settings, self.change.source)
         models = draw_models(
             self.settings, config.n_judge, np.random.default_rng([seed, 70])
