@@ -14,9 +14,10 @@ The rule, fixed before there was any result: by the networks of the last epoch, 
 as the chapter draws them, with running statistics, a change *closes the gap* where its gap share,
 taken without its sign, is below half of the published setting's of the same seed, with every seed;
 it *explains part* where it is below 0.8 with every seed; else it *does not explain*. One seed alone
-decides nothing. Another way of sampling is judged in the same manner, by the published setting's
-own networks. A gap may also close because a critic tells nothing: so the distance to zeros and the
-quality of the traces stand beside it.
+decides nothing, and where the published setting has no gap nothing explains it. Another way of
+sampling is judged in the same manner, by the published setting's own networks. A gap may also close
+because a critic tells nothing: so the distance to zeros and the quality of the traces stand beside
+it.
 """
 
 from __future__ import annotations
@@ -111,7 +112,9 @@ def rows(units: Units) -> dict[str, tuple[str, str]]:
 def ratios(
     units: Units, change: str, way: str = WAYS[0], beside: str = WAYS[0]
 ) -> dict[int, float]:
-    """Return by seed the last gap share over the published setting's, both without their sign.
+    """Return by seed the last gap share, without its sign, over the published setting's.
+
+    Infinite where that is not positive: there is no gap to explain.
 
     Parameters
     ----------
@@ -133,7 +136,8 @@ def ratios(
 
 
 def _ratio(share: float, published: float) -> float:
-    return abs(float(share / published)) if published else math.inf
+    # Where the published setting's generated traces score as high as real ones there is no gap.
+    return abs(float(share)) / float(published) if published > 0 else math.inf
 
 
 def outcome(found: Mapping[int, float]) -> str:

@@ -169,6 +169,8 @@ def test_the_rule(ratios, expected):
 def test_a_change_is_beside_the_published_setting_of_its_seed():
     units = with_shares(published=(0.8, 0.4), order=(0.2, -0.3), decay=(0.3, 0.1), normal=(0.1,))
     assert gap.ratios(units, "order") == {1: pytest.approx(0.25), 2: pytest.approx(0.75)}  # without the sign
+    none = with_shares(published=(-0.2, 0.4), order=(0.05, 0.1))  # where there is no gap, nothing explains it
+    assert gap.outcome(gap.ratios(none, "order")) == "does not explain"
     found = study.measures(SMALL, units)
     assert found["gap_order"].value == pytest.approx(-0.05) and found["gap_order_ratio"].value == pytest.approx(0.75)
     assert found["gap_published_held_out"].value == pytest.approx(0.1)
