@@ -594,7 +594,7 @@ CALLS: dict[Callable, Callable[[], dict[str, Any]]] = {
     weights.write: lambda: {"path": _folder() / "w", "content": b"w"},
     weights.read: lambda: {"path": _stored()},
     wgan.Critic: lambda: {"precision": "float32", "channels": 1},
-    wgan.make_generator: lambda: {"std": 0.2, "rng": _torch()},
+    wgan.make_generator: lambda: {"std": 0.2, "rng": _torch(), "activation_first": True},
     wgan.make_critic: lambda: {"std": 0.2, "rng": _torch(), "precision": "float32", "channels": 1},
     wgan.initialise: lambda: {"network": nn.Linear(2, 2), "std": 0.2, "rng": _torch()},
     wgan.n_parameters: lambda: {"network": nn.Linear(2, 2)},

@@ -40,6 +40,7 @@ CALLS = [
     ("study wgan_use -p steps 0", 2),
     ("study wgan_stopping -p n_epochs 1", 2),
     ("study wgan_factor -p factors 2", 2),
+    ("study wgan_gap -p ablations order", 2),
     ("study wgan_conditional -p precision X", 2),
     ("publish wgan_gathers -p width 0", 2),
     ("publish gan_tricks -p tricks X", 2),

@@ -71,7 +71,7 @@ class Critic(nn.Module):
 
 
 @checked(std=(0, None))
-def make_generator(std: float | None = 0.2, *, rng: torch.Generator) -> nn.Sequential:
+def make_generator(std: float | None = 0.2, *, rng: torch.Generator, activation_first: bool = False) -> nn.Sequential:
     """Return the generator of table 1: latents `(n, 100, 1)` to traces `(n, 1, 499)`.
 
     Parameters
@@ -81,6 +81,8 @@ def make_generator(std: float | None = 0.2, *, rng: torch.Generator) -> nn.Seque
         default, uniform within one over the root of the fan-in.
     rng : torch.Generator
         Source of the initial kernels.
+    activation_first : bool
+        Put each leaky ReLU before its batch norm instead of behind it.
 
     Notes
     -----
@@ -92,7 +94,8 @@ def make_generator(std: float | None = 0.2, *, rng: torch.Generator) -> nn.Seque
         channels = N_LATENT
         for index, (kernel, stride, filters) in enumerate(GENERATOR_LAYERS):
             if index:
-                layers += [nn.BatchNorm1d(channels), nn.LeakyReLU(LEAKY_SLOPE)]
+                both = [nn.BatchNorm1d(channels), nn.LeakyReLU(LEAKY_SLOPE)]
+                layers += both[::-1] if activation_first else both
             layers.append(nn.ConvTranspose1d(channels, filters, kernel, stride))
             channels = filters
         network = nn.Sequential(*layers)

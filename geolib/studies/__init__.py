@@ -48,6 +48,7 @@ _PLACES = {
     "wgan_quality": ("wgan_traces.quality", "wgan_traces.config:QualityConfig"),
     "wgan_stopping": ("wgan_traces.stopping", "wgan_traces.config:StoppingConfig"),
     "wgan_factor": ("wgan_traces.factor", "wgan_traces.config:FactorConfig"),
+    "wgan_gap": ("wgan_traces.gap", "wgan_traces.config:GapConfig"),
     "wgan_conditional": ("wgan_traces.conditional", "wgan_traces.config:ConditionalConfig"),
     "wgan_gathers": ("wgan_traces.gathers", "wgan_traces.config:GathersConfig"),
     "wgan_use": ("wgan_traces.use", "wgan_traces.config:UseConfig"),

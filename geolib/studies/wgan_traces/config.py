@@ -8,6 +8,20 @@ from geolib.runs import config
 
 PRECISIONS = ("float32", "bfloat16")
 AMPLITUDE_FACTOR = 10.0  # published
+#: What `wgan_gap` changes, one at a time, the most telling first; `gap_trial.CHANGES` says how.
+GAP_CHANGES = (
+    "published",
+    "order",
+    "critic5",
+    "amplitude3",
+    "latents01",
+    "decay",
+    "init002",
+    "ricker",
+    "frequency30",
+    "normal",
+    "bfloat16",
+)
 
 
 @dataclass(frozen=True)
@@ -173,6 +187,54 @@ class FactorConfig(Scale):
                 f"factors must hold the published {AMPLITUDE_FACTOR:g}; got {list(self.factors)}. "
                 "Add it."
             )
+
+
+@dataclass(frozen=True)
+class GapConfig(config.Config):
+    """Parameters of the trainings, each with one change to the published setting."""
+
+    ablations: tuple[str, ...] = config.param(
+        ("published", "order", "normal"),
+        "Trainings, each with a change of its own, published among them",
+        paper=GAP_CHANGES,
+        choices=GAP_CHANGES,
+        extent=True,
+    )
+    n_seeds: int = config.param(
+        1, "Trainings with each change, of seeds 1, 2, ...", paper=2, low=1, high=100, extent=True
+    )
+    n_epochs: int = config.param(2, "Epochs of each", paper=40, low=1, high=1000)
+    n_traces: int = config.param(16, "Traces to train on", paper=2000, low=8, high=100_000)
+    batch: int = config.param(8, "Traces in a batch", paper=64, low=2, high=4096)
+    learning_rate: float = config.param(
+        1e-4, "Learning rate of both Adam optimisers", low=0, high=1
+    )
+    every: int = config.param(1, "Epochs from one judgement to the next", paper=10, low=1)
+    n_judge: int = config.param(
+        16, "Unseen traces, and generated ones beside them", paper=1000, low=8, high=10_000
+    )
+
+    def check(self) -> None:
+        """Check that there is something to compare with."""
+        if "published" not in self.ablations:
+            raise ValueError(
+                f"ablations must hold published; got {', '.join(self.ablations)}. Add it."
+            )
+
+    @property
+    def judged(self) -> list[int]:
+        """Epochs after which networks are judged; the last is one of them."""
+        return sorted({*range(self.every, self.n_epochs + 1, self.every), self.n_epochs})
+
+    def training(self, seed: int) -> TracesConfig:
+        """Return the configuration of the published setting at this scale."""
+        return TracesConfig(
+            n_epochs=self.n_epochs,
+            n_traces=self.n_traces,
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            seed=seed,
+        )
 
 
 @dataclass(frozen=True)

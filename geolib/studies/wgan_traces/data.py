@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ SOURCE_ROW = (
     3  # 20 m below the free surface: source and ghosts overlap ("shallow"), two bends and not one
 )
 SAMPLING = DT * DECIMATION  # s, of the traces the networks see
+#: What makes a wavelet of a frequency in Hz, a time step in s and a number of samples.
+Source = Callable[[float, float, int], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,11 @@ def draw_models(
 
 
 def forward(
-    velocity: np.ndarray, thickness: np.ndarray, frequency: float, backend: str = "fused"
+    velocity: np.ndarray,
+    thickness: np.ndarray,
+    frequency: float,
+    backend: str = "fused",
+    source: Source = waves.gaussian,
 ) -> np.ndarray:
     """Return the traces `(n, 499)`, every 4 ms, of layered models, direct arrival removed.
 
@@ -58,9 +65,11 @@ def forward(
     thickness : (n, n_layers - 1) ndarray
         Thicknesses, m.
     frequency : float
-        Sets the width of the Gaussian source, Hz.
+        Sets the width of the source, Hz.
     backend : str
         Of `waves.propagate`.
+    source : callable
+        Makes the wavelet, by default a Gaussian.
 
     Notes
     -----
@@ -77,7 +86,7 @@ def forward(
         layer = (depth[None, :, None] > interfaces[:, None, :]).sum(axis=2)
         model = np.take_along_axis(v, layer, axis=1)
         row = torch.full((len(v), 1, 1), SOURCE_ROW)
-        wavelet = waves.gaussian(frequency, DT, N_STEPS).expand(len(v), 1, N_STEPS)
+        wavelet = source(frequency, DT, N_STEPS).expand(len(v), 1, N_STEPS)
         edge = waves.Boundary(velocity=float(v[:, -1].mean()), frequency=frequency)
         survey = waves.Survey(waves.Grid((nz,), SPACING), DT, N_STEPS, row, row, wavelet, edge)
         with torch.no_grad():
@@ -143,10 +152,10 @@ def part_of(config: TracesConfig, part: int, scale: float) -> np.ndarray:
     return (forward(v, h, config.frequency)[:-1] / scale).astype(np.float32)[:, None]
 
 
-def dataset(config: TracesConfig) -> Data:
+def dataset(config: TracesConfig, source: Source = waves.gaussian) -> Data:
     """Return a configuration's three sets of traces, modelled over its earths."""
     velocity, thickness = earths(config)
-    raw = forward(velocity, thickness, config.frequency)
+    raw = forward(velocity, thickness, config.frequency, source=source)
     scale = amplitude_scale(raw[: config.n_traces])
     training, validation, test = np.split(
         (raw / scale).astype(np.float32)[:, None], np.cumsum(_sizes(config))[:2]

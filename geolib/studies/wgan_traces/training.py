@@ -35,6 +35,8 @@ CURVES = ("critic_loss", "generator_loss", "penalty")
 #: after the first step the losses of traces to order are 5 % apart by the sixth.
 FOLLOWED = {"float32": 10, "bfloat16": 1}
 C = TypeVar("C", ConditionalConfig, GathersConfig)
+#: What draws n latents.
+Latents = Callable[[int, torch.Generator], torch.Tensor]
 
 
 def first_steps(
@@ -94,10 +96,10 @@ def torch_rng(*entropy: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(seed >> np.uint64(1)))
 
 
-def start(config: TracesConfig) -> Progress:
-    """Return a training before its first epoch."""
+def start(config: TracesConfig, *, activation_first: bool = False) -> Progress:
+    """Return a training before its first epoch; `activation_first` as in `wgan.make_generator`."""
     rng = torch_rng(config.seed, 10)
-    generator = wgan.make_generator(config.init_std, rng=rng)
+    generator = wgan.make_generator(config.init_std, rng=rng, activation_first=activation_first)
     critic = wgan.make_critic(config.init_std, rng=rng, precision=config.precision)
     adam = partial(torch.optim.Adam, lr=config.learning_rate, betas=BETAS, fused=True)
     players = Players(generator, critic, adam(generator.parameters()), adam(critic.parameters()))
@@ -105,9 +107,17 @@ def start(config: TracesConfig) -> Progress:
 
 
 def run_epoch(
-    config: TracesConfig, training: torch.Tensor, progress: Progress, first: int | None = None
+    config: TracesConfig,
+    training: torch.Tensor,
+    progress: Progress,
+    first: int | None = None,
+    latents: Latents | None = None,
 ) -> list[Step]:
-    """Train one epoch, or its first steps, and return these; changes `progress` in place."""
+    """Train one epoch, or its first steps, and return these; changes `progress` in place.
+
+    Latents are uniform as the configuration says, or as `latents` draws them.
+    """
+    draw = latents or partial(wgan.draw_latents, low=config.latent_low)
     rng, players = progress.rng, progress.players
     passes = 1 if config.reuse_real else config.critic_steps
     orders = [torch.randperm(len(training), generator=rng) for _ in range(passes)]
@@ -115,7 +125,7 @@ def run_epoch(
     game = Game(
         losses.WASSERSTEIN,
         draw_real=lambda: (training[next(batches)], ()),
-        draw_inputs=lambda n, _: (wgan.draw_latents(n, rng, config.latent_low),),
+        draw_inputs=lambda n, _: (draw(n, rng),),
         critic_steps=config.critic_steps,
         penalty=lambda c, x, y: config.penalty_weight * losses.gradient_penalty(c, x, y, rng),
         reuse_real=config.reuse_real,
