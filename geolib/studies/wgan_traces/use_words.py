@@ -51,11 +51,14 @@ def told(measures: Measures, labelled: float) -> str:
     ]
     for place in sorted({0, len(counts) - 1}):
         n = counts[place]
-        real, altered, both = (rows[source][place][0] for source in ("real", "altered", "both"))
+        gain = measures[f"use_gain_over_real_{n}"]
+        real, altered, both = (
+            _share(rows[source][place][0], gain) for source in ("real", "altered", "both")
+        )
         sentences.append(
-            f"With {n:,} labelled traces a picker is right in {percent(real)}, in {percent(both)} "
-            f"if generated ones are mixed in ({_gain(measures[f'use_gain_over_real_{n}'])}), and "
-            f"in {percent(altered)} if its own are shifted and turned over instead (generated ones "
+            f"With {n:,} labelled traces a picker is right in {real}, in {both} "
+            f"if generated ones are mixed in ({_gain(gain)}), and "
+            f"in {altered} if its own are shifted and turned over instead (generated ones "
             f"against that: {_gain(measures[f'use_gain_over_altered_{n}'])})."
         )
     return " ".join(sentences)
@@ -72,9 +75,9 @@ def change(measures: Measures) -> str:
     counts, rows, _ = drawn(measures)
 
     def between(place: int) -> str:
-        real, both = (percent(rows[source][place][0]) for source in ("real", "both"))
-        gain = _gain(measures[f"use_gain_over_real_{counts[place]}"])
-        return f"from {real} to {both} with {counts[place]:,} labelled traces ({gain})"
+        gain = measures[f"use_gain_over_real_{counts[place]}"]
+        real, both = (_share(rows[source][place][0], gain) for source in ("real", "both"))
+        return f"from {real} to {both} with {counts[place]:,} labelled traces ({_gain(gain)})"
 
     return listed([between(place) for place in sorted({0, len(counts) - 1})])
 
@@ -95,13 +98,24 @@ def _trainings(count: int) -> str:
     return f"{count} training{'s' * (count != 1)}"
 
 
-def _points(value: float) -> str:
-    return f"{round(100 * value) + 0:+d}".replace("-", "−")
+def _fine(gain: Measure) -> bool:
+    """Return whether a gain is less than a point, and needs its tenths."""
+    return abs(gain.value) < 0.01
+
+
+def _share(share: float, gain: Measure) -> str:
+    return f"{100 * share:.1f} %" if _fine(gain) else percent(share)
+
+
+def _points(value: float, fine: bool = False) -> str:
+    told = f"{100 * value:+.1f}" if fine else f"{round(100 * value) + 0:+d}"
+    return told.replace("-", "−")
 
 
 def _gain(gain: Measure) -> str:
-    said = f"{_points(gain.value)} points"
+    said = f"{_points(gain.value, _fine(gain))} points"
     if gain.low is None or gain.high is None:
         return said
-    told = f"{said}, {_points(gain.low)} to {_points(gain.high)}"
+    low, high = (_points(end, _fine(gain)) for end in (gain.low, gain.high))
+    told = f"{said}, {low} to {high}"
     return f"{told}, which may be chance" if gain.low < 0 < gain.high else told
