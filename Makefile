@@ -22,7 +22,6 @@ book: $(STAMP)  ## execute the notebooks that changed, build the book, print whe
 	@$(BIN)/geolib book
 
 test: $(STAMP)  ## unit tests, the notebooks' regression tests, the book's checks
-	@$(BIN)/geolib book
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-portable: $(STAMP)  ## the numeric tests and the notebooks with the arithmetic of other machines (an hour)

@@ -45,26 +45,41 @@ def pytest_itemcollected(item):
         item.add_marker("numeric")
 
 
+# Kernels that take a minute to compile, if each worker does it, and those who call them.
+COMPILED = {("waves",): "kernels of waves", ("studies", "rnn_fwi"): "kernels of waves", ("gans", "fast"): "of networks"}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Of several workers one runs all tests that share a module's fixture, which each would else make for itself.
 
-    These groups are the longest: who begins with them never waits at the end for one of them.
+    So it is with kernels that they share. These groups are the longest: who begins with them never waits at the end for
+    one of them.
     """
     for item in items:
         shared = [each for found in item._fixtureinfo.name2fixturedefs.values() for each in found]
-        if any(each.scope == "module" for each in shared) and not item.get_closest_marker("xdist_group"):
+        compiled = COMPILED.get(place(item)[:-1]) or COMPILED.get(place(item)[:1])
+        if item.get_closest_marker("xdist_group"):
+            continue
+        if compiled:
+            item.add_marker(pytest.mark.xdist_group(compiled))
+        elif any(each.scope == "module" for each in shared):
             item.add_marker(pytest.mark.xdist_group("/".join(place(item))))
     if getattr(config.option, "loadgroup", False):
         items.sort(key=begins)
 
 
 def begins(item) -> int:
-    """Return when a test is begun: first by one worker the group that sees to the book, by others what needs none."""
+    """Return when a test is begun: first by one worker the group that builds the book, which takes minutes.
+
+    Others run meanwhile what needs no book: groups, then what is long and of the book; what is short comes last.
+    """
     group = item.get_closest_marker("xdist_group")
-    if group is None:
+    if group is not None and group.args[0] == "book":
+        return 0
+    if {"book", "site"} & set(item.fixturenames):  # laboratories take their data from the book, where it is there
         return 3
-    return 0 if group.args[0] == "book" else 1 + ("book" in item.fixturenames)
+    return 1 if group is not None else 2 if place(item)[0] == "book" else 4
 
 
 def pytest_runtest_setup(item):
@@ -104,7 +119,10 @@ def judged(tmp_path_factory) -> dict[str, list[dict]]:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory, judged) -> list[str]:
-    """What a build of the book says that follows a whole one; beside it a killed build has left its draft."""
+    """What a build of the book says that follows a whole one; beside it a killed build has left its draft.
+
+    On a fresh checkout this is where the book is built, while another worker runs what needs none.
+    """
     from geolib.book import build, verify
 
     def make():

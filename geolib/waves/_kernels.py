@@ -19,6 +19,10 @@ along a row carry the values of the last point along: a vector is then shifted i
 between two points; at order 2 it is empty. `aspect` is None where cells are square, `kept` where no acc is kept. Numba
 leaves out what the length of the one and the kind of the others rule out, so that each order, shape of cells and kind
 of pass is compiled to loops of its own. `scheme` is far and aspect.
+
+To compile a gradient takes seconds. An array is copied into another by `_copy`, for what Numba makes of `a[:] = b` has
+a message on shapes that do not fit, and more code than a step; and `_run` is told what to do by values that are no
+literals (`np.bool_(True)`), for each of which Numba would compile it, and all that it calls, once more.
 """
 
 from __future__ import annotations
@@ -52,6 +56,12 @@ class _Apart(Compiler):
 
 
 _sweep = njit(**_INNER, pipeline_class=_Apart)
+
+
+@_jit
+def _copy(values: Any, into: Any) -> None:
+    for i in range(len(into)):
+        into[i] = values[i]
 
 
 @_jit
@@ -307,8 +317,25 @@ def _run(state: Any, begin: int, end: int, kept: Any, scheme: Any, traces: Any, 
 def forward(state: Any, traces: Any, gather: Any, scheme: Any, shot: Shot) -> None:
     """Propagate one shot; write its gather (n_receivers, nt)."""
     state[:] = 0
-    _run(state, 0, len(traces), None, scheme, traces, True, shot)
-    gather[:] = traces.T
+    _run(state, np.int64(0), len(traces), None, scheme, traces, np.bool_(True), shot)
+    for i in range(len(gather)):
+        _copy(traces[:, i], gather[i])
+
+
+@_jit
+def _residual(traces: Any, data: Any, scale: float, fit: bool) -> float:
+    # Put the derivative of the misfit in the gather into traces; it is `data` where there is nothing to fit.
+    misfit, nt = 0.0, len(traces)
+    for first in range(0, nt, 16):  # blocks, for rows of one array are columns of the other
+        for i in range(len(data)):
+            for n in range(first, min(nt, first + 16)):
+                if fit:
+                    residual = traces[n, i] - data[i, n]
+                    misfit += 0.5 * scale * residual * residual
+                    traces[n, i] = residual * scale
+                else:
+                    traces[n, i] = data[i, n]
+    return misfit
 
 
 @_entry
@@ -327,26 +354,18 @@ def gradient(
     segments = (nt + segment - 1) // segment
     state[:] = 0
     for i in range(segments - 1):
-        work.checkpoints[i] = state
+        _copy(state, work.checkpoints[i])
         _run(state, i * segment, (i + 1) * segment, None, scheme, traces, fit, shot)
-    _run(state, (segments - 1) * segment, nt, kept, scheme, traces, fit, shot)
     misfit = 0.0
-    for first in range(0, nt, 16):  # blocks, for rows of one array are columns of the other
-        for i in range(len(data)):
-            for n in range(first, min(nt, first + 16)):
-                if fit:
-                    residual = traces[n, i] - data[i, n]
-                    misfit += 0.5 * scale * residual * residual
-                    traces[n, i] = residual * scale
-                else:
-                    traces[n, i] = data[i, n]
     adjoint[:] = 0
     image[:] = 0
     for i in range(segments - 1, -1, -1):
-        begin, end = i * segment, min(nt, (i + 1) * segment)
-        if i < segments - 1:
-            state[:] = work.checkpoints[i]
-            _run(state, begin, end, kept, scheme, traces, False, shot)
+        begin, end, newest = i * segment, min(nt, (i + 1) * segment), i == segments - 1
+        if not newest:
+            _copy(work.checkpoints[i], state)
+        _run(state, begin, end, kept, scheme, traces, fit and newest, shot)
+        if newest:
+            misfit = _residual(traces, data, scale, fit)
         for n in range(end - 1, begin - 1, -1):
             written = (nt - n) % 2 * size
             now, other = adjoint[size - written : 2 * size - written], adjoint[written : written + size]

@@ -39,3 +39,18 @@ def test_what_is_wrong_in_one_theme_or_width_alone_is_found_there(browser, scrip
     # Always the one piece of code; in the dark the head too, and where it is narrow the word.
     assert pale == {(1280, "light"): 1, (1280, "dark"): 2, (390, "light"): 2, (390, "dark"): 3}
     page.close()
+
+
+def test_of_names_in_signatures_one_of_each_kind_is_looked_at(browser, script):
+    style = "* { background: #fff; color: #000 } .pale .n, .sig .n.x { color: #ddd }"
+    words = [("y", "", "one"), ("y", "", "two"), ("x", "", "three"), ("x", "", "four"), ("y", "color: #eee", "five")]
+    names = " ".join(f"<span class='n {kind}' style='{own}'>{word}</span>" for kind, own, word in words)
+    body = f"<main><h1>h</h1><dl><dt class=sig>{names}<dd>m<dt class='sig pale'>{names}<dd>m</dl></main>"
+    page = browser.new_page()
+    page.set_content(f'<html lang="en"><title>t</title><style>{style}</style>{body}')
+    found = violations_by_theme(page, script)
+    assert page.locator("dt").all_inner_texts() == ["one two three four five"] * 2
+    assert page.locator("dt span").all_inner_texts() == ["one", "three", "five"] * 2
+    assert len(found) == 4  # three and five, and of the pale ones all
+    assert {n for each in found.values() for _, rule, n, _ in each if rule == "color-contrast"} == {5}
+    page.close()

@@ -34,6 +34,9 @@ def test_wilson_interval_agrees_with_scipy():
     ours = Measure.count(13, 100)
     theirs = stats.binomtest(13, 100).proportion_ci(method="wilson")
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-12)  # the same formula
+    for k in range(41):  # to the bit, as the ends of shares too: verdicts are written down by these numbers
+        ours, theirs = Measure.count(k, 40), stats.binomtest(k, 40).proportion_ci(method="wilson")
+        assert (ours.low, ours.high) == (theirs.low, theirs.high)
 
 
 def test_mean_interval_is_students():

@@ -15,6 +15,7 @@ from geolib import cli, studies
 from geolib.book import reruns
 from geolib.runs import paths
 from geolib.studies import examples
+from geolib.studies.latent_inversion import own as latent_own
 
 PAGE = (Path(__file__).parents[2] / "book" / "own.md").read_text(encoding="utf-8")
 SHELL = re.findall(r"^```bash\n(.*?)^```", PAGE, flags=re.M | re.S)
@@ -42,6 +43,7 @@ def test_a_script_runs_as_it_stands(script, tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reruns, "run", run)
+    monkeypatch.setattr(latent_own, "_SEARCHED", 100)  # the fewest that the sampler takes
     for line in script.replace("\\\n", " ").splitlines():
         assert cli.main(shlex.split(line)[1:]) == 0
     assert len(ran) == script.count("geolib run") and all(ran)

@@ -15,18 +15,24 @@ CHECK = """async colours => {
     .map(each => [each.impact, each.id, each.nodes.length, each.nodes[0].html.slice(0, 200)]);
 }"""
 
-# A drawn formula has no text (who cannot see it is read the MathML beside it), and all pieces of code of one class in
-# one kind of place have one colour: one of them tells of all. axe looks at each element again and again.
+# A drawn formula has no text (who cannot see it is read the MathML beside it), and all pieces of code or of signatures
+# of one kind, whose tags, classes and styles are the same up to the page, have one colour: one of them tells of all.
+# axe looks at each element again and again.
 THIN = """() => {
   for (const drawn of document.querySelectorAll('mjx-container > mjx-math')) {
     if (!drawn.querySelector('a, [tabindex], [role]')) drawn.replaceChildren();
   }
   const seen = new Set();
-  for (const piece of document.querySelectorAll('pre span[class]:not([id])')) {
+  const again = piece => {
     let place = '';
-    for (let e = piece; e; e = e.parentElement) place += `${e.tagName}.${e.className} `;
-    if (seen.has(place)) piece.replaceWith(...piece.childNodes);
-    seen.add(place);
+    for (let e = piece; e; e = e.parentElement) {
+      place += `${e.tagName}.${e.className}.${e.getAttribute('style')} `;
+    }
+    return seen.has(place) || !seen.add(place);
+  };
+  const pieces = 'pre span[class]:not([id]), dt.sig span[class]:not([id]), dt.sig em[class]:not([id]), code span.pre';
+  for (const piece of document.querySelectorAll(pieces)) {
+    if (again(piece)) piece.replaceWith(...piece.childNodes);
   }
 }"""
 

@@ -33,6 +33,7 @@ from geolib.studies.latent_inversion.given import (
 from geolib.studies.latent_inversion.world import N_LATENT, SOLVES
 
 _SHOWN = 6  # images, of the best first
+_SEARCHED = 500  # solves of each of the sampler's searches at least
 
 
 class Physics:
@@ -241,7 +242,7 @@ def _posterior(physics: Physics) -> Arrays:
     config, rng = physics.config, np.random.default_rng([physics.config.seed, 3])
     how = posterior.Settings(
         particles=config.draws,
-        solves=max(config.solves, 500),
+        solves=max(config.solves, _SEARCHED),
         moves=config.moves,
     )
     data = physics.data.double().numpy()
