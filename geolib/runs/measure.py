@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -175,16 +176,12 @@ def short(value: Any) -> str:
     return f"{value:.4g}"
 
 
-# The 97.5 % point of the normal distribution.
-_Z = 1.959963984540054
-
-
+@functools.cache
 def _wilson(k: int, n: int) -> tuple[float, float]:
-    # As `scipy.stats.binomtest` has it, bit by bit, which computes a p-value first that nobody asks for.
-    p, denominator = k / n, 2 * (n + _Z**2)
-    centre = (2 * n * p + _Z**2) / denominator
-    half = _Z / denominator * math.sqrt(4 * n * p * (1 - p) + _Z**2)
-    return 0.0 if k == 0 else centre - half, 1.0 if k == n else centre + half
+    from scipy import stats
+
+    low, high = stats.binomtest(k, n).proportion_ci(method="wilson")
+    return float(low), float(high)
 
 
 def evaluated(rules: Mapping[str, Callable[[], float]]) -> dict[str, float]:
