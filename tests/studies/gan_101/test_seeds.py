@@ -78,7 +78,7 @@ def test_the_chapter_says_how_both_trainings_end_with_other_seeds():
     units = {f"{label}-seed-{n}": made(label, 0.01 * n) for label in ("mixture", "unaided") for n in (1, 2)}
     told = words.repeated(units)
     assert told.startswith(
-        "Of 2 other seeds of each the discriminators end off one half by 0.015 [0.000, 0.079] and 0.015"
+        "In the mean of 2 other seeds the first discriminator ends 0.015 [0.000, 0.079] off one half"
     )
     assert words.repeated({name: run for name, run in units.items() if "mixture" in name}) == words.repeated({}) == ""
 
