@@ -44,6 +44,7 @@ CALLS = [
     ("study wgan_conditional -p precision X", 2),
     ("publish wgan_gathers -p width 0", 2),
     ("publish gan_tricks -p tricks X", 2),
+    ("publish gan_seeds -p labels X", 2),
     ("publish rnn_starts -p settings X", 2),
     ("audit rnn_fwi --seconds 0", 2),
     ("audit X", 2),

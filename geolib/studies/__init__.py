@@ -60,6 +60,7 @@ _PLACES = {
     "latent_choices": ("latent_inversion.choices", "latent_inversion.config:ChoicesConfig"),
     "latent_posterior": ("latent_inversion.posterior", "latent_inversion.config:PosteriorConfig"),
     "gan_tricks": ("gan_101.tricks", "gan_101.config:TricksConfig"),
+    "gan_seeds": ("gan_101.seeds", "gan_101.config:SeedsConfig"),
     "rnn_starts": ("rnn_fwi.starts", "rnn_fwi.config:StartsConfig"),
     "fwi_own": ("rnn_fwi.own", "rnn_fwi.own:OwnConfig"),
     "latent_own": ("latent_inversion.own", "latent_inversion.own:OwnConfig"),

@@ -416,7 +416,7 @@ def test_one_run_alone_has_no_power_that_is_known(judged):
     (row,) = claims.judge([entry], {"m": Measure(0.5, 0.4, 0.6, 1000)})
     assert row["verdict"] == "reproduced" and row["power"] is None
     assert "One run alone: its power is not known; the interval is over its samples." in row["note"]
-    for identity in ("gan_101.fig3b", "wgan_traces.polarities", "wgan_traces.fig_6_level"):
+    for identity in ("wgan_traces.unit_norm", "wgan_traces.polarities", "wgan_traces.fig_6_level"):
         assert "power:         one run alone: its power is not known" in verify.case(judged, identity)
     told = verify.case(judged, "latent_inversion.fig4")
     assert "power:         none is needed: one case that was found shows it" in told

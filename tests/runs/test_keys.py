@@ -21,6 +21,7 @@ from geolib.runs.unit import Single
 SHIPPED = {
     ("gan_101", "paper"): "v1-1b0237ccd740d3a0",
     ("gan_tricks", "paper"): "v1-f0f689b6bcc9fd58",
+    ("gan_seeds", "paper"): "v1-f468fc4f0452d6dc",
     ("latent_choices", "width64"): "v1-aedbf5cf0c2d17e6",
     ("latent_facies", "paper"): "v1-8f7850c1899e7875",
     ("latent_inversion", "paper"): "v1-68bb6308c0d55b35",

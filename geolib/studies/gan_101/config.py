@@ -1,4 +1,4 @@
-"""The parameters of the chapter on adversarial networks and of its companion."""
+"""The parameters of the chapter on adversarial networks and of its companions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from geolib.runs.config import Config as BaseConfig
 from geolib.runs.config import param
-from geolib.studies.gan_101.units import DATA, MORE_TRICKS, TRICKS, VARIANTS
+from geolib.studies.gan_101.units import DATA, MORE_TRICKS, SEEDED, TRICKS, VARIANTS
 
 #: Seed of the sweep's first training, with which no recipe is judged.
 FIRST_SWEPT = 100
@@ -141,3 +141,33 @@ class TricksConfig(BaseConfig):
         """Return rate and batch on some data."""
         batch = self.mixture_batch if data == "mixture" else self.channels_batch
         return float(getattr(self, f"{data}_rate")), batch
+
+
+@dataclass(frozen=True)
+class SeedsConfig(BaseConfig):
+    """Parameters of the chapter's theory with other seeds; the sizes are the chapter's."""
+
+    labels: tuple[str, ...] = param(
+        SEEDED, "Experiments, of those in which chance has a part", choices=SEEDED, extent=True
+    )
+    n_seeds: int = param(
+        1, "Seeds of each training: 1, 2, ...", paper=12, low=1, high=1000, extent=True
+    )
+    n_draws: int = param(
+        1,
+        "Seeds of each experiment that draws samples and trains no network: 1, 2, ...",
+        paper=60,
+        low=1,
+        high=1000,
+        extent=True,
+    )
+    n_samples: int = param(
+        1000,
+        "Samples of the mixture that maximum likelihood is given",
+        paper=10000,
+        low=50,
+        high=10**6,
+    )
+    mixture_iterations: int = param(
+        1000, "Generator steps of the GAN that learns the mixture", paper=4000, low=50
+    )

@@ -37,7 +37,7 @@ def measures(critic_steps: int, units: Units) -> dict[str, Measure]:
     found: dict[str, Measure] = {}
     for name in THEORY:
         if name in units:
-            found.update({f"{name}.{k}": m for k, m in _THEORY[name](units[name]).items()})
+            found.update({f"{name}.{k}": m for k, m in of_theory(name, units[name]).items()})
     for data, trick, values in ablation(critic_steps, units):
         found.update({f"tricks.{data}.{trick}.{key}": value for key, value in values.items()})
     plain = select(units, Trick, trick="plain")
@@ -48,6 +48,11 @@ def measures(critic_steps: int, units: Units) -> dict[str, Measure]:
         if select(units, Variant, variant=variant):
             found.update({f"{variant}.{k}": m for k, m in _variant(variant, units).items()})
     return found
+
+
+def of_theory(label: str, arrays: Arrays) -> dict[str, Measure]:
+    """Return what an equation or a sketch is measured by."""
+    return _THEORY[label](arrays)
 
 
 def _holds(condition: bool) -> Measure:
@@ -61,6 +66,7 @@ def _likelihood(u: Arrays) -> dict[str, Measure]:
         "identity_error": Measure(identity),
         "identity": _holds(identity < 1e-10 and float(u["gradient_error"]) < 1e-10),
         "divergence_falls": _holds(bool(u["divergence"][-1] < 0.01 * u["divergence"][0])),
+        "divergence_ratio": Measure(float(u["divergence"][-1] / u["divergence"][0])),
         "wilks": average(u["wilks"]),
         "largest_parameter_error": Measure(float(np.abs(u["fitted"] - u["truth"]).max())),
         "product_underflows": _holds(product == 0.0),
@@ -82,7 +88,7 @@ def _peak_of_densities(samples: np.ndarray) -> float:
 
 def _value(u: Arrays) -> dict[str, Measure]:
     value, identity = float(u["value"]), float(u["identity_error"])
-    sampled = abs(float(u["monte_carlo"]) - value)
+    off = float(u["monte_carlo"]) - value
     gaps = {
         name: float(u[name]) - value
         for name in ("printed_7", "printed_9_second", "printed_9_third")
@@ -91,8 +97,9 @@ def _value(u: Arrays) -> dict[str, Measure]:
         "value": Measure(value),
         "identity_error": Measure(identity),
         "identity": _holds(identity < 1e-6),
-        "monte_carlo_error": Measure(sampled),
-        "monte_carlo_standard_errors": Measure(sampled / float(u["monte_carlo_error"])),
+        "monte_carlo_error": Measure(abs(off)),
+        "monte_carlo_standard_errors": Measure(abs(off) / float(u["monte_carlo_error"])),
+        "monte_carlo_signed": Measure(off / float(u["monte_carlo_error"])),
         "optimum": _holds(int(np.argmax(u["bent_values"])) == len(u["bends"]) // 2),
         "printed_7_gap": Measure(gaps["printed_7"]),
         "printed_9_second_gap": Measure(gaps["printed_9_second"]),

@@ -14,6 +14,7 @@ from geolib.studies.gan_101.units import Trick, Variant
 
 #: Seeds up to which one that is left out can change what they say; with more it is no alternative.
 FEW = 6
+HALVES = ("the first half of the seeds", "the second half of the seeds")
 
 
 def variants(critic_steps: int, units: Units) -> dict[str, dict[str, Measure]]:
@@ -48,7 +49,7 @@ def halves(
     every = select(units, Variant)
     seeds = Counter(map(_repeated, every))
     found = {}
-    for late, choice in enumerate(("the first half of the seeds", "the second half of the seeds")):
+    for late, choice in enumerate(HALVES):
         kept = {
             unit.name: arrays
             for unit, arrays in every.items()

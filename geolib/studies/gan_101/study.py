@@ -16,7 +16,7 @@ from geolib.runs.study import Study
 from geolib.runs.unit import Arrays, Unit, Units
 from geolib.studies.gan_101 import otherwise, recheck, theory
 from geolib.studies.gan_101 import variants as models
-from geolib.studies.gan_101.config import GanConfig
+from geolib.studies.gan_101.config import GanConfig, SeedsConfig
 from geolib.studies.gan_101.measures import measures
 from geolib.studies.gan_101.units import THEORY, Theory, Trick, Variant
 
@@ -38,14 +38,15 @@ DIMS = {
 }
 
 
-def _theory(config: GanConfig, label: str) -> Mapping[str, object]:
+def experiment(config: GanConfig | SeedsConfig, label: str, seed: int = 0) -> Mapping[str, object]:
+    """Return what an equation or a sketch gives; in some chance has no part (`units.SEEDED`)."""
     if label == "likelihood":
-        return theory.likelihood(config.n_samples, 0)
+        return theory.likelihood(config.n_samples, seed)
     if label in ("mixture", "unaided"):
-        return theory.mixture(config.mixture_iterations, 0, aided=label == "mixture")
+        return theory.mixture(config.mixture_iterations, seed, aided=label == "mixture")
     seeded = {"value": theory.value, "discriminator": theory.discriminator, "turns": theory.turns}
     if label in seeded:
-        return seeded[label](0)
+        return seeded[label](seed)
     return {"starvation": theory.starvation, "bilinear": theory.bilinear}[label]()
 
 
@@ -108,7 +109,7 @@ class Gan101(Study[GanConfig]):
             elif isinstance(unit, Variant):
                 made = _variant(config, unit)
             else:
-                made = _theory(config, unit.name)
+                made = experiment(config, unit.name)
             yield unit, {key: np.asarray(value) for key, value in made.items()}
 
     def recheck(

@@ -24,6 +24,10 @@ THEORY = (
     "mixture",
     "unaided",
 )
+#: Those of them in which chance has a part, in samples alone or in a training.
+DRAWN = ("likelihood", "value")
+TRAINED = ("discriminator", "turns", "mixture", "unaided")
+SEEDED = (*DRAWN, *TRAINED)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,17 @@ class Theory(Single):
     """An equation or a sketch of the paper, run."""
 
     ALLOWED: ClassVar[Mapping[str, tuple[str, ...]]] = {"label": THEORY}
+
+
+@dataclass(frozen=True)
+class Seeded(Unit):
+    """An equation or a sketch in which chance has a part, with another seed."""
+
+    TEMPLATE: ClassVar[str] = "{label}-seed-{seed}"
+    ALLOWED: ClassVar[Mapping[str, tuple[str, ...]]] = {"label": SEEDED}
+
+    label: str
+    seed: int
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from geolib.runs.measure import Measure
 from geolib.runs.tables import listed, percent
 from geolib.runs.unit import Units, select
+from geolib.studies.gan_101 import seeds
 from geolib.studies.gan_101.ablation import with_interval
 from geolib.studies.gan_101.config import GanConfig
 from geolib.studies.gan_101.measures import best_accuracy, biases
@@ -81,6 +82,22 @@ def undecided(units: Units) -> str:
         f"{aided['history'][-1, 1]:.2g}. The best discriminator would still tell the first's from "
         f"real ones in {percent(best_accuracy(plain, -1))} of the cases, the second's in "
         f"{percent(best_accuracy(aided, -1))}, where 50 % is a guess."
+    )
+
+
+def repeated(second: Units) -> str:
+    """Return how both trainings end with the seeds of `gan_seeds`; nothing without them."""
+    found = seeds.measures(second)
+    ends = [found.get(f"seeds.{name}") for name in ("unaided.half_error", "mixture.half_error")]
+    ends += [found.get(f"seeds.{name}") for name in ("unaided.jsd", "mixture.jsd")]
+    told = [with_interval(each, 3) for each in ends if each is not None]
+    if len(told) < len(ends):
+        return ""
+    count = found["seeds.unaided.jsd"].n
+    return (
+        f"In the mean of {count} other seeds the first discriminator ends {told[0]} off one half, "
+        f"the second {told[1]}; the first generator's samples end {told[2]} nats from the data, "
+        f"the second's {told[3]}."
     )
 
 
