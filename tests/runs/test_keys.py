@@ -34,6 +34,7 @@ SHIPPED = {
     ("latent_posterior", "paper"): "v2-e19a749ba6bf7e2f",
     ("rnn_fwi", "paper"): "v1-77abb6b65228cd94",
     ("rnn_starts", "paper"): "v1-77abb6b65228cd94",
+    ("wgan_gap", "paper"): "v1-306774141c9db00e",
     ("wgan_conditional", "bfloat16"): "v1-b14f78b37666723b",
     ("wgan_factor", "bfloat16"): "v1-8f93bf56054bdd1f",
     ("wgan_factor", "init002"): "v1-24eadb2e7dc9f08e",
