@@ -88,16 +88,17 @@ def undecided(units: Units) -> str:
 def repeated(second: Units) -> str:
     """Return how both trainings end with the seeds of `gan_seeds`; nothing without them."""
     found = seeds.measures(second)
-    ends = [found.get(f"seeds.{name}") for name in ("unaided.half_error", "mixture.half_error")]
-    ends += [found.get(f"seeds.{name}") for name in ("unaided.jsd", "mixture.jsd")]
-    told = [with_interval(each, 3) for each in ends if each is not None]
-    if len(told) < len(ends):
+    pairs = [
+        [found.get(f"seeds.{training}.{name}") for training in ("unaided", "mixture")]
+        for name in ("half_error", "jsd")
+    ]
+    off, far = [[each for each in pair if each is not None] for pair in pairs]
+    if len(off) + len(far) < 4:
         return ""
-    count = found["seeds.unaided.jsd"].n
     return (
-        f"In the mean of {count} other seeds the first discriminator ends {told[0]} off one half, "
-        f"the second {told[1]}; the first generator's samples end {told[2]} nats from the data, "
-        f"the second's {told[3]}."
+        f"With {far[0].n} other seeds the discriminators end {off[0].value:.1g} and "
+        f"{off[1].value:.1g} off one half in the mean, and the samples {with_interval(far[0])} and "
+        f"{with_interval(far[1])} nats from the data."
     )
 
 
