@@ -57,7 +57,8 @@ def _expected(
     edges = [
         each for each in rules.edges(claim.rule, claim.setting, published) if math.isfinite(each)
     ]
-    ratio = min(edges) > 0
+    # A difference, which may be below zero, is none even where its bar is above.
+    ratio = min(edges) > 0 and not (claim.possible and claim.possible[0] < 0)
     if isinstance(spread, (int, float)):
         deviation = float(spread)
     elif like is None or None in (like.low, like.high) or (ratio and not (like.low or 0) > 0):

@@ -269,7 +269,11 @@ def _results(found: Shipped, claims: Mapping[str, Sequence[str]], known: Collect
         about["Extended by"] = f"`{found.command}`"
     resting = links.counted(sum(map(len, claims.values())))
     about["What rests on it"] = resting
-    parameters = [(f"`{name}`", plain(value)) for name, value in found.results.config.items()]
+    # A list wraps at its commas; on a command line it has no spaces.
+    parameters = [
+        (f"`{name}`", plain(value).replace(",", ", "))
+        for name, value in found.results.config.items()
+    ]
     rows = []
     for unit, record in records.items():
         cells = [

@@ -96,9 +96,8 @@ def repeated(second: Units) -> str:
     if len(off) + len(far) < 4:
         return ""
     return (
-        f"With {far[0].n} other seeds the discriminators end {off[0].value:.1g} and "
-        f"{off[1].value:.1g} off one half in the mean, and the samples {with_interval(far[0])} and "
-        f"{with_interval(far[1])} nats from the data."
+        f"With {far[0].n} other seeds they are off by {off[0].value:.1g} and {off[1].value:.1g} in "
+        f"the mean, the samples by {with_interval(far[0])} and {with_interval(far[1])} nats."
     )
 
 

@@ -50,8 +50,9 @@ SAMPLED = {
     "mean": "weight average sampled",
     "mean_batch": "weight average sampled with batch statistics",
 }
-#: Seconds of a recheck, measured on one core: most of it models what the first steps see.
-SECONDS = 12.0
+#: Steps of a training that a recheck makes again, and its seconds on one core of two that are busy:
+#: most of them model the traces.
+RECHECKED, SECONDS = 3, 6.0
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ class Gap(Study[GapConfig]):
         def again(n: int) -> Arrays:
             return training.curves(Trial(config, unit.change, unit.seed).run_epoch(n))
 
-        n = min(training.FOLLOWED[known.precision], most)
+        n = min(training.FOLLOWED[known.precision], RECHECKED, most)
         return training.first_steps(SECONDS, arrays, again, n)
 
     def measures(self, config: GapConfig, units: Units) -> dict[str, Measure]:

@@ -77,7 +77,7 @@ def test_no_interval_reaches_beyond_what_a_measure_can_be():
 def test_the_chapter_says_how_both_trainings_end_with_other_seeds():
     units = {f"{label}-seed-{n}": made(label, 0.01 * n) for label in ("mixture", "unaided") for n in (1, 2)}
     told = words.repeated(units)
-    assert told.startswith("With 2 other seeds the discriminators end 0.01 and 0.01 off one half in the mean, and")
+    assert told.startswith("With 2 other seeds they are off by 0.01 and 0.01 in the mean, the")
     assert told.count("[") == 2
     assert words.repeated({name: run for name, run in units.items() if "mixture" in name}) == words.repeated({}) == ""
 
