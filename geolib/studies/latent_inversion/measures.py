@@ -202,7 +202,6 @@ def _terrain(grid: np.ndarray) -> dict[str, Measure]:
         "minima.fiftieth": Measure(float(seen(grid, 0.02))),
         "spikes": Measure(float(local_minima(-grid))),
         "spikes.hundredth": Measure(float(seen(-grid, 0.01))),
-        "spikes.fiftieth": Measure(float(seen(-grid, 0.02))),
         "flat": Measure(flat_share(grid)),
         "flat_area.hundredth": Measure(flat_area(grid, 0.01)),
         "flat_area.twentieth": Measure(flat_area(grid, 0.05)),

@@ -42,8 +42,8 @@ def pooled_measures(
     dict of str to Measure
         ``table3.s1-10000.le1.01.pooled`` for each table, strategy, budget and limit of which every
         scenario has a trial; ``table3.s1_minus_s2`` at the largest budgets and
-        ``table3.s1_minus_s2_at_1000`` at 1.1; ``table3.noise_II_minus_I``, and
-        ``table3.noise_apart``, its amount;
+        ``table3.s1_minus_s2_at_1000`` at 1.1; ``table3.noise_apart``, how far
+        apart the shares with both noises are;
         ``table3.s2_minus_s1_model_I_at_1000`` at 1.2, and of model II;
         ``thresholding.difference``, Table 2 less Table 3 for strategy 1, and
         ``thresholding.model_I``, for strategy 2 and model I at 1.1; ``table3.whole_minus_times``,
@@ -107,7 +107,7 @@ def _differences(found: Mapping[str, Measure], image: Measure | None) -> dict[st
         )
         pairs[f"{table}.whole_minus_times"] = (image, largest)
         noise = [share(f"{table}.s1-10000-noise-{each}.le1.01") for each in ("II", "I")]
-        pairs[f"{table}.noise_II_minus_I"] = (noise[0], noise[1])
+        pairs[f"{table}.noise_apart"] = (noise[0], noise[1])
         for model in ROMAN.values():
             at_1000 = [share(f"{table}.s{strategy}-1000-{model}.le1.2") for strategy in (2, 1)]
             pairs[f"{table}.s2_minus_s1_model_{model}_at_1000"] = (at_1000[0], at_1000[1])
@@ -116,9 +116,10 @@ def _differences(found: Mapping[str, Measure], image: Measure | None) -> dict[st
         for name, (a, b) in pairs.items()
         if a is not None and b is not None
     }
-    for name in [name for name in differences if name.endswith(".noise_II_minus_I")]:
-        differences[name.replace("noise_II_minus_I", "noise_apart")] = _amount(differences[name])
-    return differences
+    return {
+        name: _amount(each) if name.endswith(".noise_apart") else each
+        for name, each in differences.items()
+    }
 
 
 def _amount(difference: Measure) -> Measure:

@@ -197,7 +197,8 @@ def told(units: Units) -> str:
         least, most = (pick(left, key=left.__getitem__) for pick in (min, max))
         sentences.append(
             f"Of {len(left)} changes “{CHANGES[least].label}” leaves the least, "
-            f"{left[least]:.1f}, and “{CHANGES[most].label}” the most, {left[most]:.1f}."
+            f"{left[least]:.1f} without its sign, and “{CHANGES[most].label}” the most, "
+            f"{left[most]:.1f}."
         )
         off = {change: _discrepancy(units, change) for change in (PUBLISHED, *left)}
         best = min(off, key=off.__getitem__)

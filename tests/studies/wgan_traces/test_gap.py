@@ -202,11 +202,11 @@ def test_a_sentence_says_what_the_changes_leave():
     text = gap.told(units)
     assert text == (
         "At this scale the published setting's gap is 0.6 times the distance from real traces to zeros; that of "
-        "unseen real traces is 0.10. Of 3 changes “normal latents” leaves the least, 0.1, and “batch norm after the "
-        "leaky ReLU” the most, 0.4. The traces nearest to real ones come with “batch norm after the leaky ReLU”: a "
-        "discrepancy of 0.300 where the published setting has 0.500. Only one seed was trained of 1 of them, which by "
-        "our rule decides nothing. By our rule “learning rate falling to zero” closes the gap. By our rule “batch norm "
-        "after the leaky ReLU” explains part."
+        "unseen real traces is 0.10. Of 3 changes “normal latents” leaves the least, 0.1 without its sign, and “batch "
+        "norm after the leaky ReLU” the most, 0.4. The traces nearest to real ones come with “batch norm after the "
+        "leaky ReLU”: a discrepancy of 0.300 where the published setting has 0.500. Only one seed was trained of 1 of "
+        "them, which by our rule decides nothing. By our rule “learning rate falling to zero” closes the gap. By our "
+        "rule “batch norm after the leaky ReLU” explains part."
     )
     assert "Only one seed was trained of all, which" in gap.told(with_shares(published=(0.8,), order=(0.5,)))
     assert gap.told({}) == "" and gap.told(with_shares(published=(0.8,))).count(".") == 3
